@@ -1,0 +1,226 @@
+"""Runs the operator: reads the environment, builds the parts, starts them, and ends them in order.
+
+`python -m headgate` and `headgate run` are the same. All settings come from the environment (`headgate run --help`).
+"""
+
+import asyncio
+import datetime
+import logging
+import os
+import signal
+import sys
+import threading
+from typing import Any, Final
+
+import kopf
+
+from headgate import __version__, settings
+from headgate.act import Actor
+from headgate.adapters import cluster
+from headgate.core.decide import decide
+from headgate.observe import Measurements, Observer
+from headgate.reconcile.passes import PASS_SECONDS_MAX, Passes
+from headgate.reconcile.queue import Queue
+from headgate.reconcile.resync import Resync
+from headgate.reconcile.triggers import Triggers
+from headgate.reconcile.watches import Watches
+from headgate.reconcile.workers import Workers
+from headgate.telemetry import logs
+from headgate.telemetry.events import EventPoster
+from headgate.telemetry.health import Health, LoopLag, Reach
+from headgate.telemetry.metrics import Metrics
+from headgate.telemetry.server import ListenError, Server
+
+WRONG_SETTINGS: Final = 2
+CREDENTIALS_MINUTES: Final = 10
+"""How long kopf may use what it logged in with: service account tokens are renewed well before their hour is over."""
+FIRST_LISTING_SECONDS: Final = 2.0
+"""How long passes wait for the first listing of Deployments, which would otherwise make every first pass two."""
+WAITING_SECONDS_MAX: Final = 60.0
+BACKSTOP_SECONDS: Final = 1.5
+
+_log = logging.getLogger("headgate")
+
+
+class Operator:
+    """All parts of one operator, joined."""
+
+    def __init__(self, options: settings.Settings, access: cluster.Access) -> None:
+        self._options = options
+        self._access = access
+        self._metrics = Metrics()
+        self._reach = Reach()
+        self._lag = LoopLag()
+        self._queue = Queue()
+        self._metrics.measure_depth(lambda: len(self._queue))
+        self._cluster = cluster.Cluster(
+            access, timeout_seconds=options.request_timeout_seconds, on_request=self._requested
+        )
+        self._events = EventPoster(self._cluster, on_outcome=self._metrics.posted)
+        measurements = _measurements(options, self._queue, self._metrics)
+        self._passes = Passes(
+            self._queue,
+            Observer(self._cluster, measurements),
+            decide,
+            Actor(self._cluster, self._events),
+            measurements,
+            self._metrics,
+        )
+        self._workers = Workers(self._queue, self._passes.run, options.workers)
+        triggers = Triggers()
+        self._watches = Watches(
+            self._queue, triggers, self._login, namespaces=options.namespaces, on_restart=self._rewatching
+        )
+        self._resync = Resync(
+            self._cluster,
+            self._queue,
+            triggers,
+            namespaces=options.namespaces,
+            period_seconds=options.resync_seconds,
+            remembered=self._passes.keys,
+            restart_watches=self._watches.restart,
+            expect=self._watches.expect,
+            on_resync=self._metrics.resynced,
+        )
+        self._server = Server(self._health(), self._metrics.expose)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Run until *stop* is set.
+
+        Raises:
+            ListenError: if the port is taken.
+            RuntimeError: if a part ended that never should.
+        """
+        port = await self._server.start(self._options.listen_address, self._options.listen_port)
+        _log.info("Headgate %s uses %s", __version__, self._access.source)
+        _log.info("listening on http://%s:%d", self._options.listen_address, port)
+        background = [
+            asyncio.create_task(self._lag.run(), name="loop lag"),
+            asyncio.create_task(self._events.run(), name="events"),
+            asyncio.create_task(self._resync.run(), name="resync"),
+            asyncio.create_task(self._watch(), name="watches"),
+            asyncio.create_task(self._work(), name="start of the workers"),
+        ]
+        try:
+            await _first_end(asyncio.create_task(stop.wait(), name="stop"), background)
+        finally:
+            _log.info("ending")
+            await self._end(background)
+
+    async def _watch(self) -> None:
+        await self._resync.listed.wait()  # before that there is no CRD to watch, or no API server
+        await self._watches.run()
+
+    async def _work(self) -> None:
+        await self._resync.listed.wait()
+        await self._watches.listed(FIRST_LISTING_SECONDS)
+        self._workers.start()
+        await asyncio.Event().wait()
+
+    async def _end(self, background: list[asyncio.Task[None]]) -> None:
+        """End in order: no new passes, the running ones, then what they use."""
+        await self._workers.stop(self._options.shutdown_seconds)
+        await self._events.drain(0.5)
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        await self._server.close()
+        await self._cluster.close()
+
+    def _requested(self, verb: str, kind: str, outcome: str, seconds: float) -> None:
+        self._reach.note(outcome)
+        self._metrics.requested(verb, kind, outcome, seconds)
+
+    def _rewatching(self) -> None:
+        self._metrics.watches_restarted()
+        self._resync.soon()
+
+    async def _login(self) -> kopf.ConnectionInfo:
+        login = await self._access.login()
+        scheme, _, token = (login.authorization or "").partition(" ")
+        return kopf.ConnectionInfo(
+            server=login.server,
+            ca_path=login.ca_path,
+            insecure=login.insecure,
+            scheme=scheme or None,
+            token=token or None,
+            certificate_path=login.certificate_path,
+            private_key_path=login.private_key_path,
+            proxy_url=login.proxy_url,
+            expiration=datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=CREDENTIALS_MINUTES),
+        )
+
+    def _health(self) -> Health:
+        live = {
+            "loop": self._lag.check,
+            "queue": self._queue_problem,
+            "workers": self._workers.problem,
+            "resync": self._resync.problem,
+        }
+        ready = {
+            "listing": lambda: "" if self._resync.listed.is_set() else "the Rollouts have not been listed yet",
+            "watches": self._watches.problem,
+            "api": self._reach.check,
+        }
+        return Health(live, ready)
+
+    def _queue_problem(self) -> str:
+        waiting, working = self._queue.waiting_seconds(), self._queue.working_seconds()
+        if waiting > WAITING_SECONDS_MAX:
+            return f"a Rollout has been waiting for a pass for {waiting:.0f} s"
+        return f"a pass has been running for {working:.0f} s" if working > PASS_SECONDS_MAX * 1.5 else ""
+
+
+def _measurements(options: settings.Settings, queue: Queue, metrics: Metrics) -> Measurements:
+    """Build what reads measurements."""
+    raise NotImplementedError
+
+
+async def _first_end(stop: asyncio.Task[Any], background: list[asyncio.Task[None]]) -> None:
+    """Wait for *stop*, or for the end of a part that never should end."""
+    done, _ = await asyncio.wait([stop, *background], return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    for task in done - {stop}:
+        raise RuntimeError(f"{task.get_name()} ended") from task.exception()
+
+
+async def _run(options: settings.Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def ending() -> None:
+        stop.set()
+        # A thread that hangs in somebody else's library must not hold up the end. All state is in the cluster.
+        backstop = threading.Timer(options.shutdown_seconds + BACKSTOP_SECONDS, os._exit, [1])
+        backstop.daemon = True
+        backstop.start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ending)
+    access = await cluster.find()
+    await Operator(options, access).run(stop)
+
+
+def main() -> int:
+    """Run the operator until it is told to end, and return the exit code."""
+    try:
+        options = settings.load()
+    except settings.InvalidSettingsError as error:
+        sys.stderr.write(f"headgate: {error}\n")
+        return WRONG_SETTINGS
+    logs.configure(options.log_format, options.log_level)
+    for name, nearest in settings.unknown().items():
+        _log.warning("the environment variable %s is no setting%s", name, f": {nearest} is" if nearest else "")
+    try:
+        asyncio.run(_run(options))
+    except (cluster.NoAccessError, ListenError) as error:
+        _log.error("%s", error)
+        return 1
+    except Exception:  # noqa: BLE001 - the last one to hear of it
+        _log.exception("Headgate ends because of a bug; it is safe to start it again")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,31 @@
+"""Carries out a Decision: idempotent actions, traffic safety first."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from headgate.core.model import Json, Key, Kind, Notice
+
+
+class Writer(Protocol):
+    """What acting needs of the cluster. Every method may raise any of `core.faults`."""
+
+    async def create(self, kind: Kind, namespace: str, body: Json) -> Json:
+        """Create *body* and return it as stored. An object of that name is a Conflict."""
+
+    async def patch(
+        self, kind: Kind, namespace: str, name: str, operations: Sequence[Json], field_manager: str
+    ) -> Json | None:
+        """Apply a JSON patch and return the object, or None if there is none. A failed test operation is a Conflict."""
+
+    async def apply_status(self, key: Key, uid: str, resource_version: str, status: Json) -> Json | None:
+        """Server-side apply a Rollout's status; a Conflict unless it is still at *resource_version*. None: it is gone."""
+
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
+        """Delete the object if it is still the one with *uid*; one that is gone is fine."""
+
+
+class Notices(Protocol):
+    """Where Kubernetes Events go. Posting is in the background and never fails a pass."""
+
+    def post(self, key: Key, uid: str, notice: Notice) -> None:
+        """Post *notice* about the Rollout; one that repeats itself is counted, not multiplied."""

@@ -1,0 +1,6 @@
+"""The only room that speaks to the Kubernetes API. Its door: `find` the way there, then open a `Cluster`."""
+
+from headgate.adapters.cluster.access import Access, Login, NoAccessError, find
+from headgate.adapters.cluster.client import Cluster, RequestHook
+
+__all__ = ["Access", "Cluster", "Login", "NoAccessError", "RequestHook", "find"]

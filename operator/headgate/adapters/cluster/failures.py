@@ -1,0 +1,87 @@
+"""What an answer that is no success means to those who asked: the one place where HTTP becomes `core.faults`.
+
+| answer | fault |
+|---|---|
+| none, a broken one, 401, 408, 410, 429, 5xx | Unreachable |
+| 409; 412; 422 from the test operations of our own JSON patch | Conflict |
+| 404 | none: a fact, see `Missing` |
+| any other 4xx | Refused, in the server's own words |
+"""
+
+import http
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from headgate.core.faults import Conflict, Fault, Refused, Unreachable
+
+WORDS_MAX: Final = 1024
+"""Characters of the server's words that are kept: as much as an Event's note can hold."""
+
+_COME_BACK: Final = frozenset(
+    {
+        http.HTTPStatus.UNAUTHORIZED,  # credentials are being rotated
+        http.HTTPStatus.REQUEST_TIMEOUT,
+        http.HTTPStatus.GONE,  # a list took so long that its next page has expired
+        http.HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
+_LOST_RACE: Final = frozenset({http.HTTPStatus.CONFLICT, http.HTTPStatus.PRECONDITION_FAILED})
+
+
+class ComeBackLater(Unreachable):
+    """Nobody answered in earnest; the server may have said when it will."""
+
+    def __init__(self, words: str, retry_after_seconds: float = 0.0) -> None:
+        super().__init__(words)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Missing(Exception):
+    """There is no such object, or no such kind or namespace: a fact, no error. It never leaves adapters.cluster."""
+
+
+def fault(status: int, headers: Mapping[str, str], body: bytes, *, json_patch: bool) -> Fault | Missing:
+    """Return what the answer *status* means; *json_patch* says whether it answers one of our JSON patches."""
+    details = _details(body)
+    words = _words(status, details, body)
+    if status == http.HTTPStatus.NOT_FOUND:
+        return Missing(words)
+    unfit_patch = status == http.HTTPStatus.UNPROCESSABLE_ENTITY and json_patch and _about_patch(details)
+    if status in _LOST_RACE or unfit_patch:
+        return Conflict(words)
+    if status in _COME_BACK or not http.HTTPStatus(status).is_client_error:
+        return ComeBackLater(words, _retry_after(headers, details))
+    return Refused(words)
+
+
+def _details(body: bytes) -> dict[str, Any]:
+    """Return the answer as the Status object that it should be, or an empty one."""
+    try:
+        parsed = json.loads(body)
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) and parsed.get("kind") == "Status" else {}
+
+
+def _words(status: int, details: Mapping[str, Any], body: bytes) -> str:
+    # A body that is no Status may be a proxy's page or, worse, an object: none of that belongs in a condition or a log.
+    words = str(details.get("message") or "") or (f"HTTP {status}" if body else f"HTTP {status} without a word")
+    return words if len(words) <= WORDS_MAX else words[: WORDS_MAX - 1] + "…"
+
+
+def _about_patch(details: Mapping[str, Any]) -> bool:
+    """Tell a patch that does not fit the object from an object that does not fit its schema.
+
+    A refused object is named in `details` with the causes; the answer to a failed test operation knows neither.
+    """
+    about = details.get("details") or {}
+    return not (about.get("name") or about.get("causes"))
+
+
+def _retry_after(headers: Mapping[str, str], details: Mapping[str, Any]) -> float:
+    text = headers.get("Retry-After") or (details.get("details") or {}).get("retryAfterSeconds") or 0
+    try:
+        return min(max(float(text), 0.0), 60.0)
+    except ValueError:
+        return 0.0  # an HTTP date; the API server sends none

@@ -1,0 +1,148 @@
+"""What the API server checks by itself: rules in CEL, and the notations that these share with the models.
+
+Owns the wording: `kubectl apply` and a model refuse the same thing with the same sentence, which says what would be
+right. Must not know how the schema is put together.
+"""
+
+import dataclasses
+from typing import Final
+
+from pydantic.config import JsonDict
+
+from headgate.api import names, values
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: a CEL expression that holds for a valid value, and what to say where it does not."""
+
+    rule: str
+    message: str
+    field_path: str = ""
+    """The field to name, relative to where the rule stands; empty: that place itself."""
+    reason: str = "FieldValueInvalid"
+
+    def written(self) -> JsonDict:
+        """Return the rule as it stands in a CRD."""
+        known = {"rule": self.rule, "message": self.message, "fieldPath": self.field_path, "reason": self.reason}
+        return {key: text for key, text in known.items() if text}
+
+
+def validations(*rules: Rule) -> JsonDict:
+    """Return *rules* as an addition to a model's or a field's schema."""
+    return {"x-kubernetes-validations": [rule.written() for rule in rules]}
+
+
+def map_list(key: str) -> JsonDict:
+    """Return what makes a list of named things one that server-side apply merges by *key*."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
+
+
+def atomic_list() -> JsonDict:
+    """Return what makes a list one value: whoever applies it, applies all of it."""
+    return {"x-kubernetes-list-type": "atomic"}
+
+
+def atomic_map() -> JsonDict:
+    """Return what makes an object one value.
+
+    For objects that may be empty: where a manager applies `{}` and no longer owns a field of it, server-side apply
+    makes null of an object that is merged, and the API server refuses its own null.
+    """
+    return {"x-kubernetes-map-type": "atomic"}
+
+
+# --- notations: patterns in what RE2 and Python's re have in common, matched in full ----------------------------------
+
+LABEL_KEY: Final = r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+LABEL_VALUE: Final = r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?"
+NAME: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+ADDRESS: Final = r"https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~%/-]*)?"
+"""An HTTP URL without user info, query or fragment: credentials do not belong into a Rollout, which many may read."""
+
+QUERY_VARIABLES: Final = ("namespace", "name", "window", "canary.hash", "canary.pods", "stable.hash", "stable.pods")
+_VARIABLE: Final = "|".join(variable.replace(".", r"\.") for variable in QUERY_VARIABLES)
+QUERY: Final = rf"([^$]|[$]+[^$(]|[$]+\(({_VARIABLE})\))*[$]*"
+"""Any text in which `$(` begins one of the known variables; a `$` of a regular expression stays what it is."""
+
+ZEROS: Final = (0, "0%", "00%")
+"""The ways to write no pods at all."""
+
+
+def matches(pattern: str, subject: str = "self") -> str:
+    """Return the CEL expression that holds where the whole of *subject* is of *pattern*."""
+    return f"{subject}.matches(r'^({pattern})$')"
+
+
+def _zero(subject: str) -> str:
+    return f"{subject} == 0 || {subject} == '0%' || {subject} == '00%'"
+
+
+# --- the rules --------------------------------------------------------------------------------------------------------
+
+DURATION = Rule(
+    matches(values.DURATION_PATTERN[1:-1]), "must be a duration: write a number and a unit, such as 90s, 10m or 1h30m"
+)
+DURATION_MIN = Rule(
+    f"!{DURATION.rule} || duration(self) >= duration('1s')", "must be at least 1s: write for example 10s"
+)
+COUNT = Rule(
+    f"type(self) == int ? self >= 0 : {matches(values.PERCENT_PATTERN[1:-1], 'string(self)')}",
+    "must be a number of pods or a percentage from 0% to 100%: write for example 1 or 25%",
+)
+METRIC_NAME = Rule(
+    matches(NAME), "must be lower-case letters, digits and '-', beginning and ending with a letter or digit: error-rate"
+)
+QUERY_KNOWN = Rule(
+    matches(QUERY),
+    "has a $(…) that is not known: use "
+    + ", ".join(f"$({variable})" for variable in QUERY_VARIABLES[:-1])
+    + f" or $({QUERY_VARIABLES[-1]})",
+)
+ADDRESS_PLAIN = Rule(
+    matches(ADDRESS),
+    "must be http:// or https:// with a host, and without user, password or query: http://prometheus.monitoring:9090",
+)
+STEP_ONE_FIELD = Rule(
+    "has(self.setWeight) != has(self.pause)",
+    "a step has exactly one of setWeight and pause: make each a step of its own (pause: {} waits until promoted)",
+)
+WEIGHTS_RISE = Rule(
+    "self.filter(step, has(step.setWeight)).map(step, step.setWeight).isSorted()",
+    "the weights of the steps must not fall: sort them from small to large; Headgate goes back by itself",
+)
+SOME_EXCHANGE = Rule(
+    f"!has(self.maxSurge) || !({_zero('self.maxSurge')}) "
+    f"|| (has(self.maxUnavailable) && !({_zero('self.maxUnavailable')}))",
+    "maxSurge and maxUnavailable must not both be 0, no pod could ever be exchanged: set maxSurge to 1 or more",
+    field_path=".maxSurge",
+)
+THRESHOLD_BOUND = Rule("has(self.min) || has(self.max)", "a threshold has min, max or both: set max: 0.01, for example")
+THRESHOLD_ORDER = Rule(
+    "!has(self.min) || !has(self.max) || self.min <= self.max",
+    "threshold.min must not be above threshold.max: exchange them",
+    field_path=".min",
+)
+SELECTOR_FIXED = Rule(
+    "self == oldSelf",
+    "cannot be changed, it decides which running pods are ours: put it back, or create another Rollout",
+    reason="FieldValueForbidden",
+)
+SELECTOR_SYNTAX = Rule(
+    f"self.all(key, {matches(LABEL_KEY, 'key')} && {matches(LABEL_VALUE, 'self[key]')})",
+    "must be labels: keys such as app or example.com/app, values of up to 63 letters, digits, '-', '_' and '.'",
+)
+LABELS_UNHASHED = Rule(
+    f"!('{names.POD_HASH}' in self)",
+    f"must not contain {names.POD_HASH}, Headgate adds it to tell revisions apart: remove it",
+    reason="FieldValueForbidden",
+)
+SELECTOR_CONTAINED = Rule(
+    "self.selector.matchLabels.all(key, key in self.template.metadata.labels "
+    "&& self.template.metadata.labels[key] == self.selector.matchLabels[key])",
+    "every label of selector.matchLabels must be in template.metadata.labels with the same value: add what is missing",
+    field_path=".template.metadata.labels",
+)
+ALWAYS_RESTARTED = Rule(
+    "self == 'Always'", "must be Always, a Rollout's pods serve for ever: write Always or leave it out"
+)

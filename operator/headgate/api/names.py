@@ -1,0 +1,41 @@
+"""The names that Headgate puts on Kubernetes objects: part of the public contract, so none may change lightly."""
+
+from typing import Final
+
+GROUP: Final = "headgate.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+KIND: Final = "Rollout"
+PLURAL: Final = "rollouts"
+
+MANAGED: Final = f"{GROUP}/managed"
+"""Label with value "true" on every object we create: watches select by it."""
+ROLLOUT: Final = f"{GROUP}/rollout"
+"""Label on every object we create: the Rollout's name, shortened by `core.revisions.label_value` where it is too long."""
+POD_HASH: Final = f"{GROUP}/pod-hash"
+"""Label on Deployments and their pods: the hash of the revision they run."""
+RECORD: Final = f"{GROUP}/record"
+"""Label on ControllerRevisions: what is recorded in it, one of `RECORD_TEMPLATE` and `RECORD_POLICY`."""
+RECORD_TEMPLATE: Final = "template"
+RECORD_POLICY: Final = "policy"
+
+REVISION: Final = f"{GROUP}/revision"
+"""Annotation on Deployments: the revision's number, for people."""
+REJECTED: Final = f"{GROUP}/rejected"
+"""Annotation on a canary's Deployment: `<hash>/<start of the attempt>` of the attempt that was taken back."""
+
+PROMOTE: Final = f"{GROUP}/promote"
+PROMOTE_FULL: Final = f"{GROUP}/promote-full"
+ABORT: Final = f"{GROUP}/abort"
+RETRY: Final = f"{GROUP}/retry"
+COMMANDS: Final = (ABORT, RETRY, PROMOTE, PROMOTE_FULL)
+"""Annotations on a Rollout by which people give commands, in the order in which they are heard."""
+ABORT_NOW: Final = "now"
+"""Value of the abort command that means whatever is in flight."""
+
+FINALIZER: Final = f"{GROUP}/in-flight"
+"""Finalizer on a Rollout while a canary is in flight, so that a deletion takes the new version back first."""
+OBJECT_MANAGER: Final = "headgate"
+"""Field manager of the objects we create."""
+STATUS_MANAGER: Final = "headgate-status"
+"""Field manager of a Rollout's status, finalizer and consumed annotations."""

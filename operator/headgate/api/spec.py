@@ -1,0 +1,279 @@
+"""The Rollout's spec: what users write. Descriptions here are what `kubectl explain` shows."""
+
+import re
+from typing import Annotated, Any
+
+import pydantic
+from pydantic.alias_generators import to_camel
+
+from headgate.api import cel, names, template
+from headgate.api.values import Duration, IntOrPercent
+
+
+class SpecModel(pydantic.BaseModel):
+    """A part of the spec: immutable, camelCase when written, and strict about fields that it does not know."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+
+class LabelSelector(SpecModel):
+    """Which pods belong to the Rollout."""
+
+    model_config = pydantic.ConfigDict(json_schema_extra=cel.atomic_map())
+
+    match_labels: dict[str, Annotated[str, pydantic.Field(max_length=63)]] = pydantic.Field(
+        min_length=1,
+        max_length=64,
+        description="Labels that every pod of this Rollout carries. Contained in the template's labels.",
+        json_schema_extra=cel.validations(cel.SELECTOR_SYNTAX, cel.LABELS_UNHASHED),
+    )
+
+    @pydantic.field_validator("match_labels")
+    @classmethod
+    def _labels(cls, labels: dict[str, str]) -> dict[str, str]:
+        if not all(
+            re.fullmatch(cel.LABEL_KEY, key) and re.fullmatch(cel.LABEL_VALUE, value) for key, value in labels.items()
+        ):
+            raise ValueError(cel.SELECTOR_SYNTAX.message)
+        if names.POD_HASH in labels:
+            raise ValueError(cel.LABELS_UNHASHED.message)
+        return labels
+
+
+class Pause(SpecModel):
+    """A step that waits."""
+
+    duration_seconds: Duration | None = pydantic.Field(
+        default=None, alias="duration", description="How long to wait, such as 2m. Absent: until promoted."
+    )
+
+
+class Step(SpecModel):
+    """One step of a canary: exactly one of its fields is set."""
+
+    model_config = pydantic.ConfigDict(json_schema_extra=cel.validations(cel.STEP_ONE_FIELD))
+
+    set_weight: Annotated[int, pydantic.Field(ge=0, le=100, strict=True)] | None = pydantic.Field(
+        default=None, description="The share of the traffic, in percent, that the new version gets from here on."
+    )
+    pause: Pause | None = pydantic.Field(default=None, description="Wait: for a time, or until promoted.")
+
+    @pydantic.model_validator(mode="after")
+    def _one_field(self) -> "Step":
+        if (self.set_weight is None) == (self.pause is None):
+            raise ValueError(cel.STEP_ONE_FIELD.message)
+        return self
+
+
+class Canary(SpecModel):
+    """Ship a new version step by step."""
+
+    model_config = pydantic.ConfigDict(json_schema_extra={**cel.atomic_map(), **cel.validations(cel.SOME_EXCHANGE)})
+
+    max_surge: IntOrPercent = pydantic.Field(
+        default="25%", description="How many pods may run beyond replicas while both versions run. Rounded up."
+    )
+    max_unavailable: IntOrPercent = pydantic.Field(
+        default=0, description="How many pods fewer than replicas may be available meanwhile. Rounded down."
+    )
+    steps: tuple[Step, ...] = pydantic.Field(
+        default=(),
+        max_length=50,
+        description="What happens in order. A last step to 100 percent is implied. Empty: straight to 100 percent.",
+        json_schema_extra={**cel.atomic_list(), **cel.validations(cel.WEIGHTS_RISE)},
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _sensible(self) -> "Canary":
+        weights = [step.set_weight for step in self.steps if step.set_weight is not None]
+        if weights != sorted(weights):
+            raise ValueError(cel.WEIGHTS_RISE.message)
+        if self.max_surge in cel.ZEROS and self.max_unavailable in cel.ZEROS:
+            raise ValueError(cel.SOME_EXCHANGE.message)
+        return self
+
+
+class Strategy(SpecModel):
+    """How a new version takes over."""
+
+    canary: Canary = pydantic.Field(description="Ship a new version step by step.")
+
+
+class Threshold(SpecModel):
+    """The bounds of a metric's value; both are inclusive."""
+
+    model_config = pydantic.ConfigDict(
+        json_schema_extra={**cel.atomic_map(), **cel.validations(cel.THRESHOLD_BOUND, cel.THRESHOLD_ORDER)}
+    )
+
+    min: float | None = pydantic.Field(default=None, strict=True, description="The smallest value that passes.")
+    max: float | None = pydantic.Field(default=None, strict=True, description="The largest value that passes.")
+
+    @pydantic.model_validator(mode="after")
+    def _some_bound(self) -> "Threshold":
+        if self.min is None and self.max is None:
+            raise ValueError(cel.THRESHOLD_BOUND.message)
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(cel.THRESHOLD_ORDER.message)
+        return self
+
+
+class NoData(SpecModel):
+    """What to do when a metric cannot be judged for long."""
+
+    model_config = pydantic.ConfigDict(json_schema_extra=cel.atomic_map())
+
+    after_seconds: Duration = pydantic.Field(
+        default=600.0, alias="after", description="How long a metric may go without a judgeable value before this applies."
+    )
+    then: str = pydantic.Field(
+        default="Hold",
+        pattern="^(Hold|Rollback|Advance)$",
+        description="Hold the weight until there is data, roll back, or advance without this metric.",
+    )
+
+
+class Prometheus(SpecModel):
+    """A query to Prometheus."""
+
+    model_config = pydantic.ConfigDict(json_schema_extra=cel.atomic_map())
+
+    query: str = pydantic.Field(
+        min_length=1,
+        max_length=4096,
+        description=(
+            "PromQL that gives one value. Known variables: $(namespace), $(name), $(window), $(canary.hash), "
+            "$(canary.pods), $(stable.hash), $(stable.pods); $(….pods) is a pattern for pod=~."
+        ),
+        json_schema_extra=cel.validations(cel.QUERY_KNOWN),
+    )
+    address: str | None = pydantic.Field(
+        default=None,
+        max_length=2048,
+        description="The server, when it is not the operator's own. The operator must allow it.",
+        json_schema_extra=cel.validations(cel.ADDRESS_PLAIN),
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _readable(self) -> "Prometheus":
+        if not re.fullmatch(cel.QUERY, self.query):
+            raise ValueError(f"query {cel.QUERY_KNOWN.message}")
+        if self.address is not None and not re.fullmatch(cel.ADDRESS, self.address):
+            raise ValueError(f"address {cel.ADDRESS_PLAIN.message}")
+        return self
+
+
+class Metric(SpecModel):
+    """One measurement of the new version, repeated at every interval."""
+
+    name: str = pydantic.Field(
+        min_length=1,
+        max_length=63,
+        pattern=f"^{cel.NAME}$",
+        description="The metric's name.",
+        json_schema_extra=cel.validations(cel.METRIC_NAME),
+    )
+    interval_seconds: Duration = pydantic.Field(
+        default=10.0,
+        alias="interval",
+        description="How often to measure; at least 1s.",
+        json_schema_extra=cel.validations(cel.DURATION_MIN),
+    )
+    window_seconds: Duration = pydantic.Field(
+        default=60.0,
+        alias="window",
+        description="The time that one value looks back over, as $(window). A pass counts at a weight only if its whole "
+        "window lies after the change to that weight.",
+        json_schema_extra=cel.validations(cel.DURATION_MIN),
+    )
+    prometheus: Prometheus = pydantic.Field(description="Where the value comes from.")
+    threshold: Threshold = pydantic.Field(description="What the value must be.")
+    failures_to_rollback: Annotated[int, pydantic.Field(ge=1, le=100, strict=True)] = pydantic.Field(
+        default=2, description="After so many failures in a row the new version is taken back."
+    )
+    passes_to_advance: Annotated[int, pydantic.Field(ge=1, le=1000, strict=True)] = pydantic.Field(
+        default=3, description="So many passes since the last failure are needed at each weight before the next."
+    )
+    no_data: NoData = pydantic.Field(
+        default=NoData(), description="What to do when the metric cannot be judged for long."
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _bearable(self) -> "Metric":
+        if self.interval_seconds < 1:
+            message = "interval must be at least 1s"
+            raise ValueError(message)
+        if self.window_seconds < 1:
+            message = "window must be at least 1s"
+            raise ValueError(message)
+        return self
+
+
+class Analysis(SpecModel):
+    """What is watched while a new version takes over."""
+
+    metrics: tuple[Metric, ...] = pydantic.Field(
+        default=(),
+        max_length=20,
+        description="The measurements. All must pass to advance; one can roll back.",
+        json_schema_extra=cel.map_list("name"),
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _unique_names(self) -> "Analysis":
+        names = [metric.name for metric in self.metrics]
+        if len(names) != len(set(names)):
+            message = "the names of metrics must differ"
+            raise ValueError(message)
+        return self
+
+
+class RolloutSpec(SpecModel):
+    """What is wanted."""
+
+    model_config = pydantic.ConfigDict(json_schema_extra=cel.validations(cel.SELECTOR_CONTAINED))
+
+    replicas: Annotated[int, pydantic.Field(ge=0, le=100_000, strict=True)] | None = pydantic.Field(
+        default=None, description="The number of pods. Absent: kept as it is (1 at first); an autoscaler may own it."
+    )
+    selector: LabelSelector = pydantic.Field(
+        description="Which pods belong to this Rollout. Cannot be changed.",
+        json_schema_extra=cel.validations(cel.SELECTOR_FIXED),
+    )
+    template: dict[str, Any] = pydantic.Field(description="The pods to run, as in a Deployment. A change is a new revision.")
+    min_ready_seconds: Annotated[int, pydantic.Field(ge=0, le=86_400, strict=True)] = pydantic.Field(
+        default=0, description="How long a pod must be Ready before it counts."
+    )
+    progress_deadline_seconds: Annotated[int, pydantic.Field(ge=1, le=604_800, strict=True)] = pydantic.Field(
+        default=600, description="A new version whose pods make no progress for so long is rolled back."
+    )
+    revision_history_limit: Annotated[int, pydantic.Field(ge=0, le=20, strict=True)] = pydantic.Field(
+        default=2, description="How many older Deployments are kept at 0 replicas."
+    )
+    paused: bool = pydantic.Field(
+        default=False, strict=True, description="Stops the steps. Scaling, monitoring and rolling back go on."
+    )
+    strategy: Strategy = pydantic.Field(description="How a new version takes over.")
+    analysis: Analysis = pydantic.Field(default=Analysis(), description="What is watched meanwhile.")
+
+    @pydantic.model_validator(mode="after")
+    def _runnable(self) -> "RolloutSpec":
+        if problems := list(template.problems(self.template, self.selector.match_labels)):
+            raise ValueError("; ".join(problems))
+        return self
+
+
+class Policy(SpecModel):
+    """The part of the spec by which a rollout is judged; the last accepted one is kept in a ControllerRevision."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+    strategy: Strategy
+    analysis: Analysis = Analysis()
+    min_ready_seconds: int = 0
+    progress_deadline_seconds: int = 600
+    revision_history_limit: int = 2
+
+
+POLICY_FIELDS = ("strategy", "analysis", "minReadySeconds", "progressDeadlineSeconds", "revisionHistoryLimit")
+"""The fields of the spec that a recorded policy holds, as users write them."""

@@ -1,0 +1,226 @@
+"""The Rollout's status: what Headgate observed, decided and waits for. Also the whole memory of the controller.
+
+Whatever a restarted operator must know stands here; times are whole seconds.
+"""
+
+import enum
+from typing import Any
+
+import pydantic
+from pydantic.alias_generators import to_camel
+
+from headgate.api import cel
+from headgate.api.values import Timestamp
+
+
+class StatusModel(pydantic.BaseModel):
+    """A part of the status: immutable, camelCase when written, and tolerant of fields of other versions."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+
+class Phase(enum.StrEnum):
+    """Where the Rollout stands, for people. Values may be added."""
+
+    PENDING = "Pending"
+    PROGRESSING = "Progressing"
+    PAUSED = "Paused"
+    HOLDING = "Holding"
+    PROMOTING = "Promoting"
+    HEALTHY = "Healthy"
+    ROLLING_BACK = "RollingBack"
+    ROLLED_BACK = "RolledBack"
+    DEGRADED = "Degraded"
+
+
+class Outcome(enum.StrEnum):
+    """How one measurement ended. Only Failed may roll back, only Passed may advance."""
+
+    PASSED = "Passed"
+    FAILED = "Failed"
+    NO_DATA = "NoData"
+    AMBIGUOUS = "Ambiguous"
+    ERROR = "Error"
+
+
+class Ending(enum.StrEnum):
+    """How a revision's rollout ended, for the history."""
+
+    PROMOTED = "Promoted"
+    ROLLED_BACK = "RolledBack"
+    ABORTED = "Aborted"
+    SUPERSEDED = "Superseded"
+    WITHDRAWN = "Withdrawn"
+    DELETED = "Deleted"
+
+
+class Condition(StatusModel):
+    """One machine-readable fact, as in every Kubernetes resource."""
+
+    type: str = pydantic.Field(max_length=316, description="The name of the condition.")
+    status: str = pydantic.Field(pattern="^(True|False|Unknown)$", description="True, False or Unknown.")
+    reason: str = pydantic.Field(max_length=1024, description="One CamelCase word that says why.")
+    message: str = pydantic.Field(default="", max_length=32_768, description="A sentence that says why, with numbers.")
+    last_transition_time: Timestamp = pydantic.Field(description="When status last changed.")
+    observed_generation: int = pydantic.Field(default=0, description="The generation of the spec it was found at.")
+
+
+class Progress(StatusModel):
+    """How far a revision's pods have come in the present scale-up; the progress deadline runs from since."""
+
+    desired: int = pydantic.Field(description="The number of pods that the scale-up is going to.")
+    ready: int = pydantic.Field(description="The most pods that have been ready in it.")
+    since: Timestamp = pydantic.Field(description="When that number last grew, or when the scale-up began.")
+
+
+class Side(StatusModel):
+    """One of the two revisions that can be serving."""
+
+    revision: int = pydantic.Field(description="The revision's number.")
+    hash: str = pydantic.Field(max_length=63, description="The revision's hash, as in commands and pod names.")
+    images: tuple[str, ...] = pydantic.Field(
+        default=(), max_length=100, description="The images of its containers, in order."
+    )
+    replicas: int = pydantic.Field(default=0, description="The number of pods wanted of it now.")
+    ready: int = pydantic.Field(default=0, description="The number of its pods that are available.")
+    selector: str = pydantic.Field(default="", max_length=32_768, description="Selects its pods, for kubectl -l.")
+    progress: Progress | None = pydantic.Field(default=None, description="How far the present scale-up has come.")
+
+
+class Leaving(StatusModel):
+    """The verdict by which a canary is being taken back."""
+
+    ending: Ending = pydantic.Field(description="How the rollout ends.")
+    reason: str = pydantic.Field(max_length=1024, description="One CamelCase word that says why.")
+    message: str = pydantic.Field(default="", max_length=4096, description="A sentence that says why, with numbers.")
+    by: str = pydantic.Field(default="", max_length=253, description="Who or what decided it.")
+    since: Timestamp = pydantic.Field(description="When it was decided.")
+
+
+class Canary(Side):
+    """The revision that is on its way in, or out again."""
+
+    started: Timestamp = pydantic.Field(description="When this attempt started.")
+    judged_from: Timestamp = pydantic.Field(
+        default=0, description="Measurements that look back beyond this belong to an earlier attempt and do not count."
+    )
+    full: bool = pydantic.Field(default=False, description="promote-full was given for it.")
+    leaving: Leaving | None = pydantic.Field(default=None, description="Why it is being taken back.")
+
+
+class StepStatus(StatusModel):
+    """The step that the rollout is at."""
+
+    index: int = pydantic.Field(description="The step's number, counted from 1, as in the promote command.")
+    of: int = pydantic.Field(description="How many steps there are, the implied last one to 100 percent included.")
+    text: str = pydantic.Field(default="", max_length=32, description="Both together, such as 2/5.")
+    since: Timestamp | None = pydantic.Field(default=None, description="When the step's own clock started.")
+    waiting_for: str = pydantic.Field(default="", max_length=4096, description="What it waits for, with numbers.")
+    promoted: bool = pydantic.Field(default=False, description="promote was given for this pause.")
+
+
+class Weight(StatusModel):
+    """The share of the traffic that the canary gets, in percent."""
+
+    desired: int = pydantic.Field(description="What the step asks for.")
+    achieved: int = pydantic.Field(default=0, description="What the available pods of both versions make of it.")
+    since: Timestamp | None = pydantic.Field(
+        default=None, description="Since when the desired weight holds, as nearly as pods can make it."
+    )
+
+
+class MetricStatus(StatusModel):
+    """What is known of one metric, and the state of its analysis."""
+
+    name: str = pydantic.Field(max_length=63, description="The metric's name.")
+    verdict: Outcome = pydantic.Field(description="How its newest measurement ended.")
+    value: str = pydantic.Field(default="", max_length=64, description="The newest value.")
+    bound: str = pydantic.Field(default="", max_length=128, description="What the value must be.")
+    passes: int = pydantic.Field(default=0, description="Passes at this weight since the last failure.")
+    failures: int = pydantic.Field(default=0, description="Failures in a row.")
+    message: str = pydantic.Field(default="", max_length=1024, description="What is wrong with it, if anything is.")
+    since: Timestamp = pydantic.Field(description="Since when the verdict is this one.")
+    last_tick: Timestamp = pydantic.Field(description="The newest measurement that has been judged.")
+    last_judged: Timestamp | None = pydantic.Field(
+        default=None, description="The newest measurement that passed or failed."
+    )
+
+
+class Rejected(StatusModel):
+    """A revision that was taken back and is not tried again until the user says retry or changes the template."""
+
+    revision: int = pydantic.Field(description="The revision's number.")
+    hash: str = pydantic.Field(max_length=63, description="The revision's hash.")
+    reason: str = pydantic.Field(max_length=1024, description="One CamelCase word that says why.")
+    message: str = pydantic.Field(default="", max_length=4096, description="A sentence that says why, with numbers.")
+    at: Timestamp = pydantic.Field(description="When it was rejected.")
+
+
+class HistoryEntry(StatusModel):
+    """One rollout that ended."""
+
+    revision: int = pydantic.Field(description="The revision's number.")
+    hash: str = pydantic.Field(max_length=63, description="The revision's hash.")
+    outcome: Ending = pydantic.Field(description="How it ended.")
+    reason: str = pydantic.Field(default="", max_length=1024, description="One CamelCase word that says why.")
+    message: str = pydantic.Field(default="", max_length=4096, description="A sentence that says why, with numbers.")
+    by: str = pydantic.Field(default="", max_length=253, description="Who or what decided it.")
+    started: Timestamp = pydantic.Field(description="When it started.")
+    finished: Timestamp = pydantic.Field(description="When its outcome was reached.")
+
+
+class TemplateStatus(StatusModel):
+    """The identity of the template that the spec holds, once the API server has confirmed it."""
+
+    hash: str = pydantic.Field(max_length=63, description="The hash of the template as it is written.")
+    revision_hash: str = pydantic.Field(
+        max_length=63, description="The hash of the revision that it means; another one where both mean the same."
+    )
+
+
+class RolloutStatus(StatusModel):
+    """What was observed and decided."""
+
+    observed_generation: int = pydantic.Field(default=-1, description="The generation of the spec that was acted on.")
+    replicas: int = pydantic.Field(default=0, description="The number of pods of all revisions.")
+    selector: str = pydantic.Field(
+        default="", max_length=32_768, description="Selects the pods of all revisions, for the scale subresource."
+    )
+    phase: Phase = pydantic.Field(default=Phase.PENDING, description="Where the Rollout stands, for people.")
+    ready: str = pydantic.Field(default="", max_length=32, description="Available pods of those wanted, such as 9/10.")
+    conditions: tuple[Condition, ...] = pydantic.Field(
+        default=(),
+        max_length=16,
+        description="Machine-readable facts: Available, Ready, Reconciling, Stalled.",
+        json_schema_extra=cel.map_list("type"),
+    )
+    template: TemplateStatus | None = pydantic.Field(default=None, description="The identity of the spec's template.")
+    policy: str = pydantic.Field(
+        default="", max_length=63, description="The hash of the strategy and analysis that were last accepted."
+    )
+    stable: Side | None = pydantic.Field(default=None, description="The revision that users get.")
+    canary: Canary | None = pydantic.Field(default=None, description="The revision that is on its way in or out.")
+    step: StepStatus | None = pydantic.Field(default=None, description="The step that the rollout is at.")
+    weight: Weight | None = pydantic.Field(default=None, description="The canary's share of the traffic.")
+    analysis: tuple[MetricStatus, ...] = pydantic.Field(
+        default=(),
+        max_length=20,
+        description="What is known of each metric.",
+        json_schema_extra=cel.map_list("name"),
+    )
+    rejected: tuple[Rejected, ...] = pydantic.Field(
+        default=(), max_length=10, description="Revisions that are not tried again by themselves, newest first."
+    )
+    history: tuple[HistoryEntry, ...] = pydantic.Field(
+        default=(), max_length=10, description="Rollouts that ended, newest first."
+    )
+    scale_floor: int | None = pydantic.Field(
+        default=None, description="Replicas are not lowered beneath this while a rollout is in flight."
+    )
+    heard: tuple[str, ...] = pydantic.Field(
+        default=(), max_length=8, description="Commands that were carried out and whose annotation is being removed."
+    )
+
+    def written(self) -> dict[str, Any]:
+        """Return the status as it is written to the cluster: camelCase, times in RFC 3339, nothing empty kept as null."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)

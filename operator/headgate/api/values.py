@@ -1,0 +1,89 @@
+"""Values with a notation of their own: durations, points in time, counts given as integer or percentage."""
+
+import datetime
+import math
+import re
+from typing import Annotated, Any, Final
+
+import pydantic
+
+_UNIT_SECONDS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+DURATION_PATTERN: Final = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"
+PERCENT_PATTERN: Final = r"^(100|[0-9]{1,2})%$"
+
+
+def parse_duration(text: object) -> float:
+    """Return the seconds that a GEP-2257 duration such as ``1h30m``, ``90s`` or ``500ms`` stands for.
+
+    Raises:
+        ValueError: if *text* is not of that form; the message says what would be.
+    """
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        return float(text)
+    if not isinstance(text, str) or not re.fullmatch(DURATION_PATTERN[1:-1], text):
+        message = f"{text!r} is not a duration: write for example 90s, 10m or 1h30m"
+        raise ValueError(message)
+    return sum(int(count) * _UNIT_SECONDS[unit] for count, unit in re.findall(r"([0-9]+)(ms|h|m|s)", text))
+
+
+def format_duration(seconds: float) -> str:
+    """Return *seconds*, rounded up to whole seconds, as people write it: ``75`` becomes ``1m15s``."""
+    left = max(0, math.ceil(seconds))
+    hours, left = divmod(left, 3600)
+    minutes, left = divmod(left, 60)
+    parts = [f"{count}{unit}" for count, unit in ((hours, "h"), (minutes, "m"), (left, "s")) if count]
+    return "".join(parts) or "0s"
+
+
+def parse_time(text: object) -> int:
+    """Return the whole seconds since the epoch, rounded down, that an RFC 3339 time stands for.
+
+    Raises:
+        ValueError: if *text* is not such a time.
+    """
+    if isinstance(text, int) and not isinstance(text, bool):
+        return text
+    if not isinstance(text, str):
+        message = f"{text!r} is not a time: write for example 2026-01-31T12:00:00Z"
+        raise ValueError(message)
+    moment = datetime.datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=datetime.UTC)
+    return math.floor(moment.timestamp())
+
+
+def format_time(seconds: float) -> str:
+    """Return *seconds* since the epoch as RFC 3339 in UTC with whole seconds, as Kubernetes writes times."""
+    return datetime.datetime.fromtimestamp(math.floor(seconds), datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _check_count(value: Any) -> int | str:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    if isinstance(value, str) and re.fullmatch(PERCENT_PATTERN[1:-1], value):
+        return value
+    message = f"{value!r} is neither a number of pods nor a percentage from 0% to 100%: write for example 1 or 25%"
+    raise ValueError(message)
+
+
+Duration = Annotated[
+    float,
+    pydantic.BeforeValidator(parse_duration),
+    pydantic.WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "maxLength": 32}),
+]
+"""Seconds; written as a GEP-2257 string."""
+
+Timestamp = Annotated[
+    int,
+    pydantic.BeforeValidator(parse_time),
+    pydantic.PlainSerializer(format_time, return_type=str),
+    pydantic.WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""Whole seconds since the epoch; written as RFC 3339."""
+
+IntOrPercent = Annotated[
+    int | str,
+    pydantic.BeforeValidator(_check_count),
+    pydantic.WithJsonSchema({"x-kubernetes-int-or-string": True, "anyOf": [{"type": "integer"}, {"type": "string"}]}),
+]
+"""A number of pods, or a percentage of the replicas such as ``25%``."""

@@ -1,0 +1,253 @@
+"""Verdicts: a pure fold of settled ticks, each once, in order.
+
+A metric is measured at its ticks: the multiples of its interval since the epoch, the same for everybody, so that equal
+queries can be shared. A tick is settled, and may be read, once every sample that it looks at has been scraped.
+
+    tick          t-60        t-50   …   t            (interval 10s, window 60s)
+    its window    [t-120, t-60] …        [t-60, t]    a pass at t counts for a weight that holds since t-60 or before
+
+Failures count from the first tick of the attempt on: errors of the new version are errors at any weight. Passes count
+for the present weight only if their whole window lies at it. NoData, Ambiguous and Error neither count nor reset.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from headgate.api import values
+from headgate.api.spec import Metric, Threshold
+from headgate.api.status import MetricStatus, Outcome
+from headgate.core.model import MeasureRequest, Reading, Sample
+
+TICKS_PER_READING: Final = 300
+"""A longer gap is read in several passes; Prometheus refuses ranges of more than 11,000 points."""
+_DECIDED: Final = (Outcome.PASSED, Outcome.FAILED)
+
+
+def interval_of(metric: Metric) -> int:
+    """Return the whole seconds between two ticks of *metric*."""
+    return max(1, math.ceil(metric.interval_seconds))
+
+
+def _next_tick(metric: Metric, last_tick: int) -> int:
+    interval = interval_of(metric)
+    return (last_tick // interval + 1) * interval
+
+
+def bound_text(threshold: Threshold) -> str:
+    """Return what a value must be, for people: ``<= 0.01``."""
+    parts = []
+    if threshold.min is not None:
+        parts.append(f">= {threshold.min:g}")
+    if threshold.max is not None:
+        parts.append(f"<= {threshold.max:g}")
+    return " and ".join(parts)
+
+
+def begin(metrics: Iterable[Metric], now: float) -> tuple[MetricStatus, ...]:
+    """Return the state in which an attempt's analysis begins: nothing known, the first tick still to come."""
+    return tuple(
+        MetricStatus(
+            name=metric.name,
+            verdict=Outcome.NO_DATA,
+            bound=bound_text(metric.threshold),
+            since=math.floor(now),
+            last_tick=math.floor(now),
+            message="not measured yet",
+        )
+        for metric in metrics
+    )
+
+
+def carried(
+    old: Sequence[Metric], new: Sequence[Metric], states: Sequence[MetricStatus], now: float
+) -> tuple[MetricStatus, ...]:
+    """Return *states* after an edit of the metrics: those left as they were go on, the others begin anew."""
+    unchanged = {metric.name for metric in new if metric in old}
+    known = {state.name: state for state in states}
+    return tuple(
+        known[fresh.name] if fresh.name in unchanged and fresh.name in known else fresh for fresh in begin(new, now)
+    )
+
+
+def at_new_weight(states: Iterable[MetricStatus]) -> tuple[MetricStatus, ...]:
+    """Return *states* when the weight changes: passes are of one weight, failures are of the revision."""
+    return tuple(state.model_copy(update={"passes": 0}) for state in states)
+
+
+def unread(
+    metrics: Iterable[Metric], states: Iterable[MetricStatus], queries: Mapping[str, str], settled: float
+) -> tuple[MeasureRequest, ...]:
+    """Return what has to be measured: of every metric the ticks after its last one, up to *settled*.
+
+    Args:
+        metrics: the metrics of the policy.
+        states: what is known of them.
+        queries: each metric's query with all variables filled in, by name.
+        settled: the point in time up to which every sample has been scraped, in seconds since the epoch.
+    """
+    known = {state.name: state for state in states}
+    requests = []
+    for metric in metrics:
+        if metric.name not in known or metric.name not in queries:
+            continue
+        interval = interval_of(metric)
+        first = _next_tick(metric, known[metric.name].last_tick)
+        last = min(math.floor(settled) // interval * interval, first + (TICKS_PER_READING - 1) * interval)
+        if last >= first:
+            requests.append(MeasureRequest(metric, queries[metric.name], first, last, interval))
+    return tuple(requests)
+
+
+def judge(threshold: Threshold, sample: Sample) -> Outcome:
+    """Return how *sample* stands to *threshold*; the bounds themselves pass."""
+    if sample.value is None:
+        return sample.outcome or Outcome.NO_DATA
+    if not math.isfinite(sample.value):
+        return Outcome.AMBIGUOUS
+    below = threshold.min is not None and sample.value < threshold.min
+    above = threshold.max is not None and sample.value > threshold.max
+    return Outcome.FAILED if below or above else Outcome.PASSED
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Span:
+    """From when on a measurement's window counts."""
+
+    judged_from: int
+    """For failures: beyond this lies an earlier attempt at the same revision. 0: there was none."""
+    weight_since: int | None
+    """For passes: since when the present weight holds. None: not yet."""
+
+
+def _folded_tick(metric: Metric, state: MetricStatus, sample: Sample, span: Span) -> MetricStatus:
+    outcome = judge(metric.threshold, sample)
+    window_start = sample.at - metric.window_seconds
+    message = sample.message
+    if outcome in _DECIDED and window_start < span.judged_from:
+        outcome, message = Outcome.NO_DATA, "its window reaches back into an earlier attempt"
+    passes, failures = state.passes, state.failures
+    if outcome is Outcome.PASSED:
+        failures = 0
+        passes += span.weight_since is not None and window_start >= span.weight_since
+    elif outcome is Outcome.FAILED:
+        passes, failures = 0, failures + 1
+    return state.model_copy(
+        update={
+            "verdict": outcome,
+            "value": "" if sample.value is None else f"{sample.value:.6g}",
+            "passes": passes,
+            "failures": failures,
+            "message": message,
+            "since": state.since if outcome is state.verdict else sample.at,
+            "last_tick": sample.at,
+            "last_judged": sample.at if outcome in _DECIDED else state.last_judged,
+        }
+    )
+
+
+def _folded(metric: Metric, state: MetricStatus, reading: Reading, span: Span, now: float) -> MetricStatus:
+    for sample in reading.samples:
+        if state.failures >= metric.failures_to_rollback:
+            return state
+        if sample.at > state.last_tick:
+            state = _folded_tick(metric, state, sample, span)
+    if reading.problem and state.failures < metric.failures_to_rollback:
+        since = state.since if state.verdict is Outcome.ERROR else math.floor(now)
+        return state.model_copy(update={"verdict": Outcome.ERROR, "message": reading.problem[:1000], "since": since})
+    return state
+
+
+def fold(
+    metrics: Iterable[Metric],
+    states: Iterable[MetricStatus],
+    readings: Mapping[str, Reading],
+    span: Span,
+    now: float,
+) -> tuple[MetricStatus, ...]:
+    """Return *states* after the ticks in *readings*, of every metric in order.
+
+    A tick that was folded before is passed over; a breach stays: nothing is folded after it.
+    """
+    known = {state.name: state for state in states}
+    return tuple(
+        _folded(metric, known[metric.name], readings.get(metric.name, Reading()), span, now)
+        for metric in metrics
+        if metric.name in known
+    )
+
+
+def breach(metrics: Iterable[Metric], states: Iterable[MetricStatus]) -> str:
+    """Return why the revision must go back, if a metric failed often enough in a row; else an empty text."""
+    known = {state.name: state for state in states}
+    for metric in metrics:
+        state = known.get(metric.name)
+        if state is not None and state.failures >= metric.failures_to_rollback:
+            times = "once" if state.failures == 1 else f"{state.failures} times in a row"
+            return f"metric {metric.name} failed {times}: {state.value}, allowed is {state.bound}"
+    return ""
+
+
+def _deprived_seconds(
+    metric: Metric, state: MetricStatus, weight_since: int, now: float, settle_seconds: float
+) -> float:
+    """Return for how long there has been nothing to judge: from the last judged tick to the newest that can be read."""
+    newest = now - settle_seconds - interval_of(metric)
+    return newest - max(weight_since, state.last_judged or 0)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the metrics say about leaving the present weight."""
+
+    missing: tuple[str, ...] = ()
+    """What is not proved yet, a phrase per metric; empty: the weight may be left."""
+    blind: tuple[str, ...] = ()
+    """Metrics that should have had a value by now and have none, each with its state."""
+    doomed: str = ""
+    """Why the revision must go back for want of data, where the user asked for that."""
+
+
+def evidence(
+    metrics: Iterable[Metric], states: Iterable[MetricStatus], weight_since: int, now: float, settle_seconds: float
+) -> Evidence:
+    """Return whether every metric has passed often enough at the weight that holds since *weight_since*."""
+    known = {state.name: state for state in states}
+    missing, blind, doomed = [], [], ""
+    for metric in metrics:
+        state = known.get(metric.name)
+        if state is None:
+            missing.append(f"{metric.name} has not been measured")
+            continue
+        deprived = _deprived_seconds(metric, state, weight_since, now, settle_seconds)
+        sightless = state.verdict not in _DECIDED and deprived > metric.window_seconds
+        why = f"{state.verdict} for {values.format_duration(deprived)}: {state.message}".removesuffix(": ")
+        overdue = deprived > metric.no_data.after_seconds
+        if overdue and metric.no_data.then == "Rollback":
+            doomed = f"metric {metric.name} was {why}"
+        if overdue and metric.no_data.then == "Advance" and state.failures == 0:
+            continue
+        if sightless:
+            blind.append(f"{metric.name} is {why}")
+        if state.passes < metric.passes_to_advance:
+            missing.append(f"{metric.name} passed {state.passes} of {metric.passes_to_advance} times")
+        elif sightless:
+            missing.append(f"{metric.name} is not being measured")
+    return Evidence(tuple(missing), tuple(blind), doomed)
+
+
+def next_reading(
+    metrics: Iterable[Metric], states: Iterable[MetricStatus], now: float, settle_seconds: float
+) -> float | None:
+    """Return when the next tick of any metric will have settled, or None if none is to come.
+
+    Ticks that have settled already are on their way, and whoever fetches them wakes us.
+    """
+    known = {state.name: state for state in states}
+    settled = [
+        _next_tick(metric, max(known[metric.name].last_tick, math.floor(now - settle_seconds))) + settle_seconds
+        for metric in metrics
+        if metric.name in known
+    ]
+    return min(settled) if settled else None

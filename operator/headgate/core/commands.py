@@ -1,0 +1,127 @@
+"""What people tell a rollout by annotation: intents bound to a revision, carried out once.
+
+A command is heard, its effect and its name go into the status in one write, then its annotation is removed. A crash
+between the two finds it among those that were heard and only removes it.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+from headgate.api import names
+from headgate.api.status import Ending, RolloutStatus
+from headgate.core import revisions
+from headgate.core.model import Notice, RemoveCommand
+from headgate.core.situation import Move, Situation
+from headgate.core.verdicts import leave
+
+_SHOWN_LENGTH = 80
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Heard:
+    """What became of the commands."""
+
+    situation: Situation
+    notices: tuple[Notice, ...]
+    removals: tuple[RemoveCommand, ...]
+
+
+def _shown(value: str) -> str:
+    return value if len(value) <= _SHOWN_LENGTH else f"{value[:_SHOWN_LENGTH]}…"
+
+
+def _entry(annotation: str, value: str) -> str:
+    kept = value if len(value) <= _SHOWN_LENGTH else f"{value[:_SHOWN_LENGTH]} {revisions.digest(value)}"
+    return f"{annotation.removeprefix(names.GROUP + '/')}={kept}"
+
+
+def _mismatch(situation: Situation, annotation: str, value: str, why: str) -> Move:
+    message = f"{annotation}={_shown(value)} had no effect: {why}"
+    return Move(situation.status, (Notice("CommandMismatch", message, warning=True),))
+
+
+def _nothing_in_flight(situation: Situation) -> str:
+    if situation.canary is not None and situation.stable is None:
+        return "this is the first revision; there is nothing to go back to and no step to skip"
+    return "no rollout is in flight"
+
+
+def _abort(situation: Situation, value: str) -> Move:
+    canary = situation.canary
+    if canary is None or situation.stable is None:
+        return _mismatch(situation, names.ABORT, value, _nothing_in_flight(situation))
+    if value not in (canary.hash, names.ABORT_NOW):
+        why = f"in flight is {canary.hash}; {names.ABORT}={canary.hash} or {names.ABORT}={names.ABORT_NOW} would match"
+        return _mismatch(situation, names.ABORT, value, why)
+    if canary.leaving is not None:
+        return _mismatch(situation, names.ABORT, value, f"revision {canary.hash} is being taken back already")
+    message = f"revision {canary.revision} was aborted by command"
+    return leave(situation, Ending.ABORTED, "Aborted", message, by=f"annotation {names.ABORT}")
+
+
+def _retry(situation: Situation, value: str) -> Move:
+    rejected = situation.status.rejected
+    kept = tuple(entry for entry in rejected if entry.hash != value)
+    if len(kept) == len(rejected):
+        would = " or ".join(f"{names.RETRY}={entry.hash}" for entry in rejected)
+        why = f"{would} would match" if would else "no revision is rejected"
+        return _mismatch(situation, names.RETRY, value, why)
+    notice = Notice("Retrying", f"revision {value} is no longer rejected")
+    return Move(situation.status.model_copy(update={"rejected": kept}), (notice,))
+
+
+def _promote(situation: Situation, value: str) -> Move:
+    canary, step = situation.canary, situation.status.step
+    if canary is None or situation.stable is None or canary.leaving or step is None:
+        why = "it is being taken back" if canary and canary.leaving else _nothing_in_flight(situation)
+        return _mismatch(situation, names.PROMOTE, value, why)
+    would = f"{canary.hash}/{step.index}"
+    if value != would:
+        why = f"in flight is {canary.hash} at step {step.index}; {names.PROMOTE}={would} would match"
+        return _mismatch(situation, names.PROMOTE, value, why)
+    if not situation.step.waits:
+        return _mismatch(situation, names.PROMOTE, value, f"step {step.text} is not a pause: {step.waiting_for}")
+    promoted = situation.status.model_copy(update={"step": step.model_copy(update={"promoted": True})})
+    return Move(promoted, (Notice("Promoted", f"the pause at step {step.text} was ended by command"),))
+
+
+def _promote_full(situation: Situation, value: str) -> Move:
+    canary = situation.canary
+    if canary is None or situation.stable is None or canary.leaving:
+        why = "it is being taken back" if canary and canary.leaving else _nothing_in_flight(situation)
+        return _mismatch(situation, names.PROMOTE_FULL, value, why)
+    if value != canary.hash:
+        why = f"in flight is {canary.hash}; {names.PROMOTE_FULL}={canary.hash} would match"
+        return _mismatch(situation, names.PROMOTE_FULL, value, why)
+    notice = Notice("PromotedFully", f"revision {canary.hash} skips all pauses and evidence, by command")
+    return Move(situation.with_canary(full=True), (notice,))
+
+
+_EFFECTS: dict[str, Callable[[Situation, str], Move]] = {
+    names.ABORT: _abort,
+    names.RETRY: _retry,
+    names.PROMOTE: _promote,
+    names.PROMOTE_FULL: _promote_full,
+}
+
+
+def _remembered(status: RolloutStatus, entries: tuple[str, ...]) -> RolloutStatus:
+    return status.model_copy(update={"heard": entries})
+
+
+def hear(situation: Situation) -> Heard:
+    """Return the situation after all commands, abort before everything else, each carried out once."""
+    present = {
+        annotation: value
+        for annotation in names.COMMANDS
+        if (value := situation.seen.rollout.annotations.get(annotation)) is not None
+    }
+    notices: list[Notice] = []
+    for annotation, value in present.items():
+        if _entry(annotation, value) not in situation.status.heard:
+            move = _EFFECTS[annotation](situation, value.strip())
+            notices.extend(move.notices)
+            situation = situation.moved(move.status)
+    entries = tuple(_entry(annotation, value) for annotation, value in present.items())
+    removals = tuple(RemoveCommand(annotation, value) for annotation, value in present.items())
+    return Heard(situation.moved(_remembered(situation.status, entries)), tuple(notices), removals)

@@ -1,0 +1,124 @@
+"""decide(observation) -> Decision: an ordered chain of rules, first match wins.
+
+Rules that go back come before all rules that go forward, so that nothing can stand in the way of an abort. A rule that
+moves the status is followed by another round from the top; a rule that rests ends the decision.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from headgate.api.status import RolloutStatus
+from headgate.core import analysis, commands, forward, opening, resting, upkeep, verdicts
+from headgate.core import status as statuses
+from headgate.core.model import Action, Decision, Notice, Observation
+from headgate.core.situation import Move, Rest, Situation
+
+Rule = Callable[[Situation], Move | Rest | None]
+
+BACKWARD: Final[tuple[Rule, ...]] = (
+    verdicts.released,
+    verdicts.aborting,
+    verdicts.deleted,
+    verdicts.recorded,
+    verdicts.superseded,
+    verdicts.breached,
+    verdicts.deprived,
+    verdicts.hopeless,
+    verdicts.deadline_exceeded,
+)
+"""Asked always."""
+FIRST: Final[tuple[Rule, ...]] = (resting.recovered, resting.first)
+"""Asked while there is no stable revision."""
+FORWARD: Final[tuple[Rule, ...]] = (
+    forward.unsound,
+    forward.refused,
+    forward.waiting,
+    forward.paused,
+    forward.pausing,
+    forward.unproved,
+    forward.advance,
+    forward.complete,
+)
+"""Asked while a canary is in flight."""
+RESTING: Final[tuple[Rule, ...]] = (
+    forward.unsound,
+    resting.settled,
+    resting.rejected,
+    resting.held_back,
+    resting.start,
+)
+"""Asked while nothing is in flight."""
+
+_MOST_ROUNDS: Final = 150
+"""Even 50 steps of no replicas, each a move to the step and one to its clock, and a promotion come to rest in these."""
+
+
+def rules_for(situation: Situation) -> tuple[Rule, ...]:
+    """Return the chain that is asked in *situation*, in order."""
+    if situation.stable is None:
+        return (*BACKWARD, *FIRST)
+    return (*BACKWARD, *(FORWARD if situation.in_flight else RESTING))
+
+
+def _answer(situation: Situation) -> tuple[str, Move | Rest]:
+    for rule in rules_for(situation):
+        answer = rule(situation)
+        if answer is not None:
+            return rule.__name__, answer
+    message = "no rule matched, though the last one of each chain always should"
+    raise AssertionError(message)
+
+
+def _recheck_at(situation: Situation, rest: Rest, status: RolloutStatus, *, written: bool) -> float | None:
+    moments = [*rest.recheck_at]
+    canary = situation.canary
+    if situation.in_flight and canary is not None and not canary.leaving:
+        tick = analysis.next_reading(
+            situation.metrics, status.analysis, situation.now, situation.seen.settle_seconds
+        )
+        moments += [tick] if tick is not None else []
+        moments += verdicts.patience_ends(situation)
+    if not written and status != situation.seen.status:
+        moments.append(situation.seen.written_at + statuses.REFRESH_SECONDS)
+    return max(min(moments), situation.now) if moments else None
+
+
+def _concluded(
+    situation: Situation, rule: str, rest: Rest, notices: tuple[Notice, ...], removals: tuple[Action, ...]
+) -> Decision:
+    seen = situation.seen
+    status = statuses.concluded(situation, rest)
+    stale = seen.now - seen.written_at >= statuses.REFRESH_SECONDS
+    write = statuses.significant(seen.status, status) or (status != seen.status and stale)
+    recheck_at = _recheck_at(situation, rest, status, written=write)
+    said = (*notices, *statuses.told(seen.status, rest))
+    if rule == verdicts.released.__name__:
+        return Decision(rule, status, write, (), (*upkeep.release(situation), *removals), said, recheck_at)
+    return Decision(
+        rule=rule,
+        status=status,
+        write_status=write,
+        records=upkeep.records(situation),
+        actions=(*upkeep.actions(situation, rest.phase), *removals),
+        notices=(*said, *upkeep.repairs(situation)),
+        recheck_at=recheck_at,
+        urgent=situation.canary is not None and situation.canary.leaving is not None,
+    )
+
+
+def decide(seen: Observation) -> Decision:
+    """Return what follows from *seen*: the next status, what to write, what to say, and when to look again.
+
+    Raises:
+        AssertionError: if the rules do not come to rest; a bug.
+    """
+    heard = commands.hear(opening.opened(seen))
+    situation, notices = heard.situation, heard.notices
+    for _ in range(_MOST_ROUNDS):
+        rule, answer = _answer(situation)
+        if isinstance(answer, Rest):
+            return _concluded(situation, rule, answer, notices, heard.removals)
+        situation = situation.moved(answer.status)
+        notices = (*notices, *answer.notices)
+    message = f"the rules did not come to rest in {_MOST_ROUNDS} rounds"
+    raise AssertionError(message)

@@ -1,0 +1,187 @@
+"""The rules that go forward, in the order in which something can still be in the way."""
+
+import math
+
+from headgate.api import names, values
+from headgate.api.status import Ending, HistoryEntry, Phase, Side, StepStatus, Weight
+from headgate.core import analysis, replicas, verdicts
+from headgate.core.model import Identity, Notice
+from headgate.core.situation import Move, Rest, Situation
+
+_KEPT = 10
+_WHOLE = 100
+ASK_AGAIN_SECONDS = 5.0
+REFUSED_AGAIN_SECONDS = 60.0
+
+
+def _phase(situation: Situation) -> Phase:
+    weight = situation.status.weight
+    return Phase.PROMOTING if weight and weight.desired == _WHOLE else Phase.PROGRESSING
+
+
+def step_text(situation: Situation) -> str:
+    """Return where the rollout is, for messages: ``step 2/5, weight 20 %``."""
+    weight = situation.status.weight.desired if situation.status.weight else 0
+    return f"step {situation.step_at + 1}/{len(situation.plan)}, weight {weight} %"
+
+
+def unsound(situation: Situation) -> Rest | None:
+    """The spec cannot be followed: nothing goes forward, decisions run on what was last accepted."""
+    seen = situation.seen
+    if seen.rollout.invalid:
+        return Rest(Phase.HOLDING, "InvalidSpec", seen.rollout.invalid, stalled=True)
+    if seen.target.identity is Identity.REFUSED:
+        again = situation.now + REFUSED_AGAIN_SECONDS
+        message = f"spec.template: the API server refuses it: {seen.target.message}"
+        return Rest(Phase.HOLDING, "TemplateRefused", message, (again,), stalled=True)
+    if seen.target.identity is Identity.UNKNOWN:
+        message = f"whether the template is new is not known: {seen.target.message}"
+        return Rest(Phase.HOLDING, "TemplateUnknown", message, (situation.now + ASK_AGAIN_SECONDS,))
+    return None
+
+
+def refused(situation: Situation) -> Rest | None:
+    """The API server refused what the present step needs."""
+    seen = situation.seen
+    words = (*seen.foreign, *seen.refusals)
+    if not words:
+        return None
+    return Rest(Phase.HOLDING, "WriteRefused", "; ".join(words), step_clock=True)
+
+
+def _pods_wait(situation: Situation) -> str:
+    goal, bounds = situation.goal, situation.budget
+    stable, canary = situation.pods(situation.stable), situation.pods(situation.canary)
+    if canary.ready < goal.canary or canary.wanted < goal.canary:
+        return f"{min(canary.ready, goal.canary)} of {goal.canary} canary pods ready{verdicts.pod_words(situation)}"
+    if stable.counted > goal.stable:
+        return f"{stable.counted} stable pods, going down to {goal.stable}"
+    if canary.wanted > goal.canary:
+        return f"{canary.counted} canary pods, going down to {goal.canary}"
+    return f"{stable.ready + canary.ready} of at least {max(bounds.least_ready, sum((goal.stable, goal.canary)))} pods ready"
+
+
+def waiting(situation: Situation) -> Move | Rest | None:
+    """The pods are not yet as the weight wants them; once they are, the weight holds and the step's clock starts."""
+    status, weight, step = situation.status, situation.status.weight, situation.status.step
+    if weight is None or step is None:
+        return None
+    stable, canary = situation.pods(situation.stable), situation.pods(situation.canary)
+    if not replicas.reached(situation.budget, situation.goal, stable, canary):
+        ends = verdicts.patience_ends(situation)
+        return Rest(_phase(situation), "WaitingForPods", _pods_wait(situation), ends, step_clock=True)
+    if weight.since is not None and step.since is not None:
+        return None
+    start = math.ceil(situation.now)
+    weight = weight.model_copy(update={"since": weight.since if weight.since is not None else start})
+    step = step.model_copy(update={"since": start})
+    return Move(status.model_copy(update={"weight": weight, "step": step}))
+
+
+def _found(situation: Situation) -> analysis.Evidence:
+    weight = situation.status.weight
+    if weight is None or weight.since is None or weight.desired == 0:
+        return analysis.Evidence()
+    return analysis.evidence(
+        situation.metrics, situation.status.analysis, weight.since, situation.now, situation.seen.settle_seconds
+    )
+
+
+def _with_blindness(situation: Situation, message: str) -> str:
+    return "; ".join((message, *_found(situation).blind))
+
+
+def paused(situation: Situation) -> Rest | None:
+    """spec.paused stops the steps."""
+    if not situation.seen.rollout.paused:
+        return None
+    message = f"spec.paused is true, at {step_text(situation)}"
+    return Rest(Phase.PAUSED, "Paused", _with_blindness(situation, message), step_clock=True)
+
+
+def pausing(situation: Situation) -> Rest | None:
+    """The present step is a pause that has not ended."""
+    canary, status, step = situation.canary, situation.status.step, situation.step
+    if canary is None or status is None or not step.waits or status.promoted or canary.full:
+        return None
+    if step.pause_seconds is None:
+        command = f"kubectl annotate rollout {situation.seen.rollout.name} {names.PROMOTE}={canary.hash}/{status.index}"
+        message = _with_blindness(situation, f"until promoted: {command}")
+        return Rest(Phase.PAUSED, "PausedUntilPromoted", message, step_clock=True)
+    end = (status.since or situation.second) + step.pause_seconds
+    if situation.now >= end:
+        return None
+    message = f"for {values.format_duration(step.pause_seconds)}, until {values.format_time(math.ceil(end))}"
+    return Rest(Phase.PAUSED, "PausedForTime", _with_blindness(situation, message), (end,), step_clock=True)
+
+
+def unproved(situation: Situation) -> Rest | None:
+    """The next step takes more of the new version, and the metrics have not passed often enough at this weight."""
+    canary, plan, at = situation.canary, situation.plan, situation.step_at
+    if canary is None or canary.full:
+        return None
+    if at + 1 < len(plan) and plan[at + 1].weight_percent <= plan[at].weight_percent:
+        return None
+    found = _found(situation)
+    if not found.missing:
+        return None
+    if found.blind:
+        return Rest(Phase.HOLDING, "NoData", "; ".join(found.blind), step_clock=True)
+    message = f"{'; '.join(found.missing)}, at {step_text(situation)}"
+    return Rest(_phase(situation), "GatheringEvidence", message, step_clock=True)
+
+
+def advance(situation: Situation) -> Move | None:
+    """Nothing is in the way of the next step."""
+    canary, status, plan = situation.canary, situation.status, situation.plan
+    if canary is None or status.step is None or status.weight is None or situation.step_at + 1 >= len(plan):
+        return None
+    at = len(plan) - 1 if canary.full else situation.step_at + 1
+    return enter(situation, at)
+
+
+def enter(situation: Situation, at: int) -> Move:
+    """Return the move into the step at position *at* of the plan, counted from 0."""
+    plan, status = situation.plan, situation.status
+    weight = status.weight or Weight(desired=-1)
+    step = StepStatus(index=at + 1, of=len(plan), text=f"{at + 1}/{len(plan)}")
+    changes: dict[str, object] = {"step": step}
+    notices: tuple[Notice, ...] = ()
+    if plan[at].weight_percent != weight.desired:
+        changes["weight"] = weight.model_copy(update={"desired": plan[at].weight_percent, "since": None})
+        changes["analysis"] = analysis.at_new_weight(status.analysis)
+        notices = (Notice("StepStarted", f"step {step.text}: weight {plan[at].weight_percent} %"),)
+    elif plan[at].waits:
+        seconds = plan[at].pause_seconds
+        length = "until promoted" if seconds is None else f"for {values.format_duration(seconds)}"
+        notices = (Notice("StepStarted", f"step {step.text}: pause {length}"),)
+    return Move(status.model_copy(update=changes), notices)
+
+
+def complete(situation: Situation) -> Move | None:
+    """The new version has everything, and its own evidence: it becomes stable."""
+    canary, status = situation.canary, situation.status
+    if canary is None or situation.stable is None:
+        return None
+    entry = HistoryEntry(
+        revision=canary.revision,
+        hash=canary.hash,
+        outcome=Ending.PROMOTED,
+        reason="Promoted",
+        message="by command, without all evidence" if canary.full else "all steps passed",
+        by="promote-full" if canary.full else "steps",
+        started=canary.started,
+        finished=situation.second,
+    )
+    stable = Side.model_validate(canary.model_dump(include=set(Side.model_fields)))
+    changes = {
+        "stable": stable,
+        "canary": None,
+        "step": None,
+        "weight": None,
+        "scale_floor": None,
+        "history": (entry, *status.history)[:_KEPT],
+    }
+    took = values.format_duration(situation.now - canary.started)
+    notice = Notice("Promoted", f"revision {canary.revision} is stable after {took}")
+    return Move(status.model_copy(update=changes), (notice,))

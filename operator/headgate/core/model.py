@@ -1,0 +1,354 @@
+"""Observation in, Decision out, and the closed set of actions: the vocabulary between the shell and the core.
+
+All plain data. Times are seconds since the epoch unless a name says otherwise.
+"""
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+from headgate.api.spec import Metric, Policy
+from headgate.api.status import Outcome, RolloutStatus
+
+Json = dict[str, Any]
+"""An object as the API server gives it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Unknown:
+    """A fact that could not be read, and why."""
+
+    why: str
+
+
+class Kind(enum.StrEnum):
+    """The kinds of object that a reconcile reads or writes."""
+
+    ROLLOUT = "Rollout"
+    DEPLOYMENT = "Deployment"
+    CONTROLLER_REVISION = "ControllerRevision"
+    POD = "Pod"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Key:
+    """Which Rollout: what the work queue holds."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+# --- what can be known -----------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RolloutFacts:
+    """What the Rollout object itself says, apart from the parts that are parsed elsewhere."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    generation: int
+    annotations: Mapping[str, str]
+    """Only those that are commands (`names.COMMANDS`)."""
+    finalizers: tuple[str, ...]
+    deleting: bool
+    replicas: int | None
+    """spec.replicas where it is a sensible number, whatever else is wrong with the spec."""
+    paused: bool
+    match_labels: Mapping[str, str]
+    template: Json
+    template_hash: str
+    policy: Json
+    """The policy part of the spec as written (`spec.POLICY_FIELDS`)."""
+    policy_hash: str
+    invalid: str
+    """What is wrong with the spec, with path and remedy; empty when nothing is."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TemplateRecord:
+    """A revision's raw template, from its ControllerRevision."""
+
+    name: str
+    hash: str
+    revision: int
+    template: Json
+    created: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PolicyRecord:
+    """An accepted policy, from its ControllerRevision."""
+
+    name: str
+    hash: str
+    policy: Policy
+    created: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DeploymentFacts:
+    """One revision's Deployment."""
+
+    name: str
+    uid: str
+    resource_version: str
+    hash: str
+    revision: int
+    owner: str
+    """uid of the Rollout that controls it; empty for an orphan."""
+    replicas: int
+    """spec.replicas: what was asked for."""
+    pods: int
+    """status.replicas: what exists, terminating pods apart."""
+    ready: int
+    """status.availableReplicas, never more than asked for."""
+    min_ready_seconds: int
+    rejected: str
+    """Value of the rejected annotation, or empty."""
+    refusal: str
+    """Message of its ReplicaFailure condition: why pods cannot be created; or empty."""
+    tampered: str
+    """Who changed its template, if somebody did; or empty."""
+    scaled_by: str
+    """Who else set its replicas, if somebody did; or empty."""
+    deleting: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PodTrouble:
+    """Why the pods of a revision are not ready, in the words of the kubelet or the scheduler."""
+
+    message: str
+    """Such as "web-5d8f-abc: ImagePullBackOff: Back-off pulling image"; empty when nothing is known."""
+    hopeless: bool
+    """Whether waiting cannot help: an image that cannot be pulled, a crash loop, a refused configuration."""
+
+
+class Identity(enum.StrEnum):
+    """What became of asking which revision the spec's template is."""
+
+    KNOWN = "Known"
+    REFUSED = "Refused"
+    UNKNOWN = "Unknown"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Target:
+    """The revision that the spec's template means."""
+
+    identity: Identity
+    hash: str = ""
+    """The revision's hash; that of a kept or rejected revision where the API server finds both templates equal."""
+    message: str = ""
+    """For Refused and Unknown: the server's words, or why it could not be asked."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sample:
+    """One settled tick of a metric, not yet held against its threshold."""
+
+    at: int
+    """The tick: the point in time that the value was evaluated at."""
+    value: float | None
+    """None where there is no single finite value."""
+    outcome: Outcome | None = None
+    """NO_DATA or AMBIGUOUS where value is None."""
+    message: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reading:
+    """What can be said now of a metric's unread ticks."""
+
+    samples: tuple[Sample, ...] = ()
+    """Settled ticks without a gap, oldest first, starting with the first unread one."""
+    problem: str = ""
+    """Why the following ticks cannot be read at present; empty when they are on their way or there are none."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MeasureRequest:
+    """The unread settled ticks of one metric: first, first + interval, … up to last."""
+
+    metric: Metric
+    query: str
+    """With all variables filled in."""
+    first: int
+    last: int
+    interval_seconds: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Observation:
+    """All that a decision may know."""
+
+    now: float
+    rollout: RolloutFacts
+    status: RolloutStatus
+    policy: Policy | None
+    """The policy of the spec where that is valid, else the last accepted one, else None."""
+    accepted: Policy | None
+    """The last accepted policy (status.policy), if its record could be read."""
+    target: Target
+    deployments: Mapping[str, DeploymentFacts]
+    """By hash."""
+    templates: Mapping[str, TemplateRecord]
+    """By hash."""
+    policies: Mapping[str, PolicyRecord]
+    """By hash."""
+    trouble: PodTrouble | None = None
+    """Of the canary's pods, or of stable's where there is no canary; None where all are ready and nobody had to ask."""
+    readings: Mapping[str, Reading] = dataclasses.field(default_factory=dict)
+    """By metric."""
+    refusals: tuple[str, ...] = ()
+    """What the API server refused in the last pass, in its words."""
+    settle_seconds: float = 20.0
+    """How long after a tick every sample that it looks at has been scraped."""
+    written_at: float = 0.0
+    """When this process last wrote the status; 0 if it never did."""
+    foreign: tuple[str, ...] = ()
+    """Objects that stand where ours should and that belong to somebody else."""
+
+
+# --- what can be done ------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RecordTemplate:
+    """Create the ControllerRevision that keeps the spec's template as a revision."""
+
+    hash: str
+    revision: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RecordPolicy:
+    """Create the ControllerRevision that keeps the spec's policy."""
+
+    hash: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DropRecord:
+    """Delete a ControllerRevision that nothing needs any more."""
+
+    name: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CreateDeployment:
+    """Create a revision's Deployment from its recorded template."""
+
+    hash: str
+    revision: int
+    replicas: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ScaleDeployment:
+    """Set a Deployment's replicas."""
+
+    hash: str
+    replicas: int
+    was: int
+    """The replicas that the decision was made on; the write is refused when they have changed since."""
+    rejected: str = ""
+    """Value of the rejected annotation to set in the same write; empty: leave it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SetMinReady:
+    """Set a Deployment's minReadySeconds."""
+
+    hash: str
+    seconds: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RepairTemplate:
+    """Put a Deployment's template back to the recorded one."""
+
+    hash: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AdoptDeployment:
+    """Become the owner of an orphaned Deployment of ours."""
+
+    hash: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DeleteDeployment:
+    """Delete a Deployment of ours that has no pods."""
+
+    hash: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AddFinalizer:
+    """Make a deletion of the Rollout wait for us."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RemoveFinalizer:
+    """Let a deletion of the Rollout go on."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RemoveCommand:
+    """Remove a command's annotation, if it still has the value that was carried out."""
+
+    annotation: str
+    value: str
+
+
+Record = AddFinalizer | RecordTemplate | RecordPolicy
+Action = (
+    ScaleDeployment
+    | CreateDeployment
+    | SetMinReady
+    | RepairTemplate
+    | AdoptDeployment
+    | DeleteDeployment
+    | DropRecord
+    | RemoveFinalizer
+    | RemoveCommand
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Notice:
+    """A Kubernetes Event to post about the Rollout."""
+
+    reason: str
+    message: str
+    warning: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Decision:
+    """What follows from an Observation.
+
+    Carried out in this order: records, status, actions, notices. A record or a status that cannot be written stops the
+    rest, unless the decision is urgent: then the actions are carried out whatever becomes of the status.
+    """
+
+    rule: str
+    """The name of the rule that decided, for logs and metrics."""
+    status: RolloutStatus
+    write_status: bool
+    records: tuple[Record, ...] = ()
+    actions: tuple[Action, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    recheck_at: float | None = None
+    """When to look again if nothing happens before; None: no need."""
+    urgent: bool = False
+    """Whether stable is being given back its traffic."""

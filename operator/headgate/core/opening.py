@@ -1,0 +1,126 @@
+"""Brings the status up to what was observed, before any rule is asked: clocks, pods, policy, floor and verdicts."""
+
+import math
+from typing import TypeVar
+
+from headgate.api.status import Canary, Progress, RolloutStatus, Side, TemplateStatus
+from headgate.core import analysis, steps
+from headgate.core.model import DeploymentFacts, Identity, Observation
+from headgate.core.situation import Situation
+
+_Side = TypeVar("_Side", bound=Side)
+
+
+def opened(seen: Observation) -> Situation:
+    """Return the situation in which the rules are asked."""
+    status = seen.status
+    for bring_up in (_without_future, _with_target, _with_policy, _with_pods, _with_floor, _with_verdicts):
+        status = bring_up(seen, status)
+    return Situation(seen, status)
+
+
+def _past(moment: int | None, now: float) -> int | None:
+    # A clock that was set back leaves times in the future; waits would never end. They begin anew instead. One second
+    # is allowed because starts are rounded up.
+    return math.floor(now) if moment is not None and moment > now + 1 else moment
+
+
+def _without_future(seen: Observation, status: RolloutStatus) -> RolloutStatus:
+    changes: dict[str, object] = {}
+    if status.step:
+        changes["step"] = status.step.model_copy(update={"since": _past(status.step.since, seen.now)})
+    if status.weight:
+        changes["weight"] = status.weight.model_copy(update={"since": _past(status.weight.since, seen.now)})
+    if status.canary and status.canary.progress:
+        progress = status.canary.progress
+        progress = progress.model_copy(update={"since": _past(progress.since, seen.now)})
+        changes["canary"] = status.canary.model_copy(update={"progress": progress})
+    changes["analysis"] = tuple(
+        state.model_copy(update={"last_tick": _past(state.last_tick, seen.now)}) for state in status.analysis
+    )
+    return status.model_copy(update=changes)
+
+
+def _with_target(seen: Observation, status: RolloutStatus) -> RolloutStatus:
+    if seen.target.identity is not Identity.KNOWN:
+        return status
+    confirmed = TemplateStatus(hash=seen.rollout.template_hash, revision_hash=seen.target.hash)
+    return status.model_copy(update={"template": confirmed})
+
+
+def _with_policy(seen: Observation, status: RolloutStatus) -> RolloutStatus:
+    """Accept the spec's policy if it is valid; a rollout in flight goes on at the step that corresponds."""
+    rollout = seen.rollout
+    if rollout.invalid or seen.policy is None or rollout.policy_hash == status.policy:
+        return status
+    changes: dict[str, object] = {"policy": rollout.policy_hash}
+    if status.canary and status.stable and not status.canary.leaving and status.step and status.weight:
+        before = seen.accepted or seen.policy
+        plan = steps.planned(seen.policy)
+        at = steps.resumed(steps.planned(before), plan, status.step.index - 1)
+        moved = at != status.step.index - 1
+        changes["step"] = status.step.model_copy(
+            update={"index": at + 1, "of": len(plan), **({"since": None, "promoted": False} if moved else {})}
+        )
+        states = analysis.carried(before.analysis.metrics, seen.policy.analysis.metrics, status.analysis, seen.now)
+        changes["analysis"] = states
+        if plan[at].weight_percent != status.weight.desired:
+            changes["weight"] = status.weight.model_copy(
+                update={"desired": plan[at].weight_percent, "since": None}
+            )
+            changes["analysis"] = analysis.at_new_weight(states)
+    return status.model_copy(update=changes)
+
+
+def _progress(facts: DeploymentFacts, known: Progress | None, now: float) -> Progress:
+    fresh = Progress(desired=facts.replicas, ready=facts.ready, since=math.floor(now))
+    if known is None or facts.replicas > known.desired or facts.ready > known.ready:
+        return fresh
+    was_complete = known.ready >= known.desired
+    if was_complete and facts.ready < facts.replicas:
+        return fresh
+    if facts.replicas < known.desired:
+        return fresh.model_copy(update={"since": known.since})
+    return known
+
+
+def _brought_up(side: _Side, seen: Observation) -> _Side:
+    facts = seen.deployments.get(side.hash)
+    if facts is None:
+        return side.model_copy(update={"ready": 0})
+    progress = _progress(facts, side.progress, seen.now)
+    return side.model_copy(update={"ready": facts.ready, "progress": progress})
+
+
+def _with_pods(seen: Observation, status: RolloutStatus) -> RolloutStatus:
+    stable: Side | None = _brought_up(status.stable, seen) if status.stable else None
+    canary: Canary | None = _brought_up(status.canary, seen) if status.canary else None
+    return status.model_copy(
+        update={
+            "stable": stable,
+            "canary": canary,
+            "replicas": sum(facts.pods for facts in seen.deployments.values()),
+        }
+    )
+
+
+def _with_floor(seen: Observation, status: RolloutStatus) -> RolloutStatus:
+    """Raise the floor with every scale-up in flight; lift it while only people can end the wait."""
+    situation = Situation(seen, status)
+    if not situation.in_flight:
+        return status.model_copy(update={"scale_floor": None})
+    promoted = status.step is not None and status.step.promoted
+    waits = seen.rollout.paused or (situation.step.waits_for_people and not promoted)
+    leaving = status.canary is not None and status.canary.leaving is not None
+    if waits and not leaving:
+        return status.model_copy(update={"scale_floor": situation.wanted_now})
+    return status.model_copy(update={"scale_floor": max(situation.wanted_now, status.scale_floor or 0)})
+
+
+def _with_verdicts(seen: Observation, status: RolloutStatus) -> RolloutStatus:
+    canary = status.canary
+    if canary is None or status.stable is None or canary.leaving or seen.policy is None:
+        return status
+    span = analysis.Span(canary.judged_from, status.weight.since if status.weight else None)
+    states = analysis.fold(seen.policy.analysis.metrics, status.analysis, seen.readings, span, seen.now)
+    return status.model_copy(update={"analysis": states})

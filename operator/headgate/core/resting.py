@@ -1,0 +1,169 @@
+"""The rules without a canary beside a stable revision: the first revision, the start of a rollout, and rest."""
+
+from headgate.api import values
+from headgate.api.status import Canary, Ending, HistoryEntry, Phase, Rejected, Side
+from headgate.core import analysis, forward, revisions, verdicts
+from headgate.core.model import DeploymentFacts, Notice
+from headgate.core.situation import Move, Rest, Situation
+
+
+def _number(situation: Situation, revision_hash: str) -> int:
+    record = situation.seen.templates.get(revision_hash)
+    if record is not None:
+        return record.revision
+    status = situation.status
+    known = [entry.revision for entry in status.history] + [entry.revision for entry in status.rejected]
+    known += [facts.revision for facts in situation.seen.deployments.values()]
+    known += [status.stable.revision] if status.stable else []
+    return revisions.next_number(situation.seen.templates.values(), *known)
+
+
+def _canary(situation: Situation) -> Canary:
+    target = situation.target_hash
+    tried = any(entry.hash == target for entry in situation.status.history)
+    template = situation.seen.templates.get(target)
+    return Canary(
+        revision=_number(situation, target),
+        hash=target,
+        images=revisions.images(template.template if template else situation.seen.rollout.template),
+        started=situation.second,
+        judged_from=situation.second if tried else 0,
+    )
+
+
+def recovered(situation: Situation) -> Move | None:
+    """The status knows of no revision, but pods of ours are serving: the revision with the most of them is stable."""
+    if situation.stable is not None or situation.canary is not None:
+        return None
+    serving = [facts for facts in situation.seen.deployments.values() if facts.ready > 0 and not facts.deleting]
+    if not serving:
+        return None
+
+    def weight(facts: DeploymentFacts) -> tuple[int, int]:
+        return facts.ready, -facts.revision
+
+    chosen = max(serving, key=weight)
+    side = Side(revision=chosen.revision, hash=chosen.hash, ready=chosen.ready)
+    notice = Notice("Recovered", f"revision {chosen.revision} was found serving with {chosen.ready} ready pods")
+    return Move(situation.status.model_copy(update={"stable": side}), (notice,))
+
+
+def first(situation: Situation) -> Move | Rest | None:
+    """There is no stable revision: the first one is started, and is stable once all its pods are ready."""
+    if situation.stable is not None:
+        return None
+    canary = situation.canary
+    if canary is None:
+        return forward.unsound(situation) or _first_started(situation)
+    if situation.target_hash not in ("", canary.hash):
+        return _first_replaced(situation, canary)
+    pods = situation.pods(canary)
+    if pods.wanted == situation.total and pods.ready >= situation.total:
+        return _first_done(situation, canary)
+    message = f"first revision: {pods.ready} of {situation.total} pods ready{verdicts.pod_words(situation)}"
+    limit = verdicts.deadline_seconds(situation)
+    since = canary.progress.since if canary.progress else canary.started
+    if situation.now >= since + limit:
+        message = f"no progress for {values.format_duration(limit)}, and nothing to go back to; {message}"
+        return Rest(Phase.DEGRADED, "ProgressDeadlineExceeded", message, stalled=True)
+    found = forward.unsound(situation)
+    if found is not None:
+        return found
+    return Rest(Phase.PENDING, "FirstRevision", message, (since + limit,))
+
+
+def _first_started(situation: Situation) -> Move:
+    canary = _canary(situation)
+    notice = Notice("RolloutStarted", f"revision {canary.revision} ({canary.hash}) is the first")
+    return Move(situation.status.model_copy(update={"canary": canary}), (notice,))
+
+
+def _first_replaced(situation: Situation, canary: Canary) -> Move:
+    entry = HistoryEntry(
+        revision=canary.revision,
+        hash=canary.hash,
+        outcome=Ending.SUPERSEDED,
+        reason="Superseded",
+        message="the template was changed before the first revision was ready",
+        by="spec.template",
+        started=canary.started,
+        finished=situation.second,
+    )
+    ended = {"canary": None, "history": (entry, *situation.status.history)[:10]}
+    return Move(situation.status.model_copy(update=ended))
+
+
+def _first_done(situation: Situation, canary: Canary) -> Move:
+    entry = HistoryEntry(
+        revision=canary.revision,
+        hash=canary.hash,
+        outcome=Ending.PROMOTED,
+        reason="FirstRevision",
+        by="headgate",
+        started=canary.started,
+        finished=situation.second,
+    )
+    stable = Side.model_validate(canary.model_dump(include=set(Side.model_fields)))
+    changes = {"stable": stable, "canary": None, "history": (entry, *situation.status.history)[:10]}
+    notice = Notice("Promoted", f"revision {canary.revision} is stable: it is the first")
+    return Move(situation.status.model_copy(update=changes), (notice,))
+
+
+def _rejection(situation: Situation) -> Rejected | None:
+    return next((entry for entry in situation.status.rejected if entry.hash == situation.target_hash), None)
+
+
+def _served(situation: Situation) -> Rest:
+    """Return how the stable revision stands that is what the spec wants."""
+    stable, pods = situation.stable, situation.pods(situation.stable)
+    if pods.wanted == situation.total and pods.ready >= situation.total and pods.existing <= situation.total:
+        number = stable.revision if stable else 0
+        return Rest(Phase.HEALTHY, "Healthy", f"revision {number} serves with {pods.ready} of {pods.wanted} pods ready")
+    message = f"{pods.ready} of {situation.total} stable pods ready{verdicts.pod_words(situation)}"
+    limit = verdicts.deadline_seconds(situation)
+    since = stable.progress.since if stable and stable.progress else situation.second
+    if pods.ready < situation.total and situation.now >= since + limit:
+        return Rest(Phase.DEGRADED, "PodsNotReady", f"no progress for {values.format_duration(limit)}: {message}")
+    return Rest(Phase.PROGRESSING, "Scaling", message, (since + limit,))
+
+
+def rejected(situation: Situation) -> Rest | None:
+    """What the spec wants was taken back before, and is not tried again by itself."""
+    entry = _rejection(situation)
+    if entry is None:
+        return None
+    stable = situation.stable
+    serves = f"revision {stable.revision} serves" if stable else "nothing serves"
+    message = f"revision {entry.revision} was taken back: {entry.message}; {serves}"
+    return Rest(Phase.ROLLED_BACK, entry.reason, message, stalled=True)
+
+
+def settled(situation: Situation) -> Rest | None:
+    """The stable revision is what the spec wants."""
+    stable = situation.stable
+    if stable is None or situation.target_hash != stable.hash:
+        return None
+    return _served(situation)
+
+
+def held_back(situation: Situation) -> Rest | None:
+    """A new version is wanted while the Rollout is paused."""
+    if not situation.seen.rollout.paused:
+        return None
+    return Rest(Phase.PAUSED, "Paused", f"revision {situation.target_hash} waits: spec.paused is true")
+
+
+def start(situation: Situation) -> Move:
+    """A new version is wanted: its rollout begins at the first step."""
+    canary = _canary(situation)
+    status = situation.status.model_copy(
+        update={
+            "canary": canary,
+            "scale_floor": situation.wanted_now,
+            "analysis": analysis.begin(situation.metrics, situation.now),
+            "weight": None,
+        }
+    )
+    notice = Notice("RolloutStarted", f"revision {canary.revision} ({canary.hash}) is on its way")
+    entered = forward.enter(situation.moved(status), 0)
+    return Move(entered.status, (notice, *entered.notices))

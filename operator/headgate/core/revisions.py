@@ -1,0 +1,99 @@
+"""Identity: the hash of a template, and the names and labels made from it.
+
+The hash is our own fixed algorithm (golden tests hold it), so that no upgrade of a library makes a new revision.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+from headgate.core.model import RolloutFacts, TemplateRecord
+
+_ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
+"""No vowels, so that no hash spells a word, and nothing that reads like another character."""
+_HASH_LENGTH: Final = 10
+_NAME_LENGTH: Final = 30
+"""With hash, ReplicaSet hash and pod suffix this makes 58 of the 63 characters that a pod's host name may have."""
+_LABEL_LENGTH: Final = 63
+
+
+def canonical(value: Any) -> str:
+    """Return *value* as JSON in its one canonical form: keys sorted, no white space, ASCII only."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def digest(*parts: str) -> str:
+    """Return a hash of *parts* that fits into names and labels: 10 characters of an alphabet of 27, about 47 bits."""
+    number = int.from_bytes(hashlib.sha256("\n".join(parts).encode()).digest(), "big")
+    characters = []
+    for _ in range(_HASH_LENGTH):
+        number, index = divmod(number, len(_ALPHABET))
+        characters.append(_ALPHABET[index])
+    return "".join(characters)
+
+
+def template_hash(rollout_name: str, template: Any) -> str:
+    """Return the hash of a revision: of the template as stored and the Rollout's full name."""
+    return digest("headgate/template/1", rollout_name, canonical(template))
+
+
+def policy_hash(rollout_name: str, policy: Any) -> str:
+    """Return the hash of an accepted policy as written."""
+    return digest("headgate/policy/1", rollout_name, canonical(policy))
+
+
+def _cut(rollout_name: str) -> str:
+    return rollout_name[:_NAME_LENGTH].rstrip("-.")
+
+
+def deployment_name(rollout_name: str, revision_hash: str) -> str:
+    """Return the name of a revision's Deployment and of the ControllerRevision that keeps its template."""
+    return f"{_cut(rollout_name)}-{revision_hash}"
+
+
+def policy_name(rollout_name: str, hash_of_policy: str) -> str:
+    """Return the name of the ControllerRevision that keeps an accepted policy."""
+    return f"{_cut(rollout_name)}-policy-{hash_of_policy}"
+
+
+def label_value(rollout_name: str) -> str:
+    """Return the value of the Rollout label: the name itself, or its beginning and a hash where it is too long."""
+    if len(rollout_name) <= _LABEL_LENGTH:
+        return rollout_name
+    kept = rollout_name[: _LABEL_LENGTH - _HASH_LENGTH - 1].rstrip("-.")
+    return f"{kept}-{digest('headgate/label/1', rollout_name)}"
+
+
+def next_number(records: Iterable[TemplateRecord], *known: int) -> int:
+    """Return the number that a new revision gets: one more than any that is recorded or *known*."""
+    return max([0, *known, *(record.revision for record in records)]) + 1
+
+
+def images(template: Any) -> tuple[str, ...]:
+    """Return the images of a template's containers in order, or nothing where the template is malformed."""
+    try:
+        return tuple(str(container["image"]) for container in template["spec"]["containers"] if container.get("image"))
+    except (TypeError, KeyError, AttributeError):
+        return ()
+
+
+def selector_text(labels: dict[str, str]) -> str:
+    """Return *labels* as a label selector in text form."""
+    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+
+
+def attempt(revision_hash: str, started: int) -> str:
+    """Return the value of the rejected annotation for one attempt at a revision."""
+    return f"{revision_hash}/{started}"
+
+
+def is_hash(text: str) -> bool:
+    """Return whether *text* has the form of a revision's hash."""
+    return re.fullmatch(f"[{_ALPHABET}]{{{_HASH_LENGTH}}}", text) is not None
+
+
+def record_of_target(rollout: RolloutFacts, revision_hash: str) -> bool:
+    """Return whether the spec holds the raw template of *revision_hash* itself, not only an equal one."""
+    return rollout.template_hash == revision_hash

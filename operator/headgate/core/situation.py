@@ -1,0 +1,158 @@
+"""What the rules look at: an Observation, the status as it becomes, and what follows from both.
+
+Rules never change a situation; they return a Move (the status goes on, the rules are asked again) or a Rest (nothing
+more follows now; this is what is being waited for).
+"""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Sequence
+
+from headgate.api.spec import Metric
+from headgate.api.status import Canary, Phase, RolloutStatus, Side
+from headgate.core import replicas, steps
+from headgate.core.model import DeploymentFacts, Identity, Notice, Observation
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Move:
+    """The status goes on, and something is said about it."""
+
+    status: RolloutStatus
+    notices: tuple[Notice, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rest:
+    """Nothing more follows now."""
+
+    phase: Phase
+    reason: str
+    """One CamelCase word, the reason of the Ready condition."""
+    message: str
+    """What is waited for, with numbers."""
+    recheck_at: tuple[float, ...] = ()
+    stalled: bool = False
+    """Whether only a change of the spec, or a command, can lead further."""
+    step_clock: bool = dataclasses.field(default=False)
+    """Whether the wait belongs to the present step and is told there as well."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Situation:
+    """An observation and the status as it stands in the middle of a decision."""
+
+    seen: Observation
+    status: RolloutStatus
+
+    @property
+    def now(self) -> float:
+        """The time of the observation."""
+        return self.seen.now
+
+    @property
+    def second(self) -> int:
+        """The time of the observation as the status keeps times, rounded down."""
+        return math.floor(self.seen.now)
+
+    @property
+    def canary(self) -> Canary | None:
+        """The revision on its way in or out."""
+        return self.status.canary
+
+    @property
+    def stable(self) -> Side | None:
+        """The revision that users get."""
+        return self.status.stable
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether a canary stands beside a stable revision."""
+        return self.status.canary is not None and self.status.stable is not None
+
+    @property
+    def target_hash(self) -> str:
+        """The revision that the spec means, or an empty text while that is not known."""
+        return self.seen.target.hash if self.seen.target.identity is Identity.KNOWN else ""
+
+    @property
+    def metrics(self) -> Sequence[Metric]:
+        """The metrics that count."""
+        return self.seen.policy.analysis.metrics if self.seen.policy else ()
+
+    @functools.cached_property
+    def plan(self) -> tuple[steps.Step, ...]:
+        """The steps of the policy; a single one to 100 percent where none is known."""
+        return steps.planned(self.seen.policy) if self.seen.policy else (steps.Step(100),)
+
+    @property
+    def step_at(self) -> int:
+        """The position of the present step in the plan, counted from 0."""
+        index = self.status.step.index if self.status.step else 1
+        return min(max(index, 1), len(self.plan)) - 1
+
+    @property
+    def step(self) -> steps.Step:
+        """The present step."""
+        return self.plan[self.step_at]
+
+    @property
+    def wanted_now(self) -> int:
+        """The replicas that the spec asks for; where it says nothing, those that are there, and 1 at first."""
+        if self.seen.rollout.replicas is not None:
+            return self.seen.rollout.replicas
+        if self.status.scale_floor is not None:
+            return self.status.scale_floor
+        facts = self.facts(self.stable or self.canary)
+        return facts.replicas if facts else 1
+
+    @property
+    def total(self) -> int:
+        """The replicas that count: in flight never fewer than the floor."""
+        if self.in_flight and self.status.scale_floor is not None:
+            return max(self.wanted_now, self.status.scale_floor)
+        return self.wanted_now
+
+    @property
+    def budget(self) -> replicas.Budget:
+        """How far both versions together may stray from the replicas that count."""
+        return replicas.budget(self.seen.policy.strategy.canary if self.seen.policy else None, self.total)
+
+    def facts(self, side: Side | None) -> DeploymentFacts | None:
+        """Return the Deployment of *side*, if there is one."""
+        return self.seen.deployments.get(side.hash) if side else None
+
+    def pods(self, side: Side | None) -> replicas.Pods:
+        """Return the pods of *side*; none without a Deployment."""
+        facts = self.facts(side)
+        return replicas.Pods(facts.replicas, facts.pods, facts.ready) if facts else replicas.Pods()
+
+    @functools.cached_property
+    def goal(self) -> replicas.Sizes:
+        """The sizes that the present weight means."""
+        weight = self.status.weight.desired if self.status.weight else 0
+        return replicas.split(self.budget, weight)
+
+    @functools.cached_property
+    def sizes(self) -> replicas.Sizes:
+        """The sizes to ask for in this pass."""
+        stable, canary = self.pods(self.stable), self.pods(self.canary)
+        if self.canary is None:
+            return replicas.Sizes(self.total, 0)
+        if self.stable is None:
+            return replicas.Sizes(0, self.total)
+        if self.canary.leaving is not None:
+            return replicas.retreat(self.budget, stable, canary)
+        return replicas.approach(self.budget, self.goal, stable, canary)
+
+    def moved(self, status: RolloutStatus) -> "Situation":
+        """Return the situation with *status* in place of the present one."""
+        return Situation(self.seen, status)
+
+    def with_canary(self, **changes: object) -> RolloutStatus:
+        """Return the status with *changes* to its canary, which must exist."""
+        if self.status.canary is None:
+            message = "there is no canary to change"
+            raise ValueError(message)
+        return self.status.model_copy(update={"canary": self.status.canary.model_copy(update=changes)})

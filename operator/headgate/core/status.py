@@ -1,0 +1,108 @@
+"""The next status and conditions: what people and machines read, and when it is worth a write."""
+
+from typing import Any
+
+from headgate.api import names
+from headgate.api.status import Condition, Phase, RolloutStatus, Side
+from headgate.core import replicas, revisions
+from headgate.core.model import Notice
+from headgate.core.situation import Rest, Situation
+
+REFRESH_SECONDS = 30.0
+"""Numbers alone are written no more often than this."""
+_TOLD = {Phase.PAUSED, Phase.HOLDING, Phase.DEGRADED}
+_ALARMING = {Phase.HOLDING, Phase.DEGRADED}
+
+
+def _selected(situation: Situation, side: Side) -> str:
+    return revisions.selector_text({**situation.seen.rollout.match_labels, names.POD_HASH: side.hash})
+
+
+def _with_sides(situation: Situation) -> RolloutStatus:
+    status, sizes = situation.status, situation.sizes
+    changes: dict[str, Any] = {}
+    for name, side, size in (("stable", status.stable, sizes.stable), ("canary", status.canary, sizes.canary)):
+        if side is not None:
+            record = situation.seen.templates.get(side.hash)
+            images = revisions.images(record.template) if record else side.images
+            update = {"replicas": size, "selector": _selected(situation, side), "images": images}
+            changes[name] = side.model_copy(update=update)
+    return status.model_copy(update=changes)
+
+
+def _flag(name: str, reason: str, message: str, *, holds: bool) -> dict[str, Any]:
+    return {"type": name, "status": "True" if holds else "False", "reason": reason, "message": message}
+
+
+def _facts(situation: Situation, rest: Rest) -> list[dict[str, Any]]:
+    ready = situation.pods(situation.stable).ready + situation.pods(situation.canary).ready
+    least = situation.budget.least_ready
+    served = situation.stable is not None and ready >= least and (ready > 0 or situation.total == 0)
+    counted = f"{ready} pods ready, at least {least} needed"
+    healthy = rest.phase is Phase.HEALTHY
+    facts = [
+        _flag("Available", "EnoughPodsReady" if served else "TooFewPodsReady", counted, holds=served),
+        _flag("Ready", rest.reason, rest.message, holds=healthy),
+    ]
+    if rest.stalled:
+        facts.append(_flag("Stalled", rest.reason, rest.message, holds=True))
+    elif not healthy:
+        facts.append(_flag("Reconciling", rest.reason, rest.message, holds=True))
+    return facts
+
+
+def _conditions(situation: Situation, rest: Rest) -> tuple[Condition, ...]:
+    before = {condition.type: condition for condition in situation.seen.status.conditions}
+    conditions = []
+    for fact in _facts(situation, rest):
+        known = before.get(fact["type"])
+        flipped = known is None or known.status != fact["status"]
+        since = situation.second if flipped or known is None else known.last_transition_time
+        generation = situation.seen.rollout.generation
+        conditions.append(Condition(**fact, last_transition_time=since, observed_generation=generation))
+    return tuple(conditions)
+
+
+def concluded(situation: Situation, rest: Rest) -> RolloutStatus:
+    """Return the complete status of a decision that came to *rest*."""
+    status = _with_sides(situation)
+    stable, canary = situation.pods(status.stable), situation.pods(status.canary)
+    changes: dict[str, Any] = {
+        "observed_generation": situation.seen.rollout.generation,
+        "selector": revisions.selector_text(dict(situation.seen.rollout.match_labels)),
+        "phase": rest.phase,
+        "ready": f"{stable.ready + canary.ready}/{situation.total}",
+        "conditions": _conditions(situation, rest),
+    }
+    if status.step:
+        changes["step"] = status.step.model_copy(update={"waiting_for": rest.message[:4000]})
+    if status.weight:
+        share = replicas.share_percent(stable, canary)
+        changes["weight"] = status.weight.model_copy(update={"achieved": share})
+    return status.model_copy(update=changes)
+
+
+_NUMBERS: dict[str, Any] = {
+    "replicas": True,
+    "ready": True,
+    "stable": {"replicas", "ready", "progress"},
+    "canary": {"replicas", "ready", "progress"},
+    "weight": {"achieved"},
+    "step": {"waiting_for"},
+    "conditions": {"__all__": {"message"}},
+    "analysis": {"__all__": {"value", "passes", "failures", "message", "since", "last_tick", "last_judged"}},
+}
+"""What changes all the time and says nothing new; a restarted operator finds it again by itself."""
+
+
+def significant(before: RolloutStatus, after: RolloutStatus) -> bool:
+    """Return whether *after* says more than other numbers: a verdict, step, phase or wait is another one."""
+    return before.model_dump(exclude=_NUMBERS) != after.model_dump(exclude=_NUMBERS)
+
+
+def told(before: RolloutStatus, rest: Rest) -> tuple[Notice, ...]:
+    """Return what is said when a rollout comes to wait for something else than before."""
+    reasons = {condition.reason for condition in before.conditions if condition.type == "Ready"}
+    if rest.phase not in _TOLD or rest.reason in reasons:
+        return ()
+    return (Notice(rest.reason, rest.message, warning=rest.phase in _ALARMING),)

@@ -1,0 +1,48 @@
+"""A canary strategy as an ordered tuple of steps, the implied last one included."""
+
+import dataclasses
+
+from headgate.api.spec import Policy
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Step:
+    """One step: the weight that holds in it, and the wait that it adds."""
+
+    weight_percent: int
+    waits: bool = False
+    """Whether it is a pause."""
+    pause_seconds: float | None = None
+    """How long a pause lasts; None: until promoted."""
+
+    @property
+    def waits_for_people(self) -> bool:
+        """Whether only a person (or a pipeline) can end it."""
+        return self.waits and self.pause_seconds is None
+
+
+def planned(policy: Policy) -> tuple[Step, ...]:
+    """Return the steps of *policy*'s canary; the last one holds 100 percent, implied where it is not written."""
+    steps: list[Step] = []
+    weight = 0
+    for step in policy.strategy.canary.steps:
+        if step.set_weight is not None:
+            weight = step.set_weight
+            steps.append(Step(weight))
+        elif step.pause is not None:
+            steps.append(Step(weight, waits=True, pause_seconds=step.pause.duration_seconds))
+    if weight != 100:  # noqa: PLR2004  # the whole
+        steps.append(Step(100))
+    return tuple(steps)
+
+
+def resumed(old: tuple[Step, ...], new: tuple[Step, ...], index: int) -> int:
+    """Return the position in *new* at which a rollout goes on that was at *index* of *old*.
+
+    Where everything up to that step is unchanged, it stays. Otherwise it goes on at the first weight that is not below
+    the present one, and never jumps past that.
+    """
+    if new[: index + 1] == old[: index + 1]:
+        return index
+    weight = old[index].weight_percent if index < len(old) else 0
+    return next(at for at, step in enumerate(new) if not step.waits and step.weight_percent >= weight)

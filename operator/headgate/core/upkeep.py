@@ -1,0 +1,137 @@
+"""From the sizes that were decided to actions: stable first, then the canary, then what is left over."""
+
+from headgate.api import names
+from headgate.api.status import Phase, Side
+from headgate.core import revisions
+from headgate.core.model import (
+    Action,
+    AddFinalizer,
+    AdoptDeployment,
+    CreateDeployment,
+    DeleteDeployment,
+    DeploymentFacts,
+    DropRecord,
+    Notice,
+    Record,
+    RecordPolicy,
+    RecordTemplate,
+    RemoveFinalizer,
+    RepairTemplate,
+    ScaleDeployment,
+    SetMinReady,
+)
+from headgate.core.situation import Situation
+
+
+def records(situation: Situation) -> tuple[Record, ...]:
+    """Return what must be on record before the status may speak of it."""
+    seen, status = situation.seen, situation.status
+    wanted: list[Record] = []
+    if situation.in_flight and not seen.rollout.deleting and names.FINALIZER not in seen.rollout.finalizers:
+        wanted.append(AddFinalizer())
+    for side in (status.stable, status.canary):
+        unrecorded = side is not None and side.hash not in seen.templates
+        if side is not None and unrecorded and side.hash == seen.rollout.template_hash:
+            wanted.append(RecordTemplate(side.hash, side.revision))
+    if status.policy == seen.rollout.policy_hash and status.policy not in seen.policies:
+        wanted.append(RecordPolicy(status.policy))
+    return tuple(wanted)
+
+
+def _kept_up(situation: Situation, side: Side, facts: DeploymentFacts) -> list[Action]:
+    policy = situation.seen.policy
+    wanted: list[Action] = []
+    if not facts.owner:
+        wanted.append(AdoptDeployment(side.hash))
+    if facts.tampered and side.hash in situation.seen.templates:
+        wanted.append(RepairTemplate(side.hash))
+    if policy is not None and facts.min_ready_seconds != policy.min_ready_seconds:
+        wanted.append(SetMinReady(side.hash, policy.min_ready_seconds))
+    return wanted
+
+
+def _sized(situation: Situation, side: Side, size: int, rejected: str = "") -> list[Action]:
+    facts = situation.facts(side)
+    if facts is None:
+        known = side.hash in situation.seen.templates or side.hash == situation.seen.rollout.template_hash
+        return [CreateDeployment(side.hash, side.revision, size)] if size and known else []
+    if facts.deleting:
+        return []
+    marks = rejected if facts.rejected != rejected else ""
+    if facts.replicas != size or marks:
+        return [ScaleDeployment(side.hash, size, facts.replicas, marks), *_kept_up(situation, side, facts)]
+    return _kept_up(situation, side, facts)
+
+
+def _others(situation: Situation) -> list[DeploymentFacts]:
+    sides = {side.hash for side in (situation.stable, situation.canary) if side is not None}
+    others = [facts for facts in situation.seen.deployments.values() if facts.hash not in sides and not facts.deleting]
+    return sorted(others, key=lambda facts: -facts.revision)
+
+
+def _emptied(situation: Situation) -> list[Action]:
+    """Old pods go once nobody needs them: they carry nobody, or stable carries everybody."""
+    carried = situation.pods(situation.stable).ready >= situation.budget.least_ready
+    return [
+        ScaleDeployment(facts.hash, 0, facts.replicas)
+        for facts in _others(situation)
+        if facts.replicas and (facts.ready == 0 or (situation.stable is not None and carried))
+    ]
+
+
+def _tidied(situation: Situation) -> list[Action]:
+    seen, status = situation.seen, situation.status
+    policy = seen.policy
+    if policy is None or situation.stable is None or situation.canary is not None:
+        return []
+    empty = [facts for facts in _others(situation) if facts.owner and not facts.replicas and not facts.pods]
+    surplus = empty[policy.revision_history_limit :]
+    gone = {facts.hash for facts in surplus}
+    kept = {hash_ for hash_ in seen.deployments if hash_ not in gone}
+    kept |= {situation.stable.hash, situation.target_hash, *(entry.hash for entry in status.rejected)}
+    tidied: list[Action] = [DeleteDeployment(facts.hash) for facts in surplus]
+    tidied += [DropRecord(record.name) for hash_, record in seen.templates.items() if hash_ not in kept]
+    if seen.status.policy == status.policy and status.policy in seen.policies:
+        tidied += [DropRecord(record.name) for hash_, record in seen.policies.items() if hash_ != status.policy]
+    return tidied
+
+
+def actions(situation: Situation, phase: Phase) -> tuple[Action, ...]:
+    """Return the writes that bring the cluster to the sizes that were decided, and keep our objects in order."""
+    stable, canary, sizes = situation.stable, situation.canary, situation.sizes
+    wanted: list[Action] = []
+    if stable is not None:
+        wanted += _sized(situation, stable, sizes.stable)
+    if canary is not None:
+        rejected = revisions.attempt(canary.hash, canary.started) if canary.leaving else ""
+        wanted += _sized(situation, canary, sizes.canary, rejected)
+    wanted += _emptied(situation)
+    if phase in (Phase.HEALTHY, Phase.ROLLED_BACK):
+        wanted += _tidied(situation)
+    if not situation.in_flight:
+        wanted += release(situation)
+    return tuple(wanted)
+
+
+def release(situation: Situation) -> list[Action]:
+    """Return the action that lets a deletion go on, if anything of ours holds it."""
+    return [RemoveFinalizer()] if names.FINALIZER in situation.seen.rollout.finalizers else []
+
+
+def repairs(situation: Situation) -> tuple[Notice, ...]:
+    """Return what is said of changes that somebody else made to what is ours."""
+    said = []
+    pairs = ((situation.stable, situation.sizes.stable), (situation.canary, situation.sizes.canary))
+    for side, size in pairs:
+        facts = situation.facts(side)
+        if side is None:
+            continue
+        if facts is None and side.progress is not None and size:
+            said.append(Notice("DeploymentRecreated", f"the Deployment of revision {side.revision} was gone", warning=True))
+        if facts is not None and facts.scaled_by and facts.replicas != size and side.replicas == size:
+            text = f"{facts.scaled_by} set Deployment {facts.name} to {facts.replicas} replicas; put back to {size}"
+            said.append(Notice("ReplicasRepaired", text, warning=True))
+        if facts is not None and facts.tampered:
+            text = f"{facts.tampered} changed the template of Deployment {facts.name}; put back to revision {side.revision}"
+            said.append(Notice("TemplateRepaired", text, warning=True))
+    return tuple(said)

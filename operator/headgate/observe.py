@@ -1,0 +1,32 @@
+"""Gathers all that a decision may know into one Observation."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from headgate.core.model import Json, Key, Kind, MeasureRequest, Reading
+
+
+class Reader(Protocol):
+    """What observing needs of the cluster. Every method may raise `core.faults.Unreachable` or `Refused`."""
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Json | None:
+        """Return the object as it is now, or None if there is none."""
+
+    async def select(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[Json]:
+        """Return all objects in *namespace* that carry all of *labels*, as they are now."""
+
+    async def try_create(self, kind: Kind, namespace: str, body: Json) -> Json:
+        """Return what the API server would make of creating *body*: a dry run with strict field validation."""
+
+
+class Measurements(Protocol):
+    """Where readings come from. Never waits: a slow server must not delay a decision."""
+
+    def read(self, key: Key, requests: Sequence[MeasureRequest]) -> Mapping[str, Reading]:
+        """Return by metric name what is known of the requested ticks, and see to it that the rest is fetched.
+
+        When more becomes known, or a problem appears or goes, *key* is woken.
+        """
+
+    def forget(self, key: Key) -> None:
+        """Drop what is kept for *key*: nothing is in flight there any more."""

@@ -1,0 +1,228 @@
+"""One pass over one Rollout: observe, decide, act, and when to look again. Owns what is remembered between passes.
+
+| how it ended | looked at again |
+|---|---|
+| well | when the decision says |
+| somebody was faster | at once; from the sixth time in a row after 50 ms, 100 ms, … |
+| the API server cannot be reached | after 1 s, 2 s, … 60 s |
+| the API server refused something | as decided, but within a minute |
+| a bug of ours | as if unreachable, and logged with the Observation |
+"""
+
+import asyncio
+import dataclasses
+import logging
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from headgate.api.status import Phase
+from headgate.core.faults import Conflict, Refused, Unreachable
+from headgate.core.model import Decision, Key, Observation
+from headgate.reconcile.queue import Queue
+from headgate.reconcile.record import record
+from headgate.telemetry.logs import about
+
+REFUSED_SECONDS: Final = 60.0
+CONFLICTS_AT_ONCE: Final = 5
+CONFLICT_SECONDS: Final = 0.05
+CONFLICT_SECONDS_MAX: Final = 5.0
+PASS_SECONDS_MAX: Final = 120.0
+"""Each of a pass's calls has its own limit; this one is for what nobody thought of."""
+
+_log = logging.getLogger(__name__)
+
+
+class Result(Protocol):
+    """What became of a Decision."""
+
+    @property
+    def status_written(self) -> bool:
+        """Whether the status was written."""
+
+    @property
+    def conflict(self) -> bool:
+        """Whether somebody was faster with something."""
+
+    @property
+    def refusals(self) -> tuple[str, ...]:
+        """What the API server refused, in its words."""
+
+    @property
+    def unreachable(self) -> str:
+        """Why something could not be written, or empty."""
+
+
+class Observes(Protocol):
+    """Gathers what a decision may know."""
+
+    async def observe(self, key: Key, refusals: tuple[str, ...], written_at: float) -> Observation | None:
+        """Return the Observation of *key*; None if there is no such Rollout."""
+
+
+class Acts(Protocol):
+    """Carries out decisions."""
+
+    async def act(self, observation: Observation, decision: Decision) -> Result:
+        """Carry out *decision*; faults are part of the result."""
+
+
+class Forgets(Protocol):
+    """Keeps something by Rollout."""
+
+    def forget(self, key: Key) -> None:
+        """Drop what is kept for *key*."""
+
+
+class Report(Protocol):
+    """Hears how passes end."""
+
+    def passed(self, key: Key, rule: str, result: str, seconds: float) -> None:
+        """Hear of a pass: the rule that decided (if any), the result, how long it took."""
+
+    def stands(self, key: Key, phase: Phase | None) -> None:
+        """Hear in which phase a Rollout stands; None: it is gone."""
+
+
+@dataclasses.dataclass(slots=True)
+class _Memory:
+    """What is kept of a Rollout between passes. All of it may be lost at any time."""
+
+    refusals: tuple[str, ...] = ()
+    written_at: float = 0.0
+    conflicts: int = 0
+    """In a row."""
+
+
+class Passes:
+    """Makes passes. One key is never passed over twice at a time: the queue sees to that."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        observer: Observes,
+        decide: Callable[[Observation], Decision],
+        actor: Acts,
+        measurements: Forgets,
+        report: Report,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._queue = queue
+        self._observer = observer
+        self._decide = decide
+        self._actor = actor
+        self._measurements = measurements
+        self._report = report
+        self._clock = clock
+        self._memories: dict[Key, _Memory] = {}
+
+    def keys(self) -> set[Key]:
+        """Return the Rollouts of which something is remembered."""
+        return set(self._memories)
+
+    async def run(self, key: Key) -> None:
+        """Make a pass over *key* and arrange for the next one. Raises nothing but cancellation."""
+        started = time.perf_counter()
+        attempt = _Attempt()
+        try:
+            async with asyncio.timeout(PASS_SECONDS_MAX):
+                result = await self._attempt(key, attempt)
+        except Conflict:
+            result = self._conflict(key)
+        except Unreachable as fault:
+            result = self._unreachable(key, str(fault), getattr(fault, "retry_after_seconds", 0.0))
+        except Refused as fault:
+            result = self._refused(key, (str(fault),))
+        except TimeoutError:
+            result = self._unreachable(key, f"the pass took more than {PASS_SECONDS_MAX:g} s", 0.0)
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            result = self._bug(key, attempt)  # something that the pass waited for was cancelled by somebody else
+        except Exception:  # noqa: BLE001 - whatever it is, it must stay this one Rollout's trouble
+            result = self._bug(key, attempt)
+        self._report.passed(key, attempt.rule, result, time.perf_counter() - started)
+
+    async def _attempt(self, key: Key, attempt: "_Attempt") -> str:
+        memory = self._memories.setdefault(key, _Memory())
+        observation = await self._observer.observe(key, memory.refusals, memory.written_at)
+        if observation is None:
+            self._forget(key)
+            return "gone"
+        attempt.observation = observation
+        decision = self._decide(observation)
+        attempt.rule = decision.rule
+        result = await self._actor.act(observation, decision)
+        if result.status_written:
+            memory.written_at = self._clock()
+        self._report.stands(key, decision.status.phase)
+        return self._conclude(key, memory, decision, result)
+
+    def _conclude(self, key: Key, memory: _Memory, decision: Decision, result: Result) -> str:
+        memory.refusals = tuple(result.refusals)
+        if result.conflict:
+            return self._conflict(key)
+        memory.conflicts = 0
+        if result.unreachable:
+            return self._unreachable(key, result.unreachable, 0.0)
+        self._queue.recover(key)
+        if decision.recheck_at is not None:
+            self._queue.wake_at(key, decision.recheck_at)
+        if result.refusals:
+            return self._refused(key, memory.refusals)
+        return "ok"
+
+    def _conflict(self, key: Key) -> str:
+        memory = self._memories.setdefault(key, _Memory())
+        memory.conflicts += 1
+        storm = memory.conflicts - CONFLICTS_AT_ONCE
+        if storm <= 0:
+            self._queue.wake(key)
+        else:
+            delay_seconds = min(CONFLICT_SECONDS * 2 ** min(storm - 1, 16), CONFLICT_SECONDS_MAX)
+            self._queue.wake_after(key, delay_seconds)
+        return "conflict"
+
+    def _unreachable(self, key: Key, why: str, retry_after_seconds: float) -> str:
+        delay_seconds = self._queue.back_off(key, retry_after_seconds)
+        _log.warning("cannot reach the API server, trying again in %.0f s: %s", delay_seconds, why, extra=about(key))
+        return "unreachable"
+
+    def _refused(self, key: Key, words: tuple[str, ...]) -> str:
+        self._memories.setdefault(key, _Memory()).refusals = words
+        self._queue.recover(key)
+        self._queue.wake_after(key, REFUSED_SECONDS)
+        _log.warning("the API server refused: %s", "; ".join(words), extra=about(key))
+        return "refused"
+
+    def _bug(self, key: Key, attempt: "_Attempt") -> str:
+        delay_seconds = self._queue.back_off(key)
+        extra = about(key)
+        if attempt.observation is not None:
+            extra["observation"] = _recorded(attempt.observation)
+        _log.exception(
+            "a bug in Headgate stopped this pass; please report it. Trying again in %.0f s", delay_seconds, extra=extra
+        )
+        return "bug"
+
+    def _forget(self, key: Key) -> None:
+        self._memories.pop(key, None)
+        self._queue.forget(key)
+        self._measurements.forget(key)
+        self._report.stands(key, None)
+
+
+@dataclasses.dataclass(slots=True)
+class _Attempt:
+    """How far a pass came, for telling what happened to it."""
+
+    observation: Observation | None = None
+    rule: str = ""
+
+
+def _recorded(observation: Observation) -> str:
+    try:
+        return record(observation)
+    except Exception as error:  # noqa: BLE001 - a bug in telling of a bug must not hide the first one
+        return f"not recordable: {type(error).__name__}"

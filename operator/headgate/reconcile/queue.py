@@ -1,0 +1,174 @@
+"""The work queue: which Rollout is looked at next. Knows keys and times, nothing of Rollouts.
+
+As in client-go: a key stands in it at most once, however often it is woken; it is never given to two workers at a time,
+and one that is woken while a worker has it comes back when that worker is done. At most one timer per key.
+"""
+
+import asyncio
+import collections
+import random
+import time
+from collections.abc import Callable
+from typing import Final
+
+from headgate.core.model import Key
+
+BACKOFF_FIRST_SECONDS: Final = 1.0
+BACKOFF_LAST_SECONDS: Final = 60.0
+_RANDOM: Final = random.SystemRandom()  # it keeps no state
+SLEEP_SECONDS_MAX: Final = 30.0
+"""Timers look at the clock at least this often, so that a jump of the wall clock delays nothing for longer."""
+
+
+class Queue:
+    """Keys that wait for a pass. All methods belong to the event loop's thread."""
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.time,
+        jitter: Callable[[], float] = _RANDOM.random,
+    ) -> None:
+        self._clock = clock
+        self._jitter = jitter
+        self._ready: collections.deque[Key] = collections.deque()
+        self._dirty: dict[Key, float] = {}
+        """What has to be looked at, and since when; a key that a worker has stands here only, not in _ready."""
+        self._busy: dict[Key, float] = {}
+        """What workers have, and since when."""
+        self._timers: dict[Key, tuple[float, asyncio.TimerHandle]] = {}
+        self._failures: dict[Key, int] = {}
+        self._waiters: collections.deque[asyncio.Future[None]] = collections.deque()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._ready)
+
+    # --- waking ------------------------------------------------------------------------------------------------------
+
+    def wake(self, key: Key) -> None:
+        """Look at *key* as soon as a worker is free, and after any pass over it that is running now."""
+        if self._closed or key in self._dirty:
+            return
+        self._dirty[key] = asyncio.get_running_loop().time()
+        if key not in self._busy:
+            self._offer(key)
+
+    def wake_at(self, key: Key, at: float) -> None:
+        """Look at *key* at *at*, in seconds since the epoch; of two such times the earlier one counts."""
+        if self._closed:
+            return
+        current = self._timers.get(key)
+        if current is not None:
+            if current[0] <= at:
+                return
+            current[1].cancel()
+        self._arm(key, at)
+
+    def wake_after(self, key: Key, seconds: float) -> None:
+        """Look at *key* in *seconds*, give or take a tenth so that keys do not march in step."""
+        self.wake_at(key, self._clock() + seconds * (0.9 + 0.2 * self._jitter()))
+
+    def back_off(self, key: Key, least_seconds: float = 0.0) -> float:
+        """Look at *key* later, the later the more often in a row this is called; return the delay in seconds."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        delay_seconds = min(BACKOFF_FIRST_SECONDS * 2 ** min(failures, 16), BACKOFF_LAST_SECONDS)
+        delay_seconds = max(delay_seconds * (0.5 + 0.5 * self._jitter()), least_seconds)
+        self.wake_at(key, self._clock() + delay_seconds)
+        return delay_seconds
+
+    def recover(self, key: Key) -> None:
+        """Let the next `back_off` of *key* start from the beginning."""
+        self._failures.pop(key, None)
+
+    def forget(self, key: Key) -> None:
+        """Drop the timer and the failures of *key*: it is gone."""
+        self._disarm(key)
+        self._failures.pop(key, None)
+
+    # --- working -----------------------------------------------------------------------------------------------------
+
+    async def take(self) -> Key:
+        """Return the next key as soon as there is one; give it back with `done`.
+
+        Raises:
+            EOFError: once the queue is closed.
+        """
+        while not self._closed and not self._ready:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            try:
+                await waiter
+            except asyncio.CancelledError:
+                if waiter.done() and not waiter.cancelled():
+                    self._nudge()  # the key that woke us must not wait for the next one
+                raise
+        if self._closed:
+            raise EOFError
+        key = self._ready.popleft()
+        del self._dirty[key]
+        self._disarm(key)
+        self._busy[key] = asyncio.get_running_loop().time()
+        return key
+
+    def done(self, key: Key) -> None:
+        """Give *key* back; if it was woken meanwhile it is next in line."""
+        self._busy.pop(key, None)
+        if key in self._dirty and not self._closed:
+            self._offer(key)
+
+    def close(self) -> None:
+        """Give out no more keys and drop all timers."""
+        self._closed = True
+        for _, timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        self._ready.clear()
+        self._dirty.clear()
+        while self._waiters:
+            self._nudge()
+
+    # --- for telemetry -----------------------------------------------------------------------------------------------
+
+    def waiting_seconds(self) -> float:
+        """Return how long the key at the head has been waiting."""
+        if not self._ready:
+            return 0.0
+        return asyncio.get_running_loop().time() - self._dirty[self._ready[0]]
+
+    def working_seconds(self) -> float:
+        """Return how long the longest running pass has been running."""
+        if not self._busy:
+            return 0.0
+        return asyncio.get_running_loop().time() - min(self._busy.values())
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _offer(self, key: Key) -> None:
+        self._ready.append(key)
+        self._nudge()
+
+    def _nudge(self) -> None:
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+
+    def _arm(self, key: Key, at: float) -> None:
+        delay_seconds = min(max(at - self._clock(), 0.0), SLEEP_SECONDS_MAX)
+        timer = asyncio.get_running_loop().call_later(delay_seconds, self._due, key, at)
+        self._timers[key] = (at, timer)
+
+    def _due(self, key: Key, at: float) -> None:
+        if self._clock() < at:  # a long way, a clock set back, or a timer a hair early
+            self._arm(key, at)
+            return
+        del self._timers[key]
+        self.wake(key)
+
+    def _disarm(self, key: Key) -> None:
+        armed = self._timers.pop(key, None)
+        if armed is not None:
+            armed[1].cancel()

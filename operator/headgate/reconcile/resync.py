@@ -1,0 +1,158 @@
+"""Looks at everything now and then: for what no watch told.
+
+After a 410 kopf lists anew and never tells what vanished in the gap, and a watch can die without a word. So all objects
+are listed by their metadata: those that vanished are forgotten, every Rollout gets a pass, and where the watches have
+not shown within half a minute what the list showed, they are started anew.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from headgate.api import names
+from headgate.core.faults import Fault
+from headgate.core.model import Json, Key, Kind
+from headgate.reconcile.queue import Queue
+from headgate.reconcile.triggers import Triggers, sight
+
+GRACE_SECONDS: Final = 30.0
+"""How far a watch may be behind a list: a relisting watch of 5,000 objects needs some seconds."""
+RETRY_SECONDS: Final = 5.0
+"""Between attempts while the API server cannot list, or the CRD is not there yet."""
+
+_RANDOM: Final = random.SystemRandom()  # it keeps no state
+
+_log = logging.getLogger(__name__)
+
+
+class Lister(Protocol):
+    """What a resync needs of the cluster."""
+
+    async def list_metadata(self, kind: Kind, namespace: str = "", labels: dict[str, str] | None = None) -> list[Json]:
+        """Return the metadata of all objects of *kind*; an empty namespace means all of them."""
+
+
+class Resync:
+    """Lists, compares and wakes. Run `run` as a task."""
+
+    def __init__(  # noqa: PLR0913 - the parts that it keeps honest
+        self,
+        lister: Lister,
+        queue: Queue,
+        triggers: Triggers,
+        *,
+        namespaces: tuple[str, ...] = (),
+        period_seconds: float = 600.0,
+        remembered: Callable[[], set[Key]] = set,
+        restart_watches: Callable[[], None] = lambda: None,
+        expect: Callable[[list[str]], None] = lambda _: None,
+        on_resync: Callable[[float], None] = lambda _: None,
+        jitter: Callable[[], float] = _RANDOM.random,
+    ) -> None:
+        self._lister = lister
+        self._queue = queue
+        self._triggers = triggers
+        self._namespaces = namespaces or ("",)
+        self._period_seconds = period_seconds
+        self._remembered = remembered
+        self._restart_watches = restart_watches
+        self._expect = expect
+        self._on_resync = on_resync
+        self._jitter = jitter
+        self._soon = asyncio.Event()
+        self._attempted_at: float | None = None
+        self.listed = asyncio.Event()
+        """Whether everything has been listed once."""
+
+    def soon(self) -> None:
+        """Do not wait for the end of the period."""
+        self._soon.set()
+
+    def problem(self) -> str:
+        """Say how long no resync was attempted, if that is longer than two periods."""
+        if self._attempted_at is None:
+            return ""
+        silent_seconds = asyncio.get_running_loop().time() - self._attempted_at
+        return f"none for {silent_seconds:.0f} s" if silent_seconds > 2 * self._period_seconds else ""
+
+    async def run(self) -> None:
+        """Resync for ever."""
+        self._attempted_at = asyncio.get_running_loop().time()
+        while True:
+            self._soon.clear()
+            listed = await self.once()
+            self._attempted_at = asyncio.get_running_loop().time()
+            pause_seconds = self._period_seconds * (0.9 + 0.2 * self._jitter()) if listed else RETRY_SECONDS
+            try:
+                async with asyncio.timeout(pause_seconds):
+                    await self._soon.wait()
+            except TimeoutError:
+                continue
+
+    async def once(self) -> bool:
+        """List everything, and wake what that gives reason for; return whether that was possible."""
+        try:
+            rollouts = await self._list(Kind.ROLLOUT, None)
+            deployments = await self._list(Kind.DEPLOYMENT, {names.MANAGED: "true"})
+        except Fault as fault:
+            _log.warning("cannot list all Rollouts: %s", fault)
+            return False
+        first = not self.listed.is_set()
+        behind = [] if first else self._behind(Kind.ROLLOUT, rollouts) + self._behind(Kind.DEPLOYMENT, deployments)
+        self._wake_vanished(rollouts, deployments)
+        self._wake_all(rollouts, at_once=first)
+        if first:
+            self._expect([_uid(found) for found in (*rollouts, *deployments)])
+        if behind:
+            asyncio.get_running_loop().call_later(GRACE_SECONDS, self._judge_watches, behind)
+        self.listed.set()
+        self._on_resync(time.time())
+        return True
+
+    async def _list(self, kind: Kind, labels: dict[str, str] | None) -> list[Json]:
+        return [found for space in self._namespaces for found in await self._lister.list_metadata(kind, space, labels)]
+
+    def _wake_vanished(self, rollouts: list[Json], deployments: list[Json]) -> None:
+        for key in self._triggers.keep(Kind.DEPLOYMENT, map(_uid, deployments)):
+            self._queue.wake(key)
+        vanished = set(self._triggers.keep(Kind.ROLLOUT, map(_uid, rollouts)))
+        listed = {sight(Kind.ROLLOUT, rollout).key for rollout in rollouts}
+        for key in vanished | (self._remembered() - listed):
+            self._queue.wake(key)  # the pass finds nothing there and forgets it
+
+    def _wake_all(self, rollouts: list[Json], *, at_once: bool) -> None:
+        """Wake all *rollouts*: at the start at once, later over half a period, so that they do not come as a crowd."""
+        for rollout in rollouts:
+            sighting = sight(Kind.ROLLOUT, rollout)
+            if sighting.key is None:
+                continue
+            if at_once:
+                # Remembered, so that the same sight through the watch is no second reason for a pass.
+                if self._triggers.worth_a_pass(sighting):
+                    self._queue.wake(sighting.key)
+            else:
+                self._queue.wake_at(sighting.key, time.time() + self._period_seconds / 2 * self._jitter())
+
+    def _behind(self, kind: Kind, listed: list[Json]) -> list[tuple[Kind, str, str, str]]:
+        """Return the objects that the watches last showed in another state than the list did."""
+        return [
+            (kind, _uid(found), version, seen)
+            for found in listed
+            if (version := str(found["metadata"].get("resourceVersion", "")))
+            != (seen := self._triggers.resource_version(kind, _uid(found)))
+        ]
+
+    def _judge_watches(self, behind: list[tuple[Kind, str, str, str]]) -> None:
+        """Have the watches started anew if one of *behind* has not moved since."""
+        for kind, uid, _, seen in behind:
+            if self._triggers.resource_version(kind, uid) == seen:
+                _log.warning("the watches missed changes of a %s: starting them anew", kind.value)
+                self._restart_watches()
+                return
+
+
+def _uid(body: Json) -> str:
+    return str(body["metadata"].get("uid", ""))

@@ -1,0 +1,1 @@
+"""The tests, one folder per tier, and `python -m tests` to run them."""

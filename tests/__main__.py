@@ -1,0 +1,126 @@
+"""Run tiers of tests one after the other: `python -m tests core house`.
+
+Owns the order, what makes a tier impossible on this machine, and the total. Must not know what any test does.
+With CI=true nothing may be skipped: there a skip, of a tier or of a test, is a failure.
+"""
+
+import dataclasses
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tally:
+    """How many tests ended how. A tier whose *gate* failed has failed, whatever its tests say."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    gate_failed: bool = False
+    why_skipped: str = ""
+
+    def verdict(self, *, on_ci: bool) -> str:
+        """Return one word: passed, failed or skipped."""
+        if self.gate_failed or self.failed or (on_ci and (self.skipped or self.why_skipped)):
+            return "failed"
+        return "skipped" if self.why_skipped else "passed"
+
+
+def nothing_missing() -> str:
+    """Return "": Python is enough."""
+    return ""
+
+
+def control_plane_missing() -> str:
+    """Build what the control plane needs and return "", or why that cannot be done here."""
+    if sys.platform != "linux":
+        return "the control plane runs on Linux"
+    command = [sys.executable, "-m", "tests.cluster", "build", "--size", "control-plane"]
+    last = ""
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as build:
+        for line in build.stderr or ():
+            print(line, end="", flush=True)  # it takes minutes the first time: show that it moves
+            last = line.strip() or last
+    return f"the control plane cannot be built: {last}" if build.returncode else ""
+
+
+# A tier is a folder of tests/. Its function prepares what the tier stands on and returns why that is not to be had.
+TIERS: dict[str, Callable[[], str]] = {
+    "core": nothing_missing,
+    "simulation": nothing_missing,
+    "house": nothing_missing,
+    "adapters": nothing_missing,
+    "control_plane": control_plane_missing,
+}
+
+
+def run(tier: str) -> Tally:
+    """Run *tier* with pytest, under the coverage gate if it is core."""
+    if why := TIERS[tier]():
+        return Tally(why_skipped=why)
+    tool = ["coverage", "run", "-m", "pytest"] if tier == "core" else ["pytest"]
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder, "report.xml")
+        code = call(*tool, f"tests/{tier}", f"--junit-xml={report}")
+        gate = call("coverage", "report") if tier == "core" and code == 0 else 0
+        return tally(report, gate_failed=code != 0 or gate != 0)
+
+
+def call(*module_and_arguments: str) -> int:
+    """Run a module with this Python at the root of the tree and return its exit code."""
+    return subprocess.run([sys.executable, "-m", *module_and_arguments], cwd=ROOT, check=False).returncode
+
+
+def tally(report: Path, *, gate_failed: bool) -> Tally:
+    """Read pytest's *report*; there is none if pytest itself fell over."""
+    if not report.exists():
+        return Tally(gate_failed=True)
+    suites = ET.parse(report).getroot().iter("testsuite")  # noqa: S314 - pytest wrote it a moment ago
+    total, bad, skipped = 0, 0, 0
+    for suite in suites:
+        total += int(suite.get("tests", 0))
+        bad += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
+        skipped += int(suite.get("skipped", 0))
+    return Tally(max(0, total - bad - skipped), bad, skipped, gate_failed=gate_failed)
+
+
+def describe(tier: str, result: Tally, *, on_ci: bool) -> str:
+    """Return the line about *tier* in the closing table."""
+    detail = result.why_skipped or f"{result.passed} passed, {result.failed} failed, {result.skipped} skipped"
+    if result.gate_failed and not result.failed:
+        detail += "; too little is covered, or pytest itself failed: see above"
+    return f"{tier:<14} {result.verdict(on_ci=on_ci):<8} {detail}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the tiers named in *arguments*, or all, and return the exit code."""
+    tiers = list(arguments) or list(TIERS)
+    if unknown := [tier for tier in tiers if tier not in TIERS]:
+        print(f"no such tier: {', '.join(unknown)} (there are {', '.join(TIERS)})", file=sys.stderr)
+        return 2
+    on_ci = os.environ.get("CI") == "true"
+    results: dict[str, Tally] = {}
+    for number, tier in enumerate(tiers, start=1):
+        print(f"\n=== tier {number} of {len(tiers)}: {tier}", flush=True)
+        results[tier] = run(tier)
+        if results[tier].why_skipped:
+            print(f"skipped: {results[tier].why_skipped}", flush=True)
+    print()
+    for tier, result in results.items():
+        print(describe(tier, result, on_ci=on_ci))
+    passed, failed, skipped = (
+        sum(getattr(r, word) for r in results.values()) for word in ("passed", "failed", "skipped")
+    )
+    print(f"total: {passed} passed, {failed} failed, {skipped} skipped")
+    return int(any(result.verdict(on_ci=on_ci) == "failed" for result in results.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,36 @@
+"""The local clusters that the tests stand on: real Kubernetes, without Docker.
+
+This is the face of the package; README.md says how to use it.
+"""
+
+from tests.cluster.deadlines import wait_until
+from tests.cluster.errors import ClusterError
+from tests.cluster.lifecycle import (
+    Cluster,
+    Logs,
+    build,
+    component_process,
+    find,
+    restart_component,
+    signal_component,
+    start,
+    start_component,
+    stop,
+    stop_component,
+)
+
+__all__ = [
+    "Cluster",
+    "ClusterError",
+    "Logs",
+    "build",
+    "component_process",
+    "find",
+    "restart_component",
+    "signal_component",
+    "start",
+    "start_component",
+    "stop",
+    "stop_component",
+    "wait_until",
+]

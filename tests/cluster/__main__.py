@@ -1,0 +1,82 @@
+"""The command line of the local clusters.
+
+Owns arguments, output and exit codes. What `eval` is to read goes to stdout,
+everything else to stderr.
+"""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from tests.cluster import lifecycle
+from tests.cluster.errors import ClusterError
+from tests.cluster.lifecycle import Logs
+
+INTERRUPTED = 130
+
+
+def _up(arguments: argparse.Namespace) -> None:
+    cluster = lifecycle.start(arguments.name, arguments.size)
+    lifecycle.to_standard_error(f"server {cluster.server}, state and logs {cluster.state}, kubectl {cluster.kubectl}")
+    print(f"export KUBECONFIG={shlex.quote(str(cluster.kubeconfig))}")
+
+
+def _down(arguments: argparse.Namespace) -> None:
+    ended = lifecycle.stop(arguments.name, arguments.logs)
+    lifecycle.to_standard_error(
+        f"the cluster {arguments.name} is down: {ended} processes ended, logs {arguments.logs.value}"
+    )
+
+
+def _build(arguments: argparse.Namespace) -> None:
+    for folder in lifecycle.build(arguments.size).folders.values():
+        print(folder)
+
+
+def _kubeconfig(arguments: argparse.Namespace) -> None:
+    print(lifecycle.find(arguments.name).kubeconfig)
+
+
+COMMANDS: Mapping[str, tuple[Callable[[argparse.Namespace], None], str]] = {
+    "up": (_up, "start a cluster, print 'export KUBECONFIG=...' for eval"),
+    "down": (_down, "end a cluster and remove its state"),
+    "build": (_build, "build the binaries into the cache and print where they are, start nothing"),
+    "kubeconfig": (_kubeconfig, "print the path of a cluster's kubeconfig"),
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.cluster", description="Kubernetes here, without Docker.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parsers = {name: commands.add_parser(name, help=text) for name, (_, text) in COMMANDS.items()}
+    for name, (run, _) in COMMANDS.items():
+        parsers[name].set_defaults(run=run)
+    for name in ("up", "down", "kubeconfig"):
+        parsers[name].add_argument("--name", default="local", help="which cluster (default: %(default)s)")
+    for name in ("up", "build"):
+        parsers[name].add_argument(
+            "--size", default=lifecycle.DEFAULT_SIZE, choices=lifecycle.SIZES, help="how much of one (%(default)s)"
+        )
+    parsers["down"].add_argument(
+        "--keep-logs", dest="logs", action="store_const", const=Logs.KEPT, default=Logs.DISCARDED, help="leave them"
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what *argv* says and return the exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except ClusterError as error:
+        lifecycle.to_standard_error(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        lifecycle.to_standard_error("interrupted: what this command had started was ended; 'down' removes the rest")
+        return INTERRUPTED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

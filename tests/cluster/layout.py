@@ -1,0 +1,152 @@
+"""Where everything of one cluster lies, and what it remembers of itself.
+
+Owns the names of folders and files and the choice of ports; starts nothing.
+"""
+
+import dataclasses
+import json
+import os
+import random
+import re
+import socket
+from collections.abc import Iterable
+from pathlib import Path
+
+from tests.cluster import files
+from tests.cluster.errors import ClusterError
+
+# Below Linux's ephemeral ports (32768 and up): while a component is down, no outgoing connection takes its port.
+PORT_RANGE = range(16000, 32000)
+NAME_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+
+
+def state_root() -> Path:
+    """Return the folder that holds one folder per cluster."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base).resolve() / "headgate" / "clusters"
+
+
+def cache_root() -> Path:
+    """Return the folder that holds what was built, for every clone of the tree on this machine."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base).resolve() / "headgate" / "cluster"
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """The state folder of one cluster."""
+
+    state: Path
+
+    @property
+    def name(self) -> str:
+        """The cluster's name."""
+        return self.state.name
+
+    @property
+    def record(self) -> Path:
+        """The file with size and ports; where it exists, the cluster does."""
+        return self.state / "cluster.json"
+
+    @property
+    def certificates(self) -> Path:
+        """The folder of keys and certificates."""
+        return self.state / "pki"
+
+    @property
+    def configuration(self) -> Path:
+        """The folder of the components' configuration files."""
+        return self.state / "config"
+
+    @property
+    def data(self) -> Path:
+        """The folder of what components store, a folder each."""
+        return self.state / "data"
+
+    @property
+    def logs(self) -> Path:
+        """The folder of logs, a file per component."""
+        return self.state / "logs"
+
+    @property
+    def processes(self) -> Path:
+        """The folder of process records, a file per component."""
+        return self.state / "processes"
+
+    @property
+    def audit_log(self) -> Path:
+        """The API server's audit log, JSON lines."""
+        return self.logs / "audit.log"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig."""
+        return self.state / "kubeconfig"
+
+    @property
+    def mark(self) -> str:
+        """How the mark of each of its processes begins."""
+        return f"{self.state}#"
+
+    def mark_of(self, component: str) -> str:
+        """Return the mark of the process of *component*, and of those that it starts."""
+        return f"{self.mark}{component}#"
+
+    def log(self, component: str) -> Path:
+        """Return the log file of *component*."""
+        return self.logs / f"{component}.log"
+
+
+def of(name: str) -> Layout:
+    """Return the layout of the cluster *name*, whether it exists or not."""
+    if not NAME_PATTERN.fullmatch(name):
+        raise ClusterError(f"{name!r} cannot name a cluster: use up to 40 of a-z, 0-9 and '-', like 'local'")
+    return Layout(state_root() / name)
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """What a cluster keeps from its first start on."""
+
+    size: str
+    ports: dict[str, int]
+
+
+def read_record(layout: Layout) -> Record | None:
+    """Return the cluster's record, None if there is no such cluster."""
+    try:
+        content = json.loads(layout.record.read_text())
+    except FileNotFoundError:
+        return None
+    return Record(size=content["size"], ports=content["ports"])
+
+
+def write_record(layout: Layout, record: Record) -> None:
+    """Keep *record*."""
+    files.write(layout.record, json.dumps(dataclasses.asdict(record), indent=1))
+
+
+def choose_ports(names: Iterable[str]) -> dict[str, int]:
+    """Choose a free loopback port for each of *names*, and none that another cluster has, even a stopped one."""
+    taken = {port for record in _all_records() for port in record.ports.values()}
+    candidates = random.sample(PORT_RANGE, len(PORT_RANGE))
+    free = (port for port in candidates if port not in taken and _can_bind(port))
+    try:
+        return {name: next(free) for name in names}
+    except StopIteration:
+        raise ClusterError(f"no free port on 127.0.0.1 in {PORT_RANGE.start}-{PORT_RANGE.stop}: stop some") from None
+
+
+def _all_records() -> list[Record]:
+    folders = state_root().iterdir() if state_root().is_dir() else iter(())
+    records = (read_record(Layout(folder)) for folder in folders if folder.is_dir())
+    return [record for record in records if record is not None]
+
+
+def _can_bind(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,1 @@
+"""Tests of the house itself: its rules, layers, layout and pins. They read files; they run no operator."""
