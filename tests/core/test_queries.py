@@ -25,7 +25,7 @@ HOSTILE = st.text(st.one_of(st.sampled_from("\"'`\\\n\r#{}()[]$=~,. -"), st.char
         ('up{pod=~"$(stable.pods)"}', 'up{pod=~"web-def34-[a-z0-9]{1,10}-[a-z0-9]{5}"}'),
         ('up{a="$(canary.hash)",b="$(stable.hash)"}', 'up{a="abc12",b="def34"}'),
         ("up{ns=$(namespace)}", 'up{ns="prod"}'),
-        ("up # don't $(name)\n / $(name)", "up # don't $(name)\n / \"web\""),
+        ("up # don't $(name)\n / $(name)", 'up # don\'t $(name)\n / "web"'),
         ('up{a="#$(name)"}', 'up{a="#web"}'),
         (r'up{a="\"$(name)"}', r'up{a="\"web"}'),
         (r'up{a="\$(name)",b="\\$(name)"}', r'up{a="\$(name)",b="\\web"}'),

@@ -125,7 +125,9 @@ class _Parser:
         self._take_kind("duration")
         self._take("]")
         return {
-            frozenset((name, value) for name, value in series.labels.items() if name != "__name__"): series.rate_per_second
+            frozenset(
+                (name, value) for name, value in series.labels.items() if name != "__name__"
+            ): series.rate_per_second
             for series in self._traffic
             if all(_matches(series.labels.get(name, ""), sign, value) for name, sign, value in matchers)
         }

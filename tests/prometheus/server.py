@@ -216,7 +216,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             return
         ranged = path == "/api/v1/query_range"
-        said = scripts.matrix(rule, asked.first, asked.last, asked.step) if ranged else scripts.vector(rule, asked.first)
+        said = (
+            scripts.matrix(rule, asked.first, asked.last, asked.step) if ranged else scripts.vector(rule, asked.first)
+        )
         body = json.dumps(said) if rule.body is None else rule.body
         self._send(rule.status, body, rule.content_type, (("Location", rule.location),) if rule.location else ())
 

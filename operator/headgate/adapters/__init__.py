@@ -1,1 +1,1 @@
-"""Where Headgate meets the outside: one room per system, each fitting a Protocol that its user declares."""
+"""What speaks to the world outside: each room fits Protocols that observing and acting declare, and knows no other room."""

@@ -102,9 +102,7 @@ def _pods_of(deployment: str) -> str:
     return f"{exact}-[a-z0-9]{{1,10}}-[a-z0-9]{{5}}"
 
 
-def _fill(
-    pattern: re.Pattern[str], text: str, variables: Mapping[str, str], write: Callable[[str, str], str]
-) -> str:
+def _fill(pattern: re.Pattern[str], text: str, variables: Mapping[str, str], write: Callable[[str, str], str]) -> str:
     def value_of(found: re.Match[str]) -> str:
         name = found[1]
         return write(name, variables[name]) if name in variables else found[0]

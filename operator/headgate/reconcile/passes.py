@@ -180,7 +180,7 @@ class Passes:
         if storm <= 0:
             self._queue.wake(key)
         else:
-            delay_seconds = min(CONFLICT_SECONDS * 2 ** min(storm - 1, 16), CONFLICT_SECONDS_MAX)
+            delay_seconds = min(CONFLICT_SECONDS * 2.0 ** min(storm - 1, 16), CONFLICT_SECONDS_MAX)
             self._queue.wake_after(key, delay_seconds)
         return "conflict"
 

@@ -15,9 +15,10 @@ from headgate.core.model import Key
 
 BACKOFF_FIRST_SECONDS: Final = 1.0
 BACKOFF_LAST_SECONDS: Final = 60.0
-_RANDOM: Final = random.SystemRandom()  # it keeps no state
 SLEEP_SECONDS_MAX: Final = 30.0
 """Timers look at the clock at least this often, so that a jump of the wall clock delays nothing for longer."""
+
+_RANDOM: Final = random.SystemRandom()  # it keeps no state
 
 
 class Queue:
@@ -73,7 +74,7 @@ class Queue:
         """Look at *key* later, the later the more often in a row this is called; return the delay in seconds."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        delay_seconds = min(BACKOFF_FIRST_SECONDS * 2 ** min(failures, 16), BACKOFF_LAST_SECONDS)
+        delay_seconds = min(BACKOFF_FIRST_SECONDS * 2.0 ** min(failures, 16), BACKOFF_LAST_SECONDS)
         delay_seconds = max(delay_seconds * (0.5 + 0.5 * self._jitter()), least_seconds)
         self.wake_at(key, self._clock() + delay_seconds)
         return delay_seconds

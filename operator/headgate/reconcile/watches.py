@@ -172,7 +172,7 @@ class Watches:
         """Return kopf, ready to run in its thread's loop."""
         registry = kopf.OperatorRegistry()
 
-        @kopf.on.login(registry=registry, id="login", errors=kopf.ErrorsMode.TEMPORARY, backoff=5.0)  # type: ignore[arg-type]
+        @kopf.on.login(registry=registry, id="login", errors=kopf.ErrorsMode.TEMPORARY, backoff=5.0)
         async def login(**_: Any) -> kopf.ConnectionInfo:
             info = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._login(), loop))
             loop.call_soon_threadsafe(self._logged_in)

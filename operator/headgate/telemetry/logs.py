@@ -26,7 +26,7 @@ def about(key: Key) -> dict[str, str]:
 class _ForPeople(logging.Formatter):
     """Writes `2026-01-31T12:00:00.123Z WARNING shop/web: what happened`; what is said stays on its line."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s.%(msecs)03dZ %(levelname)s %(about)s%(message)s", "%Y-%m-%dT%H:%M:%S")

@@ -4,6 +4,7 @@ Owns URLs, content types and preconditions. Knows nothing of what the objects me
 """
 
 import asyncio
+import dataclasses
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,7 @@ _JSON_PATCH: Final = "application/json-patch+json"
 _APPLY: Final = "application/apply-patch+yaml"
 _METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
+_SUCCESS: Final = range(200, 300)
 _VERBS: Final = {"GET": "read", "POST": "create", "PATCH": "patch", "DELETE": "delete"}
 
 RequestHook = Callable[[str, str, str, float], None]
@@ -36,6 +38,31 @@ RequestHook = Callable[[str, str, str, float], None]
 
 def _ignore(_verb: str, _plural: str, _outcome: str, _seconds: float) -> None:
     """Hear nothing."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """One request, before it becomes HTTP."""
+
+    verb: str
+    resource: Resource
+    namespace: str
+    name: str = ""
+    subresource: str = ""
+    query: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    body: Any = None
+    content_type: str = _JSON
+    accept: str = _JSON
+
+    @property
+    def path(self) -> str:
+        """The URL behind the server's address."""
+        # Names come from objects that the API server accepted: none of them can hold a slash or a percent sign.
+        parts = [self.resource.root]
+        if self.namespace:
+            parts += ["namespaces", self.namespace]
+        parts += [part for part in (self.resource.plural, self.name, self.subresource) if part]
+        return "/".join(parts)
 
 
 class Cluster:
@@ -57,14 +84,12 @@ class Cluster:
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Json | None:
         """Return the object as it is now, or None if there is none."""
-        try:
-            return await self._call("GET", RESOURCES[kind], namespace, name)
-        except failures.Missing:
-            return None
+        request = _Request(verb="GET", resource=RESOURCES[kind], namespace=namespace, name=name)
+        return await self._call_unless_missing(request)
 
     async def select(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[Json]:
         """Return all objects in *namespace* that carry all of *labels*, as they are now."""
-        return await self._list(RESOURCES[kind], namespace, labels, accept=_JSON)
+        return await self._list(kind, namespace, labels, accept=_JSON)
 
     async def try_create(self, kind: Kind, namespace: str, body: Json) -> Json:
         """Return what the API server would make of creating *body*: a dry run with strict field validation."""
@@ -86,52 +111,33 @@ class Cluster:
         self, kind: Kind, namespace: str, name: str, operations: Sequence[Json], field_manager: str
     ) -> Json | None:
         """Apply a JSON patch and return the object, or None if there is none. A failed test operation is a Conflict."""
-        query = {"fieldManager": field_manager}
-        try:
-            return await self._call(
-                "PATCH", RESOURCES[kind], namespace, name, query=query, body=list(operations), content_type=_JSON_PATCH
-            )
-        except failures.Missing:
-            return None
+        return await self._call_unless_missing(_json_patch(RESOURCES[kind], namespace, name, operations, field_manager))
 
     async def apply_status(self, key: Key, uid: str, resource_version: str, status: Json) -> Json | None:
         """Server-side apply a Rollout's status; a Conflict unless it is still at *resource_version*. None: it is gone.
 
         A Rollout of that name with another uid is a Conflict, too.
         """
-        body = {
-            "apiVersion": names.API_VERSION,
-            "kind": names.KIND,
-            "metadata": {
-                "namespace": key.namespace,
-                "name": key.name,
-                "uid": uid,
-                "resourceVersion": resource_version,
-            },
-            "status": status,
-        }
-        query = {"fieldManager": names.STATUS_MANAGER, "force": "true"}
-        try:
-            return await self._call(
-                "PATCH",
-                RESOURCES[Kind.ROLLOUT],
-                key.namespace,
-                key.name,
-                subresource="status",
-                query=query,
-                body=body,
-                content_type=_APPLY,
-            )
-        except failures.Missing:
-            return None
+        metadata = {"namespace": key.namespace, "name": key.name, "uid": uid, "resourceVersion": resource_version}
+        request = _Request(
+            verb="PATCH",
+            resource=RESOURCES[Kind.ROLLOUT],
+            namespace=key.namespace,
+            name=key.name,
+            subresource="status",
+            query={"fieldManager": names.STATUS_MANAGER, "force": "true"},
+            body={"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata, "status": status},
+            content_type=_APPLY,
+        )
+        return await self._call_unless_missing(request)
 
     async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
         """Delete the object if it is still the one with *uid*; one that is gone is fine."""
         body = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
-        try:
-            await self._call("DELETE", RESOURCES[kind], namespace, name, body=body)
-        except failures.Missing:
-            return
+        resource = RESOURCES[kind]
+        await self._call_unless_missing(
+            _Request(verb="DELETE", resource=resource, namespace=namespace, name=name, body=body)
+        )
 
     # --- what the shell needs besides --------------------------------------------------------------------------------
 
@@ -139,7 +145,7 @@ class Cluster:
         self, kind: Kind, namespace: str = "", labels: Mapping[str, str] | None = None
     ) -> list[Json]:
         """Return the metadata, and nothing else, of all objects of *kind*; an empty *namespace* means all of them."""
-        return await self._list(RESOURCES[kind], namespace, labels or {}, accept=_METADATA_LIST)
+        return await self._list(kind, namespace, labels or {}, accept=_METADATA_LIST)
 
     async def create_event(self, namespace: str, body: Json) -> None:
         """Create an events.k8s.io/v1 Event."""
@@ -147,60 +153,51 @@ class Cluster:
 
     async def patch_event(self, namespace: str, name: str, operations: Sequence[Json]) -> bool:
         """Apply a JSON patch to an Event; return whether it still exists."""
-        query = {"fieldManager": names.OBJECT_MANAGER}
-        try:
-            await self._call(
-                "PATCH", EVENTS, namespace, name, query=query, body=list(operations), content_type=_JSON_PATCH
-            )
-        except failures.Missing:
-            return False
-        return True
+        request = _json_patch(EVENTS, namespace, name, operations, names.OBJECT_MANAGER)
+        return await self._call_unless_missing(request) is not None
 
     # --- the one way out ---------------------------------------------------------------------------------------------
 
     async def _create(self, resource: Resource, namespace: str, body: Json, query: Mapping[str, str]) -> Json:
         body = {"apiVersion": resource.api_version, **body}
         try:
-            return await self._call("POST", resource, namespace, query=query, body=body)
+            return await self._call(
+                _Request(verb="POST", resource=resource, namespace=namespace, query=query, body=body)
+            )
         except failures.Missing as missing:  # the namespace, or the kind itself
             raise Refused(str(missing)) from None
 
-    async def _list(self, resource: Resource, namespace: str, labels: Mapping[str, str], *, accept: str) -> list[Json]:
+    async def _list(self, kind: Kind, namespace: str, labels: Mapping[str, str], *, accept: str) -> list[Json]:
+        resource = RESOURCES[kind]
         query = {"limit": str(PAGE_OBJECTS)}
         if labels:
             query["labelSelector"] = ",".join(f"{name}={value}" for name, value in sorted(labels.items()))
         found: list[Json] = []
         while True:
+            request = _Request(verb="GET", resource=resource, namespace=namespace, query=query, accept=accept)
             try:
-                page = await self._call("GET", resource, namespace, query=query, accept=accept)
+                page = await self._call(request)
             except failures.Missing:  # a namespace that does not exist has an empty list
                 raise Refused(f"the API server does not know {resource.plural}.{resource.group}") from None
             found.extend(page.get("items") or ())
             more = (page.get("metadata") or {}).get("continue")
             if not more:
                 return found
-            query["continue"] = more
+            query = {**query, "continue": more}
 
-    async def _call(
-        self,
-        verb: str,
-        resource: Resource,
-        namespace: str,
-        name: str = "",
-        *,
-        subresource: str = "",
-        query: Mapping[str, str] | None = None,
-        body: Any = None,
-        content_type: str = _JSON,
-        accept: str = _JSON,
-    ) -> Json:
+    async def _call_unless_missing(self, request: _Request) -> Json | None:
+        try:
+            return await self._call(request)
+        except failures.Missing:
+            return None
+
+    async def _call(self, request: _Request) -> Json:
         """Make one request and return its answer, or raise the fault that its failure means."""
         started = time.perf_counter()
         outcome = "cancelled"
-        path = _path(resource, namespace, name, subresource)
         try:
             async with asyncio.timeout(self._timeout_seconds):
-                answer = await self._exchange(verb, path, query, body, {"Content-Type": content_type, "Accept": accept})
+                answer = await self._exchange(request)
             outcome = "ok"
         except failures.Missing:
             outcome = "missing"
@@ -216,40 +213,42 @@ class Cluster:
             outcome = "unreachable"
             raise failures.ComeBackLater(f"{type(error).__name__}: {error}"[: failures.WORDS_MAX]) from error
         finally:
-            self._on_request(_VERBS[verb], resource.plural, outcome, time.perf_counter() - started)
+            self._on_request(_VERBS[request.verb], request.resource.plural, outcome, time.perf_counter() - started)
         return answer
 
-    async def _exchange(
-        self, verb: str, path: str, query: Mapping[str, str] | None, body: Any, headers: dict[str, str]
-    ) -> Json:
-        method, url, header_params, payload, _ = await self._api.param_serialize(
-            verb,
-            path,
-            query_params=list((query or {}).items()),
-            header_params=headers,
-            body=body,
+    async def _exchange(self, request: _Request) -> Json:
+        method, url, headers, payload, _ = await self._api.param_serialize(
+            request.verb,
+            request.path,
+            query_params=list(request.query.items()),
+            header_params={"Content-Type": request.content_type, "Accept": request.accept},
+            body=request.body,
             auth_settings=["BearerToken"],
         )
         timeout = aiohttp.ClientTimeout(total=self._timeout_seconds)
-        response = await self._api.call_api(method, url, header_params, payload, _request_timeout=timeout)
+        response = await self._api.call_api(method, url, headers, payload, _request_timeout=timeout)
         data: bytes = await response.read()  # type: ignore[no-untyped-call]
-        if not 200 <= response.status < 300:
-            json_patch = headers["Content-Type"] == _JSON_PATCH
+        if response.status not in _SUCCESS:
+            json_patch = request.content_type == _JSON_PATCH
             raise failures.fault(response.status, response.headers, data, json_patch=json_patch)
         answer = json.loads(data)
         if not isinstance(answer, dict):
-            raise ValueError("the answer is no object")
+            raise ValueError("the answer is no object")  # noqa: TRY004 - a fault in _call, like any other nonsense
         return answer
 
 
-def _path(resource: Resource, namespace: str, name: str, subresource: str) -> str:
-    # Names come from objects that the API server accepted: none of them can hold a slash or a percent sign.
-    parts = [resource.root]
-    if namespace:
-        parts += ["namespaces", namespace]
-    parts.append(resource.plural)
-    parts += [part for part in (name, subresource) if part]
-    return "/".join(parts)
+def _json_patch(
+    resource: Resource, namespace: str, name: str, operations: Sequence[Json], field_manager: str
+) -> _Request:
+    return _Request(
+        verb="PATCH",
+        resource=resource,
+        namespace=namespace,
+        name=name,
+        query={"fieldManager": field_manager},
+        body=list(operations),
+        content_type=_JSON_PATCH,
+    )
 
 
 def _outcome(fault: Fault) -> str:

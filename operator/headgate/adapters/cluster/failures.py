@@ -26,6 +26,7 @@ _COME_BACK: Final = frozenset(
         http.HTTPStatus.TOO_MANY_REQUESTS,
     }
 )
+_CLIENT_ERRORS: Final = range(400, 500)
 _LOST_RACE: Final = frozenset({http.HTTPStatus.CONFLICT, http.HTTPStatus.PRECONDITION_FAILED})
 
 
@@ -50,7 +51,7 @@ def fault(status: int, headers: Mapping[str, str], body: bytes, *, json_patch: b
     unfit_patch = status == http.HTTPStatus.UNPROCESSABLE_ENTITY and json_patch and _about_patch(details)
     if status in _LOST_RACE or unfit_patch:
         return Conflict(words)
-    if status in _COME_BACK or not http.HTTPStatus(status).is_client_error:
+    if status in _COME_BACK or status not in _CLIENT_ERRORS:
         return ComeBackLater(words, _retry_after(headers, details))
     return Refused(words)
 

@@ -1,9 +1,12 @@
-"""Gathers all that a decision may know into one Observation."""
+"""What observing needs of the world; adapters fit these."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from headgate.core.model import Json, Key, Kind, MeasureRequest, Reading
+
+Clock = Callable[[], float]
+"""Returns seconds since the epoch."""
 
 
 class Reader(Protocol):

@@ -1,4 +1,4 @@
-"""Carries out a Decision: idempotent actions, traffic safety first."""
+"""What acting needs of the world; adapters fit these."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -18,10 +18,10 @@ class Writer(Protocol):
         """Apply a JSON patch and return the object, or None if there is none. A failed test operation is a Conflict."""
 
     async def apply_status(self, key: Key, uid: str, resource_version: str, status: Json) -> Json | None:
-        """Server-side apply a Rollout's status; a Conflict unless it is still at *resource_version*. None: it is gone."""
+        """Apply a Rollout's status; a Conflict unless it is still at *resource_version*. None: it is gone."""
 
     async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
-        """Delete the object if it is still the one with *uid*; one that is gone is fine."""
+        """Delete the object if it is still the one with *uid* (empty: whichever); one that is gone is fine."""
 
 
 class Notices(Protocol):

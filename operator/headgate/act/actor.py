@@ -1,0 +1,121 @@
+"""The one way out: from a Decision to writes, in the order that survives a crash after any of them.
+
+Records first, because the status may speak only of what is on record; then the status, because actions follow from it;
+then actions, stable before canary; at last what is said about it. Going back does not wait for the status: its actions
+are carried out whatever becomes of that write, each whatever becomes of the others.
+"""
+
+import dataclasses
+
+from headgate.act import writes
+from headgate.act.sinks import Notices, Writer
+from headgate.core import faults
+from headgate.core.model import AddFinalizer, Decision, Key, Observation, RecordPolicy, RecordTemplate
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a decision."""
+
+    status_written: bool = False
+    conflict: bool = False
+    """Somebody else was faster: look again at once."""
+    refusals: tuple[str, ...] = ()
+    """What the server refused, each with the object and the server's words."""
+    unreachable: str = ""
+    """Why the server could not be asked; empty when it could."""
+
+
+@dataclasses.dataclass(slots=True)
+class _Tally:
+    """What happens while a decision is carried out."""
+
+    resource_version: str
+    status_written: bool = False
+    conflict: bool = False
+    refusals: list[str] = dataclasses.field(default_factory=list)
+    unreachable: str = ""
+
+    @property
+    def failed(self) -> bool:
+        return self.conflict or bool(self.refusals) or bool(self.unreachable)
+
+    def note(self, subject: str, fault: faults.Fault) -> None:
+        if isinstance(fault, faults.Conflict):
+            self.conflict = True
+        elif isinstance(fault, faults.Refused):
+            self.refusals.append(f"{subject}: {fault}")
+        else:
+            self.unreachable = f"{subject}: {fault}"
+
+    def result(self) -> Result:
+        return Result(self.status_written, self.conflict, tuple(self.refusals), self.unreachable)
+
+
+class Actor:
+    """Carries out decisions."""
+
+    def __init__(self, writer: Writer, notices: Notices) -> None:
+        """Write through *writer*, say what was done through *notices*."""
+        self._writer = writer
+        self._notices = notices
+
+    async def act(self, observation: Observation, decision: Decision) -> Result:
+        """Carry out *decision* and return what became of it. Raises no fault."""
+        tally = _Tally(observation.rollout.resource_version)
+        await self._record(observation, decision, tally)
+        if not tally.failed or decision.urgent:
+            await self._write_status(observation, decision, tally)
+        if tally.failed and not decision.urgent:
+            return tally.result()
+        await self._carry_out(observation, decision, tally)
+        if not decision.write_status or tally.status_written:
+            key = Key(observation.rollout.namespace, observation.rollout.name)
+            for notice in decision.notices:
+                self._notices.post(key, observation.rollout.uid, notice)
+        return tally.result()
+
+    async def _record(self, observation: Observation, decision: Decision, tally: _Tally) -> None:
+        for record in decision.records:
+            try:
+                if isinstance(record, AddFinalizer):
+                    stored = await writes.add_finalizer(self._writer, observation)
+                    # The decision holds for this version too: the patch tested that nothing came between.
+                    tally.resource_version = stored["metadata"]["resourceVersion"] if stored else ""
+                else:
+                    await self._keep(observation, record)
+            except faults.Fault as fault:
+                tally.note(writes.subject(observation, record), fault)
+                if not decision.urgent:
+                    return
+
+    async def _keep(self, observation: Observation, record: RecordTemplate | RecordPolicy) -> None:
+        try:
+            await writes.record(self._writer, observation, record)
+        except faults.Conflict:
+            # Its name is a hash of its content: one that exists says the same.
+            return
+
+    async def _write_status(self, observation: Observation, decision: Decision, tally: _Tally) -> None:
+        if not decision.write_status:
+            return
+        rollout = observation.rollout
+        key = Key(rollout.namespace, rollout.name)
+        try:
+            stored = await self._writer.apply_status(
+                key, rollout.uid, tally.resource_version, decision.status.written()
+            )
+        except faults.Fault as fault:
+            tally.note(f"status of Rollout {rollout.name}", fault)
+            return
+        tally.status_written = stored is not None
+        tally.conflict = tally.conflict or stored is None
+
+    async def _carry_out(self, observation: Observation, decision: Decision, tally: _Tally) -> None:
+        for action in decision.actions:
+            try:
+                await writes.write(self._writer, observation, action)
+            except faults.Fault as fault:
+                tally.note(writes.subject(observation, action), fault)
+                if isinstance(fault, faults.Unreachable) and not decision.urgent:
+                    return

@@ -1,0 +1,180 @@
+"""Each action as one write. JSON patches test what the decision was made on, so that a stale one is refused."""
+
+from typing import assert_never
+
+from headgate.act.sinks import Writer
+from headgate.api import names
+from headgate.core import faults, manifests, revisions
+from headgate.core.model import (
+    Action,
+    AddFinalizer,
+    AdoptDeployment,
+    CreateDeployment,
+    DeleteDeployment,
+    DeploymentFacts,
+    DropRecord,
+    Json,
+    Kind,
+    Observation,
+    Record,
+    RecordPolicy,
+    RecordTemplate,
+    RemoveCommand,
+    RemoveFinalizer,
+    RepairTemplate,
+    ScaleDeployment,
+    SetMinReady,
+)
+
+
+def pointer(*parts: str) -> str:
+    """Return a JSON pointer (RFC 6901) to the member at *parts*."""
+    return "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in parts)
+
+
+def _operation(kind: str, path: str, value: object) -> Json:
+    return {"op": kind, "path": path, "value": value}
+
+
+def subject(observation: Observation, action: Action | Record) -> str:
+    """Return what *action* is about, for messages: a kind and a name."""
+    match action:
+        case RecordTemplate():
+            return f"ControllerRevision {revisions.deployment_name(observation.rollout.name, action.hash)}"
+        case RecordPolicy():
+            return f"ControllerRevision {revisions.policy_name(observation.rollout.name, action.hash)}"
+        case DropRecord():
+            return f"ControllerRevision {action.name}"
+        case AddFinalizer() | RemoveFinalizer() | RemoveCommand():
+            return f"Rollout {observation.rollout.name}"
+        case _:
+            return f"Deployment {revisions.deployment_name(observation.rollout.name, action.hash)}"
+
+
+async def record(writer: Writer, observation: Observation, action: RecordTemplate | RecordPolicy) -> None:
+    """Create the ControllerRevision of *action*."""
+    rollout = observation.rollout
+    match action:
+        case RecordTemplate():
+            body = manifests.template_record(rollout, action.hash, action.revision)
+        case RecordPolicy():
+            body = manifests.policy_record(rollout)
+        case _:
+            assert_never(action)
+    await writer.create(Kind.CONTROLLER_REVISION, rollout.namespace, body)
+
+
+async def add_finalizer(writer: Writer, observation: Observation) -> Json | None:
+    """Put our finalizer on the Rollout, if it is still the one that was observed; return it as stored."""
+    rollout = observation.rollout
+    path = pointer("metadata", "finalizers")
+    new = (
+        _operation("add", f"{path}/-", names.FINALIZER)
+        if rollout.finalizers
+        else _operation("add", path, [names.FINALIZER])
+    )
+    guard = _operation("test", pointer("metadata", "resourceVersion"), rollout.resource_version)
+    return await writer.patch(Kind.ROLLOUT, rollout.namespace, rollout.name, [guard, new], names.STATUS_MANAGER)
+
+
+async def _patch_deployment(
+    writer: Writer, observation: Observation, facts: DeploymentFacts, *operations: Json
+) -> None:
+    guard = _operation("test", pointer("metadata", "uid"), facts.uid)
+    namespace = observation.rollout.namespace
+    await writer.patch(Kind.DEPLOYMENT, namespace, facts.name, [guard, *operations], names.OBJECT_MANAGER)
+
+
+def _template(observation: Observation, revision_hash: str) -> Json:
+    known = observation.templates.get(revision_hash)
+    return known.template if known else observation.rollout.template
+
+
+async def _create(writer: Writer, observation: Observation, action: CreateDeployment) -> None:
+    rollout = observation.rollout
+    body = manifests.deployment(
+        rollout,
+        _template(observation, action.hash),
+        action.hash,
+        action.revision,
+        action.replicas,
+        observation.policy.min_ready_seconds if observation.policy else 0,
+    )
+    await writer.create(Kind.DEPLOYMENT, rollout.namespace, body)
+
+
+async def _scale(writer: Writer, observation: Observation, action: ScaleDeployment) -> None:
+    facts = observation.deployments[action.hash]
+    path = pointer("spec", "replicas")
+    operations = [_operation("test", path, action.was), _operation("replace", path, action.replicas)]
+    if not action.rejected:
+        await _patch_deployment(writer, observation, facts, *operations)
+        return
+    mark = _operation("add", pointer("metadata", "annotations", names.REJECTED), action.rejected)
+    try:
+        await _patch_deployment(writer, observation, facts, *operations, mark)
+    except faults.Refused:
+        # Such as when somebody removed all annotations. The mark is a second memory; going back must not wait for it.
+        await _patch_deployment(writer, observation, facts, *operations)
+
+
+async def _repair(writer: Writer, observation: Observation, action: RepairTemplate) -> None:
+    facts = observation.deployments[action.hash]
+    template = manifests.pod_template(_template(observation, action.hash), action.hash)
+    guard = _operation("test", pointer("metadata", "resourceVersion"), facts.resource_version)
+    put = _operation("replace", pointer("spec", "template"), template)
+    await _patch_deployment(writer, observation, facts, guard, put)
+
+
+async def _adopt(writer: Writer, observation: Observation, action: AdoptDeployment) -> None:
+    facts = observation.deployments[action.hash]
+    guard = _operation("test", pointer("metadata", "resourceVersion"), facts.resource_version)
+    reference = manifests.owner_reference(observation.rollout)
+    put = _operation("add", pointer("metadata", "ownerReferences"), [reference])
+    await _patch_deployment(writer, observation, facts, guard, put)
+
+
+async def _remove_finalizer(writer: Writer, observation: Observation) -> None:
+    rollout = observation.rollout
+    at = pointer("metadata", "finalizers", str(rollout.finalizers.index(names.FINALIZER)))
+    operations: list[Json] = [_operation("test", at, names.FINALIZER), {"op": "remove", "path": at}]
+    await writer.patch(Kind.ROLLOUT, rollout.namespace, rollout.name, operations, names.STATUS_MANAGER)
+
+
+async def _remove_command(writer: Writer, observation: Observation, action: RemoveCommand) -> None:
+    rollout = observation.rollout
+    at = pointer("metadata", "annotations", action.annotation)
+    operations: list[Json] = [_operation("test", at, action.value), {"op": "remove", "path": at}]
+    await writer.patch(Kind.ROLLOUT, rollout.namespace, rollout.name, operations, names.STATUS_MANAGER)
+
+
+async def write(writer: Writer, observation: Observation, action: Action) -> None:  # noqa: C901  # an arm an action
+    """Carry out one *action*.
+
+    Raises:
+        Unreachable, Refused, Conflict: as the cluster answers.
+    """
+    namespace = observation.rollout.namespace
+    match action:
+        case CreateDeployment():
+            await _create(writer, observation, action)
+        case ScaleDeployment():
+            await _scale(writer, observation, action)
+        case SetMinReady():
+            put = _operation("add", pointer("spec", "minReadySeconds"), action.seconds)
+            await _patch_deployment(writer, observation, observation.deployments[action.hash], put)
+        case RepairTemplate():
+            await _repair(writer, observation, action)
+        case AdoptDeployment():
+            await _adopt(writer, observation, action)
+        case DeleteDeployment():
+            facts = observation.deployments[action.hash]
+            await writer.delete(Kind.DEPLOYMENT, namespace, facts.name, facts.uid)
+        case DropRecord():
+            await writer.delete(Kind.CONTROLLER_REVISION, namespace, action.name, "")
+        case RemoveFinalizer():
+            await _remove_finalizer(writer, observation)
+        case RemoveCommand():
+            await _remove_command(writer, observation, action)
+        case _:
+            assert_never(action)

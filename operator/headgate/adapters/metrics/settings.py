@@ -1,0 +1,95 @@
+"""Which servers may be asked, how, and with what. Owns the form of an address; opens no file and no connection."""
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Final
+
+# Nothing but what is compared and connected to: no user, no query, no percent escapes in the host.
+_ADDRESS: Final = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[a-z0-9]([-.a-z0-9]*[a-z0-9])?|\[[0-9a-f:.]+\])(:(?P<port>[0-9]{1,5}))?"
+    r"(?P<path>(/[-.~_a-zA-Z0-9%]*)*)"
+)
+_DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
+
+
+class NotAllowed(ValueError):
+    """The address that a Rollout names is none that the operator may ask; the message says why, for users."""
+
+
+def canonical(address: str) -> str:
+    """Return the one way in which *address* is written: lower-case host, no default port, no slash at the end.
+
+    Raises:
+        ValueError: if it is not an http or https URL, or holds a user, a query or a fragment. The message does not
+            repeat the address, which may hold a password.
+    """
+    scheme, mark, rest = address.strip().partition("://")
+    host, slash, path = rest.partition("/")
+    found = _ADDRESS.fullmatch(f"{scheme.lower()}{mark}{host.lower()}{slash}{path}")
+    if found is None:
+        raise ValueError("not an address of a server: write for example http://prometheus.monitoring:9090")
+    port = found["port"]
+    suffix = "" if port is None or port == _DEFAULT_PORTS[found["scheme"]] else f":{port}"
+    return f"{found['scheme']}://{found['host']}{suffix}{found['path'].rstrip('/')}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """The operator's own Prometheus server, and which others a Rollout may name.
+
+    Credentials are sent to the default address alone: an allowed address is one that may be *asked*, by whoever can
+    write a Rollout, and must not be a way to get hold of the operator's token. The CA is no secret and counts for all.
+    """
+
+    address: str = ""
+    """The server of every metric that names none; empty: every metric must name one."""
+    allowed_addresses: tuple[str, ...] = ()
+    """Servers that a Rollout may name. Compared whole, never by prefix or pattern."""
+    bearer_token_file: Path | None = None
+    """Read at each request, so that a token that is rotated is used at once."""
+    username_file: Path | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    """In place of the system's certificate authorities."""
+    connect_timeout_seconds: float = 2.0
+    timeout_seconds: float = 5.0
+    """How long an answer may take once the connection stands."""
+    workers_per_server: int = 8
+    """How many queries a server is asked at a time; its own default limit is 20."""
+    answer_bytes_max: int = 10_000_000
+    """One series of 300 ticks takes 10 kB: more is a query that does not give one value."""
+    retry_seconds_max: float = 10.0
+    """After a problem a query is tried again at its interval, or after this time where that is sooner."""
+
+    def __post_init__(self) -> None:
+        """Bring the addresses into their one form and refuse credentials that contradict each other."""
+        if self.address:
+            object.__setattr__(self, "address", canonical(self.address))
+        object.__setattr__(self, "allowed_addresses", tuple(canonical(address) for address in self.allowed_addresses))
+        if (self.username_file is None) != (self.password_file is None):
+            raise ValueError("a user name and a password are given together or not at all")
+        if self.bearer_token_file is not None and self.username_file is not None:
+            raise ValueError("give a bearer token or a user name and password, not both")
+
+    def resolve(self, wanted: str | None) -> str:
+        """Return the address to ask for a metric that names *wanted*, or none.
+
+        Raises:
+            NotAllowed: if the operator may not ask it.
+        """
+        if not wanted:
+            if not self.address:
+                raise NotAllowed("the operator has no Prometheus address of its own: name one that it allows")
+            return self.address
+        try:
+            address = canonical(wanted)
+        except ValueError as error:
+            raise NotAllowed(f"prometheus.address is {error}") from None
+        if address != self.address and address not in self.allowed_addresses:
+            raise NotAllowed(f"prometheus.address {address} is not one that the operator allows")
+        return address
+
+    def trusts(self, address: str) -> bool:
+        """Return whether credentials may be sent to *address*."""
+        return address == self.address

@@ -1,0 +1,10 @@
+"""Gathers all that a decision may know into one Observation stamped with now.
+
+What could not be read is Unknown with a reason, not an exception; only without the Rollout and its Deployments there is
+nothing to decide on. Reads live; trusts no event and no cache. Knows no Kubernetes client and decides nothing.
+"""
+
+from headgate.observe.observer import Observer
+from headgate.observe.sources import Clock, Measurements, Reader
+
+__all__ = ["Clock", "Measurements", "Observer", "Reader"]

@@ -1,0 +1,143 @@
+"""Reads the objects that belong to a Rollout: Deployments, ControllerRevisions, pods."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from headgate.api import names, values
+from headgate.core.model import DeploymentFacts, Json, PodTrouble, PolicyRecord, TemplateRecord
+from headgate.observe import rollouts
+
+_HOPELESS: Final = {
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+    "CrashLoopBackOff",
+}
+_WORDS_LENGTH: Final = 300
+
+
+def _number(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return 0
+
+
+def owner(thing: Json) -> str:
+    """Return the uid of the object's controller, or an empty text."""
+    references = thing["metadata"].get("ownerReferences") or ()
+    return next((str(reference["uid"]) for reference in references if reference.get("controller")), "")
+
+
+def _other_writers(thing: Json, *path: str) -> Iterator[str]:
+    """Yield who else than us set the field at *path*, as the API server keeps record of it."""
+    for entry in thing["metadata"].get("managedFields") or ():
+        fields = entry.get("fieldsV1") or {}
+        for part in path:
+            fields = fields.get(f"f:{part}") if isinstance(fields, dict) else None
+        if fields is not None and entry.get("manager") != names.OBJECT_MANAGER and entry.get("subresource") != "status":
+            yield str(entry.get("manager", "somebody"))
+
+
+def template_writer(thing: Json) -> str:
+    """Return who else than us set something in a Deployment's template, or an empty text."""
+    return next(_other_writers(thing, "spec", "template"), "")
+
+
+def deployment(thing: Json) -> DeploymentFacts:
+    """Return what a Deployment of ours says; whether its template was tampered with is left open."""
+    metadata, wanted, status = thing["metadata"], thing["spec"], thing.get("status") or {}
+    annotations = metadata.get("annotations") or {}
+    refusals = [
+        str(condition.get("message", ""))
+        for condition in status.get("conditions") or ()
+        if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True"
+    ]
+    replicas = _number(wanted.get("replicas", 1))
+    return DeploymentFacts(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        hash=metadata["labels"][names.POD_HASH],
+        revision=_number(annotations.get(names.REVISION)),
+        owner=owner(thing),
+        replicas=replicas,
+        pods=_number(status.get("replicas")),
+        # The status may be older than the last change of replicas; what was asked to go must not be counted on.
+        ready=min(_number(status.get("availableReplicas")), replicas),
+        min_ready_seconds=_number(wanted.get("minReadySeconds")),
+        rejected=annotations.get(names.REJECTED, ""),
+        refusal="; ".join(refusals)[:_WORDS_LENGTH],
+        tampered="",
+        scaled_by=next(_other_writers(thing, "spec", "replicas"), ""),
+        deleting=metadata.get("deletionTimestamp") is not None,
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Records:
+    """What is kept in a Rollout's ControllerRevisions, by hash."""
+
+    templates: dict[str, TemplateRecord]
+    policies: dict[str, PolicyRecord]
+
+
+def records(things: Iterable[Json]) -> Records:
+    """Return what ControllerRevisions of ours keep; one that makes no sense is passed over."""
+    templates, policies = {}, {}
+    for thing in things:
+        metadata, data = thing["metadata"], thing.get("data") or {}
+        created = values.parse_time(metadata["creationTimestamp"])
+        kind, hash_ = metadata["labels"].get(names.RECORD), str(data.get("hash", ""))
+        if kind == names.RECORD_TEMPLATE and isinstance(data.get("template"), dict):
+            revision = _number(thing.get("revision"))
+            templates[hash_] = TemplateRecord(metadata["name"], hash_, revision, data["template"], created)
+        policy = rollouts.parsed_policy(data.get("policy")) if kind == names.RECORD_POLICY else None
+        if policy is not None:
+            policies[hash_] = PolicyRecord(metadata["name"], hash_, policy, created)
+    return Records(templates, policies)
+
+
+def _container_words(status: Json) -> tuple[str, str]:
+    state, last = status.get("state") or {}, status.get("lastState") or {}
+    waiting = state.get("waiting") or {}
+    ended = state.get("terminated") or last.get("terminated") or {}
+    reason = str(waiting.get("reason") or ended.get("reason") or "")
+    words = [reason, str(waiting.get("message") or "")]
+    if ended:
+        words.append(f"last exit code {ended.get('exitCode')}")
+    return reason, ": ".join(word for word in words if word)
+
+
+def _pod_words(pod: Json) -> tuple[str, str]:
+    """Return the reason and the words of one pod that is not ready; empty where it says nothing."""
+    status = pod.get("status") or {}
+    containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    for container in containers:
+        reason, words = _container_words(container)
+        if reason and reason not in ("Completed", "ContainerCreating", "PodInitializing"):
+            return reason, f"container {container.get('name')}: {words}"
+    for condition in status.get("conditions") or ():
+        if condition.get("status") == "False" and condition.get("type") in ("PodScheduled", "ContainersReady", "Ready"):
+            reason, message = str(condition.get("reason", "")), str(condition.get("message", ""))
+            if reason or message:
+                return reason, ": ".join(word for word in (reason, message) if word)
+    return "", ""
+
+
+def trouble(pods: Sequence[Json]) -> PodTrouble:
+    """Return why *pods* are not ready, in the words of the worst of them."""
+    found = []
+    for pod in pods:
+        reason, words = _pod_words(pod)
+        if words:
+            found.append((reason in _HOPELESS, f"{pod['metadata']['name']}: {words}"[:_WORDS_LENGTH]))
+    if not found:
+        return PodTrouble("", hopeless=False)
+    hopeless, message = max(found)
+    return PodTrouble(message, hopeless)

@@ -1,0 +1,183 @@
+"""The one way in: from a key to an Observation."""
+
+import asyncio
+import dataclasses
+from collections.abc import Container, Mapping
+from typing import Final
+
+from headgate.api import names
+from headgate.api.spec import Policy
+from headgate.api.status import RolloutStatus, Side
+from headgate.core import analysis, faults, queries, revisions
+from headgate.core.model import (
+    DeploymentFacts,
+    Json,
+    Key,
+    Kind,
+    Observation,
+    PodTrouble,
+    Reading,
+    RolloutFacts,
+)
+from headgate.observe import objects, rollouts
+from headgate.observe.identity import Identifier
+from headgate.observe.sources import Clock, Measurements, Reader
+
+_NO_RECORDS: Final = objects.Records({}, {})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Owned:
+    """The Deployments that stand where a Rollout's should."""
+
+    ours: dict[str, tuple[DeploymentFacts, Json]]
+    foreign: tuple[str, ...]
+
+
+class Observer:
+    """Gathers Observations of Rollouts."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        measurements: Measurements,
+        clock: Clock,
+        *,
+        settle_seconds: float,
+        allowed_addresses: Container[str] = (),
+    ) -> None:
+        """Read from *reader* and *measurements*.
+
+        Args:
+            reader: the cluster.
+            measurements: the metrics.
+            clock: seconds since the epoch.
+            settle_seconds: how long after a tick every sample that it looks at has been scraped.
+            allowed_addresses: the Prometheus servers that a Rollout may name.
+        """
+        self._reader = reader
+        self._measurements = measurements
+        self._clock = clock
+        self._settle_seconds = settle_seconds
+        self._allowed = allowed_addresses
+        self._identifier = Identifier(reader)
+
+    async def observe(self, key: Key, refusals: tuple[str, ...] = (), written_at: float = 0.0) -> Observation | None:
+        """Return all that is known of the Rollout *key*, or None if there is no such Rollout.
+
+        Args:
+            key: which Rollout.
+            refusals: what the API server refused in the last pass, in its words.
+            written_at: when this process last wrote its status.
+
+        Raises:
+            Unreachable, Refused: if the Rollout or its Deployments cannot be read.
+        """
+        thing = await self._reader.get(Kind.ROLLOUT, key.namespace, key.name)
+        if thing is None:
+            return None
+        rollout, status = rollouts.facts(thing, self._allowed), rollouts.parsed_status(thing.get("status"))
+        labels = {names.ROLLOUT: revisions.label_value(rollout.name)}
+        owned, records = await asyncio.gather(
+            self._deployments(rollout, status, labels), self._records(rollout, labels)
+        )
+        confirmed = (status.template.hash, status.template.revision_hash) if status.template else None
+        target = await self._identifier.target(rollout, confirmed, records.templates.values())
+        accepted = records.policies.get(status.policy)
+        spec_policy = None if rollout.invalid else rollouts.parsed_policy(rollout.policy)
+        policy = spec_policy or (accepted.policy if accepted else None)
+        deployments = await self._checked(rollout, owned, records)
+        return Observation(
+            now=self._clock(),
+            rollout=rollout,
+            status=status,
+            policy=policy,
+            accepted=accepted.policy if accepted else None,
+            target=target,
+            deployments=deployments,
+            templates=records.templates,
+            policies=records.policies,
+            trouble=await self._trouble(rollout, status, deployments),
+            readings=self._readings(key, rollout, status, policy),
+            refusals=refusals,
+            settle_seconds=self._settle_seconds,
+            written_at=written_at,
+            foreign=owned.foreign,
+        )
+
+    async def _deployments(self, rollout: RolloutFacts, status: RolloutStatus, labels: Mapping[str, str]) -> _Owned:
+        ours, foreign = {}, []
+        for thing in await self._reader.select(Kind.DEPLOYMENT, rollout.namespace, labels):
+            holder = objects.owner(thing)
+            if holder not in ("", rollout.uid) or names.POD_HASH not in thing["metadata"]["labels"]:
+                foreign.append(f"Deployment {thing['metadata']['name']} belongs to somebody else (uid {holder})")
+                continue
+            facts = objects.deployment(thing)
+            ours[facts.hash] = (facts, thing)
+        for side in (status.stable, status.canary):
+            if side is not None and side.hash not in ours:
+                foreign += await self._in_the_way(rollout, side)
+        return _Owned(ours, tuple(foreign))
+
+    async def _in_the_way(self, rollout: RolloutFacts, side: Side) -> list[str]:
+        name = revisions.deployment_name(rollout.name, side.hash)
+        thing = await self._reader.get(Kind.DEPLOYMENT, rollout.namespace, name)
+        if thing is None:
+            return []
+        return [f"Deployment {name} exists and is not ours: it lacks the label {names.ROLLOUT}; rename or delete it"]
+
+    async def _records(self, rollout: RolloutFacts, labels: Mapping[str, str]) -> objects.Records:
+        try:
+            things = await self._reader.select(Kind.CONTROLLER_REVISION, rollout.namespace, labels)
+        except faults.Fault:
+            # Going back needs no record; going forward finds that there is none.
+            return _NO_RECORDS
+        return objects.records(things)
+
+    async def _checked(
+        self, rollout: RolloutFacts, owned: _Owned, records: objects.Records
+    ) -> dict[str, DeploymentFacts]:
+        checked = {}
+        for hash_, (facts, thing) in owned.ours.items():
+            writer = await self._identifier.tampered(rollout, facts, thing, records.templates.get(hash_))
+            checked[hash_] = dataclasses.replace(facts, tampered=writer)
+        return checked
+
+    async def _trouble(
+        self, rollout: RolloutFacts, status: RolloutStatus, deployments: Mapping[str, DeploymentFacts]
+    ) -> PodTrouble | None:
+        side = status.canary or status.stable
+        facts = deployments.get(side.hash) if side else None
+        if facts is None or facts.ready >= facts.replicas:
+            return None
+        try:
+            pods = await self._reader.select(Kind.POD, rollout.namespace, {names.POD_HASH: facts.hash})
+        except faults.Fault as fault:
+            return PodTrouble(f"its pods could not be read: {fault}", hopeless=False)
+        return objects.trouble(pods)
+
+    def _readings(
+        self, key: Key, rollout: RolloutFacts, status: RolloutStatus, policy: Policy | None
+    ) -> Mapping[str, Reading]:
+        canary, stable = status.canary, status.stable
+        if canary is None or stable is None or canary.leaving or policy is None:
+            self._measurements.forget(key)
+            return {}
+        texts = {
+            metric.name: queries.render(
+                metric.prometheus.query,
+                queries.variables_for(
+                    namespace=rollout.namespace,
+                    name=rollout.name,
+                    window_seconds=metric.window_seconds,
+                    canary_hash=canary.hash,
+                    canary_deployment=revisions.deployment_name(rollout.name, canary.hash),
+                    stable_hash=stable.hash,
+                    stable_deployment=revisions.deployment_name(rollout.name, stable.hash),
+                ),
+            )
+            for metric in policy.analysis.metrics
+        }
+        settled = self._clock() - self._settle_seconds
+        requests = analysis.unread(policy.analysis.metrics, status.analysis, texts, settled)
+        return self._measurements.read(key, requests)

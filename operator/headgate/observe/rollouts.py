@@ -1,0 +1,99 @@
+"""Reads a Rollout object: what it says is believed only as far as it makes sense, and nothing in it can raise."""
+
+from collections.abc import Container
+from typing import Any
+
+import pydantic
+
+from headgate.api import names, spec
+from headgate.api.status import RolloutStatus
+from headgate.core import revisions
+from headgate.core.model import Json, RolloutFacts
+
+_MOST_PROBLEMS = 5
+
+
+def _mapping(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def _strings(value: Any) -> dict[str, str]:
+    return {key: text for key, text in _mapping(value).items() if isinstance(text, str)}
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    path = "spec"
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return path
+
+
+def problems(raw: Any) -> str:
+    """Return what is wrong with a spec as written, each with its path; an empty text for a valid one."""
+    try:
+        spec.RolloutSpec.model_validate(raw)
+    except pydantic.ValidationError as error:
+        found = [f"{_path(one['loc'])}: {one['msg'].removeprefix('Value error, ')}" for one in error.errors()]
+        more = len(found) - _MOST_PROBLEMS
+        return "; ".join(found[:_MOST_PROBLEMS]) + (f"; and {more} more" if more > 0 else "")
+    return ""
+
+
+def strangers(raw: Any, allowed: Container[str]) -> str:
+    """Return which metrics name a Prometheus server that the operator does not allow; an empty text if none does."""
+    found = []
+    metrics = _mapping(_mapping(raw).get("analysis")).get("metrics")
+    for index, metric in enumerate(metrics if isinstance(metrics, list) else []):
+        address = _mapping(_mapping(metric).get("prometheus")).get("address")
+        if address is not None and address not in allowed:
+            found.append(
+                f"spec.analysis.metrics[{index}].prometheus.address: {str(address)[:200]!r} is not allowed: "
+                "leave it out, or have it added to the operator's HEADGATE_PROMETHEUS_ALLOWED_ADDRESSES"
+            )
+    return "; ".join(found)
+
+
+def parsed_policy(raw: Any) -> spec.Policy | None:
+    """Return the policy as written, or None where it is not a valid one."""
+    try:
+        return spec.Policy.model_validate(raw)
+    except pydantic.ValidationError:
+        return None
+
+
+def parsed_status(raw: Any) -> RolloutStatus:
+    """Return the status, or an empty one where somebody made it unreadable: it is then found again from the pods."""
+    try:
+        return RolloutStatus.model_validate(_mapping(raw))
+    except pydantic.ValidationError:
+        return RolloutStatus()
+
+
+def facts(rollout: Json, allowed: Container[str]) -> RolloutFacts:
+    """Return what *rollout* says; *allowed* are the Prometheus servers that a Rollout may name."""
+    metadata, raw = _mapping(rollout.get("metadata")), _mapping(rollout.get("spec"))
+    name, template = str(metadata.get("name", "")), _mapping(raw.get("template"))
+    annotations = _strings(metadata.get("annotations"))
+    policy = {field: raw[field] for field in spec.POLICY_FIELDS if field in raw}
+    return RolloutFacts(
+        namespace=str(metadata.get("namespace", "")),
+        name=name,
+        uid=str(metadata.get("uid", "")),
+        resource_version=str(metadata.get("resourceVersion", "")),
+        generation=_count(metadata.get("generation")) or 0,
+        annotations={key: annotations[key] for key in names.COMMANDS if key in annotations},
+        finalizers=tuple(str(entry) for entry in metadata.get("finalizers") or ()),
+        deleting=metadata.get("deletionTimestamp") is not None,
+        replicas=_count(raw.get("replicas")),
+        paused=raw.get("paused") is True,
+        match_labels=_strings(_mapping(raw.get("selector")).get("matchLabels")),
+        template=template,
+        template_hash=revisions.template_hash(name, template),
+        policy=policy,
+        policy_hash=revisions.policy_hash(name, policy),
+        invalid="; ".join(found for found in (problems(raw), strangers(raw, allowed)) if found),
+    )
