@@ -2,7 +2,7 @@
 PYTHON ?= .venv/bin/python
 SIZE   ?= control-plane
 NAME   ?= headgate
-TIERS  ?= core simulation house adapters control_plane
+TIERS  ?= core api simulation house adapters cluster shell control_plane
 
 # With a Python of your own (PYTHON=…) the virtual environment is yours too.
 VENV := $(if $(filter .venv/bin/python,$(PYTHON)),.venv/.installed)

@@ -7,9 +7,11 @@ import asyncio
 import datetime
 import logging
 import os
+import pathlib
 import signal
 import sys
 import threading
+import time
 from typing import Any, Final
 
 import kopf
@@ -17,8 +19,10 @@ import kopf
 from headgate import __version__, settings
 from headgate.act import Actor
 from headgate.adapters import cluster
+from headgate.adapters.metrics.sampling import Sampler
+from headgate.adapters.metrics.settings import NotAllowed, ServerSettings
 from headgate.core.decide import decide
-from headgate.observe import Measurements, Observer
+from headgate.observe import Observer
 from headgate.reconcile.passes import PASS_SECONDS_MAX, Passes
 from headgate.reconcile.queue import Queue
 from headgate.reconcile.resync import Resync
@@ -45,7 +49,7 @@ _log = logging.getLogger("headgate")
 class Operator:
     """All parts of one operator, joined."""
 
-    def __init__(self, options: settings.Settings, access: cluster.Access) -> None:
+    def __init__(self, options: settings.Settings, servers: ServerSettings, access: cluster.Access) -> None:
         self._options = options
         self._access = access
         self._metrics = Metrics()
@@ -57,15 +61,16 @@ class Operator:
             access, timeout_seconds=options.request_timeout_seconds, on_request=self._requested
         )
         self._events = EventPoster(self._cluster, on_outcome=self._metrics.posted)
-        measurements = _measurements(options, self._queue, self._metrics)
-        self._passes = Passes(
-            self._queue,
-            Observer(self._cluster, measurements),
-            decide,
-            Actor(self._cluster, self._events),
-            measurements,
-            self._metrics,
+        self._sampler = Sampler(servers, wake=self._queue.wake, meter=self._metrics)
+        observer = Observer(
+            self._cluster,
+            self._sampler,
+            time.time,
+            settle_seconds=options.settle_seconds,
+            allowed_addresses=_Allowed(servers),
         )
+        actor = Actor(self._cluster, self._events)
+        self._passes = Passes(self._queue, observer, decide, actor, self._sampler, self._metrics)
         self._workers = Workers(self._queue, self._passes.run, options.workers)
         triggers = Triggers()
         self._watches = Watches(
@@ -124,6 +129,7 @@ class Operator:
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
+        await self._sampler.close()
         await self._server.close()
         await self._cluster.close()
 
@@ -171,9 +177,42 @@ class Operator:
         return f"a pass has been running for {working:.0f} s" if working > PASS_SECONDS_MAX * 1.5 else ""
 
 
-def _measurements(options: settings.Settings, queue: Queue, metrics: Metrics) -> Measurements:
-    """Build what reads measurements."""
-    raise NotImplementedError
+class _Allowed:
+    """The metrics servers that a Rollout may name, in whichever way it writes them."""
+
+    def __init__(self, servers: ServerSettings) -> None:
+        self._servers = servers
+
+    def __contains__(self, address: object) -> bool:
+        try:
+            self._servers.resolve(str(address))
+        except NotAllowed:
+            return False
+        return True
+
+
+def _servers(options: settings.Settings) -> ServerSettings:
+    """Return the metrics servers that *options* name.
+
+    Raises:
+        settings.InvalidSettingsError: if they contradict each other.
+    """
+    try:
+        return ServerSettings(
+            address=options.prometheus_address,
+            allowed_addresses=options.prometheus_allowed_addresses,
+            bearer_token_file=_path(options.prometheus_bearer_token_file),
+            username_file=_path(options.prometheus_username_file),
+            password_file=_path(options.prometheus_password_file),
+            ca_file=_path(options.prometheus_ca_file),
+            timeout_seconds=options.prometheus_timeout_seconds,
+        )
+    except ValueError as error:
+        raise settings.InvalidSettingsError(f"{settings.variable('prometheus_*')}: {error}") from None
+
+
+def _path(text: str) -> pathlib.Path | None:
+    return pathlib.Path(text) if text else None
 
 
 async def _first_end(stop: asyncio.Task[Any], background: list[asyncio.Task[None]]) -> None:
@@ -184,7 +223,7 @@ async def _first_end(stop: asyncio.Task[Any], background: list[asyncio.Task[None
         raise RuntimeError(f"{task.get_name()} ended") from task.exception()
 
 
-async def _run(options: settings.Settings) -> None:
+async def _run(options: settings.Settings, servers: ServerSettings) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -198,13 +237,14 @@ async def _run(options: settings.Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending)
     access = await cluster.find()
-    await Operator(options, access).run(stop)
+    await Operator(options, servers, access).run(stop)
 
 
 def main() -> int:
     """Run the operator until it is told to end, and return the exit code."""
     try:
         options = settings.load()
+        servers = _servers(options)
     except settings.InvalidSettingsError as error:
         sys.stderr.write(f"headgate: {error}\n")
         return WRONG_SETTINGS
@@ -212,7 +252,7 @@ def main() -> int:
     for name, nearest in settings.unknown().items():
         _log.warning("the environment variable %s is no setting%s", name, f": {nearest} is" if nearest else "")
     try:
-        asyncio.run(_run(options))
+        asyncio.run(_run(options, servers))
     except (cluster.NoAccessError, ListenError) as error:
         _log.error("%s", error)
         return 1

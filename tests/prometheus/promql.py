@@ -34,7 +34,7 @@ class Series:
     """A counter that grows evenly, with its name as the label `__name__`."""
 
     labels: Mapping[str, str]
-    rate_per_second: float
+    per_second: float
 
 
 def tokens_of(query: str) -> list[Token]:
@@ -125,9 +125,7 @@ class _Parser:
         self._take_kind("duration")
         self._take("]")
         return {
-            frozenset(
-                (name, value) for name, value in series.labels.items() if name != "__name__"
-            ): series.rate_per_second
+            frozenset((name, value) for name, value in series.labels.items() if name != "__name__"): series.per_second
             for series in self._traffic
             if all(_matches(series.labels.get(name, ""), sign, value) for name, sign, value in matchers)
         }

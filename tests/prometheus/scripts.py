@@ -6,9 +6,12 @@ plain data, the same in Python and as JSON in `PUT /script`. Must not know how a
 
 import bisect
 import dataclasses
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
+
+from tests.prometheus import promql
 
 Value = float | str | None
 """A number, Prometheus' own words such as NaN and +Inf, or None for no sample."""
@@ -22,6 +25,8 @@ class Rule:
     """A regular expression that is searched for in the query."""
     values: tuple[tuple[float, Value], ...] = ()
     """From which absolute time on which value holds, oldest first; before the first one there is none."""
+    traffic: tuple[promql.Series, ...] | None = None
+    """Counters on which the query itself is evaluated, as far as `promql` can, in place of values."""
     series: int = 1
     """How many series have these values."""
     histogram: bool = False
@@ -46,6 +51,15 @@ class Rule:
         """Return the value that holds at the time *at*."""
         index = bisect.bisect_right([since for since, _ in self.values], at)
         return self.values[index - 1][1] if index else None
+
+    def result_at(self, query: str, at: float) -> list[tuple[dict[str, str], Value]]:
+        """Return the series that there are at the time *at*, by their labels."""
+        if self.traffic is not None:
+            return [(dict(labels), value) for labels, value in promql.evaluate(query, self.traffic).items()]
+        value = self.value_at(at)
+        # Prometheus leaves out the labels of a lone aggregate.
+        names = [{"pod": f"web-{number}"} for number in range(self.series)] if self.series > 1 else [{}]
+        return [] if value is None else [(dict(labels), value) for labels in names]
 
     def answers(self, query: str) -> bool:
         """Return whether the rule is about *query*."""
@@ -92,33 +106,35 @@ def to_json(rules: list[Rule]) -> list[dict[str, Any]]:
     return [dataclasses.asdict(rule) for rule in rules]
 
 
-def matrix(rule: Rule, first: int, last: int, step: int) -> dict[str, Any]:
-    """Return what /api/v1/query_range says under *rule*."""
-    ticks = range(first, last + 1, step)
-    samples = [[at, value] for at in ticks if (value := rule.value_at(at)) is not None]
+def matrix(rule: Rule, query: str, ticks: range) -> dict[str, Any]:
+    """Return what /api/v1/query_range says to *query* under *rule*."""
     field = "histograms" if rule.histogram else "values"
-    points = [[at, _histogram() if rule.histogram else str(value)] for at, value in samples]
-    return _body(rule, "matrix", [{"metric": metric, field: points} for metric in _metrics(rule) if points])
+    series: dict[str, dict[str, Any]] = {}
+    for at in ticks:
+        for labels, value in rule.result_at(query, at):
+            points = series.setdefault(json.dumps(labels, sort_keys=True), {"metric": labels, field: []})[field]
+            points.append([at, _histogram() if rule.histogram else _written(value)])
+    return _body(rule, "matrix", list(series.values()))
 
 
-def vector(rule: Rule, at: float) -> dict[str, Any]:
-    """Return what /api/v1/query says under *rule*."""
-    value = rule.value_at(at)
-    found = [] if value is None else [{"metric": metric, "value": [at, str(value)]} for metric in _metrics(rule)]
-    return _body(rule, "vector", found)
+def vector(rule: Rule, query: str, at: float) -> dict[str, Any]:
+    """Return what /api/v1/query says to *query* under *rule*."""
+    found = rule.result_at(query, at)
+    return _body(rule, "vector", [{"metric": labels, "value": [at, _written(value)]} for labels, value in found])
+
+
+def _written(value: Value) -> str:
+    return {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}.get(str(value), str(value))
 
 
 def _rule(entry: dict[str, Any]) -> Rule:
     if "values" in entry:
         entry["values"] = tuple((since, value) for since, value in entry["values"])
+    if entry.get("traffic") is not None:
+        entry["traffic"] = tuple(promql.Series(**series) for series in entry["traffic"])
     if "warnings" in entry:
         entry["warnings"] = tuple(entry["warnings"])
     return Rule(**entry)
-
-
-def _metrics(rule: Rule) -> Iterator[dict[str, str]]:
-    # Prometheus leaves out the labels of a lone aggregate.
-    return ({"pod": f"web-{number}"} if rule.series > 1 else {} for number in range(rule.series))
 
 
 def _body(rule: Rule, kind: str, result: list[dict[str, Any]]) -> dict[str, Any]:

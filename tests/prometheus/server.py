@@ -5,10 +5,11 @@ what was asked since the last `DELETE /requests`. Must not know what a query mea
 """
 
 import dataclasses
+import gzip
 import http.server
 import json
 import socket
-import struct
+import ssl
 import threading
 import time
 import types
@@ -31,24 +32,27 @@ class Asked:
     last: int
     step: int
     headers: dict[str, str]
+    port: int
+    """The client's: the same for queries over one connection."""
     arrived: float
 
     @property
-    def ticks(self) -> list[int]:
+    def ticks(self) -> range:
         """The points in time that were asked for."""
-        return list(range(self.first, self.last + 1, self.step))
+        return range(self.first, self.last + 1, self.step)
 
 
 class ScriptedPrometheus:
     """A server in a thread: start it with `with`, script it, look at what it was asked."""
 
-    def __init__(self, *rules: scripts.Rule, port: int = 0) -> None:
+    def __init__(self, *rules: scripts.Rule, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self._changed = threading.Condition()
         self._rules: list[scripts.Rule] = []
         self._left: list[int | None] = []
         self._asked: list[Asked] = []
         self._released = threading.Event()
         self._port = port
+        self._tls = tls
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
         self.script(*rules)
@@ -56,7 +60,7 @@ class ScriptedPrometheus:
     @property
     def address(self) -> str:
         """Where the server listens."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self._port}"
 
     @property
     def asked(self) -> list[Asked]:
@@ -96,7 +100,7 @@ class ScriptedPrometheus:
 
     def start(self) -> None:
         """Listen; a server that was stopped listens where it did before."""
-        self._server = _Server(("127.0.0.1", self._port), self)
+        self._server = _Server(("127.0.0.1", self._port), self, self._tls)
         self._port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
@@ -143,10 +147,13 @@ class _Server(http.server.ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], prometheus: ScriptedPrometheus) -> None:
+    def __init__(self, address: tuple[str, int], prometheus: ScriptedPrometheus, tls: ssl.SSLContext | None) -> None:
         self.prometheus = prometheus
         self._open: set[socket.socket] = set()
         super().__init__(address, _Handler)
+        if tls is not None:
+            # The handshake is left to the connection's own thread.
+            self.socket = tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._open.add(request)
@@ -211,16 +218,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         rule = self.server.prometheus.receive(asked)
         if rule.drop:
-            # RST in place of FIN: what a client sees of a server that was killed.
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.close_connection = True
             return
-        ranged = path == "/api/v1/query_range"
-        said = (
-            scripts.matrix(rule, asked.first, asked.last, asked.step) if ranged else scripts.vector(rule, asked.first)
-        )
-        body = json.dumps(said) if rule.body is None else rule.body
+        body = json.dumps(self._said(asked, rule)) if rule.body is None else rule.body
         self._send(rule.status, body, rule.content_type, (("Location", rule.location),) if rule.location else ())
+
+    def _said(self, asked: Asked, rule: scripts.Rule) -> dict[str, Any]:
+        if asked.path == "/api/v1/query_range":
+            return scripts.matrix(rule, asked.query, asked.ticks)
+        return scripts.vector(rule, asked.query, asked.first)
 
     def _asked(self, path: str, form: dict[str, str]) -> Asked:
         ranged = path == "/api/v1/query_range"
@@ -231,12 +237,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if step < 1:
             message = "zero or negative query resolution step widths are not accepted"
             raise ValueError(message)
-        return Asked(path, form["query"], first, last, step, dict(self.headers.items()), now)
+        return Asked(path, form["query"], first, last, step, dict(self.headers.items()), self.client_address[1], now)
 
     def _send(
         self, status: int, body: str, content_type: str = "application/json", more: Iterable[tuple[str, str]] = ()
     ) -> None:
         content = body.encode()
+        if "gzip" in self.headers.get("Accept-Encoding", ""):
+            content, more = gzip.compress(content, 1), (*more, ("Content-Encoding", "gzip"))
         self.send_response(status)
         for name, value in (("Content-Type", content_type), ("Content-Length", str(len(content))), *more):
             self.send_header(name, value)

@@ -1,1 +1,1 @@
-"""What speaks to the world outside: each room fits Protocols that observing and acting declare, and knows no other room."""
+"""What speaks to the world outside: each room fits Protocols that observe and act declare, and knows no other room."""

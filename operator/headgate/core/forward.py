@@ -69,7 +69,8 @@ def waiting(situation: Situation) -> Move | Rest | None:
     stable, canary = situation.pods(situation.stable), situation.pods(situation.canary)
     if not replicas.reached(situation.budget, situation.goal, stable, canary):
         ends = verdicts.patience_ends(situation)
-        return Rest(_phase(situation), "WaitingForPods", _pods_wait(situation), ends, step_clock=True)
+        reason = "PodsNotStarting" if verdicts.pod_words(situation) else "WaitingForPods"
+        return Rest(_phase(situation), reason, _pods_wait(situation), ends, step_clock=True)
     if weight.since is not None and step.since is not None:
         return None
     start = math.ceil(situation.now)

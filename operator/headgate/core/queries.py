@@ -20,8 +20,8 @@ NAMES: Final = (
 )
 
 _VARIABLE: Final = re.compile(r"\$\(([^()\n]*)\)")
-# In a string that knows escapes, "\\$(name)" is filled in; "\$(name)" is an escape that does not exist: left to be refused,
-# since whatever stood there instead would be read as the escape's second half.
+# In a string that knows escapes, "\\$(name)" is filled in. "\$(name)" is an escape that does not exist: left for
+# Prometheus to refuse, since whatever stood there instead would be read as the escape's second half.
 _ESCAPE_OR_VARIABLE: Final = re.compile(rf"\\.|{_VARIABLE.pattern}")
 # Strings and comments are matched whole, so that neither a quote in a comment nor a # in a string misleads us. A string
 # that nobody closes makes Prometheus refuse the query; it must stay open, lest a value in it close it.

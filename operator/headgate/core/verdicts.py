@@ -8,6 +8,8 @@ from headgate.core.situation import Move, Rest, Situation
 
 HOPELESS_AFTER_SECONDS = 30
 """How long a canary without progress is given when waiting cannot help: two or three tries of the kubelet."""
+_WORDS_AFTER_SECONDS = 5
+"""When a pod that does not start has usually said why; no watch tells us of it."""
 _REJECTING = (Ending.ROLLED_BACK, Ending.ABORTED)
 _KEPT = 10
 
@@ -180,7 +182,7 @@ def patience_ends(situation: Situation) -> tuple[float, ...]:
     since = _stuck_since(situation)
     if since is None:
         return ()
-    ends = (since + HOPELESS_AFTER_SECONDS, since + deadline_seconds(situation))
+    ends = (since + _WORDS_AFTER_SECONDS, since + HOPELESS_AFTER_SECONDS, since + deadline_seconds(situation))
     return tuple(end for end in ends if end > situation.now)
 
 

@@ -39,7 +39,7 @@ class Metrics:
             buckets=_FAST_SECONDS,
             registry=registry,
         )
-        self._queries = Counter("headgate_metric_queries", "Queries for metrics.", ("outcome",), registry=registry)
+        self._queries = Counter("headgate_metric_queries", "Queries for metrics.", ("result",), registry=registry)
         self._query_seconds = Histogram(
             "headgate_metric_query_seconds",
             "Duration of queries for metrics.",
@@ -89,9 +89,9 @@ class Metrics:
         self._requests.labels(verb, kind, outcome).inc()
         self._request_seconds.labels(verb).observe(seconds)
 
-    def queried(self, outcome: str, seconds: float) -> None:
+    def queried(self, result: str, seconds: float) -> None:
         """Count a query to a metrics server."""
-        self._queries.labels(outcome).inc()
+        self._queries.labels(result).inc()
         self._query_seconds.observe(seconds)
 
     def posted(self, outcome: str) -> None:

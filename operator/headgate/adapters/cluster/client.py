@@ -25,8 +25,6 @@ PAGE_OBJECTS: Final = 500
 """Objects per answer: as kubectl, so that neither side holds a whole large cluster at once."""
 
 _JSON: Final = "application/json"
-_JSON_PATCH: Final = "application/json-patch+json"
-_APPLY: Final = "application/apply-patch+yaml"
 _METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 _SUCCESS: Final = range(200, 300)
@@ -116,7 +114,7 @@ class Cluster:
     async def apply_status(self, key: Key, uid: str, resource_version: str, status: Json) -> Json | None:
         """Server-side apply a Rollout's status; a Conflict unless it is still at *resource_version*. None: it is gone.
 
-        A Rollout of that name with another uid is a Conflict, too.
+        The server does not compare the uid on this path, but no other object ever had this resourceVersion.
         """
         metadata = {"namespace": key.namespace, "name": key.name, "uid": uid, "resourceVersion": resource_version}
         request = _Request(
@@ -127,13 +125,15 @@ class Cluster:
             subresource="status",
             query={"fieldManager": names.STATUS_MANAGER, "force": "true"},
             body={"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata, "status": status},
-            content_type=_APPLY,
+            content_type=failures.APPLY,
         )
         return await self._call_unless_missing(request)
 
     async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
-        """Delete the object if it is still the one with *uid*; one that is gone is fine."""
-        body = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
+        """Delete the object if it is still the one with *uid* (empty: whichever); one that is gone is fine."""
+        body: Json = {"propagationPolicy": "Background"}
+        if uid:
+            body["preconditions"] = {"uid": uid}
         resource = RESOURCES[kind]
         await self._call_unless_missing(
             _Request(verb="DELETE", resource=resource, namespace=namespace, name=name, body=body)
@@ -229,11 +229,10 @@ class Cluster:
         response = await self._api.call_api(method, url, headers, payload, _request_timeout=timeout)
         data: bytes = await response.read()  # type: ignore[no-untyped-call]
         if response.status not in _SUCCESS:
-            json_patch = request.content_type == _JSON_PATCH
-            raise failures.fault(response.status, response.headers, data, json_patch=json_patch)
+            raise failures.fault(response.status, response.headers, data, request.content_type)
         answer = json.loads(data)
         if not isinstance(answer, dict):
-            raise ValueError("the answer is no object")  # noqa: TRY004 - a fault in _call, like any other nonsense
+            raise ValueError("the answer is no object")  # a fault in _call, like any other nonsense
         return answer
 
 
@@ -247,7 +246,7 @@ def _json_patch(
         name=name,
         query={"fieldManager": field_manager},
         body=list(operations),
-        content_type=_JSON_PATCH,
+        content_type=failures.JSON_PATCH,
     )
 
 

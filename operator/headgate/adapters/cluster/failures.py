@@ -5,6 +5,7 @@
 | none, a broken one, 401, 408, 410, 429, 5xx | Unreachable |
 | 409; 412; 422 from the test operations of our own JSON patch | Conflict |
 | 404 | none: a fact, see `Missing` |
+| 500 to a server-side apply that does not fit the CRD | Refused: it will not come to fit by itself |
 | any other 4xx | Refused, in the server's own words |
 """
 
@@ -18,6 +19,12 @@ from headgate.core.faults import Conflict, Fault, Refused, Unreachable
 WORDS_MAX: Final = 1024
 """Characters of the server's words that are kept: as much as an Event's note can hold."""
 
+JSON_PATCH: Final = "application/json-patch+json"
+APPLY: Final = "application/apply-patch+yaml"
+
+_UNFIT_APPLY: Final = "failed to create typed patch object"
+_WHOLE_OBJECT: Final = 'patch: Invalid value: "{'
+_QUOTE: Final = '}": '
 _COME_BACK: Final = frozenset(
     {
         http.HTTPStatus.UNAUTHORIZED,  # credentials are being rotated
@@ -42,15 +49,16 @@ class Missing(Exception):
     """There is no such object, or no such kind or namespace: a fact, no error. It never leaves adapters.cluster."""
 
 
-def fault(status: int, headers: Mapping[str, str], body: bytes, *, json_patch: bool) -> Fault | Missing:
-    """Return what the answer *status* means; *json_patch* says whether it answers one of our JSON patches."""
+def fault(status: int, headers: Mapping[str, str], body: bytes, content_type: str) -> Fault | Missing:
+    """Return what the answer *status* to a request with *content_type* means."""
     details = _details(body)
     words = _words(status, details, body)
     if status == http.HTTPStatus.NOT_FOUND:
         return Missing(words)
-    unfit_patch = status == http.HTTPStatus.UNPROCESSABLE_ENTITY and json_patch and _about_patch(details)
-    if status in _LOST_RACE or unfit_patch:
+    if status in _LOST_RACE or (content_type == JSON_PATCH and _lost_test(status, details)):
         return Conflict(words)
+    if content_type == APPLY and _UNFIT_APPLY in words:
+        return Refused(f"{words} (is the CRD older than Headgate?)")
     if status in _COME_BACK or status not in _CLIENT_ERRORS:
         return ComeBackLater(words, _retry_after(headers, details))
     return Refused(words)
@@ -68,16 +76,19 @@ def _details(body: bytes) -> dict[str, Any]:
 def _words(status: int, details: Mapping[str, Any], body: bytes) -> str:
     # A body that is no Status may be a proxy's page or, worse, an object: none of that belongs in a condition or a log.
     words = str(details.get("message") or "") or (f"HTTP {status}" if body else f"HTTP {status} without a word")
+    # A patch whose result has a wrong type is answered with the whole object, environment variables and all.
+    if _WHOLE_OBJECT in words:
+        words = f"the patched object is invalid: {words.rpartition(_QUOTE)[2]}"
     return words if len(words) <= WORDS_MAX else words[: WORDS_MAX - 1] + "…"
 
 
-def _about_patch(details: Mapping[str, Any]) -> bool:
-    """Tell a patch that does not fit the object from an object that does not fit its schema.
+def _lost_test(status: int, details: Mapping[str, Any]) -> bool:
+    """Tell a patch that does not fit the object from an object that does not fit its schema; both are 422.
 
     A refused object is named in `details` with the causes; the answer to a failed test operation knows neither.
     """
     about = details.get("details") or {}
-    return not (about.get("name") or about.get("causes"))
+    return status == http.HTTPStatus.UNPROCESSABLE_ENTITY and not (about.get("name") or about.get("causes"))
 
 
 def _retry_after(headers: Mapping[str, str], details: Mapping[str, Any]) -> float:

@@ -35,6 +35,10 @@ class Lane:
             async with asyncio.timeout(self._patience_seconds):
                 await self._places.acquire()
                 return await asyncio.wrap_future(self._start(query, ticks))
+        except RuntimeError as error:
+            # The machine has no thread left to give, or we are closing.
+            self._places.release()
+            return self._server.problem(f"it was not asked: {error}")
         except TimeoutError:
             return self._server.problem(f"no answer within {self._patience_seconds:g} s, other queries included")
 

@@ -10,10 +10,11 @@ import threading
 
 import prometheus_api_client
 import requests
+from prometheus_api_client.exceptions import PrometheusApiClientException
 
 from headgate.adapters.metrics import answers, credentials, transport
 from headgate.adapters.metrics.settings import ServerSettings
-from headgate.core.model import Reading
+from headgate.core.model import Reading, Sample
 
 _logger = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class PrometheusServer:
         """Close the connections that are idle."""
         self._client.close()
 
-    def _samples(self, query: str, ticks: range) -> tuple[answers.Sample, ...]:
+    def _samples(self, query: str, ticks: range) -> tuple[Sample, ...]:
         self._answer.warnings = ()
         result = self._client.custom_query_range(
             query,
@@ -80,10 +81,11 @@ class PrometheusServer:
         return answers.samples_of(result, self._answer.warnings, ticks)
 
     def _check(self, response: requests.Response, *_: object, **__: object) -> None:
-        self._answer.warnings = answers.check(response)
+        # They are shown to users, so they are cleared of what we sent like all that the server says.
+        self._answer.warnings = tuple(self._credentials.scrub(warning) for warning in answers.check(response))
 
     def _describe(self, error: Exception) -> str:
-        known = isinstance(error, OSError | prometheus_api_client.PrometheusApiClientException)
+        known = isinstance(error, OSError | PrometheusApiClientException)
         if not known and not type(error).__module__.startswith("urllib3"):
             _logger.warning("unforeseen %s from Prometheus at %s", type(error).__name__, self._address)
         return transport.describe(

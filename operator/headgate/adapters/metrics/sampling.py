@@ -156,9 +156,11 @@ class Sampler:
 
     async def _ask(self, series: _Series, ticks: range) -> None:
         began = self._now()
-        reading = await self._lane(series.question.address).ask(series.question.query, ticks)
+        try:
+            reading = await self._lane(series.question.address).ask(series.question.query, ticks)
+        finally:
+            series.fetching = None
         self._meter.queried("problem" if reading.problem else "answered", self._now() - began)
-        series.fetching = None
         if reading.problem:
             self._hold_off(series, reading.problem)
             return

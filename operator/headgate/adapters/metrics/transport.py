@@ -49,7 +49,7 @@ class BoundedAdapter(requests.adapters.HTTPAdapter):
         self._timeout_seconds = timeout_seconds
         self._bytes_max = bytes_max
 
-    def send(  # noqa: PLR0913 - the signature is the base's
+    def send(
         self,
         request: requests.PreparedRequest,
         stream: bool = False,  # noqa: FBT001, FBT002

@@ -1,0 +1,1 @@
+"""What speaks to the world outside, each room against a server that misbehaves on purpose."""

@@ -1,0 +1,120 @@
+"""Rollouts and a status to try things with.
+
+Owns values that look like those of a real cluster; says nothing of what is right or wrong with them.
+"""
+
+import copy
+from typing import Any, Final
+
+from headgate.api import status
+
+SMALLEST: Final[dict[str, Any]] = {
+    "apiVersion": "headgate.dev/v1alpha1",
+    "kind": "Rollout",
+    "metadata": {"name": "web"},
+    "spec": {
+        "selector": {"matchLabels": {"app": "web"}},
+        "template": {
+            "metadata": {"labels": {"app": "web"}},
+            "spec": {"containers": [{"name": "web", "image": "podinfo"}]},
+        },
+        "strategy": {"canary": {}},
+    },
+}
+_METRIC: Final[dict[str, Any]] = {"name": "errors", "prometheus": {"query": "up"}, "threshold": {"max": 0.01}}
+MESSAGE: Final = "3 of 4 canary pods are ready"
+
+# What to put where, beyond the manifests: for each the API server and the model must come to the same answer.
+NOTATIONS: Final[tuple[tuple[str, object], ...]] = (
+    *(("interval", text) for text in ("1s", "1000ms", "999ms", "1h2m3s4ms", "1s1s1s1s", "1s1s1s1s1s", "99999h")),
+    *(("interval", text) for text in ("100000h", "-5s", "1.5m", " 10s", "10s\n", "10S", "s", "", "٣s")),
+    *(("surge", count) for count in (1, 0, -1, "1%", "01%", "100%", "101%", "0%", "00%", "000%", "%", "", " 5%", 1.5)),
+    *(("unavailable", count) for count in (1, "1%", 0, "0%", "00%", "200%", "5 %", "٣%")),
+    *(("address", url) for url in ("http://a", "https://a:1/b/", "http://[::1]:9", "HTTP://a", "http://", "http:///a")),
+    *(("address", url) for url in ("http://a?b", "http://a#b", "http://a/@b", "http://a\\@b", "http://a b", "//a", "")),
+    *(
+        ("query", f"a $({name}) b")
+        for name in ("namespace", "canary.pods", "canaryxpods", "Name", "", " name", "name ")
+    ),
+    *(("query", text) for text in ("$", "$$(name)", "$$$", '"a$"', "a\n$(window)\n", "$(window", "$((name))", "$()")),
+    *(("label", text) for text in ("", "a", "A.b_c-d", "-a", "a-", "a b", "a\n", "a/b", "ä", "x" * 63, "x" * 64)),
+    *(("key", text) for text in ("a", "example.com/a", "Example.com/a", "/a", "a/", "a/b/c", "a b", "x" * 64, "a\n")),
+    *(("metric", text) for text in ("a", "a-1", "-a", "a-", "A", "a.b", "a" * 63, "a" * 64, "a\n")),
+)
+
+
+def rollout_with(field: str, value: object) -> dict[str, Any]:
+    """Return the smallest Rollout with *value* at one place."""
+    rollout = copy.deepcopy(SMALLEST)
+    spec, metric = rollout["spec"], copy.deepcopy(_METRIC)
+    match field:
+        case "surge":
+            spec["strategy"]["canary"]["maxSurge"] = value
+        case "unavailable":
+            spec["strategy"]["canary"] |= {"maxSurge": 0, "maxUnavailable": value}
+        case "label":
+            spec["selector"]["matchLabels"] = spec["template"]["metadata"]["labels"] = {"app": value}
+        case "key":
+            spec["selector"]["matchLabels"] = spec["template"]["metadata"]["labels"] = {str(value): "web"}
+        case "query" | "address":
+            metric["prometheus"][field] = value
+            spec["analysis"] = {"metrics": [metric]}
+        case "interval":
+            spec["analysis"] = {"metrics": [metric | {"interval": value}]}
+        case "metric":
+            spec["analysis"] = {"metrics": [metric | {"name": value}]}
+        case _:
+            raise ValueError(field)
+    return rollout
+
+
+_STARTED: Final = 1_790_000_000
+_SIDE: Final[dict[str, Any]] = {"images": ("podinfo:1",), "replicas": 10, "ready": 9, "selector": "app=web"}
+STATUS: Final = status.RolloutStatus(
+    observed_generation=1,
+    replicas=12,
+    selector="app=web",
+    phase=status.Phase.PROGRESSING,
+    ready="11/12",
+    conditions=tuple(
+        status.Condition(type=kind, status=value, reason="Waiting", message=MESSAGE, last_transition_time=_STARTED)
+        for kind, value in (("Available", "True"), ("Ready", "False"), ("Reconciling", "True"))
+    ),
+    template=status.TemplateStatus(hash="7c9d8e5f4", revision_hash="7c9d8e5f4"),
+    policy="6b5d4c3f2",
+    stable=status.Side(revision=1, hash="5d8f6c9b7", **_SIDE),
+    canary=status.Canary(
+        revision=2,
+        hash="7c9d8e5f4",
+        started=_STARTED,
+        judged_from=_STARTED,
+        progress=status.Progress(desired=2, ready=1, since=_STARTED),
+        leaving=status.Leaving(
+            ending=status.Ending.ABORTED, reason="Aborted", message="by hand", by="annotation", since=_STARTED
+        ),
+        **_SIDE,
+    ),
+    step=status.StepStatus(index=2, of=5, text="2/5", since=_STARTED, waiting_for=MESSAGE),
+    weight=status.Weight(desired=25, achieved=20, since=_STARTED),
+    analysis=(
+        status.MetricStatus(
+            name="error-rate",
+            verdict=status.Outcome.PASSED,
+            value="0.002",
+            bound="≤ 0.01",
+            passes=2,
+            since=_STARTED,
+            last_tick=_STARTED + 60,
+            last_judged=_STARTED + 60,
+        ),
+    ),
+    rejected=(status.Rejected(revision=7, hash="84c7d6b5f", reason="Breach", message="0.2 > 0.01", at=_STARTED),),
+    history=(
+        status.HistoryEntry(
+            revision=1, hash="5d8f6c9b7", outcome=status.Ending.PROMOTED, started=_STARTED, finished=_STARTED + 600
+        ),
+    ),
+    scale_floor=10,
+    heard=("promote=7c9d8e5f4/2",),
+)
+"""A status in which every field is set."""

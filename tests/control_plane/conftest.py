@@ -1,0 +1,63 @@
+"""The cluster that the tests of this folder share: one control plane for the whole run, with our CRD installed."""
+
+import dataclasses
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from headgate.api import crd
+from headgate.cli import crds
+from tests import cluster
+
+ESTABLISHED_SECONDS = 60
+READABLE_SECONDS = 30
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ControlPlane:
+    """A running control plane."""
+
+    cluster: cluster.Cluster
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The administrator's kubeconfig."""
+        return self.cluster.kubeconfig
+
+    def kubectl(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run kubectl and return how it ended; *stdin* is what it reads from `-f -`."""
+        command = [str(self.cluster.kubectl), f"--kubeconfig={self.kubeconfig}", *arguments]
+        return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[ControlPlane]:
+    """A control plane that knows the kind Rollout, taken down at the end of the run."""
+    try:
+        cluster.build()
+    except cluster.ClusterError as error:
+        pytest.skip(f"the control plane cannot be built: {error}")
+    name = f"tests-{os.getpid()}"
+    try:
+        running = ControlPlane(cluster.start(name))
+        _install(running)
+        yield running
+    finally:
+        cluster.stop(name)
+
+
+def _install(control_plane: ControlPlane) -> None:
+    """Install the CRD, and return once clients can use and read it."""
+    installed = control_plane.kubectl("apply", "--server-side", "-f", "-", stdin=crds.text())
+    assert installed.returncode == 0, installed.stderr
+    waited = control_plane.kubectl(
+        "wait", "--for=condition=Established", f"--timeout={ESTABLISHED_SECONDS}s", f"crd/{crd.NAME}"
+    )
+    assert waited.returncode == 0, waited.stderr
+    # The description of the API follows a little later, and kubectl checks and explains by that.
+    assert cluster.wait_until(
+        lambda: control_plane.kubectl("explain", "rollout.spec").returncode == 0, deadline_seconds=READABLE_SECONDS
+    )
