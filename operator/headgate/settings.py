@@ -1,6 +1,7 @@
 """The operator's own settings, from environment variables. Owns their names, defaults and units."""
 
 import difflib
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -20,10 +21,12 @@ class InvalidSettingsError(Exception):
 
 
 def _split(value: Any) -> Any:
-    """Let a list be written with commas; JSON is left to pydantic."""
-    if isinstance(value, str) and not value.lstrip().startswith("["):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
+    """Let a list be written with commas or as JSON."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        return json.loads(value)
+    return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 Names = Annotated[tuple[str, ...], pydantic_settings.NoDecode, pydantic.BeforeValidator(_split)]

@@ -11,7 +11,7 @@ from headgate.api.status import RolloutStatus
 from tests.api import samples
 from tests.control_plane import manifests
 
-POLICY = {"strategy": {"canary": {}}}
+POLICY: dict[str, Any] = {"strategy": {"canary": {}}}
 
 
 def test_status_survives_a_round_trip() -> None:

@@ -194,6 +194,14 @@ def test_every_rule_says_what_would_be_right(rule: cel.Rule) -> None:
     assert all(f"{node.path}{rule.field_path}" in BY_PATH for node in users)
 
 
+def test_images_of_every_template_fit_into_the_status() -> None:
+    """No template that the API server takes makes a status that it refuses."""
+    containers, images = BY_PATH["spec.template.spec.containers"], BY_PATH["status.stable.images"]
+
+    assert containers["maxItems"] <= images["maxItems"]
+    assert containers["items"]["properties"]["image"]["maxLength"] <= images["items"]["maxLength"]
+
+
 def test_required_fields() -> None:
     """What has a default or may be absent is not required."""
     assert ROOT["required"] == ["spec"]

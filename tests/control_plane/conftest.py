@@ -1,5 +1,9 @@
-"""The cluster that the tests of this folder share: one control plane for the whole run, with our CRD installed."""
+"""The cluster that the tests of this folder share: one control plane for the whole run, with our CRD installed.
 
+Who needs one where no operator is at work starts another: `with running("purpose")`.
+"""
+
+import contextlib
 import dataclasses
 import os
 import subprocess
@@ -33,20 +37,27 @@ class ControlPlane:
         return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
 
 
-@pytest.fixture(scope="session")
-def control_plane() -> Iterator[ControlPlane]:
-    """A control plane that knows the kind Rollout, taken down at the end of the run."""
+@contextlib.contextmanager
+def running(purpose: str) -> Iterator[ControlPlane]:
+    """Start a control plane that knows the kind Rollout, and take it down at the end."""
     try:
         cluster.build()
     except cluster.ClusterError as error:
         pytest.skip(f"the control plane cannot be built: {error}")
-    name = f"tests-{os.getpid()}"
+    name = f"{purpose}-{os.getpid()}"
     try:
-        running = ControlPlane(cluster.start(name))
-        _install(running)
-        yield running
+        started = ControlPlane(cluster.start(name))
+        _install(started)
+        yield started
     finally:
         cluster.stop(name)
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[ControlPlane]:
+    """The control plane of the whole run. An operator may be at work in all of its namespaces."""
+    with running("tests") as started:
+        yield started
 
 
 def _install(control_plane: ControlPlane) -> None:

@@ -86,9 +86,11 @@ def html(match: str = "") -> Rule:
     return raw("<!doctype html><title>Log in</title>", match, content_type="text/html")
 
 
-def error(status: int = 422, message: str = "query processing would load too many samples", match: str = "") -> Rule:
+def error(
+    status: int = 422, message: str = "query processing would load too many samples", match: str = "", **more: Any
+) -> Rule:
     """Return a rule that answers with Prometheus' own error body."""
-    return raw(f'{{"status":"error","errorType":"execution","error":"{message}"}}', match, status=status)
+    return raw(f'{{"status":"error","errorType":"execution","error":"{message}"}}', match, status=status, **more)
 
 
 def redirect(location: str, match: str = "", status: int = 302) -> Rule:

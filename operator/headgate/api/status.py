@@ -4,7 +4,7 @@ Whatever a restarted operator must know stands here; times are whole seconds.
 """
 
 import enum
-from typing import Any
+from typing import Annotated, Any
 
 import pydantic
 from pydantic.alias_generators import to_camel
@@ -78,7 +78,7 @@ class Side(StatusModel):
 
     revision: int = pydantic.Field(description="The revision's number.")
     hash: str = pydantic.Field(max_length=63, description="The revision's hash, as in commands and pod names.")
-    images: tuple[str, ...] = pydantic.Field(
+    images: tuple[Annotated[str, pydantic.Field(max_length=2048)], ...] = pydantic.Field(
         default=(), max_length=100, description="The images of its containers, in order."
     )
     replicas: int = pydantic.Field(default=0, description="The number of pods wanted of it now.")
@@ -217,7 +217,7 @@ class RolloutStatus(StatusModel):
     scale_floor: int | None = pydantic.Field(
         default=None, description="Replicas are not lowered beneath this while a rollout is in flight."
     )
-    heard: tuple[str, ...] = pydantic.Field(
+    heard: tuple[Annotated[str, pydantic.Field(max_length=512)], ...] = pydantic.Field(
         default=(), max_length=8, description="Commands that were carried out and whose annotation is being removed."
     )
 

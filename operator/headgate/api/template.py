@@ -44,7 +44,7 @@ def _named(description: str, max_items: int, *fields: tuple[str, JsonDict]) -> J
 def _containers(description: str) -> JsonDict:
     image = _text("The image to run; a change of it is a new revision.", 2048)
     environment: JsonDict = {**_named("Environment variables, as in a Pod.", 2048), **_NULLABLE}
-    return _named(description, 128, ("image", image), ("env", environment))
+    return _named(description, 100, ("image", image), ("env", environment))
 
 
 def _metadata() -> JsonDict:

@@ -1,1 +1,1 @@
-"""The pure core: decisions, weights and verdicts. No clock, randomness, logging or I/O; the shell brings facts and acts."""
+"""The pure core: decisions, weights and verdicts. No clock, randomness, logging or I/O; the shell observes and acts."""

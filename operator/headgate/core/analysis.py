@@ -22,7 +22,10 @@ from headgate.core.model import MeasureRequest, Reading, Sample
 
 TICKS_PER_READING: Final = 300
 """A longer gap is read in several passes; Prometheus refuses ranges of more than 11,000 points."""
+LAG_SECONDS: Final = 15.0
+"""How long a settled tick may be on its way: a slow answer, but not an operator that was away."""
 _DECIDED: Final = (Outcome.PASSED, Outcome.FAILED)
+_MESSAGE_LENGTH: Final = 1000
 
 
 def interval_of(metric: Metric) -> int:
@@ -124,7 +127,7 @@ class Span:
 def _folded_tick(metric: Metric, state: MetricStatus, sample: Sample, span: Span) -> MetricStatus:
     outcome = judge(metric.threshold, sample)
     window_start = sample.at - metric.window_seconds
-    message = sample.message
+    message = sample.message[:_MESSAGE_LENGTH]
     if outcome in _DECIDED and window_start < span.judged_from:
         outcome, message = Outcome.NO_DATA, "its window reaches back into an earlier attempt"
     passes, failures = state.passes, state.failures
@@ -155,7 +158,9 @@ def _folded(metric: Metric, state: MetricStatus, reading: Reading, span: Span, n
             state = _folded_tick(metric, state, sample, span)
     if reading.problem and state.failures < metric.failures_to_rollback:
         since = state.since if state.verdict is Outcome.ERROR else math.floor(now)
-        return state.model_copy(update={"verdict": Outcome.ERROR, "message": reading.problem[:1000], "since": since})
+        return state.model_copy(
+            update={"verdict": Outcome.ERROR, "message": reading.problem[:_MESSAGE_LENGTH], "since": since}
+        )
     return state
 
 
@@ -189,12 +194,20 @@ def breach(metrics: Iterable[Metric], states: Iterable[MetricStatus]) -> str:
     return ""
 
 
-def _deprived_seconds(
-    metric: Metric, state: MetricStatus, weight_since: int, now: float, settle_seconds: float
-) -> float:
-    """Return for how long there has been nothing to judge: from the last judged tick to the newest that can be read."""
-    newest = now - settle_seconds - interval_of(metric)
-    return newest - max(weight_since, state.last_judged or 0)
+def _deprived_seconds(state: MetricStatus, weight_since: int, now: float) -> float:
+    """Return for how long there has been nothing to judge at this weight, though somebody looked.
+
+    From the last judged tick to the last one that was read, and from there on for as long as reading fails. Time in
+    which nobody looked, because no operator ran, is not counted: those ticks are yet to be read.
+    """
+    read = max(0, state.last_tick - max(weight_since, state.last_judged or 0))
+    failing = max(0.0, now - max(weight_since, state.since)) if state.verdict is Outcome.ERROR else 0.0
+    return read + failing
+
+
+def _is_behind(metric: Metric, state: MetricStatus, now: float, settle_seconds: float) -> bool:
+    """Return whether settled ticks are unread that should have been read by now, as after a restart."""
+    return now - settle_seconds - state.last_tick > interval_of(metric) + LAG_SECONDS
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -220,7 +233,7 @@ def evidence(
         if state is None:
             missing.append(f"{metric.name} has not been measured")
             continue
-        deprived = _deprived_seconds(metric, state, weight_since, now, settle_seconds)
+        deprived = _deprived_seconds(state, weight_since, now)
         sightless = state.verdict not in _DECIDED and deprived > metric.window_seconds
         why = f"{state.verdict} for {values.format_duration(deprived)}: {state.message}".removesuffix(": ")
         overdue = deprived > metric.no_data.after_seconds
@@ -232,8 +245,8 @@ def evidence(
             blind.append(f"{metric.name} is {why}")
         if state.passes < metric.passes_to_advance:
             missing.append(f"{metric.name} passed {state.passes} of {metric.passes_to_advance} times")
-        elif sightless:
-            missing.append(f"{metric.name} is not being measured")
+        elif sightless or _is_behind(metric, state, now, settle_seconds):
+            missing.append(f"{metric.name} has measurements that are not read yet")
     return Evidence(tuple(missing), tuple(blind), doomed)
 
 

@@ -24,6 +24,9 @@ class Heard:
     situation: Situation
     notices: tuple[Notice, ...]
     removals: tuple[RemoveCommand, ...]
+    """Safe once the status is written."""
+    confirmed: tuple[RemoveCommand, ...]
+    """Those of them that were in the status before: safe at any moment."""
 
 
 def _shown(value: str) -> str:
@@ -47,8 +50,8 @@ def _nothing_in_flight(situation: Situation) -> str:
 
 
 def _abort(situation: Situation, value: str) -> Move:
-    canary = situation.canary
-    if canary is None or situation.stable is None:
+    canary = situation.flight
+    if canary is None:
         return _mismatch(situation, names.ABORT, value, _nothing_in_flight(situation))
     if value not in (canary.hash, names.ABORT_NOW):
         why = f"in flight is {canary.hash}; {names.ABORT}={canary.hash} or {names.ABORT}={names.ABORT_NOW} would match"
@@ -56,7 +59,7 @@ def _abort(situation: Situation, value: str) -> Move:
     if canary.leaving is not None:
         return _mismatch(situation, names.ABORT, value, f"revision {canary.hash} is being taken back already")
     message = f"revision {canary.revision} was aborted by command"
-    return leave(situation, Ending.ABORTED, "Aborted", message, by=f"annotation {names.ABORT}")
+    return leave(situation, canary, Ending.ABORTED, "Aborted", message, by=f"annotation {names.ABORT}")
 
 
 def _retry(situation: Situation, value: str) -> Move:
@@ -71,8 +74,8 @@ def _retry(situation: Situation, value: str) -> Move:
 
 
 def _promote(situation: Situation, value: str) -> Move:
-    canary, step = situation.canary, situation.status.step
-    if canary is None or situation.stable is None or canary.leaving or step is None:
+    canary, step = situation.flight, situation.status.step
+    if canary is None or canary.leaving or step is None:
         why = "it is being taken back" if canary and canary.leaving else _nothing_in_flight(situation)
         return _mismatch(situation, names.PROMOTE, value, why)
     would = f"{canary.hash}/{step.index}"
@@ -86,8 +89,8 @@ def _promote(situation: Situation, value: str) -> Move:
 
 
 def _promote_full(situation: Situation, value: str) -> Move:
-    canary = situation.canary
-    if canary is None or situation.stable is None or canary.leaving:
+    canary = situation.flight
+    if canary is None or canary.leaving:
         why = "it is being taken back" if canary and canary.leaving else _nothing_in_flight(situation)
         return _mismatch(situation, names.PROMOTE_FULL, value, why)
     if value != canary.hash:
@@ -124,4 +127,6 @@ def hear(situation: Situation) -> Heard:
             situation = situation.moved(move.status)
     entries = tuple(_entry(annotation, value) for annotation, value in present.items())
     removals = tuple(RemoveCommand(annotation, value) for annotation, value in present.items())
-    return Heard(situation.moved(_remembered(situation.status, entries)), tuple(notices), removals)
+    known = situation.seen.status.heard
+    confirmed = tuple(removal for removal in removals if _entry(removal.annotation, removal.value) in known)
+    return Heard(situation.moved(_remembered(situation.status, entries)), tuple(notices), removals, confirmed)

@@ -10,7 +10,7 @@ from typing import Final
 from headgate.api.status import RolloutStatus
 from headgate.core import analysis, commands, forward, opening, resting, upkeep, verdicts
 from headgate.core import status as statuses
-from headgate.core.model import Action, Decision, Notice, Observation
+from headgate.core.model import Decision, Notice, Observation
 from headgate.core.situation import Move, Rest, Situation
 
 Rule = Callable[[Situation], Move | Rest | None]
@@ -71,11 +71,9 @@ def _answer(situation: Situation) -> tuple[str, Move | Rest]:
 
 def _recheck_at(situation: Situation, rest: Rest, status: RolloutStatus, *, written: bool) -> float | None:
     moments = [*rest.recheck_at]
-    canary = situation.canary
-    if situation.in_flight and canary is not None and not canary.leaving:
-        tick = analysis.next_reading(
-            situation.metrics, status.analysis, situation.now, situation.seen.settle_seconds
-        )
+    canary = situation.flight
+    if canary is not None and not canary.leaving:
+        tick = analysis.next_reading(situation.metrics, status.analysis, situation.now, situation.seen.settle_seconds)
         moments += [tick] if tick is not None else []
         moments += verdicts.patience_ends(situation)
     if not written and status != situation.seen.status:
@@ -84,25 +82,32 @@ def _recheck_at(situation: Situation, rest: Rest, status: RolloutStatus, *, writ
 
 
 def _concluded(
-    situation: Situation, rule: str, rest: Rest, notices: tuple[Notice, ...], removals: tuple[Action, ...]
+    heard: commands.Heard, situation: Situation, rule: str, rest: Rest, said: tuple[Notice, ...]
 ) -> Decision:
+    """Return the decision that came to *rest* by *rule*.
+
+    An urgent one acts even if its status cannot be written, so it removes only commands that were in the status before.
+    A deletion is let go in the same way: an object that nobody can write must not stay for ever.
+    """
     seen = situation.seen
     status = statuses.concluded(situation, rest)
     stale = seen.now - seen.written_at >= statuses.REFRESH_SECONDS
     write = statuses.significant(seen.status, status) or (status != seen.status and stale)
     recheck_at = _recheck_at(situation, rest, status, written=write)
-    said = (*notices, *statuses.told(seen.status, rest))
+    said = (*said, *statuses.told(seen.status, rest))
     if rule == verdicts.released.__name__:
-        return Decision(rule, status, write, (), (*upkeep.release(situation), *removals), said, recheck_at)
+        letting_go = (*upkeep.release(situation), *heard.confirmed)
+        return Decision(rule, status, write, (), letting_go, said, recheck_at, urgent=True)
+    urgent = situation.canary is not None and situation.canary.leaving is not None
     return Decision(
         rule=rule,
         status=status,
         write_status=write,
         records=upkeep.records(situation),
-        actions=(*upkeep.actions(situation, rest.phase), *removals),
+        actions=(*upkeep.actions(situation, rest.phase), *(heard.confirmed if urgent else heard.removals)),
         notices=(*said, *upkeep.repairs(situation)),
         recheck_at=recheck_at,
-        urgent=situation.canary is not None and situation.canary.leaving is not None,
+        urgent=urgent,
     )
 
 
@@ -117,7 +122,7 @@ def decide(seen: Observation) -> Decision:
     for _ in range(_MOST_ROUNDS):
         rule, answer = _answer(situation)
         if isinstance(answer, Rest):
-            return _concluded(situation, rule, answer, notices, heard.removals)
+            return _concluded(heard, situation, rule, answer, notices)
         situation = situation.moved(answer.status)
         notices = (*notices, *answer.notices)
     message = f"the rules did not come to rest in {_MOST_ROUNDS} rounds"

@@ -46,7 +46,7 @@ def refused(situation: Situation) -> Rest | None:
     words = (*seen.foreign, *seen.refusals)
     if not words:
         return None
-    return Rest(Phase.HOLDING, "WriteRefused", "; ".join(words), step_clock=True)
+    return Rest(Phase.HOLDING, "WriteRefused", "; ".join(words))
 
 
 def _pods_wait(situation: Situation) -> str:
@@ -58,19 +58,19 @@ def _pods_wait(situation: Situation) -> str:
         return f"{stable.counted} stable pods, going down to {goal.stable}"
     if canary.wanted > goal.canary:
         return f"{canary.counted} canary pods, going down to {goal.canary}"
-    return f"{stable.ready + canary.ready} of at least {max(bounds.least_ready, sum((goal.stable, goal.canary)))} pods ready"
+    return f"{stable.ready + canary.ready} of at least {bounds.least_ready} pods ready"
 
 
 def waiting(situation: Situation) -> Move | Rest | None:
     """The pods are not yet as the weight wants them; once they are, the weight holds and the step's clock starts."""
     status, weight, step = situation.status, situation.status.weight, situation.status.step
-    if weight is None or step is None:
-        return None
+    if weight is None or step is None or weight.desired != situation.step.weight_percent:
+        return enter(situation, situation.step_at)  # no status of ours; but none may end in a promotion either
     stable, canary = situation.pods(situation.stable), situation.pods(situation.canary)
     if not replicas.reached(situation.budget, situation.goal, stable, canary):
         ends = verdicts.patience_ends(situation)
         reason = "PodsNotStarting" if verdicts.pod_words(situation) else "WaitingForPods"
-        return Rest(_phase(situation), reason, _pods_wait(situation), ends, step_clock=True)
+        return Rest(_phase(situation), reason, _pods_wait(situation), ends)
     if weight.since is not None and step.since is not None:
         return None
     start = math.ceil(situation.now)
@@ -97,28 +97,28 @@ def paused(situation: Situation) -> Rest | None:
     if not situation.seen.rollout.paused:
         return None
     message = f"spec.paused is true, at {step_text(situation)}"
-    return Rest(Phase.PAUSED, "Paused", _with_blindness(situation, message), step_clock=True)
+    return Rest(Phase.PAUSED, "Paused", _with_blindness(situation, message))
 
 
 def pausing(situation: Situation) -> Rest | None:
     """The present step is a pause that has not ended."""
-    canary, status, step = situation.canary, situation.status.step, situation.step
+    canary, status, step = situation.flight, situation.status.step, situation.step
     if canary is None or status is None or not step.waits or status.promoted or canary.full:
         return None
     if step.pause_seconds is None:
         command = f"kubectl annotate rollout {situation.seen.rollout.name} {names.PROMOTE}={canary.hash}/{status.index}"
         message = _with_blindness(situation, f"until promoted: {command}")
-        return Rest(Phase.PAUSED, "PausedUntilPromoted", message, step_clock=True)
+        return Rest(Phase.PAUSED, "PausedUntilPromoted", message)
     end = (status.since or situation.second) + step.pause_seconds
     if situation.now >= end:
         return None
     message = f"for {values.format_duration(step.pause_seconds)}, until {values.format_time(math.ceil(end))}"
-    return Rest(Phase.PAUSED, "PausedForTime", _with_blindness(situation, message), (end,), step_clock=True)
+    return Rest(Phase.PAUSED, "PausedForTime", _with_blindness(situation, message), (end,))
 
 
 def unproved(situation: Situation) -> Rest | None:
     """The next step takes more of the new version, and the metrics have not passed often enough at this weight."""
-    canary, plan, at = situation.canary, situation.plan, situation.step_at
+    canary, plan, at = situation.flight, situation.plan, situation.step_at
     if canary is None or canary.full:
         return None
     if at + 1 < len(plan) and plan[at + 1].weight_percent <= plan[at].weight_percent:
@@ -127,15 +127,15 @@ def unproved(situation: Situation) -> Rest | None:
     if not found.missing:
         return None
     if found.blind:
-        return Rest(Phase.HOLDING, "NoData", "; ".join(found.blind), step_clock=True)
+        return Rest(Phase.HOLDING, "NoData", "; ".join(found.blind))
     message = f"{'; '.join(found.missing)}, at {step_text(situation)}"
-    return Rest(_phase(situation), "GatheringEvidence", message, step_clock=True)
+    return Rest(_phase(situation), "GatheringEvidence", message)
 
 
 def advance(situation: Situation) -> Move | None:
     """Nothing is in the way of the next step."""
-    canary, status, plan = situation.canary, situation.status, situation.plan
-    if canary is None or status.step is None or status.weight is None or situation.step_at + 1 >= len(plan):
+    canary, plan = situation.flight, situation.plan
+    if canary is None or situation.step_at + 1 >= len(plan):
         return None
     at = len(plan) - 1 if canary.full else situation.step_at + 1
     return enter(situation, at)
@@ -161,8 +161,8 @@ def enter(situation: Situation, at: int) -> Move:
 
 def complete(situation: Situation) -> Move | None:
     """The new version has everything, and its own evidence: it becomes stable."""
-    canary, status = situation.canary, situation.status
-    if canary is None or situation.stable is None:
+    canary, status = situation.flight, situation.status
+    if canary is None:
         return None
     entry = HistoryEntry(
         revision=canary.revision,

@@ -351,4 +351,4 @@ class Decision:
     recheck_at: float | None = None
     """When to look again if nothing happens before; None: no need."""
     urgent: bool = False
-    """Whether stable is being given back its traffic."""
+    """Whether stable is being given back its traffic, or a deletion let go."""

@@ -3,7 +3,7 @@
 import math
 from typing import TypeVar
 
-from headgate.api.status import Canary, Progress, RolloutStatus, Side, TemplateStatus
+from headgate.api.status import Canary, Progress, RolloutStatus, Side, StatusModel, TemplateStatus
 from headgate.core import analysis, steps
 from headgate.core.model import DeploymentFacts, Identity, Observation
 from headgate.core.situation import Situation
@@ -25,19 +25,23 @@ def _past(moment: int | None, now: float) -> int | None:
     return math.floor(now) if moment is not None and moment > now + 1 else moment
 
 
+_Timed = TypeVar("_Timed", bound=StatusModel)
+
+
+def _timed(part: _Timed, now: float, *fields: str) -> _Timed:
+    return part.model_copy(update={field: _past(getattr(part, field), now) for field in fields})
+
+
 def _without_future(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     changes: dict[str, object] = {}
     if status.step:
-        changes["step"] = status.step.model_copy(update={"since": _past(status.step.since, seen.now)})
+        changes["step"] = _timed(status.step, seen.now, "since")
     if status.weight:
-        changes["weight"] = status.weight.model_copy(update={"since": _past(status.weight.since, seen.now)})
-    if status.canary and status.canary.progress:
-        progress = status.canary.progress
-        progress = progress.model_copy(update={"since": _past(progress.since, seen.now)})
-        changes["canary"] = status.canary.model_copy(update={"progress": progress})
-    changes["analysis"] = tuple(
-        state.model_copy(update={"last_tick": _past(state.last_tick, seen.now)}) for state in status.analysis
-    )
+        changes["weight"] = _timed(status.weight, seen.now, "since")
+    if status.canary:
+        changes["canary"] = _timed(status.canary, seen.now, "judged_from")
+    ticks = ("since", "last_tick", "last_judged")
+    changes["analysis"] = tuple(_timed(state, seen.now, *ticks) for state in status.analysis)
     return status.model_copy(update=changes)
 
 
@@ -55,26 +59,24 @@ def _with_policy(seen: Observation, status: RolloutStatus) -> RolloutStatus:
         return status
     changes: dict[str, object] = {"policy": rollout.policy_hash}
     if status.canary and status.stable and not status.canary.leaving and status.step and status.weight:
-        before = seen.accepted or seen.policy
+        before = steps.planned(seen.accepted) if seen.accepted else ()
         plan = steps.planned(seen.policy)
-        at = steps.resumed(steps.planned(before), plan, status.step.index - 1)
-        moved = at != status.step.index - 1
-        changes["step"] = status.step.model_copy(
-            update={"index": at + 1, "of": len(plan), **({"since": None, "promoted": False} if moved else {})}
-        )
-        states = analysis.carried(before.analysis.metrics, seen.policy.analysis.metrics, status.analysis, seen.now)
+        at = steps.resumed(before, plan, status.step.index - 1, status.weight.desired)
+        moved = {"since": None, "promoted": False} if at != status.step.index - 1 else {}
+        place = {"index": at + 1, "of": len(plan), "text": f"{at + 1}/{len(plan)}"}
+        changes["step"] = status.step.model_copy(update={**place, **moved})
+        watched = (seen.accepted or seen.policy).analysis.metrics
+        states = analysis.carried(watched, seen.policy.analysis.metrics, status.analysis, seen.now)
         changes["analysis"] = states
         if plan[at].weight_percent != status.weight.desired:
-            changes["weight"] = status.weight.model_copy(
-                update={"desired": plan[at].weight_percent, "since": None}
-            )
+            changes["weight"] = status.weight.model_copy(update={"desired": plan[at].weight_percent, "since": None})
             changes["analysis"] = analysis.at_new_weight(states)
     return status.model_copy(update=changes)
 
 
 def _progress(facts: DeploymentFacts, known: Progress | None, now: float) -> Progress:
     fresh = Progress(desired=facts.replicas, ready=facts.ready, since=math.floor(now))
-    if known is None or facts.replicas > known.desired or facts.ready > known.ready:
+    if known is None or facts.replicas > known.desired or facts.ready > known.ready or known.since > now:
         return fresh
     was_complete = known.ready >= known.desired
     if was_complete and facts.ready < facts.replicas:

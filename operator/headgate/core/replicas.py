@@ -75,7 +75,7 @@ def budget(canary: Canary | None, total: int) -> Budget:
     """Return the budget of *total* replicas: surge rounded up, unavailable rounded down, as a Deployment does.
 
     Both rounding to 0 would never let a pod be exchanged, so one pod may be unavailable then. A single replica may
-    always surge by one: two versions cannot share one pod. Without a known strategy: surge 25 percent, none unavailable.
+    always surge by one: two versions cannot share one pod. Where no strategy is known, surge is 25 percent.
     """
     surge = _resolve(canary.max_surge if canary else "25%", total, up=True)
     unavailable = _resolve(canary.max_unavailable if canary else 0, total, up=False)
@@ -90,8 +90,8 @@ def split(bounds: Budget, weight_percent: int) -> Sizes:
     """Return the sizes whose canary share is nearest to *weight_percent*.
 
     From 1 to 99 percent both sides have a pod at least. Stable never grows beyond the total for the sake of a ratio.
-    Among equally near ones: the fewest pods in all, then the smaller canary. More than 100 extra pods need not be tried:
-    any percentage is exact at a multiple of 100 pods.
+    Among equally near ones: the fewest pods in all, then the smaller canary. More than 100 extra pods need not be
+    tried: any percentage is exact at a multiple of 100 pods.
     """
     if weight_percent == 0 or bounds.total == 0:
         return Sizes(bounds.total, 0)
@@ -133,7 +133,7 @@ def approach(bounds: Budget, goal: Sizes, stable: Pods, canary: Pods) -> Sizes:
 
 
 def retreat(bounds: Budget, stable: Pods, canary: Pods) -> Sizes:
-    """Return the sizes of an abort: stable whole at once, whatever the surge; of the canary only what it must carry yet.
+    """Return the sizes of an abort: stable whole at once, whatever the surge; of the canary what it must carry yet.
 
     Canary pods that are not available carry nobody and go at once; the others as stable pods become ready.
     """
@@ -142,7 +142,7 @@ def retreat(bounds: Budget, stable: Pods, canary: Pods) -> Sizes:
 
 
 def reached(bounds: Budget, goal: Sizes, stable: Pods, canary: Pods) -> bool:
-    """Return whether the pods are as *goal* says: canary pods available, surplus stable pods gone, nobody underserved."""
+    """Return whether the pods are as *goal* says: canary pods available, surplus stable ones gone, all users served."""
     return (
         canary.wanted == goal.canary
         and canary.ready >= goal.canary

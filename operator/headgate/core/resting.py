@@ -6,6 +6,8 @@ from headgate.core import analysis, forward, revisions, verdicts
 from headgate.core.model import DeploymentFacts, Notice
 from headgate.core.situation import Move, Rest, Situation
 
+_KEPT = 10
+
 
 def _number(situation: Situation, revision_hash: str) -> int:
     record = situation.seen.templates.get(revision_hash)
@@ -20,7 +22,7 @@ def _number(situation: Situation, revision_hash: str) -> int:
 
 def _canary(situation: Situation) -> Canary:
     target = situation.target_hash
-    tried = any(entry.hash == target for entry in situation.status.history)
+    tried = target in situation.seen.deployments or any(entry.hash == target for entry in situation.status.history)
     template = situation.seen.templates.get(target)
     return Canary(
         revision=_number(situation, target),
@@ -32,15 +34,18 @@ def _canary(situation: Situation) -> Canary:
 
 
 def recovered(situation: Situation) -> Move | None:
-    """The status knows of no revision, but pods of ours are serving: the revision with the most of them is stable."""
+    """The status knows of no revision, but pods of ours are serving: the revision with the most of them is stable.
+
+    One that bears the mark of a rejection only if no other serves.
+    """
     if situation.stable is not None or situation.canary is not None:
         return None
     serving = [facts for facts in situation.seen.deployments.values() if facts.ready > 0 and not facts.deleting]
     if not serving:
         return None
 
-    def weight(facts: DeploymentFacts) -> tuple[int, int]:
-        return facts.ready, -facts.revision
+    def weight(facts: DeploymentFacts) -> tuple[bool, int, int]:
+        return not facts.rejected, facts.ready, -facts.revision
 
     chosen = max(serving, key=weight)
     side = Side(revision=chosen.revision, hash=chosen.hash, ready=chosen.ready)
@@ -78,19 +83,22 @@ def _first_started(situation: Situation) -> Move:
     return Move(situation.status.model_copy(update={"canary": canary}), (notice,))
 
 
-def _first_replaced(situation: Situation, canary: Canary) -> Move:
+def _first_replaced(situation: Situation, before: Canary) -> Move:
     entry = HistoryEntry(
-        revision=canary.revision,
-        hash=canary.hash,
+        revision=before.revision,
+        hash=before.hash,
         outcome=Ending.SUPERSEDED,
         reason="Superseded",
         message="the template was changed before the first revision was ready",
         by="spec.template",
-        started=canary.started,
+        started=before.started,
         finished=situation.second,
     )
-    ended = {"canary": None, "history": (entry, *situation.status.history)[:10]}
-    return Move(situation.status.model_copy(update=ended))
+    # The next one at once: without a canary, the few pods that this one has would be taken for a stable revision.
+    canary = _canary(situation)
+    history = (entry, *situation.status.history)[:_KEPT]
+    notice = Notice("RolloutStarted", f"revision {canary.revision} ({canary.hash}) is the first")
+    return Move(situation.status.model_copy(update={"canary": canary, "history": history}), (notice,))
 
 
 def _first_done(situation: Situation, canary: Canary) -> Move:
@@ -104,7 +112,7 @@ def _first_done(situation: Situation, canary: Canary) -> Move:
         finished=situation.second,
     )
     stable = Side.model_validate(canary.model_dump(include=set(Side.model_fields)))
-    changes = {"stable": stable, "canary": None, "history": (entry, *situation.status.history)[:10]}
+    changes = {"stable": stable, "canary": None, "history": (entry, *situation.status.history)[:_KEPT]}
     notice = Notice("Promoted", f"revision {canary.revision} is stable: it is the first")
     return Move(situation.status.model_copy(update=changes), (notice,))
 
@@ -124,7 +132,8 @@ def _served(situation: Situation) -> Rest:
     since = stable.progress.since if stable and stable.progress else situation.second
     if pods.ready < situation.total and situation.now >= since + limit:
         return Rest(Phase.DEGRADED, "PodsNotReady", f"no progress for {values.format_duration(limit)}: {message}")
-    return Rest(Phase.PROGRESSING, "Scaling", message, (since + limit,))
+    again = (since + limit,) if pods.ready < situation.total else ()
+    return Rest(Phase.PROGRESSING, "Scaling", message, again)
 
 
 def rejected(situation: Situation) -> Rest | None:

@@ -17,6 +17,8 @@ _HASH_LENGTH: Final = 10
 _NAME_LENGTH: Final = 30
 """With hash, ReplicaSet hash and pod suffix this makes 58 of the 63 characters that a pod's host name may have."""
 _LABEL_LENGTH: Final = 63
+_MOST_IMAGES: Final = 100
+"""As many as the status has room for."""
 
 
 def canonical(value: Any) -> str:
@@ -74,7 +76,8 @@ def next_number(records: Iterable[TemplateRecord], *known: int) -> int:
 def images(template: Any) -> tuple[str, ...]:
     """Return the images of a template's containers in order, or nothing where the template is malformed."""
     try:
-        return tuple(str(container["image"]) for container in template["spec"]["containers"] if container.get("image"))
+        containers = template["spec"]["containers"][:_MOST_IMAGES]
+        return tuple(str(container["image"]) for container in containers if container.get("image"))
     except (TypeError, KeyError, AttributeError):
         return ()
 

@@ -35,8 +35,6 @@ class Rest:
     recheck_at: tuple[float, ...] = ()
     stalled: bool = False
     """Whether only a change of the spec, or a command, can lead further."""
-    step_clock: bool = dataclasses.field(default=False)
-    """Whether the wait belongs to the present step and is told there as well."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,9 +65,14 @@ class Situation:
         return self.status.stable
 
     @property
+    def flight(self) -> Canary | None:
+        """The canary, if it stands beside a stable revision."""
+        return self.status.canary if self.status.stable is not None else None
+
+    @property
     def in_flight(self) -> bool:
         """Whether a canary stands beside a stable revision."""
-        return self.status.canary is not None and self.status.stable is not None
+        return self.flight is not None
 
     @property
     def target_hash(self) -> str:
@@ -99,13 +102,14 @@ class Situation:
 
     @property
     def wanted_now(self) -> int:
-        """The replicas that the spec asks for; where it says nothing, those that are there, and 1 at first."""
+        """The replicas that the spec asks for; where it says nothing, those that are or were there, and 1 at first."""
         if self.seen.rollout.replicas is not None:
             return self.seen.rollout.replicas
         if self.status.scale_floor is not None:
             return self.status.scale_floor
-        facts = self.facts(self.stable or self.canary)
-        return facts.replicas if facts else 1
+        side = self.stable or self.canary
+        facts = self.facts(side)
+        return facts.replicas if facts else max(1, side.replicas if side else 0)
 
     @property
     def total(self) -> int:
@@ -151,8 +155,6 @@ class Situation:
         return Situation(self.seen, status)
 
     def with_canary(self, **changes: object) -> RolloutStatus:
-        """Return the status with *changes* to its canary, which must exist."""
-        if self.status.canary is None:
-            message = "there is no canary to change"
-            raise ValueError(message)
-        return self.status.model_copy(update={"canary": self.status.canary.model_copy(update=changes)})
+        """Return the status with *changes* to its canary, if there is one."""
+        canary = self.status.canary and self.status.canary.model_copy(update=changes)
+        return self.status.model_copy(update={"canary": canary})

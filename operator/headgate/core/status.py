@@ -10,6 +10,8 @@ from headgate.core.situation import Rest, Situation
 
 REFRESH_SECONDS = 30.0
 """Numbers alone are written no more often than this."""
+_MESSAGE_LENGTH = 4000
+"""A message may quote the API server, whose words may be long; a status that is too long could not be written."""
 _TOLD = {Phase.PAUSED, Phase.HOLDING, Phase.DEGRADED}
 _ALARMING = {Phase.HOLDING, Phase.DEGRADED}
 
@@ -31,7 +33,8 @@ def _with_sides(situation: Situation) -> RolloutStatus:
 
 
 def _flag(name: str, reason: str, message: str, *, holds: bool) -> dict[str, Any]:
-    return {"type": name, "status": "True" if holds else "False", "reason": reason, "message": message}
+    kept = message[:_MESSAGE_LENGTH]
+    return {"type": name, "status": "True" if holds else "False", "reason": reason, "message": kept}
 
 
 def _facts(situation: Situation, rest: Rest) -> list[dict[str, Any]]:
@@ -75,7 +78,7 @@ def concluded(situation: Situation, rest: Rest) -> RolloutStatus:
         "conditions": _conditions(situation, rest),
     }
     if status.step:
-        changes["step"] = status.step.model_copy(update={"waiting_for": rest.message[:4000]})
+        changes["step"] = status.step.model_copy(update={"waiting_for": rest.message[:_MESSAGE_LENGTH]})
     if status.weight:
         share = replicas.share_percent(stable, canary)
         changes["weight"] = status.weight.model_copy(update={"achieved": share})

@@ -36,13 +36,12 @@ def planned(policy: Policy) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def resumed(old: tuple[Step, ...], new: tuple[Step, ...], index: int) -> int:
-    """Return the position in *new* at which a rollout goes on that was at *index* of *old*.
+def resumed(old: tuple[Step, ...], new: tuple[Step, ...], index: int, weight_percent: int) -> int:
+    """Return the position in *new* at which a rollout goes on that was at *index* of *old*, with *weight_percent*.
 
     Where everything up to that step is unchanged, it stays. Otherwise it goes on at the first weight that is not below
-    the present one, and never jumps past that.
+    the present one, and never jumps past that. The same holds where *old* is not known and therefore empty.
     """
-    if new[: index + 1] == old[: index + 1]:
+    if index < len(old) and new[: index + 1] == old[: index + 1]:
         return index
-    weight = old[index].weight_percent if index < len(old) else 0
-    return next(at for at, step in enumerate(new) if not step.waits and step.weight_percent >= weight)
+    return next(at for at, step in enumerate(new) if not step.waits and step.weight_percent >= weight_percent)

@@ -2,7 +2,7 @@
 
 from headgate.api import names
 from headgate.api.status import Phase, Side
-from headgate.core import revisions
+from headgate.core import revisions, verdicts
 from headgate.core.model import (
     Action,
     AddFinalizer,
@@ -27,7 +27,9 @@ def records(situation: Situation) -> tuple[Record, ...]:
     """Return what must be on record before the status may speak of it."""
     seen, status = situation.seen, situation.status
     wanted: list[Record] = []
-    if situation.in_flight and not seen.rollout.deleting and names.FINALIZER not in seen.rollout.finalizers:
+    if seen.rollout.deleting:
+        return ()
+    if situation.in_flight and names.FINALIZER not in seen.rollout.finalizers:
         wanted.append(AddFinalizer())
     for side in (status.stable, status.canary):
         unrecorded = side is not None and side.hash not in seen.templates
@@ -41,7 +43,8 @@ def records(situation: Situation) -> tuple[Record, ...]:
 def _kept_up(situation: Situation, side: Side, facts: DeploymentFacts) -> list[Action]:
     policy = situation.seen.policy
     wanted: list[Action] = []
-    if not facts.owner:
+    # An orphaning deletion takes the owners away; giving them back would have the pods deleted with the Rollout.
+    if not facts.owner and not situation.seen.rollout.deleting:
         wanted.append(AdoptDeployment(side.hash))
     if facts.tampered and side.hash in situation.seen.templates:
         wanted.append(RepairTemplate(side.hash))
@@ -70,8 +73,9 @@ def _others(situation: Situation) -> list[DeploymentFacts]:
 
 
 def _emptied(situation: Situation) -> list[Action]:
-    """Old pods go once nobody needs them: they carry nobody, or stable carries everybody."""
-    carried = situation.pods(situation.stable).ready >= situation.budget.least_ready
+    """Old pods go once nobody needs them: they carry nobody, or stable and its canary carry everybody."""
+    ready = situation.pods(situation.stable).ready + situation.pods(situation.canary).ready
+    carried = ready >= situation.budget.least_ready
     return [
         ScaleDeployment(facts.hash, 0, facts.replicas)
         for facts in _others(situation)
@@ -103,9 +107,12 @@ def actions(situation: Situation, phase: Phase) -> tuple[Action, ...]:
     if stable is not None:
         wanted += _sized(situation, stable, sizes.stable)
     if canary is not None:
-        rejected = revisions.attempt(canary.hash, canary.started) if canary.leaving else ""
+        verdict = canary.leaving is not None and canary.leaving.ending in verdicts.REJECTING
+        rejected = revisions.attempt(canary.hash, canary.started) if verdict else ""
         wanted += _sized(situation, canary, sizes.canary, rejected)
     wanted += _emptied(situation)
+    if not situation.seen.rollout.deleting:
+        wanted += [AdoptDeployment(facts.hash) for facts in _others(situation) if not facts.owner]
     if phase in (Phase.HEALTHY, Phase.ROLLED_BACK):
         wanted += _tidied(situation)
     if not situation.in_flight:
@@ -127,11 +134,12 @@ def repairs(situation: Situation) -> tuple[Notice, ...]:
         if side is None:
             continue
         if facts is None and side.progress is not None and size:
-            said.append(Notice("DeploymentRecreated", f"the Deployment of revision {side.revision} was gone", warning=True))
+            text = f"the Deployment of revision {side.revision} was gone"
+            said.append(Notice("DeploymentRecreated", text, warning=True))
         if facts is not None and facts.scaled_by and facts.replicas != size and side.replicas == size:
             text = f"{facts.scaled_by} set Deployment {facts.name} to {facts.replicas} replicas; put back to {size}"
             said.append(Notice("ReplicasRepaired", text, warning=True))
-        if facts is not None and facts.tampered:
-            text = f"{facts.tampered} changed the template of Deployment {facts.name}; put back to revision {side.revision}"
+        if facts is not None and facts.tampered and side.hash in situation.seen.templates:
+            text = f"{facts.tampered} changed the template of {facts.name}; put back to revision {side.revision}"
             said.append(Notice("TemplateRepaired", text, warning=True))
     return tuple(said)

@@ -1,7 +1,7 @@
-"""The rules that go back: each names a fact that makes the canary leave, and they come before all rules that go forward."""
+"""The rules that go back: each names a fact that makes the canary leave. They come before all that go forward."""
 
 from headgate.api import values
-from headgate.api.status import Ending, HistoryEntry, Leaving, Phase, Rejected, Weight
+from headgate.api.status import Canary, Ending, HistoryEntry, Leaving, Phase, Rejected, Weight
 from headgate.core import analysis, revisions
 from headgate.core.model import Notice
 from headgate.core.situation import Move, Rest, Situation
@@ -10,26 +10,23 @@ HOPELESS_AFTER_SECONDS = 30
 """How long a canary without progress is given when waiting cannot help: two or three tries of the kubelet."""
 _WORDS_AFTER_SECONDS = 5
 """When a pod that does not start has usually said why; no watch tells us of it."""
-_REJECTING = (Ending.ROLLED_BACK, Ending.ABORTED)
+REJECTING = (Ending.ROLLED_BACK, Ending.ABORTED)
 _KEPT = 10
 
 
-def leave(situation: Situation, ending: Ending, reason: str, message: str, by: str) -> Move:
-    """Return the move by which the canary begins to leave; a verdict against it is remembered."""
-    canary, status = situation.canary, situation.status
-    if canary is None:
-        text = "there is no canary that could leave"
-        raise ValueError(text)
+def leave(situation: Situation, canary: Canary, ending: Ending, reason: str, message: str, *, by: str) -> Move:
+    """Return the move by which the *canary* begins to leave; a verdict against it is remembered."""
+    status = situation.status
     leaving = Leaving(ending=ending, reason=reason, message=message[:4000], by=by, since=situation.second)
     rejected = status.rejected
-    if ending in _REJECTING:
+    if ending in REJECTING:
         entry = Rejected(
             revision=canary.revision, hash=canary.hash, reason=reason, message=leaving.message, at=situation.second
         )
         rejected = (entry, *(known for known in rejected if known.hash != canary.hash))[:_KEPT]
     weight = status.weight or Weight(desired=0)
     changed = {"rejected": rejected, "weight": weight.model_copy(update={"desired": 0, "since": None})}
-    notice = Notice("RollbackStarted", f"revision {canary.revision} is taken back: {message}", ending in _REJECTING)
+    notice = Notice("RollbackStarted", f"revision {canary.revision} is taken back: {message}", ending in REJECTING)
     return Move(situation.with_canary(leaving=leaving).model_copy(update=changed), (notice,))
 
 
@@ -44,11 +41,7 @@ def released(situation: Situation) -> Rest | None:
     return Rest(situation.status.phase, "Deleting", "the Rollout is being deleted")
 
 
-def _finished(situation: Situation, leaving: Leaving) -> Move:
-    canary = situation.canary
-    if canary is None:
-        text = "there is no canary that could be finished"
-        raise ValueError(text)
+def _finished(situation: Situation, canary: Canary, leaving: Leaving) -> Move:
     entry = HistoryEntry(
         revision=canary.revision,
         hash=canary.hash,
@@ -68,72 +61,79 @@ def _finished(situation: Situation, leaving: Leaving) -> Move:
 
 def aborting(situation: Situation) -> Move | Rest | None:
     """The canary is leaving: stable is made whole, then the canary goes."""
-    canary, stable = situation.canary, situation.stable
-    if canary is None or stable is None or canary.leaving is None:
+    canary = situation.flight
+    if canary is None or canary.leaving is None:
         return None
-    ours, theirs = situation.pods(stable), situation.pods(canary)
+    ours, theirs = situation.pods(situation.stable), situation.pods(canary)
     if theirs.counted == 0 and ours.wanted >= situation.total:
-        return _finished(situation, canary.leaving)
+        return _finished(situation, canary, canary.leaving)
     waits = f"{ours.ready} of {situation.total} stable pods ready, {theirs.counted} canary pods left"
     return Rest(Phase.ROLLING_BACK, canary.leaving.reason, f"{canary.leaving.message}; {waits}")
 
 
 def deleted(situation: Situation) -> Move | None:
     """The Rollout is being deleted: a deletion never ships the new version."""
-    if not situation.seen.rollout.deleting or not situation.in_flight:
+    canary = situation.flight
+    if canary is None or not situation.seen.rollout.deleting:
         return None
-    return leave(situation, Ending.DELETED, "Deleted", "the Rollout is being deleted", by="deletion")
+    return leave(situation, canary, Ending.DELETED, "Deleted", "the Rollout is being deleted", by="deletion")
 
 
 def recorded(situation: Situation) -> Move | None:
     """The canary's Deployment says that this attempt was taken back, though the status does not know of it."""
-    canary, facts = situation.canary, situation.facts(situation.canary)
-    if not situation.in_flight or canary is None or facts is None:
+    canary, facts = situation.flight, situation.facts(situation.flight)
+    if canary is None or facts is None:
         return None
     if facts.rejected != revisions.attempt(canary.hash, canary.started):
         return None
     message = f"revision {canary.revision} was taken back before, as its Deployment records"
-    return leave(situation, Ending.ROLLED_BACK, "Rejected", message, by="headgate")
+    return leave(situation, canary, Ending.ROLLED_BACK, "Rejected", message, by="headgate")
 
 
 def superseded(situation: Situation) -> Move | None:
     """The template was put back, or changed again."""
-    canary, stable, target = situation.canary, situation.stable, situation.target_hash
+    canary, stable, target = situation.flight, situation.stable, situation.target_hash
     if canary is None or stable is None or not target or target == canary.hash:
         return None
     if target == stable.hash:
         message = f"the template was put back to that of revision {stable.revision}"
-        return leave(situation, Ending.WITHDRAWN, "TemplatePutBack", message, by="spec.template")
+        return leave(situation, canary, Ending.WITHDRAWN, "TemplatePutBack", message, by="spec.template")
     message = f"the template was changed again, to revision {target}"
-    return leave(situation, Ending.SUPERSEDED, "Superseded", message, by="spec.template")
+    return leave(situation, canary, Ending.SUPERSEDED, "Superseded", message, by="spec.template")
 
 
 def breached(situation: Situation) -> Move | None:
     """A metric failed as often in a row as the user allowed."""
-    if not situation.in_flight:
+    canary = situation.flight
+    if canary is None:
         return None
     why = analysis.breach(situation.metrics, situation.status.analysis)
-    return leave(situation, Ending.ROLLED_BACK, "MetricFailed", why, by="analysis") if why else None
+    return leave(situation, canary, Ending.ROLLED_BACK, "MetricFailed", why, by="analysis") if why else None
 
 
 def deprived(situation: Situation) -> Move | None:
     """A metric went without data for longer than the user wants to wait."""
-    weight = situation.status.weight
-    if not situation.in_flight or weight is None or weight.since is None or weight.desired == 0:
+    canary, weight = situation.flight, situation.status.weight
+    if canary is None or weight is None or weight.since is None or weight.desired == 0:
         return None
     found = analysis.evidence(
         situation.metrics, situation.status.analysis, weight.since, situation.now, situation.seen.settle_seconds
     )
-    return leave(situation, Ending.ROLLED_BACK, "NoData", found.doomed, by="analysis") if found.doomed else None
+    if not found.doomed:
+        return None
+    return leave(situation, canary, Ending.ROLLED_BACK, "NoData", found.doomed, by="analysis")
 
 
 def _stuck_since(situation: Situation) -> int | None:
-    """Return since when the canary's pods make no progress, or None if there is nothing to wait for."""
-    canary = situation.canary
+    """Return since when the canary's pods make no progress, or None if there is nothing to wait for.
+
+    A Deployment that is not there yet is ours to create, however long we were away; unless it is refused.
+    """
+    canary, seen = situation.flight, situation.seen
     if canary is None:
         return None
     if canary.progress is None:
-        return canary.started
+        return canary.started if situation.goal.canary and (seen.refusals or seen.foreign) else None
     pods = situation.pods(canary)
     return canary.progress.since if pods.ready < pods.wanted else None
 
@@ -152,15 +152,15 @@ def _readiness(situation: Situation) -> str:
 
 def hopeless(situation: Situation) -> Move | None:
     """The canary's pods cannot start, and waiting cannot help."""
-    since, trouble = _stuck_since(situation), situation.seen.trouble
-    if not situation.in_flight or since is None or situation.now < since + HOPELESS_AFTER_SECONDS:
+    canary, since, trouble = situation.flight, _stuck_since(situation), situation.seen.trouble
+    if canary is None or since is None or situation.now < since + HOPELESS_AFTER_SECONDS:
         return None
-    facts = situation.facts(situation.canary)
+    facts = situation.facts(canary)
     refused = facts is not None and facts.refusal
     if not refused and not (trouble and trouble.hopeless):
         return None
     message = f"the new pods cannot start: {_readiness(situation)}"
-    return leave(situation, Ending.ROLLED_BACK, "PodsCannotStart", message, by="headgate")
+    return leave(situation, canary, Ending.ROLLED_BACK, "PodsCannotStart", message, by="headgate")
 
 
 def deadline_seconds(situation: Situation) -> int:
@@ -170,11 +170,12 @@ def deadline_seconds(situation: Situation) -> int:
 
 def deadline_exceeded(situation: Situation) -> Move | None:
     """The canary's pods have made no progress for longer than the user allowed."""
-    since, limit = _stuck_since(situation), deadline_seconds(situation)
-    if not situation.in_flight or since is None or situation.now < since + limit:
+    canary, since, limit = situation.flight, _stuck_since(situation), deadline_seconds(situation)
+    if canary is None or since is None or situation.now < since + limit:
         return None
     message = f"no progress for {values.format_duration(limit)}: {_readiness(situation)}"
-    return leave(situation, Ending.ROLLED_BACK, "ProgressDeadlineExceeded", message, by="progressDeadlineSeconds")
+    by = "progressDeadlineSeconds"
+    return leave(situation, canary, Ending.ROLLED_BACK, "ProgressDeadlineExceeded", message, by=by)
 
 
 def patience_ends(situation: Situation) -> tuple[float, ...]:

@@ -50,8 +50,10 @@ def strangers(raw: Any, allowed: Container[str]) -> str:
     for index, metric in enumerate(metrics if isinstance(metrics, list) else []):
         address = _mapping(_mapping(metric).get("prometheus")).get("address")
         if address is not None and address not in allowed:
+            # An address with user info may hold a password, which has no place in a condition.
+            shown = "this one" if "@" in str(address) else repr(str(address)[:200])
             found.append(
-                f"spec.analysis.metrics[{index}].prometheus.address: {str(address)[:200]!r} is not allowed: "
+                f"spec.analysis.metrics[{index}].prometheus.address: {shown} is not allowed: "
                 "leave it out, or have it added to the operator's HEADGATE_PROMETHEUS_ALLOWED_ADDRESSES"
             )
     return "; ".join(found)

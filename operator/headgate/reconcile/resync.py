@@ -50,6 +50,7 @@ class Resync:
         restart_watches: Callable[[], None] = lambda: None,
         expect: Callable[[list[str]], None] = lambda _: None,
         on_resync: Callable[[float], None] = lambda _: None,
+        clock: Callable[[], float] = time.time,
         jitter: Callable[[], float] = _RANDOM.random,
     ) -> None:
         self._lister = lister
@@ -61,6 +62,7 @@ class Resync:
         self._restart_watches = restart_watches
         self._expect = expect
         self._on_resync = on_resync
+        self._clock = clock
         self._jitter = jitter
         self._soon = asyncio.Event()
         self._attempted_at: float | None = None
@@ -109,7 +111,7 @@ class Resync:
         if behind:
             asyncio.get_running_loop().call_later(GRACE_SECONDS, self._judge_watches, behind)
         self.listed.set()
-        self._on_resync(time.time())
+        self._on_resync(self._clock())
         return True
 
     async def _list(self, kind: Kind, labels: dict[str, str] | None) -> list[Json]:
@@ -134,7 +136,7 @@ class Resync:
                 if self._triggers.worth_a_pass(sighting):
                     self._queue.wake(sighting.key)
             else:
-                self._queue.wake_at(sighting.key, time.time() + self._period_seconds / 2 * self._jitter())
+                self._queue.wake_at(sighting.key, self._clock() + self._period_seconds / 2 * self._jitter())
 
     def _behind(self, kind: Kind, listed: list[Json]) -> list[tuple[Kind, str, str, str]]:
         """Return the objects that the watches last showed in another state than the list did."""

@@ -1,13 +1,11 @@
 """Serves /metrics, /healthz and /readyz. Knows HTTP, and of what it serves no more than the text."""
 
 from collections.abc import Callable
-from typing import Final
 
+import prometheus_client
 from aiohttp import web
 
 from headgate.telemetry.health import Health
-
-_METRICS_TYPE: Final = "text/plain; version=1.0.0; charset=utf-8"
 
 
 class ListenError(Exception):
@@ -18,10 +16,12 @@ class Server:
     """A small HTTP server. `start` it, then `close` it."""
 
     def __init__(self, health: Health, expose: Callable[[], bytes]) -> None:
+        self._health = health
+        self._expose = expose
         app = web.Application()
-        app.router.add_get("/metrics", lambda _: _answer(expose()))
-        app.router.add_get("/healthz", lambda _: _verdict(health.live()))
-        app.router.add_get("/readyz", lambda _: _verdict(health.ready()))
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/healthz", self._healthz)
+        app.router.add_get("/readyz", self._readyz)
         # No access log: probes and scrapes are nobody's news. Half a second ends idle keep-alive connections.
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5, handle_signals=False)
 
@@ -44,11 +44,15 @@ class Server:
         """Stop listening."""
         await self._runner.cleanup()
 
+    async def _metrics(self, _: web.Request) -> web.Response:
+        return web.Response(body=self._expose(), headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST})
 
-async def _answer(body: bytes) -> web.Response:
-    return web.Response(body=body, headers={"Content-Type": _METRICS_TYPE})
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return _verdict(*self._health.live())
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        return _verdict(*self._health.ready())
 
 
-async def _verdict(verdict: tuple[bool, str]) -> web.Response:
-    good, text = verdict
+def _verdict(good: bool, text: str) -> web.Response:  # noqa: FBT001 - half of a verdict, not an option
     return web.Response(status=200 if good else 503, text=text)

@@ -1,6 +1,7 @@
-"""What the tests ask for: Rollouts, metrics, and a bell that notes who is woken."""
+"""What the tests ask for, and what stands around a sampler: who is woken, the time, the count."""
 
 import asyncio
+import dataclasses
 from typing import Any
 
 from headgate.api.spec import Metric
@@ -23,6 +24,29 @@ def ticks(first: int, last: int, of: Metric | None = None) -> MeasureRequest:
     """Return the request for the ticks from *first* to *last* of a metric."""
     wanted = of or metric()
     return MeasureRequest(wanted, wanted.prometheus.query, first, last, int(wanted.interval_seconds))
+
+
+@dataclasses.dataclass
+class Clock:
+    """A monotonic clock that stands still until it is set."""
+
+    at: float = 0.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.at
+
+
+@dataclasses.dataclass
+class Meter:
+    """Counts queries by how they ended."""
+
+    results: list[str] = dataclasses.field(default_factory=list)
+
+    def queried(self, result: str, seconds: float) -> None:
+        """Note *result*."""
+        assert seconds >= 0
+        self.results.append(result)
 
 
 class Bell:

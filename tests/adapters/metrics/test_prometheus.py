@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
+from headgate.adapters.metrics import transport
 from headgate.adapters.metrics.prometheus import PrometheusServer
 from headgate.adapters.metrics.settings import ServerSettings
 from headgate.api.status import Outcome
@@ -24,9 +26,9 @@ SECRET = "s3cr3t-t0ken"  # noqa: S105 - it opens nothing
 
 
 @contextlib.contextmanager
-def asking(address: str, **settings: Any) -> Iterator[PrometheusServer]:
-    """Give a server to ask, with *settings*."""
-    server = PrometheusServer(address, ServerSettings(**({"address": address} | settings)))
+def asking(server_address: str, **settings: Any) -> Iterator[PrometheusServer]:
+    """Give a server to ask; it is the operator's own unless *settings* say otherwise."""
+    server = PrometheusServer(server_address, ServerSettings(**({"address": server_address} | settings)))
     try:
         yield server
     finally:
@@ -185,10 +187,15 @@ def test_a_refused_connection_is_a_problem() -> None:
         )
 
 
-def test_a_name_that_does_not_resolve_is_a_problem() -> None:
-    """`.invalid` never exists."""
+def test_a_name_that_does_not_resolve_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The resolver's own words are told."""
+
+    def unknown(*_: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr("socket.getaddrinfo", unknown)
     with asking("http://prometheus.invalid:9090") as server:
-        assert "the connection failed" in server.read("up", TICKS).problem
+        assert "the connection failed: Name or service not known" in server.read("up", TICKS).problem
 
 
 def test_a_server_that_does_not_answer_is_given_up() -> None:
@@ -200,6 +207,13 @@ def test_a_server_that_does_not_answer_is_given_up() -> None:
         problem = server.read("up", TICKS).problem
 
         assert problem == f"Prometheus at {prometheus.address}: no answer within 0.1 s"
+
+
+def test_a_connection_that_is_not_taken_is_given_up() -> None:
+    """A packet filter that swallows everything is told from a server that thinks."""
+    why = transport.describe(requests.ConnectTimeout(), connect_seconds=2.0, read_seconds=5.0)
+
+    assert why == "no connection within 2 s"
 
 
 def test_a_server_that_drips_is_given_up() -> None:
@@ -284,8 +298,7 @@ def test_credentials_go_to_the_default_address_alone(tmp_path: Path, monkeypatch
     monkeypatch.setenv("NETRC", str(netrc))
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     with ScriptedPrometheus(scripts.constant(1)) as prometheus:
-        settings = {"address": "http://the-default", "allowed_addresses": (prometheus.address,)}
-        with asking(prometheus.address, **settings, bearer_token_file=token) as server:
+        with asking(prometheus.address, address="http://the-default", bearer_token_file=token) as server:
             reading = server.read("up", TICKS)
 
         assert not reading.problem

@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-import aiohttp
 from kubernetes.aio import config as kube_config
 from kubernetes.aio.client import Configuration
 
@@ -80,7 +79,7 @@ async def find() -> Access:
 def _from_service_account() -> Access:
     configuration = Configuration()
     try:
-        kube_config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        kube_config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # typed in part only
     except (kube_config.ConfigException, OSError) as error:
         raise NoAccessError(f"the pod's service account cannot be used: {error}") from None
     return Access(configuration, "the pod's service account")
@@ -91,7 +90,7 @@ async def _from_file(path: str) -> Access:
     await _load(path, configuration)
     if not configuration.host.startswith(("http://", "https://")):
         raise NoAccessError(f"the kubeconfig {path} names no server")
-    configuration.refresh_api_key_hook = _rereading(path, time.monotonic)  # type: ignore[assignment]
+    configuration.refresh_api_key_hook = _rereading(path, time.monotonic)  # type: ignore[assignment]  # declared as None
     return Access(configuration, f"the kubeconfig {path}")
 
 
@@ -110,9 +109,9 @@ def _rereading(path: str, clock: Callable[[], float]) -> object:
 
 async def _load(path: str, configuration: Configuration) -> None:
     try:
-        await kube_config.load_kube_config(  # type: ignore[no-untyped-call]
+        await kube_config.load_kube_config(  # type: ignore[no-untyped-call]  # typed in part only
             config_file=path, client_configuration=configuration, persist_config=False
         )
-    except (kube_config.ConfigException, OSError, ValueError, KeyError, aiohttp.ClientError) as error:
-        words = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except Exception as error:  # noqa: BLE001 - the client meets a file of another form with whichever error comes first
+        words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         raise NoAccessError(f"the kubeconfig {path} cannot be used: {words}") from None

@@ -25,6 +25,10 @@ PAGE_OBJECTS: Final = 500
 """Objects per answer: as kubectl, so that neither side holds a whole large cluster at once."""
 
 _JSON: Final = "application/json"
+_YAML: Final = "application/yaml"
+"""For objects that hold raw data: the server keeps that of a JSON body to the byte, blanks and all, and then refuses
+every later update of a ControllerRevision as a change of its data, such as the garbage collector's when it orphans it.
+From YAML (of which JSON is a part) it makes its own bytes."""
 _METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 _SUCCESS: Final = range(200, 300)
@@ -76,7 +80,7 @@ class Cluster:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._api.close()  # type: ignore[no-untyped-call]
+        await self._api.close()  # type: ignore[no-untyped-call]  # typed in part only
 
     # --- observe.Reader ----------------------------------------------------------------------------------------------
 
@@ -103,7 +107,7 @@ class Cluster:
         admission accepted must not stop a return to it.
         """
         query = {"fieldValidation": "Warn", "fieldManager": names.OBJECT_MANAGER}
-        return await self._create(RESOURCES[kind], namespace, body, query)
+        return await self._create(RESOURCES[kind], namespace, body, query, content_type=_YAML)
 
     async def patch(
         self, kind: Kind, namespace: str, name: str, operations: Sequence[Json], field_manager: str
@@ -158,12 +162,20 @@ class Cluster:
 
     # --- the one way out ---------------------------------------------------------------------------------------------
 
-    async def _create(self, resource: Resource, namespace: str, body: Json, query: Mapping[str, str]) -> Json:
-        body = {"apiVersion": resource.api_version, **body}
+    async def _create(
+        self, resource: Resource, namespace: str, body: Json, query: Mapping[str, str], *, content_type: str = _JSON
+    ) -> Json:
+        whole: Any = {"apiVersion": resource.api_version, **body}
+        request = _Request(
+            verb="POST",
+            resource=resource,
+            namespace=namespace,
+            query=query,
+            body=json.dumps(whole) if content_type == _YAML else whole,
+            content_type=content_type,
+        )
         try:
-            return await self._call(
-                _Request(verb="POST", resource=resource, namespace=namespace, query=query, body=body)
-            )
+            return await self._call(request)
         except failures.Missing as missing:  # the namespace, or the kind itself
             raise Refused(str(missing)) from None
 
@@ -227,7 +239,7 @@ class Cluster:
         )
         timeout = aiohttp.ClientTimeout(total=self._timeout_seconds)
         response = await self._api.call_api(method, url, headers, payload, _request_timeout=timeout)
-        data: bytes = await response.read()  # type: ignore[no-untyped-call]
+        data: bytes = await response.read()  # type: ignore[no-untyped-call]  # typed in part only
         if response.status not in _SUCCESS:
             raise failures.fault(response.status, response.headers, data, request.content_type)
         answer = json.loads(data)

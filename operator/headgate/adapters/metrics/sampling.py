@@ -101,6 +101,7 @@ class Sampler:
         self._now = now
         self._lanes: dict[str, Lane] = {}
         self._series: dict[_Question, _Series] = {}
+        self._read_by: dict[Key, set[_Question]] = {}
         self._swept_at = now()
         self._closed = False
 
@@ -111,12 +112,11 @@ class Sampler:
 
     def forget(self, key: Key) -> None:
         """Drop what is kept for *key* and for nobody else."""
-        for series in list(self._series.values()):
+        for question in self._read_by.pop(key, ()):
+            series = self._series[question]
             series.waiting.discard(key)
-            mine = [reader for reader in series.readers if reader[0] == key]
-            for reader in mine:
-                del series.readers[reader]
-            if mine and not series.readers:
+            series.readers = {reader: at for reader, at in series.readers.items() if reader[0] != key}
+            if not series.readers:
                 self._drop(series)
 
     async def close(self) -> None:
@@ -137,6 +137,7 @@ class Sampler:
         series = self._series_of(address, request)
         series.read_at = self._now()
         series.readers[key, request.metric.name] = request.first
+        self._read_by.setdefault(key, set()).add(series.question)
         series.prune()
         known = series.known(request)
         if len(known) == len(_ticks(request)):
@@ -200,7 +201,9 @@ class Sampler:
                 self._drop(series)
 
     def _drop(self, series: _Series) -> None:
-        self._series.pop(series.question, None)
+        del self._series[series.question]
+        for key in {key for key, _ in series.readers}:
+            self._read_by[key].discard(series.question)
         if series.retry is not None:
             series.retry.cancel()
         if series.fetching is not None:

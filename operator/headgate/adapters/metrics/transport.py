@@ -90,16 +90,14 @@ def _closed_on_failure(raw: urllib3.BaseHTTPResponse) -> Iterator[None]:
 def describe(error: Exception, *, connect_seconds: float, read_seconds: float) -> str:
     """Return what went wrong, in words that are the same each time and hold neither the query nor a header."""
     causes = list(_causes(error))
-    if any(isinstance(cause, requests.ConnectTimeout | urllib3.exceptions.ConnectTimeoutError) for cause in causes):
+    # requests' own errors are OSErrors too; the innermost one with words has them from the system.
+    said = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
+    if said:
+        return f"{'TLS' if isinstance(error, requests.exceptions.SSLError) else 'the connection'} failed: {said[-1]}"
+    if any(isinstance(cause, requests.ConnectTimeout) for cause in causes):
         return f"no connection within {connect_seconds:g} s"
     if any(isinstance(cause, requests.ReadTimeout | urllib3.exceptions.ReadTimeoutError) for cause in causes):
         return f"no answer within {read_seconds:g} s"
-    # requests' own errors are OSErrors too; the innermost one with words has them from the system.
-    said = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
-    if isinstance(error, requests.exceptions.SSLError):
-        return f"TLS failed: {said[-1] if said else 'no reason given'}"
-    if said:
-        return f"the connection failed: {said[-1]}"
     if isinstance(error, requests.RequestException | urllib3.exceptions.HTTPError):
         return f"the connection failed: {type(causes[-1]).__name__}"
     if isinstance(error, OSError):

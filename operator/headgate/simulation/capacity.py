@@ -1,0 +1,118 @@
+"""The judge of numbers: users are served, the cluster is not flooded, nobody gets more of the new version than said."""
+
+import fractions
+import math
+
+from headgate.api import names
+from headgate.core.model import Json, Kind
+from headgate.simulation.judging import RECENT_SECONDS, Scene
+from headgate.simulation.store import Change
+
+
+class Capacity:
+    """Looks at every pod that comes, goes, or begins to serve."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._ready: dict[str, float] = {}
+        self.least_serving = math.inf
+        """The fewest pods that ever served while a canary was in flight or leaving."""
+        self.least_stable = math.inf
+        self.most_canary = 0
+        self.most_share = fractions.Fraction(0)
+        self.held: dict[tuple[int, int], float] = {}
+        """By attempt's start and weight: when the pods first were as the weight wants them."""
+        scene.world.store.listeners.append(self._heard)
+
+    def _heard(self, change: Change) -> None:
+        if change.kind is Kind.ROLLOUT:
+            self._note_held()
+        if change.kind is not Kind.POD:
+            return
+        thing = change.thing
+        uid = thing["metadata"]["uid"]
+        if change.before is None:
+            self._created(thing)
+        leaves = change.after is None or thing["metadata"].get("deletionTimestamp") is not None
+        since = self._scene.world.pods.ready_since.get(uid)
+        if leaves:
+            served = self._ready.pop(uid, None)
+            if served is not None and change.by != "garbage-collector":
+                self._removed(thing, served)
+        elif since is not None:
+            self._ready.setdefault(uid, since)
+        else:
+            self._ready.pop(uid, None)
+        self._shares()
+        self._note_held()
+
+    def _created(self, pod: Json) -> None:
+        scene = self._scene
+        if scene.meddled or scene.status.stable is None:
+            return
+        living = scene.living()
+        total = sum(count for count, _, _ in living.values())
+        since = scene.flight_began if scene.status.canary else scene.world.now - RECENT_SECONDS
+        most = max(budget.most for budget in scene.budgets(min(since, scene.world.now - RECENT_SECONDS)))
+        if scene.in_flight and total > most:
+            scene.fail(f"{total} pods exist, at most {most} may: {living}")
+        canary = scene.status.canary
+        if canary and scene.in_flight and pod["metadata"]["labels"].get(names.POD_HASH) == canary.hash:
+            allowed = self._allowed_canaries()
+            if living[canary.hash][0] > allowed:
+                scene.fail(f"{living[canary.hash][0]} canary pods exist, at most {allowed} may: {living}")
+
+    def _allowed_canaries(self) -> int:
+        scene = self._scene
+        weight = scene.status.weight.desired if scene.status.weight else 0
+        return max(budget.split(weight)[1] for budget in scene.budgets(scene.flight_began))
+
+    def _removed(self, pod: Json, served: float) -> None:
+        scene = self._scene
+        owner = pod["metadata"]["ownerReferences"][0]["name"]
+        thing = scene.world.store.get(Kind.DEPLOYMENT, pod["metadata"]["namespace"], owner)
+        if thing is None or scene.meddled or not scene.totals:
+            return
+        if scene.world.now < served + thing["spec"].get("minReadySeconds", 0):
+            return
+        living = scene.living()
+        serving = sum(count + failed for _, count, failed in living.values())
+        least = min(budget.least for budget in scene.budgets(scene.world.now - RECENT_SECONDS))
+        if serving < least:
+            name = pod["metadata"]["name"]
+            scene.fail(f"{serving} pods serve after {name} was removed, at least {least} must: {living}")
+
+    def _shares(self) -> None:
+        scene, status = self._scene, self._scene.status
+        if status.canary is None or status.stable is None:
+            return
+        living = scene.living()
+        _, canary, _ = living.get(status.canary.hash, (0, 0, 0))
+        _, stable, failed = living.get(status.stable.hash, (0, 0, 0))
+        self.least_serving = min(self.least_serving, sum(count for _, count, _ in living.values()))
+        self.least_stable = min(self.least_stable, stable)
+        self.most_canary = max(self.most_canary, canary)
+        share = fractions.Fraction(canary, max(1, canary + stable + failed))
+        self.most_share = max(self.most_share, share)
+        totals = scene.wanted(scene.flight_began)
+        if not scene.in_flight or scene.meddled or len(set(totals)) != 1 or status.weight is None:
+            return
+        allowed = scene.budgets(scene.flight_began)[0].split(status.weight.desired)
+        if share * sum(allowed) > allowed[1]:
+            scene.fail(f"the canary's share of the serving pods is {share}, {allowed} was allowed: {living}")
+
+    def _note_held(self) -> None:
+        scene, status = self._scene, self._scene.status
+        if status.canary is None or status.stable is None or status.weight is None or not scene.totals:
+            return
+        place = (status.canary.started, status.weight.desired)
+        if place in self.held:
+            return
+        living = scene.living()
+        stables, serving, failed = living.get(status.stable.hash, (0, 0, 0))
+        canaries, ready, broken = living.get(status.canary.hash, (0, 0, 0))
+        for budget in scene.budgets(scene.flight_began):
+            goal = budget.split(status.weight.desired)
+            enough = serving + failed + ready + broken >= budget.least
+            if stables <= goal[0] and canaries >= goal[1] and ready + broken >= goal[1] and enough:
+                self.held[place] = scene.world.now

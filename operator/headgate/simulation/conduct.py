@@ -1,0 +1,157 @@
+"""The judge of conduct: what a pass may write, and what a status must say."""
+
+from headgate.api import names
+from headgate.api.status import Phase, RolloutStatus
+from headgate.core import decide
+from headgate.core.model import Kind, Observation
+from headgate.simulation.journal import Pass, Write
+from headgate.simulation.judging import Scene
+from headgate.simulation.store import Change
+
+
+class Conduct:
+    """Looks at every decision, every write and every status."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._rejected: set[str] = set()
+        self._last = RolloutStatus()
+        scene.world.journal.decided.append(self._decided)
+        scene.world.journal.wrote.append(self._wrote)
+        scene.world.store.listeners.append(self._heard)
+
+    # --- decisions ---------------------------------------------------------------------------------------------------
+
+    def _decided(self, done: Pass) -> None:
+        seen, decision = done.observation, done.decision
+        if decide.decide(seen) != decision:
+            self._scene.fail("the same Observation gives another Decision")
+        self._explained(decision.status)
+        status = seen.status
+        going = status.canary is not None and status.stable is not None and status.canary.leaving is None
+        if not going or status.canary is None:
+            return
+        after = decision.status.canary
+        leaves = after is None or after.leaving is not None or after.hash != status.canary.hash
+        why = _asked_back(seen) or _breach(seen)
+        if why and not leaves and not seen.rollout.deleting:
+            self._scene.fail(f"{why}, and the canary stays: {decision.rule}")
+        if after is not None and after.leaving is not None and not decision.urgent:
+            self._scene.fail("going back is not urgent")
+
+    def _explained(self, status: RolloutStatus) -> None:
+        conditions = {one.type: one for one in status.conditions}
+        ready = conditions.get("Ready")
+        if ready is None or "Available" not in conditions:
+            if status.phase is Phase.PENDING and not status.conditions:
+                return  # a deletion before anything was decided
+            self._scene.fail(f"conditions are missing: {sorted(conditions)}")
+            return
+        others = [name for name in ("Reconciling", "Stalled") if name in conditions]
+        if not ready.message or not ready.reason:
+            self._scene.fail(f"nothing is explained: {ready}")
+        if (ready.status == "True") == bool(others) or len(others) > 1:
+            self._scene.fail(f"Ready is {ready.status} beside {others}")
+        if (ready.status == "True") != (status.phase is Phase.HEALTHY):
+            self._scene.fail(f"Ready is {ready.status} while {status.phase}")
+        if status.step and status.phase is not Phase.ROLLING_BACK and not status.step.waiting_for:
+            self._scene.fail("the step does not say what it waits for")
+
+    # --- writes ------------------------------------------------------------------------------------------------------
+
+    def _wrote(self, write: Write) -> None:
+        if write.verb == "delete":
+            self._deletes(write)
+        if write.kind is Kind.DEPLOYMENT and write.verb == "patch" and write.before is not None:
+            if names.ROLLOUT not in (write.before["metadata"].get("labels") or {}):
+                self._scene.fail(f"writes to what is not ours: {write}")
+        replicas = write.replicas()
+        if replicas is not None:
+            self._sizes(write, replicas)
+        done = self._scene.world.journal.passes[-1]
+        before, after = done.observation.status.canary, done.decision.status.canary
+        begins = before is not None and before.leaving is None and after is not None and after.leaving is not None
+        if begins and done.observation.status.stable is not None and not done.observation.rollout.deleting:
+            self._first_things(done, write)
+
+    def _first_things(self, done: Pass, write: Write) -> None:
+        earlier = [one for one in done.writes if one is not write and one.kind is Kind.DEPLOYMENT]
+        if not earlier and write.kind is not Kind.DEPLOYMENT and write.verb != "apply_status":
+            if any(type(action).__name__ == "ScaleDeployment" for action in done.decision.actions):
+                self._scene.fail(f"before anything goes back there is another write: {write}")
+
+    def _deletes(self, write: Write) -> None:
+        thing, rollout = write.before, self._scene.world.rollout
+        if thing is None:
+            return
+        owners = [one["uid"] for one in thing["metadata"].get("ownerReferences") or ()]
+        ours = (thing["metadata"].get("labels") or {}).get(names.MANAGED) == "true"
+        if not ours or rollout is None or rollout["metadata"]["uid"] not in owners:
+            self._scene.fail(f"deletes what is not ours: {write}")
+        if write.kind is Kind.DEPLOYMENT and self._scene.world.deployments.of(thing):
+            self._scene.fail(f"deletes a Deployment that has pods: {write}")
+
+    def _sizes(self, write: Write, replicas: int) -> None:
+        scene = self._scene
+        done = scene.world.journal.passes[write.pass_number]
+        decided = done.decision.status
+        before = int(write.before["spec"]["replicas"]) if write.before else 0
+        hash_ = (write.before or write.body)["metadata"]["labels"][names.POD_HASH]
+        stable, canary = decided.stable, decided.canary
+        if canary is not None and canary.leaving is not None and stable is not None and not scene.meddled:
+            fewer = hash_ == stable.hash and replicas < before and replicas < min(scene.wanted(scene.flight_began))
+            more = hash_ == canary.hash and replicas > before
+            if fewer or more:
+                scene.fail(f"while going back: {write}")
+        weight = scene.status.weight.desired if scene.status.weight else 0
+        known = scene.status.stable
+        zero = (
+            known is not None and hash_ == known.hash and replicas == 0 and 0 not in scene.wanted(scene.world.now - 5)
+        )
+        if zero and weight != 100:  # noqa: PLR2004  # the whole
+            scene.fail(f"stable is scaled to nothing at weight {weight}: {write}")
+        if (
+            hash_ in self._rejected
+            and replicas > before
+            and not (stable and stable.hash == hash_)
+            and not scene.meddled
+        ):
+            scene.fail(f"revision {hash_} was rejected and is tried again: {write}")
+
+    # --- what is stored ----------------------------------------------------------------------------------------------
+
+    def _heard(self, change: Change) -> None:
+        if change.kind is not Kind.ROLLOUT or change.after is None:
+            return
+        status = self._scene.status
+        self._rejected |= {entry.hash for entry in status.rejected}
+        retried = (change.after["metadata"].get("annotations") or {}).get(names.RETRY)
+        self._rejected.discard(retried or "")
+
+
+def _asked_back(seen: Observation) -> str:
+    canary = seen.status.canary
+    asked = seen.rollout.annotations.get(names.ABORT, "").strip()
+    heard = f"abort={asked}" in seen.status.heard
+    if canary is not None and asked in (canary.hash, names.ABORT_NOW) and not heard:
+        return f"abort={asked} was given"
+    return ""
+
+
+def _breach(seen: Observation) -> str:
+    """Return which metric the readings of this very pass show to be breached, told from the raw values."""
+    canary = seen.status.canary
+    if canary is None or seen.policy is None or canary.judged_from:
+        return ""
+    states = {state.name: state for state in seen.status.analysis}
+    for metric in seen.policy.analysis.metrics:
+        state, reading = states.get(metric.name), seen.readings.get(metric.name)
+        if state is None or reading is None or metric.threshold.max is None:
+            continue
+        run = state.failures
+        for sample in reading.samples:
+            if sample.value is not None and sample.at > state.last_tick:
+                run = run + 1 if sample.value > metric.threshold.max else 0
+                if run >= metric.failures_to_rollback:
+                    return f"metric {metric.name} is breached"
+    return ""

@@ -1,0 +1,236 @@
+"""An operator's process: wakes, passes, memory, and its death. Owns what `reconcile` owns in the real one.
+
+The rules of waking and of trying again are those of `headgate.reconcile`, told anew for virtual time: layers forbid to
+share them, and a simulated process that differs would find what the real one must survive, too.
+"""
+
+import asyncio
+import dataclasses
+import json
+import random
+from collections.abc import Callable
+from typing import Any, Final
+
+from headgate.act import Actor, Result
+from headgate.api import names
+from headgate.core import decide, faults
+from headgate.core.model import Decision, Json, Key, Kind, Notice, Observation
+from headgate.observe import Observer
+from headgate.simulation import faults as troubles
+from headgate.simulation.agenda import Agenda
+from headgate.simulation.cluster import Connection
+from headgate.simulation.journal import Journal, Pass
+from headgate.simulation.metrics import Readings, Script
+from headgate.simulation.store import Change, Store
+
+RESYNC_SECONDS: Final = 600.0
+REFUSED_SECONDS: Final = 60.0
+CONFLICTS_AT_ONCE: Final = 5
+SLEEP_SECONDS_MAX: Final = 30.0
+SETTLE_SECONDS: Final = 20.0
+
+
+@dataclasses.dataclass(slots=True)
+class _Memory:
+    """What a process keeps of a Rollout between passes."""
+
+    refusals: tuple[str, ...] = ()
+    written_at: float = 0.0
+    conflicts: int = 0
+    failures: int = 0
+    wake_at: float | None = None
+    timer: int = 0
+    """Which timer counts; older ones ring in vain."""
+    dirty: bool = False
+
+
+@dataclasses.dataclass(slots=True)
+class Surroundings:
+    """What outlives a process."""
+
+    store: Store
+    agenda: Agenda
+    script: Script
+    journal: Journal
+    dice: random.Random
+    connect: Callable[[], Connection]
+    loses: Callable[[Change], bool] = lambda _: False
+    """Whether a watch loses this change."""
+    clock_skew: float = 0.0
+    """What the operator's wall clock is ahead of virtual time."""
+
+
+class Operator:
+    """One process from its start to its death."""
+
+    def __init__(self, around: Surroundings) -> None:
+        """Start in *around* and look at every Rollout."""
+        self._around = around
+        self._memories: dict[Key, _Memory] = {}
+        self._busy = False
+        self.alive = True
+        self._readings = Readings(around.script, around.agenda, self.wake)
+        connection = around.connect()
+        self._observer = Observer(connection, self._readings, self.clock, settle_seconds=SETTLE_SECONDS)
+        self._actor = Actor(connection, self)
+        around.store.listeners.append(self._heard)
+        self._resync()
+
+    def clock(self) -> float:
+        """Return the time as this process believes it to be."""
+        return self._around.agenda.now + self._around.clock_skew
+
+    def die(self) -> None:
+        """End: all memory is lost, no timer rings any more."""
+        self.alive = False
+        self._readings.closed = True
+        self._around.store.listeners.remove(self._heard)
+
+    def post(self, _key: Key, _uid: str, notice: Notice) -> None:
+        """Keep a notice: fits `act.Notices`."""
+        self._around.journal.notices.append((self._around.agenda.now, notice))
+
+    # --- waking ------------------------------------------------------------------------------------------------------
+
+    def wake(self, key: Key) -> None:
+        """Look at *key* as soon as possible, and after any pass that is running."""
+        memory = self._memories.setdefault(key, _Memory())
+        if self.alive and not memory.dirty:
+            memory.dirty = True
+            self._around.agenda.after(0.0, lambda: self._run(key))
+
+    def _wake_at(self, key: Key, at: float) -> None:
+        memory = self._memories.setdefault(key, _Memory())
+        if memory.wake_at is None or at < memory.wake_at:
+            memory.wake_at = at
+            memory.timer += 1
+            self._arm(key, memory.timer)
+
+    def _arm(self, key: Key, timer: int) -> None:
+        at = self._memories[key].wake_at
+        if at is not None:
+            seconds = min(max(at - self.clock(), 0.0), SLEEP_SECONDS_MAX)
+            self._around.agenda.after(seconds, lambda: self._due(key, timer))
+
+    def _due(self, key: Key, timer: int) -> None:
+        memory = self._memories.get(key)
+        if not self.alive or memory is None or memory.timer != timer or memory.wake_at is None:
+            return
+        if self.clock() < memory.wake_at:
+            self._arm(key, timer)
+        else:
+            self.wake(key)
+
+    def _resync(self) -> None:
+        if self.alive:
+            for thing in self._around.store.peek(Kind.ROLLOUT):
+                self.wake(_key(thing))
+            self._around.agenda.after(RESYNC_SECONDS, self._resync)
+
+    def _heard(self, change: Change) -> None:
+        key = _worth_a_pass(change)
+        if key is not None and not self._around.loses(change):
+            self.wake(key)
+
+    # --- working -----------------------------------------------------------------------------------------------------
+
+    def _run(self, key: Key) -> None:
+        memory = self._memories.get(key)
+        if not self.alive or memory is None:
+            return
+        if self._busy:
+            self._around.agenda.after(0.01, lambda: self._run(key))
+            return
+        memory.dirty, memory.wake_at = False, None
+        memory.timer += 1
+        self._busy = True
+        try:
+            asyncio.run(self._pass(key, memory))
+        except troubles.Crash:
+            self._around.journal.crashes += 1
+            self.die()
+        finally:
+            self._busy = False
+
+    async def _pass(self, key: Key, memory: _Memory) -> None:
+        try:
+            observation = await self._observer.observe(key, memory.refusals, memory.written_at)
+        except faults.Unreachable:
+            self._back_off(key, memory)
+            return
+        except faults.Refused as refusal:
+            self._refused(key, memory, (str(refusal),))
+            return
+        if observation is None:
+            self._memories.pop(key, None)
+            self._readings.forget(key)
+            return
+        decision = decide.decide(observation)
+        done = self._noted(observation, decision)
+        result = await self._actor.act(observation, decision)
+        done.result = result
+        if result.status_written:
+            memory.written_at = self.clock()
+        self._conclude(key, memory, decision, result)
+
+    def _noted(self, observation: Observation, decision: Decision) -> Pass:
+        journal = self._around.journal
+        done = Pass(len(journal.passes), self._around.agenda.now, observation, decision)
+        journal.passes.append(done)
+        return done
+
+    def _conclude(self, key: Key, memory: _Memory, decision: Decision, result: Result) -> None:
+        memory.refusals = result.refusals
+        if result.conflict:
+            memory.conflicts += 1
+            storm = memory.conflicts - CONFLICTS_AT_ONCE
+            self._wake_at(key, self.clock() + (0.0 if storm <= 0 else min(0.05 * 2.0 ** min(storm - 1, 16), 5.0)))
+            return
+        memory.conflicts = 0
+        if result.unreachable:
+            self._back_off(key, memory)
+            return
+        memory.failures = 0
+        if decision.recheck_at is not None:
+            self._wake_at(key, decision.recheck_at)
+        if result.refusals:
+            self._refused(key, memory, result.refusals)
+
+    def _back_off(self, key: Key, memory: _Memory) -> None:
+        seconds = min(2.0 ** min(memory.failures, 16), 60.0) * (0.5 + 0.5 * self._around.dice.random())
+        memory.failures += 1
+        self._wake_at(key, self.clock() + seconds)
+
+    def _refused(self, key: Key, memory: _Memory, words: tuple[str, ...]) -> None:
+        memory.refusals, memory.failures = words, 0
+        self._wake_at(key, self.clock() + REFUSED_SECONDS * (0.9 + 0.2 * self._around.dice.random()))
+
+
+def _key(thing: Json) -> Key:
+    return Key(thing["metadata"]["namespace"], thing["metadata"]["name"])
+
+
+def _rollout_facts(thing: Json) -> Any:
+    return [thing["metadata"].get(field) for field in ("generation", "annotations", "finalizers", "deletionTimestamp")]
+
+
+def _deployment_facts(thing: Json) -> Any:
+    metadata = thing["metadata"]
+    ours = {name: text for name, text in (metadata.get("annotations") or {}).items() if name.startswith(names.GROUP)}
+    fields = ("generation", "deletionTimestamp", "labels", "ownerReferences")
+    return [*(metadata.get(field) for field in fields), ours, thing.get("status")]
+
+
+def _worth_a_pass(change: Change) -> Key | None:
+    """Return the Rollout over which *change* is worth a pass, if there is one."""
+    metadata = change.thing["metadata"]
+    if change.kind is Kind.ROLLOUT:
+        key, facts = _key(change.thing), _rollout_facts
+    elif change.kind is Kind.DEPLOYMENT and names.ROLLOUT in (metadata.get("labels") or {}):
+        key, facts = Key(metadata["namespace"], metadata["labels"][names.ROLLOUT]), _deployment_facts
+    else:
+        return None
+    if change.before is None or change.after is None:
+        return key
+    same = json.dumps(facts(change.before), sort_keys=True) == json.dumps(facts(change.after), sort_keys=True)
+    return None if same else key

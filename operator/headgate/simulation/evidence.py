@@ -1,0 +1,86 @@
+"""The judge of evidence: nobody takes more of the new version than the metric's script proves."""
+
+from headgate.api import values
+from headgate.api.status import Outcome, RolloutStatus
+from headgate.core.model import Json, Kind
+from headgate.simulation.capacity import Capacity
+from headgate.simulation.driver import SETTLE_SECONDS
+from headgate.simulation.judging import Scene
+from headgate.simulation.store import Change
+
+ROUNDING_SECONDS = 1.0
+"""The status keeps whole seconds, and the Deployment's counts are a moment behind the pods."""
+LATE_SECONDS = 10.0
+"""How long after a tick has settled the operator may not know it yet, beyond one window."""
+
+
+class Evidence:
+    """Looks at every status in which the weight grows or a canary becomes stable."""
+
+    def __init__(self, scene: Scene, capacity: Capacity) -> None:
+        self._scene = scene
+        self._capacity = capacity
+        self._before = RolloutStatus()
+        self.advances = 0
+        scene.world.store.listeners.append(self._heard)
+
+    def _heard(self, change: Change) -> None:
+        if change.kind is not Kind.ROLLOUT:
+            return
+        before, after = self._before, self._scene.status
+        self._before = after
+        if before.canary is None or before.stable is None or before.weight is None:
+            return
+        same = after.canary is not None and after.canary.started == before.canary.started
+        grows = same and after.weight is not None and after.weight.desired > before.weight.desired
+        promoted = after.stable is not None and after.stable.hash == before.canary.hash
+        if not grows and not promoted:
+            return
+        if before.canary.leaving is not None:
+            self._scene.fail(f"a canary that was leaving goes on: {after.phase}")
+        self.advances += 1
+        full = before.canary.full or (after.canary is not None and after.canary.full)
+        full = full or (promoted and after.history[0].by == "promote-full")
+        if not full:
+            for metric in self._scene.spec.get("analysis", {}).get("metrics", ()):
+                self._prove(metric, before)
+
+    def _prove(self, metric: Json, before: RolloutStatus) -> None:
+        if before.canary is None or before.weight is None or before.weight.desired == 0:
+            return
+        if metric.get("noData", {}).get("then") == "Advance":
+            return
+        self._unbreached(metric, before.canary.hash, before.canary.started)
+        held = self._capacity.held.get((before.canary.started, before.weight.desired))
+        if held is None:
+            self._scene.fail(f"weight {before.weight.desired} was left and never held")
+            return
+        window = values.parse_duration(metric["window"])
+        best = run = 0
+        for _, value in self._ticks(metric, before.canary.hash, held - ROUNDING_SECONDS + window):
+            if not isinstance(value, Outcome):
+                run = run + 1 if value <= metric["threshold"]["max"] else 0
+                best = max(best, run)
+        if best < metric["passesToAdvance"]:
+            needed = f"{best} passes of {metric['passesToAdvance']}"
+            self._scene.fail(
+                f"weight {before.weight.desired} was left with {needed} at it, held since {held - 1.8e9:.2f}"
+            )
+
+    def _ticks(self, metric: Json, revision_hash: str, first: float) -> list[tuple[int, float | Outcome]]:
+        world = self._scene.world
+        interval = int(values.parse_duration(metric["interval"]))
+        start = -int(-first // interval) * interval
+        last = int(world.operator.clock() - SETTLE_SECONDS)
+        found = range(start, last + 1, interval)
+        return [(tick, world.script.value(metric["name"], revision_hash, tick)) for tick in found]
+
+    def _unbreached(self, metric: Json, revision_hash: str, started: int) -> None:
+        run, latest = 0, self._scene.world.now - SETTLE_SECONDS - LATE_SECONDS
+        latest -= values.parse_duration(metric["window"]) + self._scene.world.script.answer_seconds
+        for tick, value in self._ticks(metric, revision_hash, started + 1):
+            if tick > latest or isinstance(value, Outcome):
+                continue
+            run = run + 1 if value > metric["threshold"]["max"] else 0
+            if run >= metric["failuresToRollback"]:
+                self._scene.fail(f"metric {metric['name']} was breached at tick {tick - 1_800_000_000}, and it goes on")

@@ -1,0 +1,108 @@
+"""What goes wrong between an operator and the API server, and when. Owns the choice; the calls obey."""
+
+import dataclasses
+import enum
+import random
+from collections.abc import Callable
+from typing import Final
+
+from headgate.core import faults
+from headgate.core.model import Kind
+
+
+class Crash(BaseException):
+    """The process is gone, as after SIGKILL: nothing of ours may catch this."""
+
+
+class Trouble(enum.StrEnum):
+    """What happens to a call."""
+
+    CRASH_BEFORE = "the process dies before the call arrives"
+    CRASH_AFTER = "the process dies when the call has taken effect"
+    CONFLICT = "409"
+    REFUSED = "403"
+    UNREACHABLE = "503"
+    LOST_ANSWER = "the call takes effect and its answer is lost"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Call:
+    """One request of an operator."""
+
+    verb: str
+    """get, select, try_create, create, patch, apply_status or delete."""
+    kind: Kind
+    name: str
+    at: float
+    ordinal: int
+    """Which write, or which read, of all processes' it is, counted from 1."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes anything."""
+        return self.verb in WRITES
+
+
+WRITES: Final = ("create", "patch", "apply_status", "delete")
+Plan = Callable[[Call], Trouble | None]
+"""Says what happens to a call; None: nothing bad."""
+
+
+def at_write(ordinal: int, trouble: Trouble) -> Plan:
+    """Let *trouble* happen to the write with *ordinal*."""
+    return lambda call: trouble if call.writes and call.ordinal == ordinal else None
+
+
+def while_(condition: Callable[[Call], bool], trouble: Trouble) -> Plan:
+    """Let *trouble* happen to all calls for which *condition* holds."""
+    return lambda call: trouble if condition(call) else None
+
+
+def between(first: float, last: float, trouble: Trouble, *, writes_only: bool = False) -> Plan:
+    """Let *trouble* happen to all calls from *first* to *last*."""
+    return lambda call: trouble if first <= call.at < last and (call.writes or not writes_only) else None
+
+
+def at_random(dice: random.Random, chance: float, *troubles: Trouble) -> Plan:
+    """Let one of *troubles* happen to each call by *chance*; those that are about writes only to writes."""
+
+    def plan(call: Call) -> Trouble | None:
+        if dice.random() >= chance:
+            return None
+        trouble = dice.choice(troubles)
+        return trouble if call.writes or trouble is Trouble.UNREACHABLE else None
+
+    return plan
+
+
+def before(trouble: Trouble, call: Call) -> None:
+    """Raise what keeps *call* from taking effect.
+
+    Raises:
+        Crash, Conflict, Refused, Unreachable: as *trouble* says.
+    """
+    words = f"{trouble.value} ({call.verb} {call.kind} {call.name})"
+    match trouble:
+        case Trouble.CRASH_BEFORE:
+            raise Crash(words)
+        case Trouble.CONFLICT:
+            raise faults.Conflict(words)
+        case Trouble.REFUSED:
+            raise faults.Refused(words)
+        case Trouble.UNREACHABLE:
+            raise faults.Unreachable(words)
+        case Trouble.CRASH_AFTER | Trouble.LOST_ANSWER:
+            return
+
+
+def after(trouble: Trouble, call: Call) -> None:
+    """Raise what becomes of *call* once it has taken effect.
+
+    Raises:
+        Crash, Unreachable: as *trouble* says.
+    """
+    words = f"{trouble.value} ({call.verb} {call.kind} {call.name})"
+    if trouble is Trouble.CRASH_AFTER:
+        raise Crash(words)
+    if trouble is Trouble.LOST_ANSWER:
+        raise faults.Unreachable(words)

@@ -1,0 +1,19 @@
+"""The judges of a world, all at once. They know the design and the world's truth, and nothing of how it was decided."""
+
+from headgate.simulation.capacity import Capacity
+from headgate.simulation.conduct import Conduct
+from headgate.simulation.evidence import Evidence
+from headgate.simulation.judging import Scene, Violation
+from headgate.simulation.world import World
+
+__all__ = ["Judges", "Violation"]
+
+
+class Judges:
+    """Watch a world from now on; the first broken promise raises a `Violation`."""
+
+    def __init__(self, world: World) -> None:
+        self.scene = Scene(world)
+        self.capacity = Capacity(self.scene)
+        self.evidence = Evidence(self.scene, self.capacity)
+        self.conduct = Conduct(self.scene)

@@ -1,0 +1,171 @@
+"""What judges share: how a violation is told, and what the world looks like without asking the code under test.
+
+The arithmetic here is written from the design, by brute force, and on purpose not shared with `core`.
+"""
+
+import dataclasses
+import fractions
+import math
+
+from headgate.api import names
+from headgate.api.status import RolloutStatus
+from headgate.core.model import Json, Kind
+from headgate.observe import rollouts
+from headgate.simulation.store import Change
+from headgate.simulation.world import KEY, World
+
+OUTSIDER_SECONDS = 60.0
+"""For how long after somebody changed a Deployment nothing is held against the operator's numbers."""
+RECENT_SECONDS = 5.0
+"""How long a decision may take to reach the pods: a pass, its calls and three controllers."""
+
+
+class Violation(AssertionError):
+    """A promise was broken."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many pods there may and must be."""
+
+    total: int
+    surge: int
+    unavailable: int
+
+    @property
+    def least(self) -> int:
+        """The fewest that must serve."""
+        return max(0, self.total - self.unavailable)
+
+    @property
+    def most(self) -> int:
+        """The most that may exist."""
+        return self.total + self.surge
+
+    def split(self, percent: int) -> tuple[int, int]:
+        """Return how many stable and canary pods are nearest to *percent*, trying them all."""
+        if percent == 0 or self.total == 0:
+            return self.total, 0
+        if percent == 100:  # noqa: PLR2004  # the whole
+            return 0, self.total
+        share = fractions.Fraction(percent, 100)
+        pairs = [
+            (stable, canary)
+            for stable in range(1, self.total + 1)
+            for canary in range(1, self.total + 1)
+            if self.total <= stable + canary <= self.most
+        ]
+        return min(pairs, key=lambda pair: (abs(fractions.Fraction(pair[1], sum(pair)) - share), sum(pair), pair[1]))
+
+
+def _amount(count: int | str, total: int) -> fractions.Fraction:
+    if isinstance(count, int):
+        return fractions.Fraction(count)
+    return fractions.Fraction(int(count[:-1]) * total, 100)
+
+
+def bounds(canary: Json, total: int) -> Bounds:
+    """Return what a strategy as written means for *total* replicas."""
+    surge = math.ceil(_amount(canary.get("maxSurge", "25%"), total))
+    unavailable = math.floor(_amount(canary.get("maxUnavailable", 0), total))
+    if total == 1:
+        surge = max(1, surge)
+    elif surge == 0 and unavailable == 0:
+        unavailable = 1
+    return Bounds(total, surge, min(unavailable, total))
+
+
+class Scene:
+    """What stands at the moment, and what was wanted of late. Hears of changes before the judges do."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.status = RolloutStatus()
+        """As it is stored."""
+        self.spec: Json = {}
+        """The last valid one."""
+        self.totals: list[tuple[float, int]] = []
+        """Which replicas were asked for, and since when."""
+        self.meddled_at = -math.inf
+        self.flight_began = -math.inf
+        self._scaled_by: dict[str, str] = {}
+        world.store.listeners.insert(0, self._heard)
+
+    def fail(self, message: str) -> None:
+        """Tell of a violation.
+
+        Raises:
+            Violation: always.
+        """
+        world = self.world
+        last = "\n".join(
+            f"  {write.at - 1.8e9:.2f} pass {write.pass_number} {write}" for write in world.journal.writes[-12:]
+        )
+        raise Violation(f"seed {world.seed}, at {world.now - 1.8e9:.2f}: {message}\nlast writes:\n{last}")
+
+    def _heard(self, change: Change) -> None:
+        if change.kind is Kind.ROLLOUT and change.after is not None:
+            self._heard_rollout(change.after)
+        if change.kind is Kind.DEPLOYMENT:
+            self._heard_deployment(change)
+
+    def _heard_rollout(self, thing: Json) -> None:
+        before = self.status
+        self.status = rollouts.parsed_status(thing.get("status"))
+        if self.status.canary and (before.canary is None or before.canary.started != self.status.canary.started):
+            self.flight_began = self.world.now
+        if not rollouts.problems(thing["spec"]):
+            self.spec = thing["spec"]
+        replicas = thing["spec"].get("replicas")
+        if isinstance(replicas, int) and (not self.totals or self.totals[-1][1] != replicas):
+            self.totals.append((self.world.now, replicas))
+
+    def _heard_deployment(self, change: Change) -> None:
+        ours = change.by in (names.OBJECT_MANAGER, "kube-controller-manager", "garbage-collector")
+        uid = change.thing["metadata"]["uid"]
+        spec = (change.after or {}).get("spec")
+        if not ours and spec != (change.before or {}).get("spec"):
+            self.meddled_at = self.world.now
+        if spec is not None and (change.before is None or change.before["spec"]["replicas"] != spec["replicas"]):
+            self._scaled_by[uid] = change.by
+        if change.after is None:
+            self._scaled_by.pop(uid, None)
+
+    @property
+    def meddled(self) -> bool:
+        """Whether somebody else changed numbers of late, and they may not be right again."""
+        strangers = set(self._scaled_by.values()) - {names.OBJECT_MANAGER}
+        if strangers:
+            self.meddled_at = self.world.now
+        return self.world.now < self.meddled_at + OUTSIDER_SECONDS
+
+    def wanted(self, since: float) -> list[int]:
+        """Return the replicas that were asked for at some time from *since* on."""
+        later = [total for at, total in self.totals if at >= since]
+        earlier = [total for at, total in self.totals if at < since]
+        return earlier[-1:] + later
+
+    def budgets(self, since: float) -> list[Bounds]:
+        """Return the bounds of all replicas that were asked for from *since* on."""
+        canary = self.spec["strategy"]["canary"] if self.spec else {}
+        return [bounds(canary, total) for total in self.wanted(since)]
+
+    def living(self) -> dict[str, tuple[int, int, int]]:
+        """Return by hash how many pods there are, how many serve, and how many failed by themselves."""
+        found = {}
+        for thing in self.world.store.peek(Kind.DEPLOYMENT, {names.ROLLOUT: KEY.name}):
+            pods = self.world.deployments.of(thing)
+            serving = sum(self.world.deployments.serves(thing, pod) for pod in pods)
+            failed = sum(pod["metadata"]["uid"] in self.world.pods.failed for pod in pods)
+            found[thing["metadata"]["labels"][names.POD_HASH]] = (len(pods), serving, failed)
+        return found
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether a canary stands beside stable and is not on its way out, as far as anybody can know."""
+        status = self.status
+        if status.canary is None or status.stable is None or status.canary.leaving is not None:
+            return False
+        passes = self.world.journal.passes
+        last = passes[-1].decision.status.canary if passes else None
+        return last is None or last.leaving is None

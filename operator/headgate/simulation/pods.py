@@ -1,0 +1,160 @@
+"""The kubelet's part: what becomes of a pod, by its image. Owns pod objects and when they are ready."""
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+from typing import Any, Final
+
+from headgate.api import values
+from headgate.core.model import Json, Kind
+from headgate.simulation.agenda import Agenda
+from headgate.simulation.store import Store
+
+LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"
+TERMINATION_SECONDS: Final = 2.0
+KUBELET: Final = "kubelet"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Image:
+    """How pods with an image behave."""
+
+    ready_after_seconds: float = 5.0
+    trouble: str = ""
+    """Reason for which a pod never becomes ready: ImagePullBackOff, CrashLoopBackOff, Unschedulable, or Slow."""
+    troubled: tuple[int, ...] | None = None
+    """Which pods of a Deployment, by order of their creation from 0, have the trouble; None: all."""
+
+
+def _condition(kind: str, *, holds: bool, at: float, reason: str = "", message: str = "") -> Json:
+    words = {"reason": reason, "message": message} if reason else {}
+    return {
+        "type": kind,
+        "status": "True" if holds else "False",
+        "lastTransitionTime": values.format_time(at),
+        **words,
+    }
+
+
+def is_ready(pod: Json) -> bool:
+    """Return whether a pod is ready and not on its way out."""
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+    return ready and pod["metadata"].get("deletionTimestamp") is None
+
+
+class Pods:
+    """All pods, and what becomes of them."""
+
+    def __init__(self, store: Store, agenda: Agenda) -> None:
+        self._store = store
+        self._agenda = agenda
+        self._made = itertools.count()
+        self.images: dict[str, Image] = {}
+        """How images behave; those that are not here become ready by themselves."""
+        self.quota: int | None = None
+        """The most pods that the namespace may have."""
+        self.ready_since: dict[str, float] = {}
+        """By uid, for pods that are ready."""
+        self.failed: dict[str, float] = {}
+        """By uid: when a pod that had been ready stopped being so by itself."""
+
+    def quota_left(self) -> bool:
+        """Return whether one more pod may be created."""
+        return self.quota is None or len(self._store.peek(Kind.POD)) < self.quota
+
+    def create(self, deployment: Json, digest: str, order: int) -> None:
+        """Create the pod of a Deployment's template with *digest*, the one with number *order*."""
+        metadata, template = deployment["metadata"], deployment["spec"]["template"]
+        number, suffix = next(self._made), ""
+        for _ in range(5):
+            number, index = divmod(number, len(LETTERS))
+            suffix = LETTERS[index] + suffix
+        body = {
+            "metadata": {
+                "name": f"{metadata['name']}-{digest}-{suffix}",
+                "namespace": metadata["namespace"],
+                "labels": {**template["metadata"]["labels"], "pod-template-hash": digest},
+                "ownerReferences": [{"kind": "Deployment", "name": metadata["name"], "uid": metadata["uid"]}],
+            },
+            "spec": template["spec"],
+            "status": {"phase": "Pending"},
+        }
+        pod = self._store.create(Kind.POD, body, KUBELET)
+        self._begin(pod, order)
+
+    def _begin(self, pod: Json, order: int) -> None:
+        image = self.images.get(pod["spec"]["containers"][0]["image"], Image())
+        if image.trouble and (image.troubled is None or order in image.troubled):
+            self._agenda.after(1.0, lambda: self._stuck(pod, image.trouble))
+        else:
+            self._agenda.after(image.ready_after_seconds, lambda: self._ready(pod))
+
+    def _change(self, pod: Json, change: Callable[[Json], None]) -> None:
+        metadata = pod["metadata"]
+        thing = self._store.get(Kind.POD, metadata["namespace"], metadata["name"])
+        if thing is None or thing["metadata"]["uid"] != metadata["uid"]:
+            return
+        if thing["metadata"].get("deletionTimestamp") is None:
+            change(thing)
+            self._store.update(Kind.POD, thing, KUBELET, "status")
+
+    def _ready(self, pod: Json) -> None:
+        def change(thing: Json) -> None:
+            self.ready_since[thing["metadata"]["uid"]] = self._agenda.now
+            self.failed.pop(thing["metadata"]["uid"], None)
+            thing["status"] = {
+                "phase": "Running",
+                "conditions": [_condition("Ready", holds=True, at=self._agenda.now)],
+                "containerStatuses": [{"name": thing["spec"]["containers"][0]["name"], "ready": True}],
+            }
+
+        self._change(pod, change)
+
+    def _stuck(self, pod: Json, trouble: str) -> None:
+        def change(thing: Json) -> None:
+            uid = thing["metadata"]["uid"]
+            if self.ready_since.pop(uid, None) is not None:
+                self.failed[uid] = self._agenda.now
+            thing["status"] = _stuck_status(thing, trouble, self._agenda.now)
+
+        self._change(pod, change)
+
+    def fail(self, pod: Json, seconds: float | None = None) -> None:
+        """Let a pod crash; it is ready again after *seconds*, or never."""
+        self._stuck(pod, "CrashLoopBackOff")
+        if seconds is not None:
+            self._agenda.after(seconds, lambda: self._ready(pod))
+
+    def terminate(self, pod: Json) -> None:
+        """Let a pod go; until it is gone it exists with a deletionTimestamp and serves nobody."""
+        metadata = pod["metadata"]
+        self.ready_since.pop(metadata["uid"], None)
+        self.failed.pop(metadata["uid"], None)
+        thing = self._store.get(Kind.POD, metadata["namespace"], metadata["name"])
+        if thing is None or thing["metadata"].get("deletionTimestamp") is not None:
+            return
+        thing["metadata"]["deletionTimestamp"] = values.format_time(self._agenda.now)
+        self._store.update(Kind.POD, thing, KUBELET)
+        place = (Kind.POD, metadata["namespace"], metadata["name"])
+        self._agenda.after(TERMINATION_SECONDS, lambda: self._store.delete(*place, KUBELET))
+
+
+def _stuck_status(pod: Json, trouble: str, now: float) -> Json:
+    name = pod["spec"]["containers"][0]["name"]
+    if trouble == "Unschedulable":
+        message = "0/3 nodes are available: insufficient cpu"
+        return {
+            "phase": "Pending",
+            "conditions": [_condition("PodScheduled", holds=False, at=now, reason=trouble, message=message)],
+        }
+    reason = "ContainersNotReady"
+    unready = _condition(
+        "Ready", holds=False, at=now, reason=reason, message=f"containers with unready status: [{name}]"
+    )
+    container: dict[str, Any] = {"name": name, "ready": False}
+    if trouble == "CrashLoopBackOff":
+        container["lastState"] = {"terminated": {"exitCode": 1, "reason": "Error"}}
+    if trouble != "Slow":
+        container["state"] = {"waiting": {"reason": trouble, "message": "back-off"}}
+    return {"phase": "Running", "conditions": [unready], "containerStatuses": [container]}

@@ -1,0 +1,187 @@
+"""The whole world of one seed: cluster, controllers, metrics, an operator, and the users who work with them."""
+
+import dataclasses
+import random
+from collections.abc import Callable
+from typing import Any, Final
+
+from headgate.api import names
+from headgate.api.status import Phase, RolloutStatus
+from headgate.core.model import Json, Key, Kind
+from headgate.observe import rollouts
+from headgate.simulation import driver, journal, json_values, metrics
+from headgate.simulation import faults as troubles
+from headgate.simulation.agenda import Agenda
+from headgate.simulation.cluster import ApiServer, Connection
+from headgate.simulation.deployments import Deployments
+from headgate.simulation.pods import Pods
+from headgate.simulation.store import Store
+
+KEY: Final = Key("shop", "web")
+USER: Final = "kubectl"
+RESTART_SECONDS: Final = 3.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Pace:
+    """How slow things are, in seconds: each time is drawn evenly from 0 to the most."""
+
+    call: float = 0.02
+    lag: float = 0.1
+    """How far each controller is behind."""
+
+
+class World:
+    """One cluster with one Rollout and one operator."""
+
+    def __init__(self, seed: int = 0, pace: Pace | None = None) -> None:
+        """Make a world in which everything follows from *seed*; *pace* says how slow it is."""
+        self.seed = seed
+        self.pace = pace or Pace()
+        self.dice = random.Random(seed)
+        self.agenda = Agenda()
+        self.store = Store(self.agenda)
+        self.server = ApiServer(self.store)
+        self.pods = Pods(self.store, self.agenda)
+        self.deployments = Deployments(self.server, self.agenda, self.pods, lambda: self.dice.uniform(0, self.pace.lag))
+        self.script = metrics.Script()
+        self.journal = journal.Journal()
+        self.plan: troubles.Plan = lambda _: None
+        self.restarts = True
+        """Whether a process that died is started anew."""
+        self._counts = {True: 0, False: 0}
+        self.around = driver.Surroundings(self.store, self.agenda, self.script, self.journal, self.dice, self._connect)
+        self.operator = driver.Operator(self.around)
+
+    # --- time --------------------------------------------------------------------------------------------------------
+
+    @property
+    def now(self) -> float:
+        """The time."""
+        return self.agenda.now
+
+    def run(self, seconds: float) -> None:
+        """Let *seconds* pass."""
+        self.run_until(lambda: False, seconds)
+
+    def run_until(self, fact: Callable[[], bool], seconds: float) -> bool:
+        """Let time pass until *fact* holds, *seconds* at most; return whether it does."""
+        latest = self.now + seconds
+        while not fact():
+            if not self.operator.alive and self.restarts:
+                self.agenda.after(RESTART_SECONDS, self.restart)
+                self.restarts = False
+            if not self.agenda.step(latest):
+                return fact()
+        return True
+
+    def restart(self) -> None:
+        """Kill the operator if it lives, and start a new one that knows nothing."""
+        self.restarts = True
+        if self.operator.alive:
+            self.operator.die()
+        self.operator = driver.Operator(self.around)
+
+    # --- what users see ----------------------------------------------------------------------------------------------
+
+    @property
+    def rollout(self) -> Json | None:
+        """The Rollout as it is kept."""
+        return self.store.get(Kind.ROLLOUT, KEY.namespace, KEY.name)
+
+    @property
+    def status(self) -> RolloutStatus:
+        """The Rollout's status; an empty one without a Rollout."""
+        return rollouts.parsed_status((self.rollout or {}).get("status"))
+
+    @property
+    def phase(self) -> Phase:
+        """The Rollout's phase."""
+        return self.status.phase
+
+    def settled(self) -> bool:
+        """Return whether the Rollout acted on the newest spec and only a user can change anything."""
+        rollout = self.rollout
+        if rollout is None:
+            return not self.store.peek(Kind.DEPLOYMENT)
+        status = self.status
+        at_rest = status.canary is None and status.phase in (Phase.HEALTHY, Phase.ROLLED_BACK)
+        return at_rest and status.observed_generation == rollout["metadata"]["generation"]
+
+    def deployment(self, revision_hash: str) -> Json | None:
+        """Return a revision's Deployment."""
+        found = self.store.select(Kind.DEPLOYMENT, {names.POD_HASH: revision_hash})
+        return found[0] if found else None
+
+    def pods_of(self, revision_hash: str) -> tuple[int, int]:
+        """Return how many pods of a revision there are and how many of them serve; those on their way out apart."""
+        thing = self.deployment(revision_hash)
+        living = self.deployments.of(thing) if thing else []
+        return len(living), sum(self.deployments.serves(thing, pod) for pod in living) if thing else 0
+
+    # --- what users do -----------------------------------------------------------------------------------------------
+
+    def apply(self, spec: Json) -> None:
+        """Create the Rollout, or put *spec* in place of its spec."""
+        thing = self.rollout
+        if thing is None:
+            metadata = {"namespace": KEY.namespace, "name": KEY.name}
+            body = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata, "spec": spec}
+            self.server.create(Kind.ROLLOUT, KEY.namespace, body, USER)
+        elif thing["metadata"].get("deletionTimestamp") is None:
+            self.store.update(Kind.ROLLOUT, {**thing, "spec": json_values.copied(spec)}, USER)
+
+    def edit(self, **fields: Any) -> None:
+        """Change fields of the spec."""
+        thing = self.rollout
+        if thing is not None:
+            self.apply({**thing["spec"], **fields})
+
+    def annotate(self, name: str, value: str) -> None:
+        """Put an annotation on the Rollout: give a command."""
+        thing = self.rollout
+        if thing is not None:
+            thing["metadata"].setdefault("annotations", {})[name] = value
+            self.store.update(Kind.ROLLOUT, thing, USER)
+
+    def delete(self, *, orphan: bool = False) -> None:
+        """Delete the Rollout."""
+        self.server.delete(Kind.ROLLOUT, KEY.namespace, KEY.name, "", USER, orphan=orphan)
+
+    def meddle(self, revision_hash: str, change: Callable[[Json], None], subresource: str = "") -> None:
+        """Let somebody change a revision's Deployment."""
+        thing = self.deployment(revision_hash)
+        if thing is not None:
+            change(thing)
+            complete = self.server.admitted(Kind.DEPLOYMENT, thing, strict=False)
+            self.store.update(Kind.DEPLOYMENT, complete, "somebody", subresource)
+
+    def fail_pods(self, revision_hash: str, count: int, seconds: float | None = None) -> None:
+        """Let *count* serving pods of a revision crash, and be ready again after *seconds*, or never."""
+        thing = self.deployment(revision_hash)
+        living = self.deployments.of(thing) if thing else []
+        ready = [pod for pod in living if pod["metadata"]["uid"] in self.pods.ready_since]
+        for pod in ready[:count]:
+            self.pods.fail(pod, seconds)
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _connect(self) -> Connection:
+        return Connection(
+            self.server,
+            self.agenda,
+            lambda call: self.plan(call),
+            lambda: self.dice.uniform(0, self.pace.call),
+            self._arrived,
+            self._counts,
+        )
+
+    def _arrived(self, call: troubles.Call, body: Json | None) -> None:
+        if not call.writes:
+            self.journal.reads += 1
+            return
+        before = self.store.get(call.kind, KEY.namespace, call.name)
+        number = len(self.journal.passes) - 1
+        write = journal.Write(call.at, call.verb, call.kind, call.name, json_values.copied(body or {}), before, number)
+        self.journal.writes.append(write)
+        self.journal.passes[-1].writes.append(write)

@@ -1,0 +1,97 @@
+"""The world after a Decision: what the API server and the kubelet make of it, in the simplest way that can be true."""
+
+import dataclasses
+
+from headgate.api import names
+from headgate.core import model
+from headgate.core.decide import decide
+from tests.core.worlds import UID, World, policy_hash
+
+
+def after(world: World, decision: model.Decision, seconds: float = 5, *, ready: bool = True) -> World:
+    """Return *world* some *seconds* after *decision* was carried out, with all pods ready, or none of the new ones."""
+    later = world.but(now=world.now + seconds, readings={})
+    if decision.write_status:
+        accepted = decision.status.policy == policy_hash(world.spec_policy)
+        policy = world.spec_policy if accepted else world.accepted
+        later = later.but(status=decision.status, written_at=world.now, accepted=policy)
+    for action in (*decision.records, *decision.actions):
+        later = _carried_out(later, action, ready=ready)
+    return later
+
+
+def settled(world: World, seconds: float = 5, most: int = 60) -> tuple[World, list[model.Decision]]:
+    """Return the world in which nothing is written any more, and the decisions that led there."""
+    decisions: list[model.Decision] = []
+    for _ in range(most):
+        decision = decide(world.observe())
+        if not decision.write_status and not decision.actions and not decision.records:
+            return world, decisions
+        decisions.append(decision)
+        world = after(world, decision, seconds)
+    raise AssertionError(f"after {most} passes there is still something to write: {decisions[-1]}")
+
+
+def _carried_out(world: World, action: model.Record | model.Action, *, ready: bool) -> World:
+    match action:
+        case model.AddFinalizer():
+            return world.but(finalizers=(*world.finalizers, names.FINALIZER))
+        case model.RemoveFinalizer():
+            return world.but(finalizers=tuple(name for name in world.finalizers if name != names.FINALIZER))
+        case model.RemoveCommand():
+            left = {key: value for key, value in world.commands.items() if key != action.annotation}
+            return world.but(commands=left)
+        case model.RecordTemplate() | model.RecordPolicy() | model.DropRecord():
+            return _recorded(world, action)
+        case _:
+            return _deployed(world, action, ready=ready)
+
+
+def _recorded(world: World, action: model.RecordTemplate | model.RecordPolicy | model.DropRecord) -> World:
+    if isinstance(action, model.RecordTemplate):
+        return world.recorded(action.hash)
+    if isinstance(action, model.RecordPolicy):
+        return world.policed()
+    templates = {key: record for key, record in world.templates.items() if record.name != action.name}
+    policies = {key: record for key, record in world.policies.items() if record.name != action.name}
+    return world.but(templates=templates, policies=policies)
+
+
+def _deployed(
+    world: World,
+    action: model.ScaleDeployment
+    | model.CreateDeployment
+    | model.DeleteDeployment
+    | model.SetMinReady
+    | model.RepairTemplate
+    | model.AdoptDeployment,
+    *,
+    ready: bool,
+) -> World:
+    if isinstance(action, model.CreateDeployment):
+        return world.deployment(action.hash, action.replicas, action.replicas if ready else 0)
+    if isinstance(action, model.DeleteDeployment):
+        left = {key: facts for key, facts in world.deployments.items() if key != action.hash}
+        return world.but(deployments=left)
+    facts = dataclasses.replace(world.deployments[action.hash], **_changes(world, action, ready=ready))
+    return world.but(deployments={**world.deployments, action.hash: facts})
+
+
+def _changes(
+    world: World,
+    action: model.ScaleDeployment | model.SetMinReady | model.RepairTemplate | model.AdoptDeployment,
+    *,
+    ready: bool,
+) -> dict[str, object]:
+    match action:
+        case model.ScaleDeployment():
+            facts, size = world.deployments[action.hash], action.replicas
+            now_ready = size if ready else min(size, facts.ready)
+            mark = action.rejected or facts.rejected
+            return {"replicas": size, "pods": size, "ready": now_ready, "rejected": mark, "scaled_by": ""}
+        case model.SetMinReady():
+            return {"min_ready_seconds": action.seconds}
+        case model.RepairTemplate():
+            return {"tampered": ""}
+        case model.AdoptDeployment():
+            return {"owner": UID}

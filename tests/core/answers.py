@@ -1,0 +1,48 @@
+"""What a test asks of a Decision, in the words of its truths."""
+
+from headgate.api import status as api
+from headgate.core import model
+
+
+def sizes(decision: model.Decision) -> dict[str, int]:
+    """Return the sizes that Deployments are created with or scaled to, by hash."""
+    kinds = (model.ScaleDeployment, model.CreateDeployment)
+    return {action.hash: action.replicas for action in decision.actions if isinstance(action, kinds)}
+
+
+def reasons(decision: model.Decision) -> list[str]:
+    """Return the reasons of all Events."""
+    return [notice.reason for notice in decision.notices]
+
+
+def said(decision: model.Decision, reason: str) -> str:
+    """Return the message of the one Event with *reason*."""
+    (message,) = [notice.message for notice in decision.notices if notice.reason == reason]
+    return message
+
+
+def condition(decision: model.Decision, name: str) -> api.Condition | None:
+    """Return a condition of the decided status."""
+    return next((known for known in decision.status.conditions if known.type == name), None)
+
+
+def ready(decision: model.Decision) -> tuple[str, str]:
+    """Return reason and message of the Ready condition."""
+    found = condition(decision, "Ready")
+    return (found.reason, found.message) if found else ("", "")
+
+
+def ending(decision: model.Decision) -> api.Ending | None:
+    """Return how the canary's rollout ends, if it is leaving."""
+    canary = decision.status.canary
+    return canary.leaving.ending if canary and canary.leaving else None
+
+
+def weight(decision: model.Decision) -> int | None:
+    """Return the weight that is wanted."""
+    return decision.status.weight.desired if decision.status.weight else None
+
+
+def step(decision: model.Decision) -> int | None:
+    """Return the number of the step."""
+    return decision.status.step.index if decision.status.step else None

@@ -1,0 +1,311 @@
+"""Whatever the API server, or what stands before it, answers, becomes the fault that the caller can act on."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from kubernetes.aio.client import Configuration
+
+from headgate.adapters import cluster
+from headgate.adapters.cluster.failures import ComeBackLater
+from headgate.core.faults import Conflict, Fault, Refused, Unreachable
+from headgate.core.model import Json, Key, Kind
+
+Answer = Callable[[web.Request], Any]
+
+
+class Stub:
+    """An API server that gives the answers it is told to give, and remembers the questions."""
+
+    def __init__(self) -> None:
+        self.answers: list[web.Response | Exception | asyncio.Event] = []
+        self.asked: list[tuple[str, str, dict[str, str], str, Any]] = []
+        self.heard: list[tuple[str, str, str]] = []
+        self.address = ""
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Give the next answer; the last one for ever."""
+        text = await request.text()
+        body = json.loads(text) if text else None
+        query = dict(request.query)
+        self.asked.append((request.method, request.path, query, request.headers.get("Content-Type", ""), body))
+        answer = self.answers.pop(0)
+        if isinstance(answer, asyncio.Event):
+            await answer.wait()
+            return web.json_response({})
+        if isinstance(answer, Exception):
+            assert request.transport is not None
+            request.transport.abort()
+            return web.Response()
+        return answer
+
+    def status(self, code: int, message: str = "words", headers: dict[str, str] | None = None, **details: Any) -> None:
+        """Answer next with a Status."""
+        body = {"kind": "Status", "code": code, "message": message, "details": details}
+        self.answers.append(web.json_response(body, status=code, headers=headers))
+
+    def objects(self, *bodies: Json) -> None:
+        """Answer next with *bodies*, one after the other."""
+        self.answers.extend(web.json_response(body) for body in bodies)
+
+
+@pytest.fixture
+async def stub() -> AsyncIterator[Stub]:
+    """An API server on a free port."""
+    stub = Stub()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", stub.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    stub.address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield stub
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def client(stub: Stub) -> AsyncIterator[cluster.Cluster]:
+    """A client of the stub."""
+    access = cluster.Access(Configuration(host=stub.address), "a test")
+
+    def hear(verb: str, plural: str, outcome: str, seconds: float) -> None:
+        assert seconds >= 0
+        stub.heard.append((verb, plural, outcome))
+
+    client = cluster.Cluster(access, timeout_seconds=1.0, on_request=hear)
+    yield client
+    await client.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        (400, Refused),
+        (401, Unreachable),
+        (403, Refused),
+        (405, Refused),
+        (409, Conflict),
+        (410, Unreachable),
+        (413, Refused),
+        (422, Refused),
+        (429, Unreachable),
+        (500, Unreachable),
+        (503, Unreachable),
+        (504, Unreachable),
+    ],
+)
+async def test_answer_becomes_fault(stub: Stub, client: cluster.Cluster, code: int, fault: type[Fault]) -> None:
+    """Each status code is the fault that it means, with the server's words."""
+    stub.status(code, "the server's words", name="web", causes=[{}])
+    with pytest.raises(fault, match="the server's words"):
+        await client.patch(Kind.DEPLOYMENT, "shop", "web", [], "headgate")
+
+
+async def test_failed_test_is_a_lost_race(stub: Stub, client: cluster.Cluster) -> None:
+    """A 422 that names no object answers our own patch's test; anywhere else it is a refusal."""
+    stub.status(422, "the server rejected our request due to an error in our request")
+    with pytest.raises(Conflict):
+        await client.patch(Kind.DEPLOYMENT, "shop", "web", [], "headgate")
+    stub.status(422)
+    with pytest.raises(Refused):
+        await client.create(Kind.DEPLOYMENT, "shop", {})
+
+
+async def test_words_never_hold_an_object(stub: Stub, client: cluster.Cluster) -> None:
+    """The server's answer to a patch with a wrong type repeats the whole object: that is cut out."""
+    whole = json.dumps({"env": [{"name": "PASSWORD", "value": "hunter2"}]}).replace('"', '\\"')
+    message = f' "" is invalid: patch: Invalid value: "{whole}": cannot unmarshal string into int32'
+    stub.status(422, message, causes=[{"field": "patch"}])
+    with pytest.raises(Refused) as error:
+        await client.patch(Kind.DEPLOYMENT, "shop", "web", [], "headgate")
+
+    assert str(error.value) == "the patched object is invalid: cannot unmarshal string into int32"
+
+
+async def test_words_are_short(stub: Stub, client: cluster.Cluster) -> None:
+    """However much the server says, a message stays one that can be shown."""
+    stub.status(403, "x" * 100_000)
+    with pytest.raises(Refused) as error:
+        await client.get(Kind.POD, "shop", "web")
+
+    assert len(str(error.value)) <= 1024
+
+
+async def test_page_of_a_proxy_is_not_repeated(stub: Stub, client: cluster.Cluster) -> None:
+    """What is no Status is not shown."""
+    stub.answers.append(web.Response(status=403, text="<html>session=secret</html>"))
+    with pytest.raises(Refused, match=r"^HTTP 403$"):
+        await client.get(Kind.POD, "shop", "web")
+
+
+@pytest.mark.parametrize("text", ["<html>welcome</html>", "[1, 2]", "", "\xff"])
+async def test_success_without_an_object_is_no_success(stub: Stub, client: cluster.Cluster, text: str) -> None:
+    """A 200 from something that is no API server is not believed."""
+    stub.answers.append(web.Response(status=200, body=text.encode("latin-1")))
+    with pytest.raises(Unreachable):
+        await client.get(Kind.ROLLOUT, "shop", "web")
+
+
+@pytest.mark.parametrize("where", ["header", "body"])
+async def test_retry_after_is_carried(stub: Stub, client: cluster.Cluster, where: str) -> None:
+    """A server that says when to come back is heard."""
+    if where == "header":
+        stub.status(429, headers={"Retry-After": "7"})
+    else:
+        stub.status(429, retryAfterSeconds=7)
+    with pytest.raises(ComeBackLater) as error:
+        await client.get(Kind.ROLLOUT, "shop", "web")
+
+    assert error.value.retry_after_seconds == 7
+
+
+async def test_silence_is_unreachable(stub: Stub, client: cluster.Cluster) -> None:
+    """A server that takes the request and says nothing is given up in time."""
+    stub.answers.append(asyncio.Event())
+    with pytest.raises(Unreachable, match="no answer within 1 s"):
+        await client.get(Kind.ROLLOUT, "shop", "web")
+
+
+async def test_broken_connection_is_unreachable_and_not_retried(stub: Stub, client: cluster.Cluster) -> None:
+    """A connection that breaks is the queue's to retry, not the client's: a create might be done twice."""
+    stub.answers.append(ConnectionError())
+    with pytest.raises(Unreachable):
+        await client.create(Kind.DEPLOYMENT, "shop", {})
+
+    assert len(stub.asked) == 1
+    assert stub.heard == [("create", "deployments", "unreachable")]
+
+
+async def test_nobody_there_is_unreachable() -> None:
+    """A port where nobody listens is unreachable."""
+    client = cluster.Cluster(cluster.Access(Configuration(host="http://127.0.0.1:1"), "a test"))
+    with pytest.raises(Unreachable):
+        await client.get(Kind.ROLLOUT, "shop", "web")
+    await client.close()
+
+
+async def test_missing_is_a_fact(stub: Stub, client: cluster.Cluster) -> None:
+    """That there is no such object is an answer; only creating something needs its place to exist."""
+    for _ in range(5):
+        stub.status(404, 'namespaces "shop" not found')
+
+    assert await client.get(Kind.ROLLOUT, "shop", "web") is None
+    assert await client.patch(Kind.ROLLOUT, "shop", "web", [], "headgate") is None
+    assert await client.apply_status(Key("shop", "web"), "u", "1", {}) is None
+    await client.delete(Kind.DEPLOYMENT, "shop", "web", "u")
+    with pytest.raises(Refused, match="not found"):
+        await client.create(Kind.DEPLOYMENT, "shop", {})
+    assert {outcome for _, _, outcome in stub.heard} == {"missing"}
+
+
+async def test_unknown_kind_is_refused(stub: Stub, client: cluster.Cluster) -> None:
+    """A list of a kind that is not served is no empty list."""
+    stub.answers.append(web.Response(status=404, text="404 page not found"))
+    with pytest.raises(Refused, match=r"does not know rollouts.headgate.dev"):
+        await client.list_metadata(Kind.ROLLOUT)
+
+
+async def test_apply_that_does_not_fit_the_crd_is_refused(stub: Stub, client: cluster.Cluster) -> None:
+    """An old CRD does not become new by asking again, though the server calls it its own error."""
+    stub.status(500, "failed to create typed patch object (shop/web): .status.x: field not declared in schema")
+    with pytest.raises(Refused, match="is the CRD older"):
+        await client.apply_status(Key("shop", "web"), "u", "1", {})
+
+
+async def test_lists_come_page_by_page(stub: Stub, client: cluster.Cluster) -> None:
+    """A long list is read to its end, with the same selector on each page."""
+    stub.objects({"items": [{"a": 1}], "metadata": {"continue": "c1"}}, {"items": [{"a": 2}], "metadata": {}})
+
+    assert await client.select(Kind.POD, "shop", {"b": "2", "a": "1"}) == [{"a": 1}, {"a": 2}]
+    assert [(path, query) for _, path, query, _, _ in stub.asked] == [
+        ("/api/v1/namespaces/shop/pods", {"limit": "500", "labelSelector": "a=1,b=2"}),
+        ("/api/v1/namespaces/shop/pods", {"limit": "500", "labelSelector": "a=1,b=2", "continue": "c1"}),
+    ]
+
+
+async def test_writes_are_what_they_promise(stub: Stub, client: cluster.Cluster) -> None:
+    """Each write carries its field manager, its content type and its preconditions."""
+    stub.objects(*[{}] * 5)
+    await client.try_create(Kind.DEPLOYMENT, "shop", {"metadata": {"name": "web"}})
+    await client.create(Kind.CONTROLLER_REVISION, "shop", {"metadata": {"name": "web"}})
+    await client.patch(Kind.DEPLOYMENT, "shop", "web", [{"op": "test"}], "someone")
+    await client.apply_status(Key("shop", "web"), "uid-1", "42", {"phase": "Paused"})
+    await client.delete(Kind.DEPLOYMENT, "shop", "web", "uid-2")
+    dry, create, patch, status, delete = stub.asked
+
+    assert dry[:3] == (
+        "POST",
+        "/apis/apps/v1/namespaces/shop/deployments",
+        {"dryRun": "All", "fieldValidation": "Strict", "fieldManager": "headgate"},
+    )
+    assert create[2] == {"fieldValidation": "Warn", "fieldManager": "headgate"}
+    assert create[4]["apiVersion"] == "apps/v1"
+    assert (patch[0], patch[2], patch[3]) == ("PATCH", {"fieldManager": "someone"}, "application/json-patch+json")
+    assert patch[4] == [{"op": "test"}]
+    assert status[1] == "/apis/headgate.dev/v1alpha1/namespaces/shop/rollouts/web/status"
+    assert (status[2], status[3]) == (
+        {"fieldManager": "headgate-status", "force": "true"},
+        "application/apply-patch+yaml",
+    )
+    assert status[4]["metadata"]["resourceVersion"] == "42"
+    assert (delete[0], delete[4]) == (
+        "DELETE",
+        {"preconditions": {"uid": "uid-2"}, "propagationPolicy": "Background"},
+    )
+
+
+async def test_cancelled_request_is_counted_as_such(stub: Stub, client: cluster.Cluster) -> None:
+    """Our own end says nothing about the server."""
+    stub.answers.append(asyncio.Event())
+    running = asyncio.create_task(client.get(Kind.ROLLOUT, "shop", "web"))
+    while not stub.asked:
+        await asyncio.wait([running], timeout=0.01)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    assert stub.heard == [("read", "rollouts", "cancelled")]
+
+
+async def test_kubeconfig_without_use_is_one_line(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kubeconfig that is missing, no YAML or empty is told in one line with its path."""
+    for name, text in (("missing", None), ("garbage", "{{{"), ("empty", ""), ("hollow", "kind: Config")):
+        path = tmp_path / name
+        if text is not None:
+            path.write_text(text)
+        monkeypatch.setenv("KUBECONFIG", str(path))
+        with pytest.raises(cluster.NoAccessError) as error:
+            await cluster.find()
+        assert str(path) in str(error.value)
+        assert "\n" not in str(error.value)
+
+
+async def test_login_is_the_clients_own(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other clients log in with what this one uses, and its token is in no repr."""
+    path = tmp_path / "config"
+    path.write_text(
+        json.dumps(
+            {
+                "current-context": "c",
+                "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
+                "clusters": [{"name": "k", "cluster": {"server": "http://127.0.0.1:1"}}],
+                "users": [{"name": "u", "user": {"token": "hunter2"}}],
+            }
+        )
+    )
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    login = await (await cluster.find()).login()
+
+    assert (login.server, login.authorization) == ("http://127.0.0.1:1", "Bearer hunter2")
+    assert "hunter2" not in repr(login)
+
+
+def test_aiohttp_faults_are_known() -> None:
+    """All that the transport raises by itself is among what becomes Unreachable."""
+    assert issubclass(aiohttp.ClientConnectorError, (aiohttp.ClientError, OSError))
+    assert issubclass(aiohttp.ServerTimeoutError, (aiohttp.ClientError, TimeoutError))

@@ -1,0 +1,297 @@
+"""However a pass ends, its Rollout is looked at again when it should be, and no other Rollout suffers."""
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Callable, Iterable
+
+import pytest
+
+from headgate.act import Result
+from headgate.adapters.cluster.failures import ComeBackLater
+from headgate.api.status import Phase
+from headgate.core.faults import Conflict, Refused, Unreachable
+from headgate.core.model import Decision, Key, Observation
+from headgate.reconcile.passes import Passes
+from headgate.reconcile.queue import Queue
+from tests.shell import virtual
+from tests.shell.observations import KEY, SECRET, decision, observation
+
+
+class World:
+    """Everything around a pass: what it sees, what becomes of it, and what is noted of it."""
+
+    def __init__(self, seen: Iterable[Observation | BaseException | None], results: Iterable[Result] = ()) -> None:
+        self.seen = iter(seen)
+        self.results = iter(results)
+        self.decided: Callable[[Observation], Decision] = lambda _: decision()
+        self.asked: list[tuple[tuple[str, ...], float]] = []
+        self.forgotten: list[Key] = []
+        self.ended: list[tuple[str, str]] = []
+        self.phases: list[Phase | None] = []
+        self.queue = Queue(clock=virtual.clock, jitter=lambda: 0.5)
+        self.passes = Passes(self.queue, self, lambda seen: self.decided(seen), self, self, self, clock=virtual.clock)
+
+    async def observe(self, key: Key, refusals: tuple[str, ...] = (), written_at: float = 0.0) -> Observation | None:
+        """See the next thing."""
+        assert key == KEY
+        self.asked.append((refusals, written_at))
+        found = next(self.seen)
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    async def act(self, _observation: Observation, _decision: Decision) -> Result:
+        """Have the next result."""
+        return next(self.results, Result())
+
+    def forget(self, key: Key) -> None:
+        """Note it."""
+        self.forgotten.append(key)
+
+    def passed(self, _key: Key, rule: str, result: str, seconds: float) -> None:
+        """Note it."""
+        assert seconds >= 0
+        self.ended.append((rule, result))
+
+    def stands(self, _key: Key, phase: Phase | None) -> None:
+        """Note it."""
+        self.phases.append(phase)
+
+    async def next_pass(self) -> float:
+        """Make the pass that comes next, and return how long it took to come."""
+        started = virtual.clock()
+        key = await self.queue.take()
+        came = virtual.clock() - started
+        await self.passes.run(key)
+        self.queue.done(key)
+        return came
+
+    async def first_pass(self) -> None:
+        """Wake the Rollout and make a pass."""
+        self.queue.wake(KEY)
+        await self.next_pass()
+
+
+def test_good_pass_comes_back_when_decided() -> None:
+    """A pass that ended well is followed by one at the time that the decision names."""
+
+    async def main() -> None:
+        world = World([observation(), observation()])
+        world.decided = lambda _: decision(recheck_at=virtual.EPOCH + 42)
+        await world.first_pass()
+        assert await world.next_pass() == pytest.approx(42)
+        assert world.ended == [("settled", "ok")] * 2
+        assert world.phases == [Phase.HEALTHY] * 2
+
+    virtual.run(main)
+
+
+def test_dormant_rollout_has_no_timer() -> None:
+    """Where the decision sees no need, nothing wakes the Rollout."""
+
+    async def main() -> None:
+        world = World([observation()])
+        await world.first_pass()
+        await virtual.elapse(10_000)
+        assert len(world.queue) == 0
+
+    virtual.run(main)
+
+
+def test_memory_reaches_the_next_observation() -> None:
+    """What was refused and when the status was written is told to the next pass, until it no longer holds."""
+
+    async def main() -> None:
+        results = [Result(status_written=True, refusals=("Deployment web: quota",)), Result()]
+        world = World([observation()] * 3, results)
+        await world.first_pass()
+        await world.next_pass()
+        await world.first_pass()
+        written = virtual.EPOCH
+        assert world.asked == [((), 0.0), (("Deployment web: quota",), written), ((), written)]
+
+    virtual.run(main)
+
+
+def test_refusal_is_retried_within_a_minute() -> None:
+    """What was refused is tried again after about a minute, however late the decision would."""
+
+    async def main() -> None:
+        world = World([observation()] * 2, [Result(refusals=("no",))])
+        world.decided = lambda _: decision(recheck_at=virtual.EPOCH + 9000)
+        await world.first_pass()
+        assert await world.next_pass() == pytest.approx(60)
+
+    virtual.run(main)
+
+
+def test_refusal_does_not_delay_the_decision() -> None:
+    """What was refused does not make the decision's own time later."""
+
+    async def main() -> None:
+        world = World([observation()] * 2, [Result(refusals=("no",))])
+        world.decided = lambda _: decision(recheck_at=virtual.EPOCH + 3)
+        await world.first_pass()
+        assert await world.next_pass() == pytest.approx(3)
+
+    virtual.run(main)
+
+
+def test_refused_read_is_retried_slowly() -> None:
+    """A Rollout that may not be read is tried again after about a minute."""
+
+    async def main() -> None:
+        world = World([Refused("forbidden"), observation()])
+        await world.first_pass()
+        assert await world.next_pass() == pytest.approx(60)
+        assert world.asked[1][0] == ("forbidden",)
+
+    virtual.run(main)
+
+
+def test_conflict_looks_again_at_once_but_does_not_spin() -> None:
+    """Lost races are repeated at once five times, then after 50 ms, 100 ms and so on; a win starts anew."""
+
+    async def main() -> None:
+        world = World([observation()] * 12, [Result(conflict=True)] * 9 + [Result(), Result(conflict=True)])
+        await world.first_pass()
+        came = [await world.next_pass() for _ in range(9)]
+        assert came == pytest.approx([0, 0, 0, 0, 0, 0.05, 0.1, 0.2, 0.4])
+        await world.first_pass()
+        assert await world.next_pass() == 0
+
+    virtual.run(main)
+
+
+def test_conflict_in_reading_looks_again_at_once() -> None:
+    """A lost race in the dry run is a lost race."""
+
+    async def main() -> None:
+        world = World([Conflict("exists"), observation()])
+        await world.first_pass()
+        assert await world.next_pass() == 0
+        assert [result for _, result in world.ended] == ["conflict", "ok"]
+
+    virtual.run(main)
+
+
+@pytest.mark.parametrize("acting", [False, True], ids=["reading", "writing"])
+def test_unreachable_backs_off(*, acting: bool) -> None:
+    """While the API server cannot be reached, passes come ever more rarely; afterwards they start anew."""
+
+    async def main() -> None:
+        if acting:
+            world = World([observation()] * 9, [Result(unreachable="down")] * 4)
+        else:
+            world = World([*[Unreachable("down")] * 4, *[observation()] * 9])
+        await world.first_pass()
+        came = [await world.next_pass() for _ in range(4)]
+        assert came == pytest.approx([0.75, 1.5, 3, 6])
+        assert world.ended[-1][1] == "ok"
+
+    virtual.run(main)
+
+
+def test_server_says_when_to_come_back() -> None:
+    """A server that is asked to be left alone for a while is."""
+
+    async def main() -> None:
+        world = World([ComeBackLater("busy", 15.0), observation()])
+        await world.first_pass()
+        assert await world.next_pass() == pytest.approx(15)
+
+    virtual.run(main)
+
+
+def test_pass_that_hangs_is_ended() -> None:
+    """A pass that never ends is ended, and tried again like one that could not reach the server."""
+
+    async def main() -> None:
+        world = World([observation()])
+        world.passes._observer = _Hanging()
+        await world.first_pass()
+        assert world.ended == [("", "unreachable")]
+
+    virtual.run(main)
+
+
+class _Hanging:
+    async def observe(self, _key: Key, _refusals: tuple[str, ...], _written_at: float) -> Observation | None:
+        await virtual.elapse(1e6)
+        return None
+
+
+def test_bug_is_logged_with_the_observation_but_no_secret(caplog: pytest.LogCaptureFixture) -> None:
+    """A bug backs off its Rollout and is logged with what was observed, but with nothing from the template's insides."""
+
+    def broken(_: Observation) -> Decision:
+        raise ZeroDivisionError("in the core")
+
+    async def main() -> None:
+        world = World([observation()] * 2)
+        world.decided = broken
+        await world.first_pass()
+        assert await world.next_pass() == pytest.approx(0.75)
+        assert world.ended == [("", "bug")] * 2
+
+    with caplog.at_level(logging.ERROR):
+        virtual.run(main)
+    first = caplog.records[0]
+    told = first.__dict__["observation"]
+    assert first.__dict__["rollout"] == "shop/web"
+    assert first.exc_info is not None
+    assert "shop/web:1" in told
+    assert SECRET not in told
+
+
+def test_foreign_cancellation_is_a_bug_of_one_rollout() -> None:
+    """A pass whose inside was cancelled by somebody else does not take its worker along."""
+
+    async def main() -> None:
+        world = World([asyncio.CancelledError(), observation()])
+        await world.first_pass()
+        await world.next_pass()
+        assert [result for _, result in world.ended] == ["bug", "ok"]
+
+    virtual.run(main)
+
+
+def test_own_cancellation_ends_the_pass() -> None:
+    """A worker that is cancelled ends at once."""
+
+    async def main() -> None:
+        world = World([])
+        world.passes._observer = _Hanging()
+        running = asyncio.create_task(world.passes.run(KEY))
+        await virtual.elapse(1)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    virtual.run(main)
+
+
+def test_gone_rollout_is_forgotten() -> None:
+    """Of a Rollout that is gone nothing is kept: no timer, no memory, no measurements, no phase."""
+
+    async def main() -> None:
+        world = World([observation(), None])
+        world.decided = lambda _: decision(recheck_at=virtual.EPOCH + 1)
+        await world.first_pass()
+        assert world.passes.keys() == {KEY}
+        await world.next_pass()
+        assert world.passes.keys() == set()
+        assert world.forgotten == [KEY]
+        assert world.phases[-1] is None
+        await virtual.elapse(1000)
+        assert len(world.queue) == 0
+
+    virtual.run(main)
+
+
+def test_result_of_act_fits() -> None:
+    """What act returns has what a pass reads of it."""
+    fields = {field.name for field in dataclasses.fields(Result)}
+
+    assert fields >= {"status_written", "conflict", "refusals", "unreachable"}

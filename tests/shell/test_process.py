@@ -1,0 +1,127 @@
+"""The operator as a process: it starts from an environment, says how it is, and ends when it is told to."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import wait_until
+from tests.control_plane.conftest import ControlPlane
+from tests.shell.test_api_server import ROLLOUT, with_
+
+END_SECONDS = 5.0
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[Path], "Process"]]:
+    """Start operators that are ended with the test."""
+    started: list[Process] = []
+
+    def start(kubeconfig: Path) -> Process:
+        process = Process(kubeconfig, tmp_path / f"log-{len(started)}")
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.popen.kill()
+        process.popen.wait()
+
+
+class Process:
+    """One operator on a free port."""
+
+    def __init__(self, kubeconfig: Path, log: Path) -> None:
+        environment = {
+            "KUBECONFIG": str(kubeconfig),
+            "HEADGATE_LISTEN_PORT": "0",
+            "HEADGATE_LOG_FORMAT": "json",
+            "PYTHONPATH": ":".join(sys.path),
+            "PATH": "",
+        }
+        self.log = log
+        with log.open("wb") as stream:
+            self.popen = subprocess.Popen([sys.executable, "-m", "headgate"], env=environment, stderr=stream)
+
+    def lines(self) -> list[dict[str, str]]:
+        """Return what it has logged."""
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+    def said(self, words: str) -> bool:
+        """Return whether it has said *words*."""
+        return any(words in line["message"] for line in self.lines())
+
+    def page(self, path: str) -> str | None:
+        """Return what it serves at *path*, or None unless it says 200."""
+        port = next(
+            int(line["message"].rpartition(":")[2]) for line in self.lines() if "listening on" in line["message"]
+        )
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=2) as answer:
+                return str(answer.read().decode())
+        except OSError:
+            return None
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, float]:
+        """Tell it to end; return its exit code and how many seconds that took."""
+        before = time.monotonic()
+        self.popen.send_signal(number)
+        return self.popen.wait(timeout=15), time.monotonic() - before
+
+
+def unreachable(folder: Path) -> Path:
+    """Return a kubeconfig of a server that does not answer."""
+    path = folder / "config"
+    path.write_text(
+        json.dumps(
+            {
+                "current-context": "c",
+                "contexts": [{"name": "c", "context": {"cluster": "k"}}],
+                "clusters": [{"name": "k", "cluster": {"server": "http://127.0.0.1:1"}}],
+            }
+        )
+    )
+    return path
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ends_without_a_cluster(start: Callable[[Path], Process], tmp_path: Path, number: signal.Signals) -> None:
+    """An operator whose API server is away is live but not ready, and ends in time with 0."""
+    operator = start(unreachable(tmp_path))
+    assert wait_until(lambda: operator.said("cannot list all Rollouts"), deadline_seconds=20)
+    assert operator.page("healthz") is not None
+    assert operator.page("readyz") is None
+    code, seconds = operator.end(number)
+    assert (code, seconds < END_SECONDS) == (0, True)
+
+
+@pytest.mark.control_plane
+def test_ends_while_it_works(control_plane: ControlPlane, start: Callable[[Path], Process]) -> None:
+    """An operator in the midst of its work ends in time with 0; its successor brings the work to its end."""
+    control_plane.kubectl("create", "namespace", "process")
+    operator = start(control_plane.kubeconfig)
+    assert wait_until(lambda: operator.said("listening on") and operator.page("readyz"), deadline_seconds=30)
+    rollouts = [with_(ROLLOUT, "metadata/name", f"web-{number}") for number in range(30)]
+    items = [{"apiVersion": "headgate.dev/v1alpha1", **with_(body, "spec/replicas", 1)} for body in rollouts]
+    listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+    applied = control_plane.kubectl("apply", "-n", "process", "-f", "-", stdin=listed)
+    assert applied.returncode == 0, applied.stderr
+    code, seconds = operator.end()
+    assert (code, seconds < END_SECONDS) == (0, True), operator.log.read_text()
+    successor = start(control_plane.kubeconfig)
+
+    def healthy() -> bool:
+        shown = control_plane.kubectl("get", "rollouts", "-n", "process", "-o", "jsonpath={.items[*].status.phase}")
+        return shown.stdout.split() == ["Healthy"] * len(rollouts)
+
+    assert wait_until(healthy, deadline_seconds=60), successor.log.read_text()
+    metrics = successor.page("metrics") or ""
+    assert "headgate_bugs_total 0.0" in metrics
+    assert 'headgate_rollouts{phase="Healthy"}' in metrics
+    assert successor.end()[0] == 0

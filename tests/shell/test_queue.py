@@ -1,0 +1,256 @@
+"""The work queue keeps client-go's promises, and its timers wake when they should."""
+
+import asyncio
+
+import pytest
+
+from headgate.core.model import Key
+from headgate.reconcile.queue import Queue
+from tests.shell import virtual
+
+A, B = Key("shop", "a"), Key("shop", "b")
+
+
+def queue() -> Queue:
+    """Return a queue in virtual time without jitter."""
+    return Queue(clock=virtual.clock, jitter=lambda: 0.5)
+
+
+def test_many_wakes_are_one_pass() -> None:
+    """A key that is woken often stands in the queue once."""
+
+    async def main() -> None:
+        work = queue()
+        for _ in range(20):
+            work.wake(A)
+        assert len(work) == 1
+        assert await work.take() == A
+        assert len(work) == 0
+
+    virtual.run(main)
+
+
+def test_keys_come_in_order() -> None:
+    """Who was woken first is looked at first."""
+
+    async def main() -> None:
+        work = queue()
+        work.wake(A)
+        work.wake(B)
+        assert [await work.take(), await work.take()] == [A, B]
+
+    virtual.run(main)
+
+
+def test_busy_key_is_not_given_out_twice() -> None:
+    """A key that a worker has is not given to another, but comes back when it was woken meanwhile."""
+
+    async def main() -> None:
+        work = queue()
+        work.wake(A)
+        await work.take()
+        work.wake(A)
+        work.wake(A)
+        assert len(work) == 0
+        work.done(A)
+        assert len(work) == 1
+        assert await work.take() == A
+        work.done(A)
+        assert len(work) == 0
+
+    virtual.run(main)
+
+
+def test_waiting_worker_is_woken() -> None:
+    """A worker that waits gets the key that comes."""
+
+    async def main() -> None:
+        work = queue()
+        taking = asyncio.create_task(work.take())
+        await virtual.elapse(1)
+        work.wake(A)
+        assert await taking == A
+
+    virtual.run(main)
+
+
+def test_cancelled_worker_passes_the_key_on() -> None:
+    """A worker that is cancelled while a key wakes it leaves the key to the next worker."""
+
+    async def main() -> None:
+        work = queue()
+        first, second = asyncio.create_task(work.take()), asyncio.create_task(work.take())
+        await virtual.elapse(1)
+        work.wake(A)
+        first.cancel()
+        assert await second == A
+        with pytest.raises(asyncio.CancelledError):
+            await first
+
+    virtual.run(main)
+
+
+def test_timer_wakes_at_its_time() -> None:
+    """A timer wakes its key at its time, not before."""
+
+    async def main() -> None:
+        work = queue()
+        work.wake_at(A, virtual.EPOCH + 100)
+        assert await work.take() == A
+        assert virtual.clock() == pytest.approx(virtual.EPOCH + 100)
+
+    virtual.run(main)
+
+
+def test_earlier_of_two_times_counts() -> None:
+    """A key has one timer, at the earlier of the times it was given."""
+
+    async def main() -> None:
+        work = queue()
+        for at in (50, 10, 30):
+            work.wake_at(A, virtual.EPOCH + at)
+        await work.take()
+        assert virtual.clock() == pytest.approx(virtual.EPOCH + 10)
+        work.done(A)
+        await virtual.elapse(100)
+        assert len(work) == 0
+
+    virtual.run(main)
+
+
+def test_pass_ends_the_timer() -> None:
+    """A key that is looked at anyway has no timer from before: the pass sets the next one."""
+
+    async def main() -> None:
+        work = queue()
+        work.wake_at(A, virtual.EPOCH + 10)
+        work.wake(A)
+        await work.take()
+        work.done(A)
+        await virtual.elapse(100)
+        assert len(work) == 0
+
+    virtual.run(main)
+
+
+def test_clock_that_jumps_back_does_not_wake_early() -> None:
+    """A timer goes by the wall clock: one that was set back makes it wait on."""
+
+    async def main() -> None:
+        behind = 0.0
+        work = Queue(clock=lambda: virtual.clock() - behind)
+        work.wake_at(A, virtual.EPOCH + 10)
+        behind = 60.0
+        await work.take()
+        assert virtual.clock() == pytest.approx(virtual.EPOCH + 70)
+
+    virtual.run(main)
+
+
+def test_clock_that_jumps_ahead_wakes_within_half_a_minute() -> None:
+    """A timer looks at the wall clock every half minute, so that a jump ahead delays nothing for long."""
+
+    async def main() -> None:
+        ahead = 0.0
+        work = Queue(clock=lambda: virtual.clock() + ahead)
+        work.wake_at(A, virtual.EPOCH + 3600)
+        ahead = 3600.0
+        await work.take()
+        assert virtual.clock() <= virtual.EPOCH + 30
+
+    virtual.run(main)
+
+
+def test_backoff_grows_and_ends_at_a_minute() -> None:
+    """Failures in a row wait twice as long each, up to a minute; a success starts anew."""
+
+    async def main() -> None:
+        work = Queue(clock=virtual.clock, jitter=lambda: 1.0)
+        assert [work.back_off(A) for _ in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
+        assert work.back_off(B) == 1
+        work.recover(A)
+        assert work.back_off(A) == 1
+
+    virtual.run(main)
+
+
+def test_backoff_never_overflows() -> None:
+    """A key may fail for weeks."""
+
+    async def main() -> None:
+        work = Queue(clock=virtual.clock, jitter=lambda: 1.0)
+        assert [work.back_off(A) for _ in range(3000)][-1] == 60
+
+    virtual.run(main)
+
+
+def test_backoff_honours_what_the_server_asked() -> None:
+    """A server that says when to come back is not asked sooner."""
+
+    async def main() -> None:
+        work = queue()
+        assert work.back_off(A, 20.0) == 20.0
+        await work.take()
+        assert virtual.clock() == pytest.approx(virtual.EPOCH + 20)
+
+    virtual.run(main)
+
+
+def test_backoff_is_spread() -> None:
+    """Keys that fail together do not come back together."""
+
+    async def main() -> None:
+        jitter = iter([0.0, 1.0])
+        work = Queue(clock=virtual.clock, jitter=lambda: next(jitter))
+        assert work.back_off(A) == 0.5
+        assert work.back_off(B) == 1.0
+
+    virtual.run(main)
+
+
+def test_forgotten_key_does_not_wake() -> None:
+    """A key that is gone has no timer left."""
+
+    async def main() -> None:
+        work = queue()
+        work.back_off(A)
+        work.forget(A)
+        await virtual.elapse(100)
+        assert len(work) == 0
+
+    virtual.run(main)
+
+
+def test_closed_queue_gives_nothing_out() -> None:
+    """Once closed, the queue ends its workers and takes no keys."""
+
+    async def main() -> None:
+        work = queue()
+        waiting = asyncio.create_task(work.take())
+        await virtual.elapse(1)
+        work.wake_at(A, virtual.EPOCH + 5)
+        work.close()
+        work.wake(B)
+        work.wake_at(B, virtual.EPOCH + 5)
+        with pytest.raises(EOFError):
+            await waiting
+        with pytest.raises(EOFError):
+            await work.take()
+
+    virtual.run(main)
+
+
+def test_ages_are_told() -> None:
+    """The queue knows how long its head waits and its longest pass runs."""
+
+    async def main() -> None:
+        work = queue()
+        assert (work.waiting_seconds(), work.working_seconds()) == (0, 0)
+        work.wake(A)
+        await virtual.elapse(5)
+        assert work.waiting_seconds() == pytest.approx(5)
+        await work.take()
+        await virtual.elapse(7)
+        assert (work.waiting_seconds(), work.working_seconds()) == (0, pytest.approx(7))
+
+    virtual.run(main)

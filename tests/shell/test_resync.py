@@ -1,0 +1,185 @@
+"""A resync finds what no watch told."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from headgate.core.faults import Unreachable
+from headgate.core.model import Json, Key, Kind
+from headgate.reconcile.queue import Queue
+from headgate.reconcile.resync import GRACE_SECONDS, RETRY_SECONDS, Resync
+from headgate.reconcile.triggers import Triggers, sight
+from tests.shell import virtual
+
+
+def rollout(name: str, version: str = "1") -> Json:
+    """Return the metadata of a Rollout."""
+    return {"metadata": {"namespace": "shop", "name": name, "uid": f"uid-{name}", "resourceVersion": version}}
+
+
+class Setting:
+    """A resync and what it works on."""
+
+    def __init__(self, **options: Any) -> None:
+        self.rollouts: list[Json] = []
+        self.down = False
+        self.asked: list[tuple[Kind, str]] = []
+        self.restarts = 0
+        self.expected: list[str] = []
+        self.remembered: set[Key] = set()
+        self.queue = Queue(clock=virtual.clock, jitter=lambda: 0.5)
+        self.triggers = Triggers()
+        self.resync = Resync(
+            self,
+            self.queue,
+            self.triggers,
+            remembered=lambda: self.remembered,
+            restart_watches=self.restart,
+            expect=self.expected.extend,
+            clock=virtual.clock,
+            jitter=lambda: 0.5,
+            **options,
+        )
+
+    async def list_metadata(self, kind: Kind, namespace: str = "", labels: dict[str, str] | None = None) -> list[Json]:
+        """List the Rollouts; there are no Deployments."""
+        self.asked.append((kind, namespace))
+        assert (labels is None) == (kind is Kind.ROLLOUT)
+        if self.down:
+            raise Unreachable("down")
+        return self.rollouts if kind is Kind.ROLLOUT else []
+
+    def restart(self) -> None:
+        """Count it."""
+        self.restarts += 1
+
+    def drained(self) -> set[Key]:
+        """Return the keys that wait, and let them wait no more."""
+        found = set(self.queue._ready)
+        self.queue._ready.clear()
+        self.queue._dirty.clear()
+        return found
+
+
+def test_first_resync_wakes_all_at_once() -> None:
+    """At the start every Rollout is looked at; the watch's first sight of the same state adds no second pass."""
+
+    async def main() -> None:
+        setting = Setting()
+        setting.rollouts = [rollout("a"), rollout("b")]
+        assert await setting.resync.once()
+        assert setting.drained() == {Key("shop", "a"), Key("shop", "b")}
+        assert setting.expected == ["uid-a", "uid-b"]
+        assert not setting.triggers.worth_a_pass(sight(Kind.ROLLOUT, rollout("a")))
+
+    virtual.run(main)
+
+
+def test_later_resyncs_spread_the_work() -> None:
+    """Later every Rollout gets its pass within half a period, not all in the same moment."""
+
+    async def main() -> None:
+        setting = Setting(period_seconds=600.0)
+        setting.rollouts = [rollout("a")]
+        await setting.resync.once()
+        setting.drained()
+        await setting.resync.once()
+        assert setting.drained() == set()
+        await virtual.elapse(301)
+        assert setting.drained() == {Key("shop", "a")}
+
+    virtual.run(main)
+
+
+def test_vanished_rollout_is_looked_at_once_more() -> None:
+    """A Rollout that went without a word gets a pass, which finds nothing and forgets it."""
+
+    async def main() -> None:
+        setting = Setting()
+        setting.rollouts = [rollout("a")]
+        await setting.resync.once()
+        setting.drained()
+        setting.rollouts = []
+        setting.remembered = {Key("shop", "b")}
+        await setting.resync.once()
+        assert setting.drained() == {Key("shop", "a"), Key("shop", "b")}
+
+    virtual.run(main)
+
+
+@pytest.mark.parametrize(("shown", "restarts"), [(True, 0), (False, 1)], ids=["late", "dead"])
+def test_dead_watch_is_found(*, shown: bool, restarts: int) -> None:
+    """A watch that has not shown within half a minute what a list showed is started anew; a late one is left alone."""
+
+    async def main() -> None:
+        setting = Setting()
+        setting.rollouts = [rollout("a", "1")]
+        await setting.resync.once()
+        setting.rollouts = [rollout("a", "2")]
+        await setting.resync.once()
+        if shown:
+            setting.triggers.worth_a_pass(sight(Kind.ROLLOUT, rollout("a", "2")))
+        await virtual.elapse(GRACE_SECONDS + 1)
+        assert setting.restarts == restarts
+
+    virtual.run(main)
+
+
+def test_unreachable_server_is_asked_again() -> None:
+    """While nothing can be listed, nothing is concluded, and it is tried again soon."""
+
+    async def main() -> None:
+        setting = Setting()
+        setting.down = True
+        running = asyncio.create_task(setting.resync.run())
+        await virtual.elapse(RETRY_SECONDS / 2)
+        assert not setting.resync.listed.is_set()
+        setting.down = False
+        await virtual.elapse(RETRY_SECONDS)
+        assert setting.resync.listed.is_set()
+        running.cancel()
+
+    virtual.run(main)
+
+
+def test_resync_can_be_called_for() -> None:
+    """Restarted watches do not wait for the end of the period."""
+
+    async def main() -> None:
+        setting = Setting(period_seconds=600.0)
+        running = asyncio.create_task(setting.resync.run())
+        await virtual.elapse(1)
+        before = len(setting.asked)
+        setting.resync.soon()
+        await virtual.elapse(1)
+        assert len(setting.asked) == 2 * before
+        running.cancel()
+
+    virtual.run(main)
+
+
+def test_each_namespace_is_listed() -> None:
+    """An operator that serves some namespaces lists these and no others."""
+
+    async def main() -> None:
+        setting = Setting(namespaces=("one", "two"))
+        await setting.resync.once()
+        assert {namespace for _, namespace in setting.asked} == {"one", "two"}
+
+    virtual.run(main)
+
+
+def test_silence_is_a_problem() -> None:
+    """A resync that has not come round for two periods is reported."""
+
+    async def main() -> None:
+        setting = Setting(period_seconds=600.0)
+        running = asyncio.create_task(setting.resync.run())
+        await virtual.elapse(1000)
+        assert setting.resync.problem() == ""
+        running.cancel()
+        await virtual.elapse(1300)
+        assert setting.resync.problem().startswith("none for")
+
+    virtual.run(main)
