@@ -23,6 +23,7 @@ from headgate.adapters.metrics.sampling import Sampler
 from headgate.adapters.metrics.settings import NotAllowed, ServerSettings
 from headgate.core.decide import decide
 from headgate.observe import Observer
+from headgate.reconcile.outage import Outage
 from headgate.reconcile.passes import PASS_SECONDS_MAX, Passes
 from headgate.reconcile.queue import Queue
 from headgate.reconcile.resync import Resync
@@ -31,7 +32,7 @@ from headgate.reconcile.watches import Watches
 from headgate.reconcile.workers import Workers
 from headgate.telemetry import logs
 from headgate.telemetry.events import EventPoster
-from headgate.telemetry.health import Health, LoopLag, Reach
+from headgate.telemetry.health import Health, LoopLag
 from headgate.telemetry.metrics import Metrics
 from headgate.telemetry.server import ListenError, Server
 
@@ -53,13 +54,13 @@ class Operator:
         self._options = options
         self._access = access
         self._metrics = Metrics()
-        self._reach = Reach()
         self._lag = LoopLag()
         self._queue = Queue()
         self._metrics.measure_depth(lambda: len(self._queue))
         self._cluster = cluster.Cluster(
             access, timeout_seconds=options.request_timeout_seconds, on_request=self._requested
         )
+        self._outage = Outage(self._queue, self._cluster.probe)
         self._events = EventPoster(self._cluster, on_outcome=self._metrics.posted)
         self._sampler = Sampler(servers, wake=self._queue.wake, meter=self._metrics)
         observer = Observer(
@@ -102,6 +103,7 @@ class Operator:
         background = [
             asyncio.create_task(self._lag.run(), name="loop lag"),
             asyncio.create_task(self._events.run(), name="events"),
+            asyncio.create_task(self._outage.run(), name="outage"),
             asyncio.create_task(self._resync.run(), name="resync"),
             asyncio.create_task(self._watch(), name="watches"),
             asyncio.create_task(self._work(), name="start of the workers"),
@@ -134,7 +136,7 @@ class Operator:
         await self._cluster.close()
 
     def _requested(self, verb: str, kind: str, outcome: str, seconds: float) -> None:
-        self._reach.note(outcome)
+        self._outage.note(outcome)
         self._metrics.requested(verb, kind, outcome, seconds)
 
     def _rewatching(self) -> None:
@@ -166,7 +168,7 @@ class Operator:
         ready = {
             "listing": lambda: "" if self._resync.listed.is_set() else "the Rollouts have not been listed yet",
             "watches": self._watches.problem,
-            "api": self._reach.check,
+            "api": self._outage.problem,
         }
         return Health(live, ready)
 

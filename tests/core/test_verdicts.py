@@ -28,9 +28,9 @@ def starting(age: float, ready: int = 0, refusal: str = "") -> World:
 
 
 def leaving_reason(world: World) -> tuple[str, str]:
-    """Return reason and message by which the canary begins to leave; empty if it does not."""
-    canary = decide(world.observe()).status.canary
-    gone = canary.leaving if canary else None
+    """Return reason and message by which the canary leaves, gone already or not; empty if it stays."""
+    status = decide(world.observe()).status
+    gone = status.canary.leaving if status.canary else status.history[0]
     return (gone.reason, gone.message) if gone else ("", "")
 
 
@@ -108,7 +108,7 @@ def test_want_of_data_needs_a_weight_that_holds(weight: int) -> None:
     ],
 )
 def test_another_template(target: Target, ending: api.Ending | None, reason: str) -> None:
-    """H13, H14: a template that is put back or newer takes the canary back without rejecting it; an unread one nothing."""
+    """H13, H14: a template that is put back or newer takes the canary back but rejects nothing; an unread one does nothing."""
     decision = decide(in_flight().but(target=target).observe())
 
     assert answers.ending(decision) is ending
@@ -278,7 +278,7 @@ def test_a_missing_stable_deployment_is_made_again_first() -> None:
 
 
 def test_a_deletion_takes_the_canary_back_first() -> None:
-    """H19: a deleted Rollout sends everybody to stable, and only then lets go; the new version is not rejected."""
+    """H19: a deleted Rollout sends everybody to stable, and only then lets go; it rejects nothing."""
     world = in_flight().but(deleting=True)
     first = decide(world.observe())
     assert answers.ending(first) is api.Ending.DELETED
@@ -297,7 +297,7 @@ def test_a_deletion_takes_the_canary_back_first() -> None:
 
 @pytest.mark.parametrize("way", ["at rest", "first", "refused", "dying"])
 def test_a_deletion_is_never_held_up(way: str) -> None:
-    """Where there is nothing to take back, or no way to do it, a deletion is let go at once, whatever the status says."""
+    """Where there is nothing to take back, or no way to do it, a deletion is let go at once."""
     worlds = {
         "at rest": World().stable(),
         "first": World().first(),

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -45,7 +46,8 @@ class Stub:
 
     def status(self, code: int, message: str = "words", headers: dict[str, str] | None = None, **details: Any) -> None:
         """Answer next with a Status."""
-        body = {"kind": "Status", "code": code, "message": message, "details": details}
+        reason = "NotFound" if code == HTTPStatus.NOT_FOUND else ""
+        body = {"kind": "Status", "code": code, "reason": reason, "message": message, "details": details}
         self.answers.append(web.json_response(body, status=code, headers=headers))
 
     def objects(self, *bodies: Json) -> None:
@@ -192,7 +194,7 @@ async def test_nobody_there_is_unreachable() -> None:
 async def test_missing_is_a_fact(stub: Stub, client: cluster.Cluster) -> None:
     """That there is no such object is an answer; only creating something needs its place to exist."""
     for _ in range(5):
-        stub.status(404, 'namespaces "shop" not found')
+        stub.status(404, 'namespaces "shop" not found', name="shop")
 
     assert await client.get(Kind.ROLLOUT, "shop", "web") is None
     assert await client.patch(Kind.ROLLOUT, "shop", "web", [], "headgate") is None
@@ -204,10 +206,15 @@ async def test_missing_is_a_fact(stub: Stub, client: cluster.Cluster) -> None:
 
 
 async def test_unknown_kind_is_refused(stub: Stub, client: cluster.Cluster) -> None:
-    """A list of a kind that is not served is no empty list."""
-    stub.answers.append(web.Response(status=404, text="404 page not found"))
-    with pytest.raises(Refused, match=r"does not know rollouts.headgate.dev"):
+    """What is not served, or answered by a proxy, is not taken for gone: neither a list nor an object."""
+    for _ in range(2):
+        stub.answers.append(web.Response(status=404, text="404 page not found"))
+    stub.status(404, "the server could not find the requested resource")
+    with pytest.raises(Refused, match="is the CRD installed"):
         await client.list_metadata(Kind.ROLLOUT)
+    for _ in range(2):
+        with pytest.raises(Refused):
+            await client.get(Kind.ROLLOUT, "shop", "web")
 
 
 async def test_apply_that_does_not_fit_the_crd_is_refused(stub: Stub, client: cluster.Cluster) -> None:

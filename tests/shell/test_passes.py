@@ -30,7 +30,11 @@ class World:
         self.ended: list[tuple[str, str]] = []
         self.phases: list[Phase | None] = []
         self.queue = Queue(clock=virtual.clock, jitter=lambda: 0.5)
-        self.passes = Passes(self.queue, self, lambda seen: self.decided(seen), self, self, self, clock=virtual.clock)
+        self.passes = Passes(self.queue, self, self.decide, self, self, self, clock=virtual.clock)
+
+    def decide(self, seen: Observation) -> Decision:
+        """Decide as the test says."""
+        return self.decided(seen)
 
     async def observe(self, key: Key, refusals: tuple[str, ...] = (), written_at: float = 0.0) -> Observation | None:
         """See the next thing."""
@@ -223,7 +227,7 @@ class _Hanging:
 
 
 def test_bug_is_logged_with_the_observation_but_no_secret(caplog: pytest.LogCaptureFixture) -> None:
-    """A bug backs off its Rollout and is logged with what was observed, but with nothing from the template's insides."""
+    """A bug backs off its Rollout and is logged with what was observed, but with nothing from inside the template."""
 
     def broken(_: Observation) -> Decision:
         raise ZeroDivisionError("in the core")

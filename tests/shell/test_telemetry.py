@@ -14,7 +14,7 @@ from headgate.api.status import Phase
 from headgate.core.faults import Refused, Unreachable
 from headgate.core.model import Json, Key, Notice
 from headgate.telemetry import events, logs
-from headgate.telemetry.health import Health, LoopLag, Reach
+from headgate.telemetry.health import Health, LoopLag
 from headgate.telemetry.metrics import Metrics
 from headgate.telemetry.server import ListenError, Server
 from tests.shell import virtual
@@ -245,17 +245,6 @@ def test_late_loop_is_not_live() -> None:
         running.cancel()
 
     virtual.run(main)
-
-
-def test_reach_is_the_last_answer() -> None:
-    """One request that found nobody means that the server is away, one that found it means that it is back."""
-    reach = Reach()
-    told = []
-    for outcome in ("ok", "unreachable", "cancelled", "refused"):
-        reach.note(outcome)
-        told.append(bool(reach.check()))
-
-    assert told == [False, True, True, False]
 
 
 async def test_endpoints_mean_what_they_say() -> None:

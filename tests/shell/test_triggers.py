@@ -44,7 +44,7 @@ def changed(body: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     """Return *body* with *value* at *path* (~ is a slash in a name), as a later write would leave it."""
     result = copy.deepcopy(body)
     *parents, last = path.split("/")
-    spot = result
+    spot: Any = result
     for parent in parents:
         spot = spot[int(parent)] if isinstance(spot, list) else spot.setdefault(parent, {})
     spot[last.replace("~", "/")] = value

@@ -124,7 +124,7 @@ class NoData(SpecModel):
     model_config = pydantic.ConfigDict(json_schema_extra=cel.atomic_map())
 
     after_seconds: Duration = pydantic.Field(
-        default=600.0, alias="after", description="How long a metric may go without a judgeable value before this applies."
+        default=600.0, alias="after", description="How long a metric may go without a value to judge before this."
     )
     then: str = pydantic.Field(
         default="Hold",
@@ -182,8 +182,8 @@ class Metric(SpecModel):
     window_seconds: Duration = pydantic.Field(
         default=60.0,
         alias="window",
-        description="The time that one value looks back over, as $(window). A pass counts at a weight only if its whole "
-        "window lies after the change to that weight.",
+        description="The time that one value looks back over, as $(window). A pass counts at a weight only if its "
+        "whole window lies after the change to that weight.",
         json_schema_extra=cel.validations(cel.DURATION_MIN),
     )
     prometheus: Prometheus = pydantic.Field(description="Where the value comes from.")
@@ -240,7 +240,9 @@ class RolloutSpec(SpecModel):
         description="Which pods belong to this Rollout. Cannot be changed.",
         json_schema_extra=cel.validations(cel.SELECTOR_FIXED),
     )
-    template: dict[str, Any] = pydantic.Field(description="The pods to run, as in a Deployment. A change is a new revision.")
+    template: dict[str, Any] = pydantic.Field(
+        description="The pods to run, as in a Deployment. A change is a new revision."
+    )
     min_ready_seconds: Annotated[int, pydantic.Field(ge=0, le=86_400, strict=True)] = pydantic.Field(
         default=0, description="How long a pod must be Ready before it counts."
     )

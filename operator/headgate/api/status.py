@@ -222,5 +222,5 @@ class RolloutStatus(StatusModel):
     )
 
     def written(self) -> dict[str, Any]:
-        """Return the status as it is written to the cluster: camelCase, times in RFC 3339, nothing empty kept as null."""
+        """Return the status as it is written to the cluster: camelCase, times in RFC 3339, nothing as null."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)

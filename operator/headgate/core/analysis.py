@@ -142,7 +142,7 @@ def _folded_tick(metric: Metric, state: MetricStatus, sample: Sample, span: Span
             "value": "" if sample.value is None else f"{sample.value:.6g}",
             "passes": passes,
             "failures": failures,
-            "message": message,
+            "message": message[:_MESSAGE_LENGTH],
             "since": state.since if outcome is state.verdict else sample.at,
             "last_tick": sample.at,
             "last_judged": sample.at if outcome in _DECIDED else state.last_judged,

@@ -18,6 +18,7 @@ _NAME_LENGTH: Final = 30
 """With hash, ReplicaSet hash and pod suffix this makes 58 of the 63 characters that a pod's host name may have."""
 _LABEL_LENGTH: Final = 63
 _MOST_IMAGES: Final = 100
+_IMAGE_LENGTH: Final = 2048
 """As many as the status has room for."""
 
 
@@ -77,7 +78,7 @@ def images(template: Any) -> tuple[str, ...]:
     """Return the images of a template's containers in order, or nothing where the template is malformed."""
     try:
         containers = template["spec"]["containers"][:_MOST_IMAGES]
-        return tuple(str(container["image"]) for container in containers if container.get("image"))
+        return tuple(str(container["image"])[:_IMAGE_LENGTH] for container in containers if container.get("image"))
     except (TypeError, KeyError, AttributeError):
         return ()
 

@@ -24,6 +24,7 @@ from headgate.reconcile.record import record
 from headgate.telemetry.logs import about
 
 REFUSED_SECONDS: Final = 60.0
+FAILURES_TOLD: Final = 3
 CONFLICTS_AT_ONCE: Final = 5
 CONFLICT_SECONDS: Final = 0.05
 CONFLICT_SECONDS_MAX: Final = 5.0
@@ -186,7 +187,9 @@ class Passes:
 
     def _unreachable(self, key: Key, why: str, retry_after_seconds: float) -> str:
         delay_seconds = self._queue.back_off(key, retry_after_seconds)
-        _log.warning("cannot reach the API server, trying again in %.0f s: %s", delay_seconds, why, extra=about(key))
+        # Of an outage the log hears once (outage.py); one call that keeps failing is a Rollout's own trouble.
+        level = logging.WARNING if self._queue.failures(key) == FAILURES_TOLD else logging.DEBUG
+        _log.log(level, "no answer, trying again in %.0f s: %s", delay_seconds, why, extra=about(key))
         return "unreachable"
 
     def _refused(self, key: Key, words: tuple[str, ...]) -> str:

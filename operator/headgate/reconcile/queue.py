@@ -79,6 +79,16 @@ class Queue:
         self.wake_at(key, self._clock() + delay_seconds)
         return delay_seconds
 
+    def hasten(self, spread_seconds: float) -> None:
+        """Look at all keys that back off within *spread_seconds*: what they waited for has come."""
+        for key in self._failures:
+            if key in self._timers:
+                self.wake_at(key, self._clock() + spread_seconds * self._jitter())
+
+    def failures(self, key: Key) -> int:
+        """Return how often in a row `back_off` was called for *key*."""
+        return self._failures.get(key, 0)
+
     def recover(self, key: Key) -> None:
         """Let the next `back_off` of *key* start from the beginning."""
         self._failures.pop(key, None)

@@ -3,7 +3,7 @@
 from headgate.api import names
 from headgate.api.status import Phase, RolloutStatus
 from headgate.core import decide
-from headgate.core.model import Kind, Observation
+from headgate.core.model import Kind, Observation, ScaleDeployment
 from headgate.simulation.journal import Pass, Write
 from headgate.simulation.judging import Scene
 from headgate.simulation.store import Change
@@ -62,9 +62,9 @@ class Conduct:
     def _wrote(self, write: Write) -> None:
         if write.verb == "delete":
             self._deletes(write)
-        if write.kind is Kind.DEPLOYMENT and write.verb == "patch" and write.before is not None:
-            if names.ROLLOUT not in (write.before["metadata"].get("labels") or {}):
-                self._scene.fail(f"writes to what is not ours: {write}")
+        labels = (write.before or {"metadata": {}})["metadata"].get("labels") or {}
+        if write.kind is Kind.DEPLOYMENT and write.verb == "patch" and write.before and names.ROLLOUT not in labels:
+            self._scene.fail(f"writes to what is not ours: {write}")
         replicas = write.replicas()
         if replicas is not None:
             self._sizes(write, replicas)
@@ -76,9 +76,10 @@ class Conduct:
 
     def _first_things(self, done: Pass, write: Write) -> None:
         earlier = [one for one in done.writes if one is not write and one.kind is Kind.DEPLOYMENT]
-        if not earlier and write.kind is not Kind.DEPLOYMENT and write.verb != "apply_status":
-            if any(type(action).__name__ == "ScaleDeployment" for action in done.decision.actions):
-                self._scene.fail(f"before anything goes back there is another write: {write}")
+        aside = write.kind is not Kind.DEPLOYMENT and write.verb != "apply_status"
+        scales = any(isinstance(action, ScaleDeployment) for action in done.decision.actions)
+        if aside and scales and not earlier:
+            self._scene.fail(f"before anything goes back there is another write: {write}")
 
     def _deletes(self, write: Write) -> None:
         thing, rollout = write.before, self._scene.world.rollout

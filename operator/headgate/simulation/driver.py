@@ -177,6 +177,8 @@ class Operator:
         journal = self._around.journal
         done = Pass(len(journal.passes), self._around.agenda.now, observation, decision)
         journal.passes.append(done)
+        for listener in journal.decided:
+            listener(done)
         return done
 
     def _conclude(self, key: Key, memory: _Memory, decision: Decision, result: Result) -> None:

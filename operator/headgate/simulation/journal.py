@@ -1,6 +1,7 @@
 """What happened, for judges and people: every pass, every write, every notice."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from headgate.act import Result
@@ -24,15 +25,11 @@ class Write:
         """Return the write in a line."""
         what = ""
         if self.verb == "patch":
-            what = ", ".join(
-                f"{one['op']} {one['path']}={one.get('value')}"
-                for one in self.body["operations"]
-                if one["op"] != "test"
-            )
+            changes = [one for one in self.body["operations"] if one["op"] != "test"]
+            what = ", ".join(f"{one['op']} {one['path']}={one.get('value')}" for one in changes)
         elif self.verb == "apply_status":
-            what = (
-                f"{self.body['phase']}: {next(c['message'] for c in self.body['conditions'] if c['type'] == 'Ready')}"
-            )
+            ready = next(one for one in self.body["conditions"] if one["type"] == "Ready")
+            what = f"{self.body['phase']}: {ready['message']}"
         return f"{self.verb} {self.kind} {self.name} {what}".rstrip()
 
     def replicas(self) -> int | None:
@@ -69,6 +66,10 @@ class Journal:
     passes: list[Pass] = dataclasses.field(default_factory=list)
     writes: list[Write] = dataclasses.field(default_factory=list)
     notices: list[tuple[float, Notice]] = dataclasses.field(default_factory=list)
+    decided: list[Callable[[Pass], None]] = dataclasses.field(default_factory=list)
+    """Who hears of every decision before it is carried out."""
+    wrote: list[Callable[[Write], None]] = dataclasses.field(default_factory=list)
+    """Who hears of every write before it takes effect."""
     reads: int = 0
     crashes: int = 0
 

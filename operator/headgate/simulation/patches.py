@@ -36,6 +36,7 @@ def _applied(thing: Json, operation: Json) -> None:
         parent = _child(parent, part)
     if not isinstance(parent, dict | list):
         raise Unfit(f"{operation['path']}: its parent has no members")
+    place: Any = int(last) if isinstance(parent, list) and last != "-" else last
     match operation["op"]:
         case "test":
             if _child(parent, last) != operation["value"]:
@@ -44,10 +45,10 @@ def _applied(thing: Json, operation: Json) -> None:
             _add(parent, last, json_values.copied(operation["value"]))
         case "replace":
             _child(parent, last)
-            parent[int(last) if isinstance(parent, list) else last] = json_values.copied(operation["value"])
+            parent[place] = json_values.copied(operation["value"])
         case "remove":
             _child(parent, last)
-            del parent[int(last) if isinstance(parent, list) else last]
+            del parent[place]
         case other:
             raise NotImplementedError(other)
 

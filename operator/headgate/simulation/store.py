@@ -1,6 +1,6 @@
 """The API server's store: objects with their uid, resourceVersion, generation and owners of fields.
 
-Owns what the API server guarantees of every object, deletion and garbage collection included. Knows nothing of who asks.
+Owns what the API server guarantees of every object, deletion and garbage collection included; not who asks.
 """
 
 import dataclasses

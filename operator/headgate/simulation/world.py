@@ -170,11 +170,14 @@ class World:
         return Connection(
             self.server,
             self.agenda,
-            lambda call: self.plan(call),
+            self._planned,
             lambda: self.dice.uniform(0, self.pace.call),
             self._arrived,
             self._counts,
         )
+
+    def _planned(self, call: troubles.Call) -> troubles.Trouble | None:
+        return self.plan(call)  # the plan of that moment: it may change under a living process
 
     def _arrived(self, call: troubles.Call, body: Json | None) -> None:
         if not call.writes:
@@ -185,3 +188,5 @@ class World:
         write = journal.Write(call.at, call.verb, call.kind, call.name, json_values.copied(body or {}), before, number)
         self.journal.writes.append(write)
         self.journal.passes[-1].writes.append(write)
+        for listener in self.journal.wrote:
+            listener(write)

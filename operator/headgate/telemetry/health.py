@@ -37,22 +37,6 @@ class LoopLag:
         return f"the event loop is {late:.1f} s late" if late > LAG_SECONDS_MAX else ""
 
 
-class Reach:
-    """Whether the API server answered when it was last asked. Asks nothing by itself: at rest nobody should."""
-
-    def __init__(self) -> None:
-        self._outcome = ""
-
-    def note(self, outcome: str) -> None:
-        """Take in how a request to the API server ended."""
-        if outcome != "cancelled":
-            self._outcome = outcome
-
-    def check(self) -> str:
-        """Say that it does not answer, if so."""
-        return "the API server did not answer the last request" if self._outcome == "unreachable" else ""
-
-
 class Health:
     """The checks behind /healthz and /readyz, by name."""
 

@@ -98,13 +98,14 @@ class Operator:
             self.process = None
 
 
-def writes(cluster: Cluster, since: int = 0) -> list[tuple[str, str]]:
-    """Return the operator's writes from the audit log after its first *since* lines: verb and resource, in order."""
+def writes(cluster: Cluster, since: int, namespace: str) -> list[tuple[str, str]]:
+    """Return the operator's writes in *namespace* after the audit log's first *since* lines: verb and resource."""
     found = []
     for line in cluster.audit_log.read_text().splitlines()[since:]:
         entry = json.loads(line)
-        if entry["user"]["username"] == _SERVICE_ACCOUNT and entry["verb"] not in ("get", "list", "watch"):
-            target = entry["objectRef"]
+        target = entry.get("objectRef", {})
+        ours = entry["user"]["username"] == _SERVICE_ACCOUNT and target.get("namespace") == namespace
+        if ours and entry["verb"] not in ("get", "list", "watch"):
             dry = "?dryRun" if "dryRun=All" in entry["requestURI"] else ""
             resource = "/".join(filter(None, (target["resource"], target.get("subresource")))) + dry
             found.append((entry["verb"], resource))

@@ -151,6 +151,12 @@ class Cluster:
         """Return the metadata, and nothing else, of all objects of *kind*; an empty *namespace* means all of them."""
         return await self._list(kind, namespace, labels or {}, accept=_METADATA_LIST)
 
+    async def probe(self) -> None:
+        """Return if the server answers and can read Rollouts."""
+        await self._call_unless_missing(
+            _Request(verb="GET", resource=RESOURCES[Kind.ROLLOUT], namespace="", query={"limit": "1"})
+        )
+
     async def create_event(self, namespace: str, body: Json) -> None:
         """Create an events.k8s.io/v1 Event."""
         await self._create(EVENTS, namespace, body, {"fieldManager": names.OBJECT_MANAGER})
@@ -189,8 +195,8 @@ class Cluster:
             request = _Request(verb="GET", resource=resource, namespace=namespace, query=query, accept=accept)
             try:
                 page = await self._call(request)
-            except failures.Missing:  # a namespace that does not exist has an empty list
-                raise Refused(f"the API server does not know {resource.plural}.{resource.group}") from None
+            except failures.Missing as missing:  # not for a missing namespace: that has an empty list
+                raise Refused(str(missing)) from None
             found.extend(page.get("items") or ())
             more = (page.get("metadata") or {}).get("continue")
             if not more:

@@ -4,7 +4,8 @@
 |---|---|
 | none, a broken one, 401, 408, 410, 429, 5xx | Unreachable |
 | 409; 412; 422 from the test operations of our own JSON patch | Conflict |
-| 404 | none: a fact, see `Missing` |
+| 404 that names what is missing | none: a fact, see `Missing` |
+| 404 that does not | Refused: the kind is not served, or a proxy answered; nothing must be taken for gone |
 | 500 to a server-side apply that does not fit the CRD | Refused: it will not come to fit by itself |
 | any other 4xx | Refused, in the server's own words |
 """
@@ -54,7 +55,7 @@ def fault(status: int, headers: Mapping[str, str], body: bytes, content_type: st
     details = _details(body)
     words = _words(status, details, body)
     if status == http.HTTPStatus.NOT_FOUND:
-        return Missing(words)
+        return Missing(words) if _names_object(details) else Refused(f"{words} (is the CRD installed?)")
     if status in _LOST_RACE or (content_type == JSON_PATCH and _lost_test(status, details)):
         return Conflict(words)
     if content_type == APPLY and _UNFIT_APPLY in words:
@@ -89,6 +90,10 @@ def _lost_test(status: int, details: Mapping[str, Any]) -> bool:
     """
     about = details.get("details") or {}
     return status == http.HTTPStatus.UNPROCESSABLE_ENTITY and not (about.get("name") or about.get("causes"))
+
+
+def _names_object(details: Mapping[str, Any]) -> bool:
+    return details.get("reason") == "NotFound" and bool((details.get("details") or {}).get("name"))
 
 
 def _retry_after(headers: Mapping[str, str], details: Mapping[str, Any]) -> float:

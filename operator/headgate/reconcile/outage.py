@@ -1,0 +1,74 @@
+"""Notices that the API server went away, and that it is back: then nobody sits out a backoff that has lost its reason.
+
+At rest it asks nothing. While no request succeeds it asks every two seconds, alone, instead of every Rollout.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from headgate.core.faults import Fault
+from headgate.reconcile.queue import Queue
+
+PROBE_SECONDS: Final = 2.0
+SPREAD_SECONDS: Final = 1.0
+"""Over which time the Rollouts that wait come back: the server has enough to do at such a moment."""
+
+_log = logging.getLogger(__name__)
+
+
+class Outage:
+    """Hears of all requests. Run `run` as a task."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        probe: Callable[[], Coroutine[Any, Any, None]],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._queue = queue
+        self._probe = probe
+        self._clock = clock
+        self._failing = asyncio.Event()
+        self._since: float | None = None
+
+    def note(self, outcome: str) -> None:
+        """Take in how a request ended: an answer, whichever, means that the server is there."""
+        if outcome == "unreachable":
+            if self._since is None:
+                self._since = self._clock()
+            self._failing.set()
+        elif outcome != "cancelled":
+            self._over()
+
+    def problem(self) -> str:
+        """Say since when no request has succeeded, if the last one did not."""
+        return "" if self._since is None else f"no answer from the API server for {self._clock() - self._since:.0f} s"
+
+    async def run(self) -> None:
+        """Watch for ever."""
+        while True:
+            await self._failing.wait()
+            self._failing.clear()
+            await asyncio.sleep(PROBE_SECONDS)
+            if self._since is None:
+                continue  # one request failed, others did not: those that fail back off by themselves
+            _log.warning("the API server does not answer; nothing moves until it does")
+            while self._since is not None:
+                try:
+                    await self._probe()
+                except Fault as fault:
+                    _log.debug("still no answer: %s", fault)
+                    await asyncio.sleep(PROBE_SECONDS)
+
+    def _over(self) -> None:
+        if self._since is None:
+            return
+        silent_seconds = self._clock() - self._since
+        self._since = None
+        if silent_seconds >= PROBE_SECONDS:
+            _log.info("the API server answers again after %.0f s", silent_seconds)
+            self._queue.hasten(SPREAD_SECONDS)

@@ -1,0 +1,1 @@
+"""The invariants of the design, in a virtual cluster."""
