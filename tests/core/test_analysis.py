@@ -235,7 +235,7 @@ def test_evidence_of_nothing() -> None:
 
 @pytest.mark.parametrize(("now", "proved"), [(105, True), (125, True), (126, False), (3700, False)])
 def test_evidence_must_be_up_to_date(now: int, *, proved: bool) -> None:
-    """Nobody goes on while ticks are unread that settled long ago, as after a restart: here the last one read is +80."""
+    """Nobody goes on while ticks are unread that settled long ago, as after a restart: the last one read is +80."""
     known = state(verdict=Outcome.PASSED, passes=3, last_tick=NOON + 80, last_judged=NOON + 80)
     missing = found(known, NOON + now).missing
 
@@ -303,7 +303,7 @@ def test_an_error_lasts_for_as_long_as_reading_fails(now: int, doomed: str) -> N
 
 
 def test_weights_and_edits() -> None:
-    """A new weight takes passes, not failures; an edited metric begins anew, the others go on, a dropped one is gone."""
+    """A new weight takes passes, not failures; an edited metric begins anew, the others go on."""
     known = state(passes=2, failures=1)
     assert [(fresh.passes, fresh.failures) for fresh in analysis.at_new_weight((known,))] == [(0, 1)]
     edited = metric(passesToAdvance=9)

@@ -140,7 +140,7 @@ def test_which_revision_is_recovered(deployments: dict[str, tuple[int, int, str]
 
 def test_what_is_being_deleted_is_not_recovered() -> None:
     """A Deployment that is on its way out is no stable revision."""
-    assert decide(new().deployment(A, 10, deleting=True).observe()).status.stable is None
+    assert decide(new().deployment(B, 10, deleting=True).observe()).status.stable is None
 
 
 def test_rest() -> None:

@@ -108,7 +108,7 @@ def test_want_of_data_needs_a_weight_that_holds(weight: int) -> None:
     ],
 )
 def test_another_template(target: Target, ending: api.Ending | None, reason: str) -> None:
-    """H13, H14: a template that is put back or newer takes the canary back but rejects nothing; an unread one does nothing."""
+    """H13, H14: a template that is put back or newer takes the canary back and rejects nothing."""
     decision = decide(in_flight().but(target=target).observe())
 
     assert answers.ending(decision) is ending
