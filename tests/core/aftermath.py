@@ -1,6 +1,7 @@
 """The world after a Decision: what the API server and the kubelet make of it, in the simplest way that can be true."""
 
 import dataclasses
+from typing import Any
 
 from headgate.api import names
 from headgate.core import model
@@ -69,7 +70,8 @@ def _deployed(
     ready: bool,
 ) -> World:
     if isinstance(action, model.CreateDeployment):
-        return world.deployment(action.hash, action.replicas, action.replicas if ready else 0)
+        now_ready = action.replicas if ready else 0
+        return world.deployment(action.hash, action.replicas, now_ready, revision=action.revision)
     if isinstance(action, model.DeleteDeployment):
         left = {key: facts for key, facts in world.deployments.items() if key != action.hash}
         return world.but(deployments=left)
@@ -82,7 +84,7 @@ def _changes(
     action: model.ScaleDeployment | model.SetMinReady | model.RepairTemplate | model.AdoptDeployment,
     *,
     ready: bool,
-) -> dict[str, object]:
+) -> dict[str, Any]:
     match action:
         case model.ScaleDeployment():
             facts, size = world.deployments[action.hash], action.replicas

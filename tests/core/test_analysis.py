@@ -196,6 +196,7 @@ def test_bound_texts() -> None:
         ("10s", NOON + 3, NOON + 39, (NOON + 10, NOON + 30)),
         ("10s", NOON, NOON + 99_999, (NOON + 10, NOON + 3000)),
         ("1500ms", NOON, NOON + 5, (NOON + 2, NOON + 4)),
+        ("1s", NOON, NOON + 3, (NOON + 1, NOON + 3)),
     ],
 )
 def test_unread(interval: str, last_tick: int, settled: float, expected: tuple[int, int] | None) -> None:

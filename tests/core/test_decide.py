@@ -138,7 +138,7 @@ WORLDS: dict[str, Callable[[], World]] = {
     "leaving": lambda: in_flight().leaving(),
     "wanted": lambda: World().stable().wants(B),
     "deleted": lambda: in_flight().but(deleting=True, finalizers=(names.FINALIZER, "foregroundDeletion")),
-    "degraded": lambda: World().stable(10, 4),
+    "scaled": lambda: World().stable().but(replicas=12),
 }
 
 

@@ -1,5 +1,7 @@
 """The rules that go forward: what they wait for, with numbers, and when they let go."""
 
+from typing import Any
+
 import pytest
 
 from headgate.api import status as api
@@ -207,6 +209,18 @@ def test_a_new_weight_begins_without_passes() -> None:
     assert answers.said(decision, "StepStarted") == "step 6/6: weight 100 %"
 
 
+def test_a_weight_that_is_written_twice() -> None:
+    """A weight that is the present one is a step without an Event, and keeps the passes that it has."""
+    world = World().stable(8).canary(2).ruled(policy(20, 20, "2m", metrics=(metric(),))).at_step(1, since=60)
+    decision = decide(world.knows(passes=2).observe())
+
+    assert answers.step(decision) == 3
+    assert [state.passes for state in decision.status.analysis] == [2]
+    assert [notice.message for notice in decision.notices if notice.reason == "StepStarted"] == [
+        "step 3/4: pause for 2m"
+    ]
+
+
 def test_a_weight_of_nothing_needs_no_evidence() -> None:
     """Where no user meets the new version there is nothing to measure before the first weight."""
     rule = policy(0, "1m", 20, metrics=(metric(),))
@@ -230,7 +244,7 @@ def test_without_data_for_long(then: str, rule: str) -> None:
 
 def test_a_restarted_operator_reads_before_it_goes_on() -> None:
     """A status that was good an hour ago neither advances nor rolls back until what happened since is read."""
-    stale = {"passes": 3, "last_tick": NOON - 3600, "last_judged": NOON - 3600}
+    stale: dict[str, Any] = {"passes": 3, "last_tick": NOON - 3600, "last_judged": NOON - 3600}
     for then in ("Hold", "Rollback", "Advance"):
         by = policy(20, "2m", metrics=(metric(noData={"then": then}),))
         world = World().stable(8).canary(2, age=9000).ruled(by).at_step(2, since=5000).knows(**stale)

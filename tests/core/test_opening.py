@@ -93,23 +93,23 @@ def test_an_equal_template_is_no_new_revision() -> None:
 
 
 @pytest.mark.parametrize(
-    ("to", "index", "weight", "since"),
+    ("to", "index", "weight", "clock"),
     [
-        (policy(20, "2m", 60), 2, 20, NOON - 60),
-        (policy(20, "2m"), 2, 20, NOON - 60),
-        (policy(20, "5m", 50), 1, 20, None),
-        (policy(10, 20, 30), 2, 20, NOON - 60),
-        (policy(10, 30, 60), 2, 30, None),
-        (policy(), 1, 100, None),
+        (policy(20, "2m", 60), 2, 20, "runs"),
+        (policy(20, "2m"), 2, 20, "runs"),
+        (policy(20, "5m", 50), 1, 20, "anew"),
+        (policy(10, 20, 30), 2, 20, "runs"),
+        (policy(10, 30, 60), 2, 30, "runs"),
+        (policy(), 1, 100, "anew"),
     ],
 )
-def test_steps_that_are_edited(to: spec.Policy, index: int, weight: int, since: int | None) -> None:
-    """H16: a rollout goes on at its own step where nothing before changed, else at the next weight not below its own."""
+def test_steps_that_are_edited(to: spec.Policy, index: int, weight: int, clock: str) -> None:
+    """H16: a rollout goes on at its step where nothing before changed, else at the next weight not below."""
     status = opened(in_flight().edited(to))
     assert status.step is not None
     assert status.weight is not None
     assert (status.step.index, status.weight.desired) == (index, weight)
-    assert status.step.since == (since if index == 2 and to.strategy.canary.steps[0].set_weight == 20 else None)
+    assert status.step.since == (NOON - 60 if clock == "runs" else None)
     assert status.weight.since == (NOON - 60 if weight == 20 else None)
     of = len(to.strategy.canary.steps) + 1
     assert (status.step.of, status.step.text) == (of, f"{index}/{of}")
@@ -149,7 +149,7 @@ def test_an_edit_to_another_weight_takes_the_passes() -> None:
 @pytest.mark.parametrize("index", [1, 2, 3, 4, 5, 6])
 def test_an_edit_whose_past_is_lost(index: int, steps: tuple[int, ...]) -> None:
     """Where the accepted policy cannot be read, an edit still leads to the next weight, and never to a lower one."""
-    world = in_flight(index).but(accepted=None).edited(policy(*steps))
+    world = in_flight(index).but(accepted=None).edited(policy(*steps, metrics=(metric("new"),)))
     status = opened(world)
 
     assert status.weight is not None

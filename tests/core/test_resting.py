@@ -284,3 +284,12 @@ def test_a_changed_template_after_a_rollback_starts() -> None:
     assert decision.status.canary is not None
     assert (decision.status.canary.hash, decision.status.canary.revision) == (C, 3)
     assert decision.status.rejected == (entry,)
+
+
+def test_more_replicas_are_no_trouble() -> None:
+    """A Rollout that has been healthy for hours and is scaled up is scaling, not degraded, and posts no Warning."""
+    for world in (World().stable().but(replicas=12), World().but(replicas=12).first(10, 10, age=5000)):
+        decision = decide(world.observe())
+        assert decision.status.phase in (api.Phase.PROGRESSING, api.Phase.PENDING)
+        assert decision.notices == ()
+        assert decision.recheck_at is None

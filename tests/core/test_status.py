@@ -64,7 +64,7 @@ def test_conditions(world: World, expected: dict[str, str]) -> None:
 
 
 def test_a_condition_keeps_its_time_until_it_turns() -> None:
-    """lastTransitionTime changes with the status of a condition alone, not with its words."""
+    """The time of a condition changes with its status alone, not with its words."""
     world, _ = aftermath.settled(World().stable())
     turned = {known.type: known.last_transition_time for known in world.status.conditions}
     decision = decide(world.but(now=NOON + 500).deployment(A, 10, 9).observe())
@@ -135,7 +135,7 @@ def test_hostile_words_are_cut() -> None:
         World().stable().but(target=Target(Identity.REFUSED, message="z" * 100_000)),
     ):
         status = decide(world.observe()).status
-        assert api.RolloutStatus.model_validate(status.written())
+        assert api.RolloutStatus.model_validate(status.written()) == status
         assert max(len(known.message) for known in status.conditions) == 4000
         assert status.step is None or len(status.step.waiting_for) == 4000
 

@@ -195,9 +195,9 @@ def test_history_is_kept_to_its_limit(limit: int, gone: list[int]) -> None:
 
 def test_what_history_does_not_touch() -> None:
     """Only empty Deployments of ours are history, and nothing is tidied before a rollout is over."""
-    none = policy(20, revision_history_limit=0)
+    none = policy(20, "2m", revision_history_limit=0)
     world = World().stable().ruled(none)
-    assert decide(world.deployment(C, 0, owner="").observe()).actions == ()
+    assert decide(world.deployment(C, 0, owner="").observe()).actions == (AdoptDeployment(C),)
     assert decide(world.deployment(C, 0, pods=1).observe()).actions == ()
     assert decide(in_flight().ruled(none).at_step(2, since=60).deployment(C, 0).observe()).actions == ()
     assert decide(World().first().ruled(none).deployment(C, 0).observe()).actions == ()
@@ -234,7 +234,7 @@ def test_nothing_is_tidied_without_a_policy() -> None:
 
 
 def test_min_ready_seconds_follow_the_policy() -> None:
-    """minReadySeconds is written to both sides when it is changed, and left alone where no policy is known."""
+    """The field minReadySeconds is written to both sides, and left alone where no policy is known."""
     rule = policy(20, "2m", 50, "pause", 80, min_ready_seconds=5)
     world = in_flight().ruled(rule).at_step(2, since=60)
     assert decide(world.observe()).actions == (SetMinReady(A, 5), SetMinReady(B, 5))

@@ -144,7 +144,7 @@ class World:
     def stable(self, wanted: int = 10, ready: int | None = None, **changes: Any) -> "World":
         """Return this world with a stable revision A of so many pods."""
         world = self.deployment(A, wanted, ready, **changes)
-        progress = api.Progress(desired=wanted, ready=wanted if ready is None else ready, since=NOON - 5000)
+        progress = api.Progress(desired=wanted, ready=wanted, since=NOON - 5000)
         side = api.Side(
             revision=1, hash=A, images=(f"web:{A}",), replicas=wanted, ready=progress.ready, progress=progress
         )
@@ -167,7 +167,7 @@ class World:
             started=int(self.now - age),
         )
         world = world.but(target=model.Target(model.Identity.KNOWN, B), finalizers=(names.FINALIZER,))
-        return world.with_status(canary=side, scale_floor=self.replicas or 10).at_step(1)
+        return world.with_status(canary=side, scale_floor=10 if self.replicas is None else self.replicas).at_step(1)
 
     def first(self, wanted: int = 10, ready: int = 0, age: float = 10) -> "World":
         """Return this world with revision A as the first one, on its way for *age* seconds."""

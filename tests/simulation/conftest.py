@@ -10,7 +10,7 @@ hypothesis.settings.register_profile(
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=60,
+    max_examples=int(os.environ.get("EXAMPLES", "60")),
     stateful_step_count=20,
     suppress_health_check=_ALL,
     print_blob=True,
@@ -22,5 +22,12 @@ hypothesis.settings.register_profile(
     stateful_step_count=40,
     suppress_health_check=_ALL,
     print_blob=True,
+)
+hypothesis.settings.register_profile(
+    "quick",
+    derandomize=False,
+    parent=hypothesis.settings.get_profile("ci"),
+    phases=(hypothesis.Phase.generate,),
+    report_multiple_bugs=False,
 )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))

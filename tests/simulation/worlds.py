@@ -28,7 +28,7 @@ class Play:
     def ship(self, image: str, **fields: Any) -> str:
         """Apply *image* and let the canary begin; return its hash."""
         self.world.apply(self.spec(image, **fields))
-        assert self.world.run_until(lambda: self.world.status.canary is not None, 60), self.world.status
+        assert self.world.run_until(lambda: self.world.status.canary is not None, 60), self.world.account()
         canary = self.world.status.canary
         assert canary is not None
         return canary.hash
@@ -40,13 +40,13 @@ class Play:
             weight = self.world.status.weight
             return weight is not None and weight.desired == percent and weight.since is not None
 
-        assert self.world.run_until(there, LONG_SECONDS), self.world.status
+        assert self.world.run_until(there, LONG_SECONDS), self.world.account()
 
     def settle(self, seconds: float = LONG_SECONDS) -> str:
         """Let time pass until only users can change anything; return the phase."""
-        assert self.world.run_until(self.world.settled, seconds), self.world.status
+        assert self.world.run_until(self.world.settled, seconds), self.world.account()
         self.world.run(120)
-        assert self.world.settled(), self.world.status
+        assert self.world.settled(), self.world.account()
         return str(self.world.phase)
 
     @property

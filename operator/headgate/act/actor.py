@@ -63,12 +63,16 @@ class Actor:
     async def act(self, observation: Observation, decision: Decision) -> Result:
         """Carry out *decision* and return what became of it. Raises no fault."""
         tally = _Tally(observation.rollout.resource_version)
-        await self._record(observation, decision, tally)
-        if not tally.failed or decision.urgent:
+        if not decision.urgent:
+            await self._record(observation, decision, tally)
+        if not tally.failed:
             await self._write_status(observation, decision, tally)
         if tally.failed and not decision.urgent:
             return tally.result()
         await self._carry_out(observation, decision, tally)
+        if decision.urgent:
+            # What is needed to remember comes after what is needed to go back.
+            await self._record(observation, decision, tally)
         if not decision.write_status or tally.status_written:
             key = Key(observation.rollout.namespace, observation.rollout.name)
             for notice in decision.notices:

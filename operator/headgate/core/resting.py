@@ -68,13 +68,14 @@ def first(situation: Situation) -> Move | Rest | None:
     message = f"first revision: {pods.ready} of {situation.total} pods ready{verdicts.pod_words(situation)}"
     limit = verdicts.deadline_seconds(situation)
     since = canary.progress.since if canary.progress else canary.started
-    if situation.now >= since + limit:
+    late = pods.ready < pods.wanted or situation.facts(canary) is None
+    if late and situation.now >= since + limit:
         message = f"no progress for {values.format_duration(limit)}, and nothing to go back to; {message}"
         return Rest(Phase.DEGRADED, "ProgressDeadlineExceeded", message, stalled=True)
     found = forward.unsound(situation)
     if found is not None:
         return found
-    return Rest(Phase.PENDING, "FirstRevision", message, (since + limit,))
+    return Rest(Phase.PENDING, "FirstRevision", message, (since + limit,) if late else ())
 
 
 def _first_started(situation: Situation) -> Move:
@@ -130,9 +131,11 @@ def _served(situation: Situation) -> Rest:
     message = f"{pods.ready} of {situation.total} stable pods ready{verdicts.pod_words(situation)}"
     limit = verdicts.deadline_seconds(situation)
     since = stable.progress.since if stable and stable.progress else situation.second
-    if pods.ready < situation.total and situation.now >= since + limit:
+    # Pods that nobody asked for yet, as in the pass that finds more replicas wanted, are not late.
+    late = pods.ready < min(pods.wanted, situation.total)
+    if late and situation.now >= since + limit:
         return Rest(Phase.DEGRADED, "PodsNotReady", f"no progress for {values.format_duration(limit)}: {message}")
-    again = (since + limit,) if pods.ready < situation.total else ()
+    again = (since + limit,) if late else ()
     return Rest(Phase.PROGRESSING, "Scaling", message, again)
 
 

@@ -26,11 +26,11 @@ def planned(policy: Policy) -> tuple[Step, ...]:
     steps: list[Step] = []
     weight = 0
     for step in policy.strategy.canary.steps:
-        if step.set_weight is not None:
-            weight = step.set_weight
-            steps.append(Step(weight))
-        elif step.pause is not None:
+        if step.pause is not None:
             steps.append(Step(weight, waits=True, pause_seconds=step.pause.duration_seconds))
+        else:
+            weight = step.set_weight or 0
+            steps.append(Step(weight))
     if weight != 100:  # noqa: PLR2004  # the whole
         steps.append(Step(100))
     return tuple(steps)

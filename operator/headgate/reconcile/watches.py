@@ -28,6 +28,8 @@ STEADY_SECONDS: Final = 60.0
 FIRST_LISTING_SECONDS: Final = 30.0
 """After this long whatever the first listing has not shown has been deleted meanwhile."""
 STOP_SECONDS: Final = 2.0
+CLOSING_SECONDS: Final = 0.1
+"""aiohttp closes TLS connections a few turns of the loop after it says so."""
 
 Login = Callable[[], Coroutine[Any, Any, kopf.ConnectionInfo]]
 """Returns fresh credentials; awaited in our own loop."""
@@ -249,6 +251,7 @@ class _Round:
         finally:
             with self._lock:
                 self._stop = None
+            await asyncio.sleep(CLOSING_SECONDS)
 
     def _tell(self, what: Callable[[Any], None], argument: object) -> None:
         try:

@@ -88,14 +88,15 @@ class Capacity:
             return
         living = scene.living()
         _, canary, _ = living.get(status.canary.hash, (0, 0, 0))
-        _, stable, failed = living.get(status.stable.hash, (0, 0, 0))
+        stables, stable, failed = living.get(status.stable.hash, (0, 0, 0))
         self.least_serving = min(self.least_serving, sum(count for _, count, _ in living.values()))
         self.least_stable = min(self.least_stable, stable)
         self.most_canary = max(self.most_canary, canary)
         share = fractions.Fraction(canary, max(1, canary + stable + failed))
         self.most_share = max(self.most_share, share)
         totals = scene.wanted(scene.flight_began)
-        if not scene.in_flight or scene.meddled or len(set(totals)) != 1 or status.weight is None:
+        coming = stables > stable + failed  # pods of stable that were asked for first, and need longer
+        if coming or not scene.in_flight or scene.meddled or len(set(totals)) != 1 or status.weight is None:
             return
         allowed = scene.budgets(scene.flight_began)[0].split(status.weight.desired)
         if share * sum(allowed) > allowed[1]:

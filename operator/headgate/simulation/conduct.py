@@ -7,6 +7,7 @@ from headgate.core.model import Kind, Observation, ScaleDeployment
 from headgate.simulation.journal import Pass, Write
 from headgate.simulation.judging import Scene
 from headgate.simulation.store import Change
+from headgate.simulation.world import KEY
 
 
 class Conduct:
@@ -86,8 +87,9 @@ class Conduct:
         if thing is None:
             return
         owners = [one["uid"] for one in thing["metadata"].get("ownerReferences") or ()]
-        ours = (thing["metadata"].get("labels") or {}).get(names.MANAGED) == "true"
-        if not ours or rollout is None or rollout["metadata"]["uid"] not in owners:
+        labels = thing["metadata"].get("labels") or {}
+        ours = labels.get(names.MANAGED) == "true" and labels.get(names.ROLLOUT) == KEY.name
+        if not ours or rollout is None or (owners and rollout["metadata"]["uid"] not in owners):
             self._scene.fail(f"deletes what is not ours: {write}")
         if write.kind is Kind.DEPLOYMENT and self._scene.world.deployments.of(thing):
             self._scene.fail(f"deletes a Deployment that has pods: {write}")
@@ -124,6 +126,8 @@ class Conduct:
     def _heard(self, change: Change) -> None:
         if change.kind is not Kind.ROLLOUT or change.after is None:
             return
+        if change.before is None:
+            self._rejected.clear()  # a new Rollout remembers nothing of an older one of its name
         status = self._scene.status
         self._rejected |= {entry.hash for entry in status.rejected}
         retried = (change.after["metadata"].get("annotations") or {}).get(names.RETRY)

@@ -4,7 +4,6 @@ The rules of waking and of trying again are those of `headgate.reconcile`, told 
 share them, and a simulated process that differs would find what the real one must survive, too.
 """
 
-import asyncio
 import dataclasses
 import json
 import random
@@ -16,6 +15,7 @@ from headgate.api import names
 from headgate.core import decide, faults
 from headgate.core.model import Decision, Json, Key, Kind, Notice, Observation
 from headgate.observe import Observer
+from headgate.simulation import coroutines
 from headgate.simulation import faults as troubles
 from headgate.simulation.agenda import Agenda
 from headgate.simulation.cluster import Connection
@@ -145,7 +145,7 @@ class Operator:
         memory.timer += 1
         self._busy = True
         try:
-            asyncio.run(self._pass(key, memory))
+            coroutines.completed(self._pass(key, memory))
         except troubles.Crash:
             self._around.journal.crashes += 1
             self.die()

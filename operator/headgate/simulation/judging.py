@@ -124,7 +124,9 @@ class Scene:
         ours = change.by in (names.OBJECT_MANAGER, "kube-controller-manager", "garbage-collector")
         uid = change.thing["metadata"]["uid"]
         spec = (change.after or {}).get("spec")
-        if not ours and spec != (change.before or {}).get("spec"):
+        before = (change.before or {}).get("spec")
+        rolls = before is not None and spec is not None and before["template"] != spec["template"]
+        if rolls or (not ours and spec != before):
             self.meddled_at = self.world.now
         if spec is not None and (change.before is None or change.before["spec"]["replicas"] != spec["replicas"]):
             self._scaled_by[uid] = change.by

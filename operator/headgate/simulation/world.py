@@ -9,9 +9,8 @@ from headgate.api import names
 from headgate.api.status import Phase, RolloutStatus
 from headgate.core.model import Json, Key, Kind
 from headgate.observe import rollouts
-from headgate.simulation import driver, journal, json_values, metrics
+from headgate.simulation import agenda, driver, journal, json_values, metrics
 from headgate.simulation import faults as troubles
-from headgate.simulation.agenda import Agenda
 from headgate.simulation.cluster import ApiServer, Connection
 from headgate.simulation.deployments import Deployments
 from headgate.simulation.pods import Pods
@@ -39,7 +38,7 @@ class World:
         self.seed = seed
         self.pace = pace or Pace()
         self.dice = random.Random(seed)
-        self.agenda = Agenda()
+        self.agenda = agenda.Agenda()
         self.store = Store(self.agenda)
         self.server = ApiServer(self.store)
         self.pods = Pods(self.store, self.agenda)
@@ -118,6 +117,15 @@ class World:
         thing = self.deployment(revision_hash)
         living = self.deployments.of(thing) if thing else []
         return len(living), sum(self.deployments.serves(thing, pod) for pod in living) if thing else 0
+
+    def account(self, writes: int = 12) -> str:
+        """Return what happened of late, for people."""
+        last = [f"{one.at - agenda.START:.2f} pass {one.pass_number} {one}" for one in self.journal.writes[-writes:]]
+        status = self.status
+        ready = [one.message for one in status.conditions if one.type == "Ready"]
+        pods = {thing["metadata"]["name"]: thing["spec"]["replicas"] for thing in self.store.peek(Kind.DEPLOYMENT)}
+        now = f"seed {self.seed}, at {self.now - agenda.START:.2f}: {status.phase} {ready} {pods}"
+        return "\n  ".join([now, *last])
 
     # --- what users do -----------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from headgate.core.model import Key
 
 _QUIET: Final = {
     "kopf": logging.WARNING,  # it reports every handled event at INFO
-    "kopf._cogs.clients.api": logging.CRITICAL,  # reports each attempt of an outage; we report the outage
+    "kopf._cogs.clients": logging.CRITICAL,  # reports each attempt of an outage; we report the outage
     "kopf._core.reactor.running": logging.ERROR,  # warns that it gets no signals in its thread, as it should
     "kubernetes": logging.WARNING,
     "asyncio": logging.WARNING,
