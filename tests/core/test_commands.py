@@ -40,7 +40,7 @@ def test_promote_ends_a_pause() -> None:
     assert answers.step(decision) == 3
     assert answers.weight(decision) == 50
     assert decision.actions[-1] == RemoveCommand(names.PROMOTE, f"{B}/2")
-    assert answers.said(decision, "Promoted") == "the pause at step 2/5 was ended by command"
+    assert answers.said(decision, "PauseEnded") == "the pause at step 2/5 was ended by command"
 
 
 def test_promote_does_not_replace_evidence() -> None:

@@ -120,7 +120,7 @@ def test_approach_arrives(bounds: Budget, start: int, end: int) -> None:
     stable = Pods(at.stable, at.stable, at.stable)
     canary = Pods(at.canary, at.canary, at.canary)
     for _ in range(4 * bounds.total + 10):
-        if replicas.reached(bounds, goal, stable, canary):
+        if replicas.reached(goal, stable, canary):
             break
         asked = replicas.approach(bounds, goal, stable, canary)
         assert (asked.stable, asked.canary) != (stable.wanted, canary.wanted)
@@ -128,7 +128,7 @@ def test_approach_arrives(bounds: Budget, start: int, end: int) -> None:
         # What is added is not ready at once; what is removed is.
         assert min(asked.stable, stable.ready) + min(asked.canary, canary.ready) >= bounds.least_ready
         stable, canary = (Pods(size, size, size) for size in (asked.stable, asked.canary))
-    assert replicas.reached(bounds, goal, stable, canary)
+    assert replicas.reached(goal, stable, canary)
 
 
 @given(budgets(), WEIGHTS, st.data())
@@ -175,20 +175,24 @@ def test_approach(goal: Sizes, stable: Pods, canary: Pods, expected: Sizes) -> N
 
 
 @pytest.mark.parametrize(
-    ("unavailable", "stable", "canary", "expected"),
+    ("unavailable", "stable", "canary", "waits", "expected"),
     [
-        (0, Pods(8, 8, 8), Pods(2, 2, 2), Sizes(10, 2)),
-        (0, Pods(10, 10, 9), Pods(2, 2, 2), Sizes(10, 1)),
-        (0, Pods(10, 10, 10), Pods(2, 2, 2), Sizes(10, 0)),
-        (2, Pods(8, 8, 8), Pods(2, 2, 2), Sizes(10, 0)),
-        (0, Pods(0, 0, 0), Pods(10, 10, 4), Sizes(10, 4)),
-        (0, Pods(5, 5, 5), Pods(5, 5, 0), Sizes(10, 0)),
-        (0, Pods(12, 12, 12), Pods(5, 5, 5), Sizes(10, 0)),
+        (0, Pods(8, 8, 8), Pods(2, 2, 2), 0, Sizes(10, 2)),
+        (0, Pods(10, 10, 9), Pods(2, 2, 2), 0, Sizes(10, 1)),
+        (0, Pods(10, 10, 9), Pods(2, 2, 2), 1, Sizes(10, 0)),
+        (0, Pods(10, 10, 10), Pods(2, 2, 2), 0, Sizes(10, 0)),
+        (2, Pods(8, 8, 8), Pods(2, 2, 2), 0, Sizes(10, 0)),
+        (0, Pods(0, 0, 0), Pods(10, 10, 4), 0, Sizes(10, 4)),
+        (0, Pods(10, 10, 0), Pods(10, 10, 10), 9, Sizes(10, 10)),
+        (0, Pods(10, 10, 1), Pods(9, 9, 9), 1, Sizes(10, 6)),
+        (0, Pods(10, 10, 1), Pods(9, 9, 9), 3, Sizes(10, 0)),
+        (0, Pods(5, 5, 5), Pods(5, 5, 0), 0, Sizes(10, 0)),
+        (0, Pods(12, 12, 12), Pods(5, 5, 5), 0, Sizes(10, 0)),
     ],
 )
-def test_retreat(unavailable: int, stable: Pods, canary: Pods, expected: Sizes) -> None:
-    """An abort wants all of stable at once and keeps only those canary pods that it cannot do without yet."""
-    assert expected == replicas.retreat(Budget(10, 3, unavailable), stable, canary)
+def test_retreat(unavailable: int, stable: Pods, canary: Pods, waits: int, expected: Sizes) -> None:
+    """An abort wants all of stable at once, and keeps what it cannot do without yet, but not for ever."""
+    assert expected == replicas.retreat(Budget(10, 3, unavailable), stable, canary, waits)
 
 
 @given(budgets(), WEIGHTS, st.integers(0, 60))
@@ -197,13 +201,13 @@ def test_retreat_keeps_capacity(bounds: Budget, weight: int, lost: int) -> None:
     at = replicas.split(bounds, weight)
     stable = Pods(at.stable, at.stable, max(0, at.stable - lost))
     canary = Pods(at.canary, at.canary, at.canary)
-    asked = replicas.retreat(bounds, stable, canary)
+    asked = replicas.retreat(bounds, stable, canary, 0)
     whole = Pods(bounds.total, bounds.total, bounds.total)
 
     assert asked.stable == bounds.total
     assert asked.canary <= canary.wanted
     assert stable.ready + asked.canary >= min(bounds.least_ready, stable.ready + canary.ready)
-    assert replicas.retreat(bounds, whole, Pods(asked.canary, asked.canary, asked.canary)) == Sizes(bounds.total, 0)
+    assert replicas.retreat(bounds, whole, Pods(asked.canary, asked.canary, asked.canary), 0) == Sizes(bounds.total, 0)
 
 
 @pytest.mark.parametrize(
@@ -215,13 +219,14 @@ def test_retreat_keeps_capacity(bounds: Budget, weight: int, lost: int) -> None:
         (Pods(9, 9, 9), Pods(2, 2, 2), False),
         (Pods(7, 7, 7), Pods(2, 2, 2), False),
         (Pods(8, 8, 8), Pods(3, 3, 3), False),
-        (Pods(8, 8, 7), Pods(2, 2, 2), False),
+        (Pods(8, 8, 7), Pods(2, 2, 2), True),
+        (Pods(8, 8, 0), Pods(2, 2, 2), True),
         (Pods(8, 8, 8), Pods(2, 5, 2), True),
     ],
 )
 def test_reached(stable: Pods, canary: Pods, *, expected: bool) -> None:
-    """A weight holds when its canary pods are ready, surplus stable pods are gone and enough pods are ready."""
-    assert expected == replicas.reached(Budget(10, 3, 0), Sizes(8, 2), stable, canary)
+    """A weight holds when its canary pods are ready and surplus stable ones are gone, whatever ails stable itself."""
+    assert expected == replicas.reached(Sizes(8, 2), stable, canary)
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,8 @@ def test_a_marked_deployment_is_not_marked_again() -> None:
     [
         (29, 0, CRASH, "", ""),
         (30, 0, CRASH, "", "PodsCannotStart"),
-        (30, 1, CRASH, "", "PodsCannotStart"),
+        (30, 1, CRASH, "", ""),
+        (600, 1, CRASH, "", "ProgressDeadlineExceeded"),
         (30, 2, CRASH, "", ""),
         (599, 0, SLOW, "", ""),
         (30, 0, None, "exceeded quota", "PodsCannotStart"),
@@ -186,15 +187,15 @@ def test_a_marked_deployment_is_not_marked_again() -> None:
     ],
 )
 def test_pods_that_do_not_start(age: float, ready: int, trouble: PodTrouble | None, refusal: str, reason: str) -> None:
-    """H11: what is hopeless goes back after half a minute without progress, everything else at the deadline."""
+    """H11: where no pod starts, the hopeless goes back after half a minute; everything else at the deadline."""
     assert leaving_reason(starting(age, ready, refusal).but(trouble=trouble))[0] == reason
 
 
 def test_the_pods_own_words_are_told() -> None:
     """H11: a revision that cannot start is taken back with the words of the kubelet and the server."""
     words = "web-x: CrashLoopBackOff: back-off 10s"
-    message = f"the new pods cannot start: 1 of 2 pods ready: {words}; exceeded quota"
-    assert leaving_reason(starting(30, 1, "exceeded quota").but(trouble=CRASH)) == ("PodsCannotStart", message)
+    message = f"the new pods cannot start: 0 of 2 pods ready: {words}; exceeded quota"
+    assert leaving_reason(starting(30, 0, "exceeded quota").but(trouble=CRASH)) == ("PodsCannotStart", message)
     late = starting(600).but(trouble=SLOW)
     slow = "no progress for 10m: 0 of 2 pods ready: web-x: 0/3 nodes are available"
     assert leaving_reason(late) == ("ProgressDeadlineExceeded", slow)

@@ -8,7 +8,7 @@ from tests.core.worlds import A, ImpossibleError, World
 IMPOSSIBLE: dict[str, World] = {
     "cannot be stable and canary": World().stable().with_status(canary=World().first().status.canary),
     "only a rollout in flight is at a step": World().stable().at_step(1),
-    "there is no step 0 of 6": World().stable(8).canary(2).with_status(step=api.StepStatus(index=0, of=6)),
+    "there is no step 7 of 6": World().stable(8).canary(2).with_status(step=api.StepStatus(index=7, of=6)),
     "without finalizers is gone": World().stable().but(deleting=True),
     "a valid spec has a policy": World().but(spec_policy=None),
     "more ready pods than pods": World().deployment(A, 3, 4),

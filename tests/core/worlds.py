@@ -305,7 +305,7 @@ def _status_contradictions(status: api.RolloutStatus) -> Iterator[str]:
         yield "a revision cannot be stable and canary at once"
     if step and not (stable and canary):
         yield "only a rollout in flight is at a step"
-    if step and not 1 <= step.index <= step.of:
+    if step and not 0 <= step.index <= step.of:
         yield f"there is no step {step.index} of {step.of}"
 
 

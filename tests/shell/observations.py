@@ -1,16 +1,14 @@
 """Observations and Decisions to make passes with: no more in them than the shell looks at."""
 
-import dataclasses
-
 from headgate.api.status import Phase, RolloutStatus
-from headgate.core.model import Decision, Identity, Key, Observation, RolloutFacts, Target
+from headgate.core.model import Decision, Identity, Json, Key, Observation, RolloutFacts, Target
 
 KEY = Key("shop", "web")
 SECRET = "hunter2-of-the-shop"  # noqa: S105 - stands for a user's secret; nobody's password
 
 
-def observation(now: float = 1000.0) -> Observation:
-    """Return what is known of a Rollout at rest, with a secret in its template."""
+def template() -> Json:
+    """Return a pod template with a secret in every place where users put one."""
     container = {
         "name": "web",
         "image": "shop/web:1",
@@ -18,42 +16,42 @@ def observation(now: float = 1000.0) -> Observation:
         "args": [f"--password={SECRET}"],
         "env": [{"name": "PASSWORD", "value": SECRET}],
     }
-    facts = {
-        "namespace": KEY.namespace,
-        "name": KEY.name,
-        "uid": "uid-1",
-        "resource_version": "7",
-        "generation": 1,
-        "annotations": {},
-        "finalizers": (),
-        "deleting": False,
-        "replicas": 1,
-        "paused": False,
-        "match_labels": {"app": "web"},
-        "template": {
-            "metadata": {"labels": {"app": "web"}, "annotations": {"note": SECRET}},
-            "spec": {"containers": [container]},
-        },
-        "template_hash": "abc",
-        "policy": {},
-        "policy_hash": "def",
-        "invalid": "",
-    }
-    known = {field.name for field in dataclasses.fields(RolloutFacts)}
-    defaults = {
-        "now": now,
-        "rollout": RolloutFacts(**{name: value for name, value in facts.items() if name in known}),  # type: ignore[arg-type]  # checked at run time
-        "status": RolloutStatus(),
-        "policy": None,
-        "accepted": None,
-        "target": Target(Identity.KNOWN, "abc"),
-        "deployments": {},
-        "templates": {},
-        "policies": {},
-        "settle_seconds": 20.0,
-    }
-    known = {field.name for field in dataclasses.fields(Observation)}
-    return Observation(**{name: value for name, value in defaults.items() if name in known})  # type: ignore[arg-type]  # as above
+    metadata = {"labels": {"app": "web"}, "annotations": {"note": SECRET}}
+    return {"metadata": metadata, "spec": {"containers": [container]}}
+
+
+def observation(now: float = 1000.0) -> Observation:
+    """Return what is known of a Rollout at rest, with a secret in its template."""
+    rollout = RolloutFacts(
+        namespace=KEY.namespace,
+        name=KEY.name,
+        uid="uid-1",
+        resource_version="7",
+        generation=1,
+        annotations={},
+        finalizers=(),
+        deleting=False,
+        replicas=1,
+        paused=False,
+        match_labels={"app": "web"},
+        template=template(),
+        template_hash="abc",
+        policy={},
+        policy_hash="def",
+        invalid="",
+    )
+    return Observation(
+        now=now,
+        rollout=rollout,
+        status=RolloutStatus(),
+        policy=None,
+        accepted=None,
+        target=Target(Identity.KNOWN, "abc"),
+        deployments={},
+        templates={},
+        policies={},
+        settle_seconds=20.0,
+    )
 
 
 def decision(recheck_at: float | None = None) -> Decision:

@@ -299,3 +299,16 @@ def test_result_of_act_fits() -> None:
     fields = {field.name for field in dataclasses.fields(Result)}
 
     assert fields >= {"status_written", "conflict", "refusals", "unreachable"}
+
+
+def test_refused_step_back_is_tried_again_soon() -> None:
+    """A write towards stable that is refused is tried again after a second, then two, and not a minute later."""
+
+    async def main() -> None:
+        world = World([observation()] * 4, [Result(refusals=("Deployment web: denied",))] * 3)
+        world.decided = lambda _: dataclasses.replace(decision(), urgent=True)
+        await world.first_pass()
+        waits = [await world.next_pass(), await world.next_pass(), await world.next_pass()]
+        assert waits == pytest.approx([0.75, 1.5, 3.0])
+
+    virtual.run(main)

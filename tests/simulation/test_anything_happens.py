@@ -142,7 +142,7 @@ class AnythingHappens(RuleBasedStateMachine):
 
     @rule(after=st.booleans(), ahead=st.integers(1, 4))
     def operator_crashes(self, ahead: int, *, after: bool) -> None:
-        nth = self.world._counts[True] + ahead
+        nth = self.world.writes + ahead
         trouble = faults.Trouble.CRASH_AFTER if after else faults.Trouble.CRASH_BEFORE
         self.world.plan = faults.at_write(nth, trouble)
 

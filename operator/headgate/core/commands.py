@@ -85,7 +85,7 @@ def _promote(situation: Situation, value: str) -> Move:
     if not situation.step.waits:
         return _mismatch(situation, names.PROMOTE, value, f"step {step.text} is not a pause: {step.waiting_for}")
     promoted = situation.status.model_copy(update={"step": step.model_copy(update={"promoted": True})})
-    return Move(promoted, (Notice("Promoted", f"the pause at step {step.text} was ended by command"),))
+    return Move(promoted, (Notice("PauseEnded", f"the pause at step {step.text} was ended by command"),))
 
 
 def _promote_full(situation: Situation, value: str) -> Move:

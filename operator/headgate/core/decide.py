@@ -91,7 +91,8 @@ def _concluded(
     """
     seen = situation.seen
     status = statuses.concluded(situation, rest)
-    stale = seen.now - seen.written_at >= statuses.REFRESH_SECONDS
+    # A clock that was set back leaves a write in the future: what it makes us correct must not wait until then.
+    stale = not 0 <= seen.now - seen.written_at < statuses.REFRESH_SECONDS
     write = statuses.significant(seen.status, status) or (status != seen.status and stale)
     recheck_at = _recheck_at(situation, rest, status, written=write)
     said = (*said, *statuses.told(seen.status, rest))

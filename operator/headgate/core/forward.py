@@ -50,7 +50,7 @@ def refused(situation: Situation) -> Rest | None:
 
 
 def _pods_wait(situation: Situation) -> str:
-    goal, bounds = situation.goal, situation.budget
+    goal = situation.goal
     stable, canary = situation.pods(situation.stable), situation.pods(situation.canary)
     if canary.ready < goal.canary or canary.wanted < goal.canary:
         return f"{min(canary.ready, goal.canary)} of {goal.canary} canary pods ready{verdicts.pod_words(situation)}"
@@ -58,16 +58,16 @@ def _pods_wait(situation: Situation) -> str:
         return f"{stable.counted} stable pods, going down to {goal.stable}"
     if canary.wanted > goal.canary:
         return f"{canary.counted} canary pods, going down to {goal.canary}"
-    return f"{stable.ready + canary.ready} of at least {bounds.least_ready} pods ready"
+    return f"{stable.wanted} stable pods, going up to {goal.stable}"
 
 
 def waiting(situation: Situation) -> Move | Rest | None:
     """The pods are not yet as the weight wants them; once they are, the weight holds and the step's clock starts."""
     status, weight, step = situation.status, situation.status.weight, situation.status.step
-    if weight is None or step is None or weight.desired != situation.step.weight_percent:
-        return enter(situation, situation.step_at)  # no status of ours; but none may end in a promotion either
+    if weight is None or step is None:
+        return enter(situation, max(situation.step_at, 0))  # no status of ours; but none may end in a promotion either
     stable, canary = situation.pods(situation.stable), situation.pods(situation.canary)
-    if not replicas.reached(situation.budget, situation.goal, stable, canary):
+    if not replicas.reached(situation.goal, stable, canary):
         ends = verdicts.patience_ends(situation)
         reason = "PodsNotStarting" if verdicts.pod_words(situation) else "WaitingForPods"
         return Rest(_phase(situation), reason, _pods_wait(situation), ends)
@@ -81,8 +81,8 @@ def waiting(situation: Situation) -> Move | Rest | None:
 
 def _found(situation: Situation) -> analysis.Evidence:
     weight = situation.status.weight
-    if weight is None or weight.since is None or weight.desired == 0:
-        return analysis.Evidence()
+    if weight is None or weight.since is None or weight.desired == 0 or situation.total == 0:
+        return analysis.Evidence()  # nobody gets the new version, so that there is nothing to measure
     return analysis.evidence(
         situation.metrics, situation.status.analysis, weight.since, situation.now, situation.seen.settle_seconds
     )
@@ -121,7 +121,7 @@ def unproved(situation: Situation) -> Rest | None:
     canary, plan, at = situation.flight, situation.plan, situation.step_at
     if canary is None or canary.full:
         return None
-    if at + 1 < len(plan) and plan[at + 1].weight_percent <= plan[at].weight_percent:
+    if at + 1 < len(plan) and plan[at + 1].weight_percent <= situation.step.weight_percent:
         return None
     found = _found(situation)
     if not found.missing:

@@ -61,16 +61,12 @@ def _with_policy(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     if status.canary and status.stable and not status.canary.leaving and status.step and status.weight:
         before = steps.planned(seen.accepted) if seen.accepted else ()
         plan = steps.planned(seen.policy)
-        at = steps.resumed(before, plan, status.step.index - 1, status.weight.desired)
-        moved = {"since": None, "promoted": False} if at != status.step.index - 1 else {}
-        place = {"index": at + 1, "of": len(plan), "text": f"{at + 1}/{len(plan)}"}
+        index = steps.resumed(before, plan, status.step.index, status.weight.desired)
+        moved = {"since": None, "promoted": False} if index != status.step.index else {}
+        place = {"index": index, "of": len(plan), "text": f"{index}/{len(plan)}"}
         changes["step"] = status.step.model_copy(update={**place, **moved})
         watched = (seen.accepted or seen.policy).analysis.metrics
-        states = analysis.carried(watched, seen.policy.analysis.metrics, status.analysis, seen.now)
-        changes["analysis"] = states
-        if plan[at].weight_percent != status.weight.desired:
-            changes["weight"] = status.weight.model_copy(update={"desired": plan[at].weight_percent, "since": None})
-            changes["analysis"] = analysis.at_new_weight(states)
+        changes["analysis"] = analysis.carried(watched, seen.policy.analysis.metrics, status.analysis, seen.now)
     return status.model_copy(update=changes)
 
 

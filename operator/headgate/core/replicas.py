@@ -132,23 +132,29 @@ def approach(bounds: Budget, goal: Sizes, stable: Pods, canary: Pods) -> Sizes:
     return Sizes(next_stable, next_canary)
 
 
-def retreat(bounds: Budget, stable: Pods, canary: Pods) -> Sizes:
+def retreat(bounds: Budget, stable: Pods, canary: Pods, waits: int) -> Sizes:
     """Return the sizes of an abort: stable whole at once, whatever the surge; of the canary what it must carry yet.
 
-    Canary pods that are not available carry nobody and go at once; the others as stable pods become ready.
+    Canary pods that are not available carry nobody and go at once; the others as stable pods become ready. After each
+    of *waits* in which no stable pod did, as many as the surge go all the same: a pod that is away for good must not
+    keep the new version, and canary pods may stand where stable ones would. While stable carries nobody, they stay.
     """
-    carried = max(0, bounds.least_ready - stable.ready)
+    patience = waits * max(1, bounds.surge) if stable.ready else 0
+    carried = max(0, bounds.least_ready - stable.ready - patience)
     return Sizes(bounds.total, min(canary.wanted, canary.ready, carried))
 
 
-def reached(bounds: Budget, goal: Sizes, stable: Pods, canary: Pods) -> bool:
-    """Return whether the pods are as *goal* says: canary pods available, surplus stable ones gone, all users served."""
+def reached(goal: Sizes, stable: Pods, canary: Pods) -> bool:
+    """Return whether the pods are as *goal* says: canary pods available, surplus stable ones gone.
+
+    Stable pods that are not available do not count against it: a better version must be able to replace a broken one,
+    and `approach` takes no capacity away from those that are.
+    """
     return (
         canary.wanted == goal.canary
         and canary.ready >= goal.canary
         and stable.counted <= goal.stable
         and stable.wanted == goal.stable
-        and stable.ready + canary.ready >= bounds.least_ready
     )
 
 

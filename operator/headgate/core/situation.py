@@ -8,11 +8,15 @@ import dataclasses
 import functools
 import math
 from collections.abc import Sequence
+from typing import Final
 
 from headgate.api.spec import Metric
 from headgate.api.status import Canary, Phase, RolloutStatus, Side
 from headgate.core import replicas, steps
 from headgate.core.model import DeploymentFacts, Identity, Notice, Observation
+
+RETREAT_WAIT_SECONDS: Final = 30
+"""How long canary pods wait for the next stable pod before some go without it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -91,14 +95,16 @@ class Situation:
 
     @property
     def step_at(self) -> int:
-        """The position of the present step in the plan, counted from 0."""
+        """The position of the present step in the plan, counted from 0; -1: before the first one."""
         index = self.status.step.index if self.status.step else 1
-        return min(max(index, 1), len(self.plan)) - 1
+        return min(max(index, 0), len(self.plan)) - 1
 
     @property
     def step(self) -> steps.Step:
-        """The present step."""
-        return self.plan[self.step_at]
+        """The present step; after an edit that took its weight out of the plan, a step that is that weight alone."""
+        planned = self.plan[max(self.step_at, 0)]
+        weight = self.status.weight.desired if self.status.weight else planned.weight_percent
+        return planned if planned.weight_percent == weight else steps.Step(weight)
 
     @property
     def wanted_now(self) -> int:
@@ -147,8 +153,20 @@ class Situation:
         if self.stable is None:
             return replicas.Sizes(0, self.total)
         if self.canary.leaving is not None:
-            return replicas.retreat(self.budget, stable, canary)
+            return replicas.retreat(self.budget, stable, canary, self.waits_without_progress)
         return replicas.approach(self.budget, self.goal, stable, canary)
+
+    @property
+    def waits_without_progress(self) -> int:
+        """How often in a row the time that a retreat gives stable for another pod has passed without one."""
+        return max(0, math.floor((self.now - self.retreats_since) / RETREAT_WAIT_SECONDS))
+
+    @property
+    def retreats_since(self) -> int:
+        """Since when the canary has been leaving without another stable pod becoming ready."""
+        leaving = self.canary.leaving.since if self.canary and self.canary.leaving else self.second
+        progress = self.stable.progress if self.stable else None
+        return max(leaving, progress.since) if progress else leaving
 
     def moved(self, status: RolloutStatus) -> "Situation":
         """Return the situation with *status* in place of the present one."""

@@ -37,11 +37,14 @@ def planned(policy: Policy) -> tuple[Step, ...]:
 
 
 def resumed(old: tuple[Step, ...], new: tuple[Step, ...], index: int, weight_percent: int) -> int:
-    """Return the position in *new* at which a rollout goes on that was at *index* of *old*, with *weight_percent*.
+    """Return the number in *new* at which a rollout goes on that was at step *index* of *old*, with *weight_percent*.
 
-    Where everything up to that step is unchanged, it stays. Otherwise it goes on at the first weight that is not below
-    the present one, and never jumps past that. The same holds where *old* is not known and therefore empty.
+    Steps are counted from 1; 0 means before the first one. Where everything up to that step is unchanged, it stays.
+    Otherwise it goes on at the first step whose weight is not below the present one, and never jumps past that: at the
+    step itself where the weight is the same, else before it, for a higher weight has to be earned. The same holds where
+    *old* is not known and therefore empty.
     """
-    if index < len(old) and new[: index + 1] == old[: index + 1]:
+    if index <= len(old) and new[:index] == old[:index]:
         return index
-    return next(at for at, step in enumerate(new) if not step.waits and step.weight_percent >= weight_percent)
+    at = next(at for at, step in enumerate(new) if not step.waits and step.weight_percent >= weight_percent)
+    return at + 1 if new[at].weight_percent == weight_percent else at

@@ -4,7 +4,7 @@ from headgate.api import values
 from headgate.api.status import Canary, Ending, HistoryEntry, Leaving, Phase, Rejected, Weight
 from headgate.core import analysis, revisions
 from headgate.core.model import Notice
-from headgate.core.situation import Move, Rest, Situation
+from headgate.core.situation import RETREAT_WAIT_SECONDS, Move, Rest, Situation
 
 HOPELESS_AFTER_SECONDS = 30
 """How long a canary without progress is given when waiting cannot help: two or three tries of the kubelet."""
@@ -68,7 +68,8 @@ def aborting(situation: Situation) -> Move | Rest | None:
     if theirs.counted == 0 and ours.wanted >= situation.total:
         return _finished(situation, canary, canary.leaving)
     waits = f"{ours.ready} of {situation.total} stable pods ready, {theirs.counted} canary pods left"
-    return Rest(Phase.ROLLING_BACK, canary.leaving.reason, f"{canary.leaving.message}; {waits}")
+    again = situation.retreats_since + RETREAT_WAIT_SECONDS * (situation.waits_without_progress + 1)
+    return Rest(Phase.ROLLING_BACK, canary.leaving.reason, f"{canary.leaving.message}; {waits}", (again,))
 
 
 def deleted(situation: Situation) -> Move | None:
@@ -114,7 +115,7 @@ def breached(situation: Situation) -> Move | None:
 def deprived(situation: Situation) -> Move | None:
     """A metric went without data for longer than the user wants to wait."""
     canary, weight = situation.flight, situation.status.weight
-    if canary is None or weight is None or weight.since is None or weight.desired == 0:
+    if canary is None or weight is None or weight.since is None or weight.desired == 0 or situation.total == 0:
         return None
     found = analysis.evidence(
         situation.metrics, situation.status.analysis, weight.since, situation.now, situation.seen.settle_seconds
@@ -151,13 +152,13 @@ def _readiness(situation: Situation) -> str:
 
 
 def hopeless(situation: Situation) -> Move | None:
-    """The canary's pods cannot start, and waiting cannot help."""
+    """None of the canary's pods can start, and waiting cannot help. While some do, the progress deadline counts."""
     canary, since, trouble = situation.flight, _stuck_since(situation), situation.seen.trouble
     if canary is None or since is None or situation.now < since + HOPELESS_AFTER_SECONDS:
         return None
     facts = situation.facts(canary)
     refused = facts is not None and facts.refusal
-    if not refused and not (trouble and trouble.hopeless):
+    if situation.pods(canary).ready or (not refused and not (trouble and trouble.hopeless)):
         return None
     message = f"the new pods cannot start: {_readiness(situation)}"
     return leave(situation, canary, Ending.ROLLED_BACK, "PodsCannotStart", message, by="headgate")

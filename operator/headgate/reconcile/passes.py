@@ -6,6 +6,7 @@
 | somebody was faster | at once; from the sixth time in a row after 50 ms, 100 ms, … |
 | the API server cannot be reached | after 1 s, 2 s, … 60 s |
 | the API server refused something | as decided, but within a minute |
+| it refused a step back to stable | after 1 s, 2 s, … 60 s |
 | a bug of ours | as if unreachable, and logged with the Observation |
 """
 
@@ -167,9 +168,12 @@ class Passes:
         memory.conflicts = 0
         if result.unreachable:
             return self._unreachable(key, result.unreachable, 0.0)
-        self._queue.recover(key)
+        if not (result.refusals and decision.urgent):
+            self._queue.recover(key)
         if decision.recheck_at is not None:
             self._queue.wake_at(key, decision.recheck_at)
+        if result.refusals and decision.urgent:
+            return self._refused_urgently(key, memory.refusals)
         if result.refusals:
             return self._refused(key, memory.refusals)
         return "ok"
@@ -197,6 +201,16 @@ class Passes:
         self._queue.recover(key)
         self._queue.wake_after(key, REFUSED_SECONDS)
         _log.warning("the API server refused: %s", "; ".join(words), extra=about(key))
+        return "refused"
+
+    def _refused_urgently(self, key: Key, words: tuple[str, ...]) -> str:
+        delay_seconds = self._queue.back_off(key)
+        _log.warning(
+            "the API server refused a step back, trying again in %.0f s: %s",
+            delay_seconds,
+            "; ".join(words),
+            extra=about(key),
+        )
         return "refused"
 
     def _bug(self, key: Key, attempt: "_Attempt") -> str:

@@ -152,7 +152,7 @@ class Connection:
         writes = verb in troubles.WRITES
         self._counts[writes] += 1
         call = troubles.Call(verb, kind, name, self._agenda.now, self._counts[writes])
-        trouble = self._plan(call)
+        trouble = troubles.possible(self._plan(call), call)
         if trouble is not None:
             troubles.before(trouble, call)
         self._heard(call, body)

@@ -1,5 +1,7 @@
 """The judge of conduct: what a pass may write, and what a status must say."""
 
+import math
+
 from headgate.api import names
 from headgate.api.status import Phase, RolloutStatus
 from headgate.core import decide
@@ -155,7 +157,7 @@ def _breach(seen: Observation) -> str:
             continue
         run = state.failures
         for sample in reading.samples:
-            if sample.value is not None and sample.at > state.last_tick:
+            if sample.value is not None and math.isfinite(sample.value) and sample.at > state.last_tick:
                 run = run + 1 if sample.value > metric.threshold.max else 0
                 if run >= metric.failures_to_rollback:
                     return f"metric {metric.name} is breached"

@@ -95,6 +95,7 @@ class Deployments:
         if thing is None:
             return
         known, living = self._set(thing), self.of(thing)
+        known.served = self._state(thing, living)
         new = [pod for pod in living if pod["metadata"]["labels"]["pod-template-hash"] == known.digest]
         old = [pod for pod in living if pod not in new]
         most = known.wanted + (math.ceil(known.wanted / 4) if old else 0)
@@ -107,7 +108,6 @@ class Deployments:
             self._pods.create(thing, known.digest, known.made)
             known.made += 1
         self._shrink(thing, known, new, old)
-        known.served = self._state(thing, self.of(thing))
         self._agenda.after(self._lag(), lambda: self._count(namespace, name))
 
     def _shrink(self, thing: Json, known: _ReplicaSets, new: list[Json], old: list[Json]) -> None:

@@ -1,5 +1,7 @@
 """The judge of evidence: nobody takes more of the new version than the metric's script proves."""
 
+import math
+
 from headgate.api import values
 from headgate.api.status import Outcome, RolloutStatus
 from headgate.core.model import Json, Kind
@@ -31,7 +33,8 @@ class Evidence:
         self._before = after
         if before.canary is None or before.stable is None or before.weight is None:
             return
-        same = after.canary is not None and after.canary.started == before.canary.started
+        attempt = (before.canary.hash, before.canary.started)
+        same = after.canary is not None and (after.canary.hash, after.canary.started) == attempt
         grows = same and after.weight is not None and after.weight.desired > before.weight.desired
         promoted = after.stable is not None and after.stable.hash == before.canary.hash
         if not grows and not promoted:
@@ -58,7 +61,7 @@ class Evidence:
         window = values.parse_duration(metric["window"])
         best = run = 0
         for _, value in self._ticks(metric, before.canary.hash, held - ROUNDING_SECONDS + window):
-            if not isinstance(value, Outcome):
+            if not isinstance(value, Outcome) and math.isfinite(value):
                 run = run + 1 if value <= metric["threshold"]["max"] else 0
                 best = max(best, run)
         if best < metric["passesToAdvance"]:
@@ -71,7 +74,7 @@ class Evidence:
         world = self._scene.world
         interval = int(values.parse_duration(metric["interval"]))
         start = -int(-first // interval) * interval
-        last = int(world.operator.clock() - SETTLE_SECONDS)
+        last = int(world.now - SETTLE_SECONDS)
         found = range(start, last + 1, interval)
         return [(tick, world.script.value(metric["name"], revision_hash, tick)) for tick in found]
 
@@ -79,7 +82,7 @@ class Evidence:
         run, latest = 0, self._scene.world.now - SETTLE_SECONDS - LATE_SECONDS
         latest -= values.parse_duration(metric["window"]) + self._scene.world.script.answer_seconds
         for tick, value in self._ticks(metric, revision_hash, started + 1):
-            if tick > latest or isinstance(value, Outcome):
+            if tick > latest or isinstance(value, Outcome) or not math.isfinite(value):
                 continue
             run = run + 1 if value > metric["threshold"]["max"] else 0
             if run >= metric["failuresToRollback"]:

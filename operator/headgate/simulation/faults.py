@@ -64,15 +64,19 @@ def between(first: float, last: float, trouble: Trouble, *, writes_only: bool = 
 
 
 def at_random(dice: random.Random, chance: float, *troubles: Trouble) -> Plan:
-    """Let one of *troubles* happen to each call by *chance*; those that are about writes only to writes."""
+    """Let one of *troubles* happen to each call by *chance*."""
 
-    def plan(call: Call) -> Trouble | None:
+    def plan(_: Call) -> Trouble | None:
         if dice.random() >= chance:
             return None
-        trouble = dice.choice(troubles)
-        return trouble if call.writes or trouble is Trouble.UNREACHABLE else None
+        return dice.choice(troubles)
 
     return plan
+
+
+def possible(trouble: Trouble | None, call: Call) -> Trouble | None:
+    """Return *trouble* if it can happen to *call*: a read changes nothing that could be lost or raced for."""
+    return trouble if call.writes or trouble in (Trouble.UNREACHABLE, Trouble.REFUSED) else None
 
 
 def before(trouble: Trouble, call: Call) -> None:

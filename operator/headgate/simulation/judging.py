@@ -97,11 +97,7 @@ class Scene:
         Raises:
             Violation: always.
         """
-        world = self.world
-        last = "\n".join(
-            f"  {write.at - 1.8e9:.2f} pass {write.pass_number} {write}" for write in world.journal.writes[-12:]
-        )
-        raise Violation(f"seed {world.seed}, at {world.now - 1.8e9:.2f}: {message}\nlast writes:\n{last}")
+        raise Violation(f"{message}\n{self.world.account()}")
 
     def _heard(self, change: Change) -> None:
         if change.kind is Kind.ROLLOUT and change.after is not None:

@@ -43,12 +43,12 @@ class Script:
                 return spoken[-1]
         return self.default
 
-    def sample(self, query: str, tick: int) -> Sample:
-        """Return what a query with its variables filled in gives at *tick*."""
+    def sample(self, query: str, tick: int, now: float) -> Sample:
+        """Return what a query with its variables filled in gives at *tick*; of the future nothing is known."""
         found = _QUERY.fullmatch(query)
         if found is None:
             raise AssertionError(f"a query that nobody wrote: {query}")
-        value = self.value(found[1], found[2], tick)
+        value = self.value(found[1], found[2], tick) if tick <= now else Outcome.NO_DATA
         if isinstance(value, Outcome):
             return Sample(tick, None, value, "no series" if value is Outcome.NO_DATA else "3 series instead of one")
         return Sample(tick, value)
@@ -118,5 +118,5 @@ class Readings:
                 self._wake(place[0])
             return
         series.asking, series.problem = False, ""
-        series.samples |= {tick: self._script.sample(series.query, tick) for tick in ticks}
+        series.samples |= {tick: self._script.sample(series.query, tick, self._agenda.now) for tick in ticks}
         self._wake(place[0])

@@ -81,6 +81,11 @@ class World:
             self.operator.die()
         self.operator = driver.Operator(self.around)
 
+    @property
+    def writes(self) -> int:
+        """How many writes operators have tried so far."""
+        return self._counts[True]
+
     # --- what users see ----------------------------------------------------------------------------------------------
 
     @property

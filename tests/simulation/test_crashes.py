@@ -1,0 +1,108 @@
+"""H12: the operator is killed before and after every single write. The end is the same, and nobody is worse served."""
+
+import dataclasses
+import fractions
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from headgate.api import names
+from headgate.core.model import Kind
+from headgate.simulation import faults, specs
+from headgate.simulation.world import Pace
+from tests.simulation import worlds
+
+PACE = Pace(call=0.0, lag=0.0)
+QUICK = specs.metric(interval="5s", window="5s", passesToAdvance=1, failuresToRollback=1)
+
+
+def promotion(play: worlds.Play) -> None:
+    """Ship a good version."""
+    play.ship("web:2")
+
+
+def rollback(play: worlds.Play) -> None:
+    """Ship a version whose errors rise at 50 percent."""
+    play.ship("web:2")
+    play.reach(50)
+    play.world.script.say(0.5, play.world.now)
+
+
+def abort(play: worlds.Play) -> None:
+    """Abort at 50 percent."""
+    play.ship("web:2")
+    play.reach(50)
+    play.world.annotate(names.ABORT, names.ABORT_NOW)
+
+
+@dataclasses.dataclass(frozen=True)
+class Ending:
+    """What is left at the end, without times."""
+
+    phase: str
+    stable: str
+    outcomes: tuple[tuple[str, str], ...]
+    rejected: tuple[str, ...]
+    replicas: tuple[tuple[str, int, int], ...]
+    records: tuple[str, ...]
+    annotations: tuple[str, ...]
+    finalizers: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """How it ended and how bad it was meanwhile."""
+
+    ending: Ending
+    writes: int
+    least_serving: float
+    least_stable: float
+    most_canary: int
+    most_share: fractions.Fraction
+
+
+def run(story: Callable[[worlds.Play], None], trouble: faults.Trouble | None = None, ordinal: int = 0) -> Run:
+    """Return how *story* goes, with *trouble* at the write with *ordinal* after the beginning."""
+    play = worlds.play(0, pace=PACE, steps=(specs.weight(20), specs.weight(50)), measured=(QUICK,))
+    world = play.world
+    before = len(world.journal.writes)
+    if trouble is not None:
+        world.plan = faults.at_write(before + ordinal, trouble)
+    story(play)
+    play.settle()
+    assert world.journal.crashes == (trouble is not None)
+    status, rollout, seen = world.status, world.rollout, play.judges.capacity
+    assert rollout is not None
+    deployments = world.store.peek(Kind.DEPLOYMENT)
+    ending = Ending(
+        phase=str(status.phase),
+        stable=play.stable,
+        outcomes=tuple((entry.hash, str(entry.outcome)) for entry in status.history),
+        rejected=tuple(entry.hash for entry in status.rejected),
+        replicas=tuple(
+            (thing["metadata"]["name"], thing["spec"]["replicas"], len(world.deployments.of(thing)))
+            for thing in deployments
+        ),
+        records=tuple(thing["metadata"]["name"] for thing in world.store.peek(Kind.CONTROLLER_REVISION)),
+        annotations=tuple(rollout["metadata"].get("annotations", ())),
+        finalizers=tuple(rollout["metadata"].get("finalizers", ())),
+    )
+    writes = len(world.journal.writes) - before
+    return Run(ending, writes, seen.least_serving, seen.least_stable, seen.most_canary, seen.most_share)
+
+
+@pytest.mark.parametrize("story", [promotion, rollback, abort])
+@pytest.mark.parametrize("trouble", [faults.Trouble.CRASH_BEFORE, faults.Trouble.CRASH_AFTER])
+def test_h12_killed_around_every_write(story: Callable[[worlds.Play], None], trouble: Any) -> None:
+    """Wherever the operator dies, it ends where it would have ended, with no fewer pods serving and no more canary."""
+    calm = run(story)
+    assert calm.writes > 5
+    for ordinal in range(1, calm.writes + 1):
+        stormy = run(story, trouble, ordinal)
+
+        assert calm.ending == stormy.ending, ordinal
+        assert calm.least_serving <= stormy.least_serving, ordinal
+        assert calm.least_stable <= stormy.least_stable, ordinal
+        assert calm.most_canary >= stormy.most_canary, ordinal
+        assert calm.most_share >= stormy.most_share, ordinal
