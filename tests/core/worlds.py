@@ -247,8 +247,28 @@ class World:
         """
         if wrong := list(_contradictions(self)):
             raise ImpossibleError("; ".join(wrong))
+        in_force = self.accepted if self.invalid else self.spec_policy
+        return model.Observation(
+            now=self.now,
+            rollout=self._rollout(),
+            status=self.status,
+            policy=in_force,
+            accepted=self.accepted,
+            target=self.target,
+            deployments=self.deployments,
+            templates=self.templates,
+            policies=self.policies,
+            trouble=self.trouble,
+            readings=self.readings,
+            refusals=self.refusals,
+            settle_seconds=SETTLE,
+            written_at=self.written_at,
+            foreign=self.foreign,
+        )
+
+    def _rollout(self) -> model.RolloutFacts:
         written = self.written or self.target.hash
-        rollout = model.RolloutFacts(
+        return model.RolloutFacts(
             namespace="prod",
             name="web",
             uid=UID,
@@ -265,24 +285,6 @@ class World:
             policy={},
             policy_hash=policy_hash(self.spec_policy) if not self.invalid else "invalidpol",
             invalid=self.invalid,
-        )
-        in_force = self.accepted if self.invalid else self.spec_policy
-        return model.Observation(
-            now=self.now,
-            rollout=rollout,
-            status=self.status,
-            policy=in_force,
-            accepted=self.accepted,
-            target=self.target,
-            deployments=self.deployments,
-            templates=self.templates,
-            policies=self.policies,
-            trouble=self.trouble,
-            readings=self.readings,
-            refusals=self.refusals,
-            settle_seconds=SETTLE,
-            written_at=self.written_at,
-            foreign=self.foreign,
         )
 
 

@@ -77,6 +77,11 @@ class Observer:
         if thing is None:
             return None
         rollout, status = rollouts.facts(thing, self._allowed), rollouts.parsed_status(thing.get("status"))
+        return await self._gathered(key, rollout, status, refusals, written_at)
+
+    async def _gathered(
+        self, key: Key, rollout: RolloutFacts, status: RolloutStatus, refusals: tuple[str, ...], written_at: float
+    ) -> Observation:
         labels = {names.ROLLOUT: revisions.label_value(rollout.name)}
         owned, records = await asyncio.gather(
             self._deployments(rollout, status, labels), self._records(rollout, labels)

@@ -7,7 +7,7 @@ from headgate.api.status import Outcome, RolloutStatus
 from headgate.core.model import Json, Kind
 from headgate.simulation.capacity import Capacity
 from headgate.simulation.driver import SETTLE_SECONDS
-from headgate.simulation.judging import Scene
+from headgate.simulation.judging import RECENT_SECONDS, Scene
 from headgate.simulation.store import Change
 
 ROUNDING_SECONDS = 1.0
@@ -44,6 +44,7 @@ class Evidence:
         self.advances += 1
         full = before.canary.full or (after.canary is not None and after.canary.full)
         full = full or (promoted and after.history[0].by == "promote-full")
+        full = full or 0 in self._scene.wanted(self._scene.world.now - RECENT_SECONDS)  # nobody is served, nothing shows
         if not full:
             for metric in self._scene.spec.get("analysis", {}).get("metrics", ()):
                 self._prove(metric, before)

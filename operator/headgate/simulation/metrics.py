@@ -67,6 +67,8 @@ class _Series:
     samples: dict[int, Sample] = dataclasses.field(default_factory=dict)
     problem: str = ""
     asking: bool = False
+    first: int = 0
+    """The first tick that was asked for last."""
 
 
 class Readings:
@@ -94,6 +96,9 @@ class Readings:
         series = self._series.get(place)
         if series is None or (series.query, series.interval_seconds) != (request.query, request.interval_seconds):
             series = self._series[place] = _Series(request.query, request.interval_seconds)
+        if request.first < series.first:
+            series.samples = {}  # a clock was set back: what was read ahead of time was read too early
+        series.first = request.first
         ticks = range(request.first, request.last + 1, request.interval_seconds)
         known: list[Sample] = []
         for tick in ticks:

@@ -36,7 +36,7 @@ def call(url: str, method: str = "GET", document: Any = None) -> Any:
     """Return the JSON, or the text, that *url* answers."""
     body = None if document is None else json.dumps(document).encode()
     request = urllib.request.Request(url, body, method=method)  # noqa: S310 - our own server
-    with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310  # our own server
         content = response.read()
     return json.loads(content) if response.headers["Content-Type"] == "application/json" else content.decode()
 

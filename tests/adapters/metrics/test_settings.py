@@ -109,4 +109,4 @@ def test_only_the_default_address_is_trusted_with_credentials() -> None:
 def test_contradicting_credentials_are_refused(files: dict[str, Path], why: str) -> None:
     """Half a pair, or two ways to say who we are, is a mistake of whoever installs the operator."""
     with pytest.raises(ValueError, match=why):
-        ServerSettings(**files)  # type: ignore[arg-type]
+        ServerSettings(**files)  # type: ignore[arg-type]  # a subset of the fields

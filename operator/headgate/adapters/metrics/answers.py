@@ -112,7 +112,7 @@ def _point(pair: object) -> tuple[int, float | None]:
 
 
 def _tick(pair: object) -> int:
-    if not isinstance(pair, list) or len(pair) != 2:  # noqa: PLR2004 - a pair
+    if not isinstance(pair, list) or len(pair) != 2:  # noqa: PLR2004  # a pair has two
         raise Unanswered(_MALFORMED)
     at = pair[0]
     if isinstance(at, bool) or not isinstance(at, int | float) or not math.isfinite(at) or at != int(at):

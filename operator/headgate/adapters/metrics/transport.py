@@ -52,9 +52,9 @@ class BoundedAdapter(requests.adapters.HTTPAdapter):
     def send(
         self,
         request: requests.PreparedRequest,
-        stream: bool = False,  # noqa: FBT001, FBT002
+        stream: bool = False,  # noqa: FBT001, FBT002  # the signature of requests
         timeout: Any = None,
-        verify: bool | str = True,  # noqa: FBT001, FBT002
+        verify: bool | str = True,  # noqa: FBT001, FBT002  # the signature of requests
         cert: Any = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
