@@ -14,7 +14,7 @@ RUN python3 -m venv /opt/pip \
 
 # What builds the wheel: hatchling and what it needs, by the hashes of the development pins. pip refuses to install if
 # one is missing here.
-RUN awk '/^[^ #]/ {wanted = /^(hatchling|packaging|pathspec|pluggy|trove-classifiers)==/} wanted' \
+RUN awk '/^[^ #]/ {wanted = /^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/} wanted' \
       requirements/dev.txt > /opt/pip/build.txt \
  && /opt/pip/bin/pip install --require-hashes --requirement /opt/pip/build.txt
 

@@ -10,7 +10,7 @@ hypothesis.settings.register_profile(
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=int(os.environ.get("EXAMPLES", "60")),
+    max_examples=int(os.environ.get("EXAMPLES", "40")),
     stateful_step_count=20,
     suppress_health_check=_ALL,
     print_blob=True,

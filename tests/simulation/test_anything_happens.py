@@ -1,4 +1,4 @@
-"""Whatever users, pods, metrics, the network and the operator's own life do, and in whatever order: the promises hold."""
+"""Whatever users, pods, metrics, the network and the operator's own life do, in any order: the promises hold."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +22,7 @@ STEPS = (
     (specs.weight(30), specs.pause(), specs.weight(80)),
     (specs.weight(0), specs.weight(5), specs.weight(100), specs.pause("30s")),
 )
-STRATEGIES = (
+STRATEGIES: tuple[Json, ...] = (
     {},
     {"maxSurge": 1, "maxUnavailable": 0},
     {"maxSurge": 0, "maxUnavailable": 2},
@@ -33,7 +33,7 @@ VALUES = (0.0, 0.005, 0.5, Outcome.NO_DATA, Outcome.AMBIGUOUS)
 
 
 class AnythingHappens(RuleBasedStateMachine):
-    """A Rollout's life."""
+    """A Rollout's life: the judges watch every write, and in the end it comes to rest."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,6 +44,7 @@ class AnythingHappens(RuleBasedStateMachine):
 
     @property
     def world(self) -> Any:
+        """The world that is played in."""
         assert self.play is not None
         return self.play.world
 
@@ -56,6 +57,7 @@ class AnythingHappens(RuleBasedStateMachine):
         measured=st.booleans(),
     )
     def begin(self, seed: int, replicas: int, steps: Any, strategy: Any, *, slow: bool, measured: bool) -> None:
+        """Begin with any strategy, at any pace."""
         pace = Pace(call=0.3, lag=0.5) if slow else Pace()
         metrics = (specs.metric(),) if measured else ()
         self.play = worlds.play(seed, pace=pace, replicas=replicas, steps=steps, measured=metrics, **strategy)
@@ -66,31 +68,37 @@ class AnythingHappens(RuleBasedStateMachine):
         self.world.around.loses = lambda _: self.lossy and self.world.dice.random() < 0.5
 
     def apply(self) -> None:
+        """Apply the spec as the user has it now."""
         assert self.play is not None
         self.world.apply(self.play.spec(self.image, **self.fields))
 
     @rule(seconds=st.sampled_from((0.05, 0.3, 1.0, 4.0, 15.0, 60.0, 240.0)))
     def wait(self, seconds: float) -> None:
+        """Let time pass."""
         self.world.run(seconds)
 
     @rule(image=st.sampled_from(IMAGES), seconds=st.sampled_from((0.0, 20.0, 120.0)))
     def ship(self, image: str, seconds: float) -> None:
+        """Apply an image."""
         self.image = image
         self.apply()
         self.world.run(seconds)
 
     @rule(replicas=st.integers(0, 14))
     def scale(self, replicas: int) -> None:
+        """Ask for other replicas."""
         self.fields["replicas"] = replicas
         self.apply()
 
     @rule(paused=st.booleans())
     def pause(self, *, paused: bool) -> None:
+        """Pause the steps, or let them go on."""
         self.fields["paused"] = paused
         self.apply()
 
     @rule(steps=st.sampled_from(STEPS))
     def edit_steps(self, steps: Any) -> None:
+        """Apply other steps."""
         self.fields["steps"] = steps
         self.apply()
 
@@ -99,6 +107,7 @@ class AnythingHappens(RuleBasedStateMachine):
         value=st.sampled_from(("right", "wrong", "now", "")),
     )
     def command(self, command: str, value: str) -> None:
+        """Give a command, a right or a wrong one."""
         status = self.world.status
         canary = status.canary
         if value == "right" and command == names.RETRY:
@@ -110,14 +119,17 @@ class AnythingHappens(RuleBasedStateMachine):
 
     @rule(value=st.sampled_from(VALUES))
     def measure(self, value: Any) -> None:
+        """Let every revision have another value from now on."""
         self.world.script.say(value, self.world.now)
 
     @rule(seconds=st.sampled_from((20.0, 300.0)))
     def metrics_outage(self, seconds: float) -> None:
+        """Let nobody answer for a while."""
         self.world.script.outages.append((self.world.now, self.world.now + seconds))
 
     @rule(count=st.integers(1, 3), seconds=st.sampled_from((3.0, 40.0)), canary=st.booleans())
     def pods_fail(self, count: int, seconds: float, *, canary: bool) -> None:
+        """Let pods crash."""
         status = self.world.status
         side = status.canary if canary else status.stable
         if side is not None:
@@ -131,10 +143,13 @@ class AnythingHappens(RuleBasedStateMachine):
 
     @rule(replicas=st.integers(0, 9), canary=st.booleans())
     def somebody_scales(self, replicas: int, *, canary: bool) -> None:
+        """Let somebody set a Deployment's replicas."""
         self._meddle(lambda thing: thing["spec"].update(replicas=replicas), canary=canary)
 
     @rule(canary=st.booleans())
     def somebody_edits(self, *, canary: bool) -> None:
+        """Let somebody change a Deployment's template."""
+
         def change(thing: Json) -> None:
             thing["spec"]["template"]["spec"]["containers"][0]["image"] = "web:hacked"
 
@@ -142,38 +157,49 @@ class AnythingHappens(RuleBasedStateMachine):
 
     @rule(after=st.booleans(), ahead=st.integers(1, 4))
     def operator_crashes(self, ahead: int, *, after: bool) -> None:
+        """Kill the operator around a write to come."""
         nth = self.world.writes + ahead
         trouble = faults.Trouble.CRASH_AFTER if after else faults.Trouble.CRASH_BEFORE
         self.world.plan = faults.at_write(nth, trouble)
 
     @rule(seconds=st.sampled_from((5.0, 60.0)))
     def operator_restarts(self, seconds: float) -> None:
+        """Stop the operator for a while."""
         if self.world.operator.alive:
             self.world.operator.die()
             self.world.restarts = False
             self.world.run(seconds)
             self.world.restart()
 
-    @rule(trouble=st.sampled_from(list(faults.Trouble)[2:]), seconds=st.sampled_from((2.0, 30.0)), chance=st.sampled_from((0.1, 1.0)))
+    @rule(
+        trouble=st.sampled_from(list(faults.Trouble)[2:]),
+        seconds=st.sampled_from((2.0, 30.0)),
+        chance=st.sampled_from((0.1, 1.0)),
+    )
     def network(self, trouble: faults.Trouble, seconds: float, chance: float) -> None:
+        """Let calls fail for a while."""
         began, dice = self.world.now, self.world.dice
         odds = faults.at_random(dice, chance, trouble)
         self.world.plan = lambda call: odds(call) if call.at < began + seconds else None
 
     @rule(lossy=st.booleans())
     def lose_events(self, *, lossy: bool) -> None:
+        """Let watches lose every second event."""
         self.lossy = lossy
 
     @rule(orphan=st.booleans())
     def delete(self, *, orphan: bool) -> None:
+        """Delete the Rollout."""
         self.world.delete(orphan=orphan)
 
     @precondition(lambda self: self.play is not None and self.world.rollout is None)
     @rule()
     def create_again(self) -> None:
+        """Apply the spec once the Rollout is gone."""
         self.apply()
 
     def undeleted(self) -> bool:
+        """Return whether no deletion is going on."""
         rollout = self.world.rollout
         return rollout is None or rollout["metadata"].get("deletionTimestamp") is None
 

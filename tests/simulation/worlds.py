@@ -50,6 +50,13 @@ class Play:
         return str(self.world.phase)
 
     @property
+    def replicas(self) -> int:
+        """The replicas that stable's Deployment asks for."""
+        thing = self.world.deployment(self.stable)
+        assert thing is not None
+        return int(thing["spec"]["replicas"])
+
+    @property
     def stable(self) -> str:
         """The hash of the stable revision."""
         stable = self.world.status.stable

@@ -137,7 +137,8 @@ class Observer:
         except faults.Fault:
             # Going back needs no record; going forward finds that there is none.
             return _NO_RECORDS
-        return objects.records(things)
+        # What an older Rollout of this name left goes with it, and must not be counted on.
+        return objects.records(thing for thing in things if objects.owner(thing) in ("", rollout.uid))
 
     async def _checked(
         self, rollout: RolloutFacts, owned: _Owned, records: objects.Records

@@ -44,7 +44,9 @@ class Evidence:
         self.advances += 1
         full = before.canary.full or (after.canary is not None and after.canary.full)
         full = full or (promoted and after.history[0].by == "promote-full")
-        full = full or 0 in self._scene.wanted(self._scene.world.now - RECENT_SECONDS)  # nobody is served, nothing shows
+        full = full or 0 in self._scene.wanted(
+            self._scene.world.now - RECENT_SECONDS
+        )  # nobody is served, nothing shows
         if not full:
             for metric in self._scene.spec.get("analysis", {}).get("metrics", ()):
                 self._prove(metric, before)
