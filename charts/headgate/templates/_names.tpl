@@ -14,10 +14,13 @@
 {{- end -}}
 {{- end -}}
 
-{{/* The name of the service account, which the chart may not own. */}}
+{{/* The name of the service account. One that the chart does not own must be named: rights for "default" would be rights for all. */}}
 {{- define "headgate.serviceAccountName" -}}
-{{- $otherwise := ternary (include "headgate.fullname" .) "default" .Values.serviceAccount.create -}}
-{{- default $otherwise .Values.serviceAccount.name -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "headgate.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- required "serviceAccount.name is empty: name the account to use, or let it be created" .Values.serviceAccount.name -}}
+{{- end -}}
 {{- end -}}
 
 {{/* What never changes about the pods of this release. */}}
