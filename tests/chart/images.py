@@ -27,10 +27,12 @@ BASE: Final = "headgate.test/base"
 ARCHIVES_KEPT: Final = 3
 """A clone or two, and the content before this one; an archive takes about 250 MB."""
 
-# Where packages come from and how to get there. The rest of somebody's pip configuration is about his own machine.
+# Where packages come from and how to get there. The rest of a pip configuration is about the machine that it is for.
 _PIP_SETTINGS: Final = (
-    "cert client-cert default-timeout extra-index-url find-links index-url no-index proxy retries timeout trusted-host"
-).split()
+    *("cert", "client-cert", "trusted-host", "proxy"),
+    *("index-url", "extra-index-url", "find-links", "no-index"),
+    *("default-timeout", "timeout", "retries"),
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,6 +70,14 @@ def key(root: Path = ROOT) -> str:
     return digest.hexdigest()[:16]
 
 
+def copy_ingredients(target: Path) -> None:
+    """Copy all ingredients to the folder *target*."""
+    for path in ingredients():
+        copy = target / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+
+
 def build(say: Say) -> Image:
     """Return the image of the tree as it is now, built if there is none in the cache.
 
@@ -94,6 +104,10 @@ def _build(base: Path, image: Image) -> None:
         shutil.rmtree(left)
     with tempfile.TemporaryDirectory(dir=cache(), prefix="building-") as folder:
         work = Path(folder)
+        source = work / "source"
+        copy_ingredients(source)
+        if key(source) != image.tag:
+            raise ImageError("the tree changed while it was read: build again")
         # Storage of its own, gone at the end: nothing here depends on what this machine has, or changes it.
         storage = [f"--root={work / 'storage'}", f"--runroot={work / 'run'}", "--storage-driver=vfs"]
         buildah = ["buildah", *storage]
@@ -104,7 +118,7 @@ def _build(base: Path, image: Image) -> None:
         root_filesystem.run([*buildah, "bud", *options, f"--tag={BASE}", str(work / "base")])
         name = f"{image.repository}:{image.tag}"
         here = [*options, f"--build-arg=BASE={BASE}", *_pip_volumes(work), f"--tag={name}"]
-        root_filesystem.run([*buildah, "bud", *here, str(ROOT)])
+        root_filesystem.run([*buildah, "bud", *here, str(source)])
         unfinished = work / "image.tar"
         root_filesystem.run([*buildah, "push", "--quiet", name, f"docker-archive:{unfinished}:{name}"])
         unfinished.rename(image.archive)

@@ -1,4 +1,4 @@
-"""The table of values in the chart's README, made from the comments in values.yaml: `python -m tests.chart.values_table`.
+"""Writes the table of values in the chart's README from the comments in values.yaml: `python -m` runs it.
 
 Owns the table's form and its place. Must not know any value.
 """

@@ -42,6 +42,8 @@ def _carried_out(world: World, action: model.Record | model.Action, *, ready: bo
         case model.RemoveCommand():
             left = {key: value for key, value in world.commands.items() if key != action.annotation}
             return world.but(commands=left)
+        case model.AdoptRecord():
+            return world
         case model.RecordTemplate() | model.RecordPolicy() | model.DropRecord():
             return _recorded(world, action)
         case _:

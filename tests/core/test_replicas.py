@@ -167,6 +167,8 @@ def test_approach_takes_nobody_away(bounds: Budget, weight: int, data: st.DataOb
         (Sizes(8, 2), Pods(8, 8, 5), Pods(5, 5, 5), Sizes(8, 5)),
         (Sizes(8, 2), Pods(3, 3, 3), Pods(0, 0, 0), Sizes(8, 2)),
         (Sizes(10, 3), Pods(6, 6, 6), Pods(0, 0, 0), Sizes(10, 3)),
+        (Sizes(5, 5), Pods(8, 8, 8, settled=False), Pods(5, 5, 5), Sizes(8, 5)),
+        (Sizes(8, 2), Pods(8, 8, 8, settled=False), Pods(5, 5, 5), Sizes(8, 5)),
     ],
 )
 def test_approach(goal: Sizes, stable: Pods, canary: Pods, expected: Sizes) -> None:
@@ -188,6 +190,8 @@ def test_approach(goal: Sizes, stable: Pods, canary: Pods, expected: Sizes) -> N
         (0, Pods(10, 10, 1), Pods(9, 9, 9), 3, Sizes(10, 0)),
         (0, Pods(5, 5, 5), Pods(5, 5, 0), 0, Sizes(10, 0)),
         (0, Pods(12, 12, 12), Pods(5, 5, 5), 0, Sizes(10, 0)),
+        (0, Pods(10, 10, 10, settled=False), Pods(2, 2, 2), 0, Sizes(10, 2)),
+        (0, Pods(8, 8, 8), Pods(2, 0, 0, settled=False), 0, Sizes(10, 2)),
     ],
 )
 def test_retreat(unavailable: int, stable: Pods, canary: Pods, waits: int, expected: Sizes) -> None:

@@ -11,6 +11,7 @@ from headgate.core.decide import decide
 from headgate.core.model import (
     AddFinalizer,
     AdoptDeployment,
+    AdoptRecord,
     DeleteDeployment,
     DropRecord,
     PolicyRecord,
@@ -122,8 +123,20 @@ def test_a_canary_is_repaired_too() -> None:
     """H18: the canary's Deployment is held to what was decided, as stable's is."""
     decision = decide(in_flight().deployment(B, 6, scaled_by="kubectl", tampered="helm").observe())
 
-    assert decision.actions == (ScaleDeployment(B, 2, was=6), RepairTemplate(B))
+    assert decision.actions == (ScaleDeployment(B, 2, was=6),), "alone: the repair is guarded by the version"
     assert answers.reasons(decision) == ["ReplicasRepaired", "TemplateRepaired"]
+
+
+def test_orphans_of_an_earlier_rollout_are_adopted() -> None:
+    """What an orphaning deletion left, kept Deployments and records, belongs to the new Rollout of that name."""
+    world = World().stable(10).deployment(B, 0, owner="", references=0)
+    orphaned = {
+        hash_: dataclasses.replace(record, references=0) if hash_ == B else record
+        for hash_, record in world.templates.items()
+    }
+    decision = decide(world.but(templates=orphaned).observe())
+
+    assert decision.actions == (AdoptDeployment(B), AdoptRecord(orphaned[B].name))
 
 
 def test_repairs_that_cannot_be_made_are_not_told() -> None:

@@ -107,6 +107,8 @@ class World:
         """Return this world with a Deployment of *wanted* pods, all of them ready unless said otherwise."""
         number = {A: 1, B: 2, C: 3}.get(revision_hash, 9)
         facts = model.DeploymentFacts(
+            references=1,
+            settled=True,
             name=revisions.deployment_name("web", revision_hash),
             uid=f"uid-of-{revision_hash}",
             resource_version="1",

@@ -9,6 +9,7 @@ from headgate.core.model import (
     Action,
     AddFinalizer,
     AdoptDeployment,
+    AdoptRecord,
     CreateDeployment,
     DeleteDeployment,
     DeploymentFacts,
@@ -43,7 +44,7 @@ def subject(observation: Observation, action: Action | Record) -> str:
             return f"ControllerRevision {revisions.deployment_name(observation.rollout.name, action.hash)}"
         case RecordPolicy():
             return f"ControllerRevision {revisions.policy_name(observation.rollout.name, action.hash)}"
-        case DropRecord():
+        case DropRecord() | AdoptRecord():
             return f"ControllerRevision {action.name}"
         case AddFinalizer() | RemoveFinalizer() | RemoveCommand():
             return f"Rollout {observation.rollout.name}"
@@ -129,9 +130,18 @@ async def _repair(writer: Writer, observation: Observation, action: RepairTempla
 async def _adopt(writer: Writer, observation: Observation, action: AdoptDeployment) -> None:
     facts = observation.deployments[action.hash]
     guard = _operation("test", pointer("metadata", "resourceVersion"), facts.resource_version)
-    reference = manifests.owner_reference(observation.rollout)
-    put = _operation("add", pointer("metadata", "ownerReferences"), [reference])
-    await _patch_deployment(writer, observation, facts, guard, put)
+    await _patch_deployment(writer, observation, facts, guard, _owned(observation, facts.references))
+
+
+def _owned(observation: Observation, references: int) -> Json:
+    """Return the operation by which the Rollout becomes an owner beside *references* others."""
+    path, reference = pointer("metadata", "ownerReferences"), manifests.owner_reference(observation.rollout)
+    return _operation("add", f"{path}/-", reference) if references else _operation("add", path, [reference])
+
+
+async def _adopt_record(writer: Writer, observation: Observation, action: AdoptRecord) -> None:
+    namespace, put = observation.rollout.namespace, _owned(observation, 0)
+    await writer.patch(Kind.CONTROLLER_REVISION, namespace, action.name, [put], names.OBJECT_MANAGER)
 
 
 async def _remove_finalizer(writer: Writer, observation: Observation) -> None:
@@ -167,6 +177,8 @@ async def write(writer: Writer, observation: Observation, action: Action) -> Non
             await _repair(writer, observation, action)
         case AdoptDeployment():
             await _adopt(writer, observation, action)
+        case AdoptRecord():
+            await _adopt_record(writer, observation, action)
         case DeleteDeployment():
             facts = observation.deployments[action.hash]
             await writer.delete(Kind.DEPLOYMENT, namespace, facts.name, facts.uid)

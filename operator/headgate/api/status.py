@@ -95,6 +95,7 @@ class Leaving(StatusModel):
     message: str = pydantic.Field(default="", max_length=4096, description="A sentence that says why, with numbers.")
     by: str = pydantic.Field(default="", max_length=253, description="Who or what decided it.")
     since: Timestamp = pydantic.Field(description="When it was decided.")
+    stable_pods: int = pydantic.Field(default=0, description="How many stable pods were wanted then.")
 
 
 class Canary(Side):

@@ -80,6 +80,8 @@ class TemplateRecord:
     revision: int
     template: Json
     created: float
+    references: int = 1
+    """How many owners it has; 0 for an orphan."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ class PolicyRecord:
     hash: str
     policy: Policy
     created: float
+    references: int = 1
+    """How many owners it has; 0 for an orphan."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -103,6 +107,10 @@ class DeploymentFacts:
     revision: int
     owner: str
     """uid of the Rollout that controls it; empty for an orphan."""
+    references: int
+    """How many owners it has, those included that do not control it."""
+    settled: bool
+    """Whether its controller has seen the last change of its spec: only then its numbers can be built on."""
     replicas: int
     """spec.replicas: what was asked for."""
     pods: int
@@ -286,6 +294,13 @@ class AdoptDeployment:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class AdoptRecord:
+    """Become the owner of an orphaned ControllerRevision of ours."""
+
+    name: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class DeleteDeployment:
     """Delete a Deployment of ours that has no pods."""
 
@@ -317,6 +332,7 @@ Action = (
     | SetMinReady
     | RepairTemplate
     | AdoptDeployment
+    | AdoptRecord
     | DeleteDeployment
     | DropRecord
     | RemoveFinalizer

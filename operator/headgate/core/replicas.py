@@ -44,6 +44,9 @@ class Pods:
     """What its Deployment asks for."""
     existing: int = 0
     ready: int = 0
+    settled: bool = True
+    """Whether the numbers are those of what was last asked for. Until they are, nothing is taken away because of them:
+    pods that were asked to go a moment ago still look ready."""
 
     @property
     def counted(self) -> int:
@@ -114,7 +117,7 @@ def approach(bounds: Budget, goal: Sizes, stable: Pods, canary: Pods) -> Sizes:
     """Return the sizes to ask for now on the way to *goal*, within the budget at every moment.
 
     Grows into the room that the surge leaves, stable first; shrinks by the pods that are not available and by as many
-    available ones as the budget can spare, canary first.
+    available ones as the budget can spare, canary first. Nothing shrinks before the numbers have settled.
     """
     room = max(0, bounds.most_pods - stable.counted - canary.counted)
     spare = max(0, stable.ready + canary.ready - bounds.least_ready)
@@ -122,12 +125,13 @@ def approach(bounds: Budget, goal: Sizes, stable: Pods, canary: Pods) -> Sizes:
     if goal.stable > stable.wanted:
         next_stable = min(goal.stable, stable.wanted + room)
         room -= next_stable - stable.wanted
+    settled = stable.settled and canary.settled
     if goal.canary > canary.wanted:
         next_canary = min(goal.canary, canary.wanted + room)
-    elif goal.canary < canary.wanted:
+    elif goal.canary < canary.wanted and settled:
         next_canary = max(goal.canary, canary.wanted - canary.unready - spare)
         spare -= max(0, canary.wanted - next_canary - canary.unready)
-    if goal.stable < stable.wanted:
+    if goal.stable < stable.wanted and settled:
         next_stable = max(goal.stable, stable.wanted - stable.unready - spare)
     return Sizes(next_stable, next_canary)
 
@@ -140,8 +144,10 @@ def retreat(bounds: Budget, stable: Pods, canary: Pods, waits: int) -> Sizes:
     keep the new version, and canary pods may stand where stable ones would. While stable carries nobody, they stay.
     """
     patience = waits * max(1, bounds.surge) if stable.ready else 0
-    carried = max(0, bounds.least_ready - stable.ready - patience)
-    return Sizes(bounds.total, min(canary.wanted, canary.ready, carried))
+    relied_on = stable.ready if stable.settled else 0
+    carried = max(0, bounds.least_ready - relied_on - patience)
+    carrying = canary.ready if canary.settled else canary.wanted
+    return Sizes(bounds.total, min(canary.wanted, carrying, carried))
 
 
 def reached(goal: Sizes, stable: Pods, canary: Pods) -> bool:

@@ -18,6 +18,10 @@ from headgate.core.model import DeploymentFacts, Identity, Notice, Observation
 RETREAT_WAIT_SECONDS: Final = 30
 """How long canary pods wait for the next stable pod before some go without it."""
 
+RELIED_ON_AFTER_SECONDS: Final = 3
+"""How long after a verdict stable pods that were not wanted before it are not relied on. Those that were asked to go a
+moment earlier still count as ready until the controllers have come round, which takes less than a second each."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Move:
@@ -136,7 +140,7 @@ class Situation:
     def pods(self, side: Side | None) -> replicas.Pods:
         """Return the pods of *side*; none without a Deployment."""
         facts = self.facts(side)
-        return replicas.Pods(facts.replicas, facts.pods, facts.ready) if facts else replicas.Pods()
+        return replicas.Pods(facts.replicas, facts.pods, facts.ready, facts.settled) if facts else replicas.Pods()
 
     @functools.cached_property
     def goal(self) -> replicas.Sizes:
@@ -153,6 +157,8 @@ class Situation:
         if self.stable is None:
             return replicas.Sizes(0, self.total)
         if self.canary.leaving is not None:
+            if self.now < self.canary.leaving.since + RELIED_ON_AFTER_SECONDS:
+                stable = dataclasses.replace(stable, ready=min(stable.ready, self.canary.leaving.stable_pods))
             return replicas.retreat(self.budget, stable, canary, self.waits_without_progress)
         return replicas.approach(self.budget, self.goal, stable, canary)
 

@@ -7,6 +7,7 @@ from headgate.core.model import (
     Action,
     AddFinalizer,
     AdoptDeployment,
+    AdoptRecord,
     CreateDeployment,
     DeleteDeployment,
     DeploymentFacts,
@@ -62,7 +63,8 @@ def _sized(situation: Situation, side: Side, size: int, rejected: str = "") -> l
         return []
     marks = rejected if facts.rejected != rejected else ""
     if facts.replicas != size or marks:
-        return [ScaleDeployment(side.hash, size, facts.replicas, marks), *_kept_up(situation, side, facts)]
+        # Alone: it changes the version that the other writes to this Deployment are guarded by. Their turn comes next.
+        return [ScaleDeployment(side.hash, size, facts.replicas, marks)]
     return _kept_up(situation, side, facts)
 
 
@@ -70,6 +72,15 @@ def _others(situation: Situation) -> list[DeploymentFacts]:
     sides = {side.hash for side in (situation.stable, situation.canary) if side is not None}
     others = [facts for facts in situation.seen.deployments.values() if facts.hash not in sides and not facts.deleting]
     return sorted(others, key=lambda facts: -facts.revision)
+
+
+def _adopted(situation: Situation) -> list[Action]:
+    """Take over what an orphaning deletion left of an earlier Rollout of this name."""
+    seen = situation.seen
+    orphans = [record.name for record in seen.templates.values() if not record.references]
+    orphans += [record.name for record in seen.policies.values() if not record.references]
+    adopted: list[Action] = [AdoptDeployment(facts.hash) for facts in _others(situation) if not facts.owner]
+    return adopted + [AdoptRecord(name) for name in orphans]
 
 
 def _emptied(situation: Situation) -> list[Action]:
@@ -112,7 +123,7 @@ def actions(situation: Situation, phase: Phase) -> tuple[Action, ...]:
         wanted += _sized(situation, canary, sizes.canary, rejected)
     wanted += _emptied(situation)
     if not situation.seen.rollout.deleting:
-        wanted += [AdoptDeployment(facts.hash) for facts in _others(situation) if not facts.owner]
+        wanted += _adopted(situation)
     if phase in (Phase.HEALTHY, Phase.ROLLED_BACK):
         wanted += _tidied(situation)
     if not situation.in_flight:

@@ -4,7 +4,7 @@ from headgate.api import values
 from headgate.api.status import Canary, Ending, HistoryEntry, Leaving, Phase, Rejected, Weight
 from headgate.core import analysis, revisions
 from headgate.core.model import Notice
-from headgate.core.situation import RETREAT_WAIT_SECONDS, Move, Rest, Situation
+from headgate.core.situation import RELIED_ON_AFTER_SECONDS, RETREAT_WAIT_SECONDS, Move, Rest, Situation
 
 HOPELESS_AFTER_SECONDS = 30
 """How long a canary without progress is given when waiting cannot help: two or three tries of the kubelet."""
@@ -17,7 +17,14 @@ _KEPT = 10
 def leave(situation: Situation, canary: Canary, ending: Ending, reason: str, message: str, *, by: str) -> Move:
     """Return the move by which the *canary* begins to leave; a verdict against it is remembered."""
     status = situation.status
-    leaving = Leaving(ending=ending, reason=reason, message=message[:4000], by=by, since=situation.second)
+    leaving = Leaving(
+        ending=ending,
+        reason=reason,
+        message=message[:4000],
+        by=by,
+        since=situation.second,
+        stable_pods=situation.pods(situation.stable).wanted,
+    )
     rejected = status.rejected
     if ending in REJECTING:
         entry = Rejected(
@@ -68,6 +75,9 @@ def aborting(situation: Situation) -> Move | Rest | None:
     if theirs.counted == 0 and ours.wanted >= situation.total:
         return _finished(situation, canary, canary.leaving)
     waits = f"{ours.ready} of {situation.total} stable pods ready, {theirs.counted} canary pods left"
+    soon = canary.leaving.since + RELIED_ON_AFTER_SECONDS
+    if soon > situation.now:
+        return Rest(Phase.ROLLING_BACK, canary.leaving.reason, f"{canary.leaving.message}; {waits}", (soon,))
     again = situation.retreats_since + RETREAT_WAIT_SECONDS * (situation.waits_without_progress + 1)
     return Rest(Phase.ROLLING_BACK, canary.leaving.reason, f"{canary.leaving.message}; {waits}", (again,))
 

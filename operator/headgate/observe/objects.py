@@ -66,6 +66,8 @@ def deployment(thing: Json) -> DeploymentFacts:
         hash=metadata["labels"][names.POD_HASH],
         revision=_number(annotations.get(names.REVISION)),
         owner=owner(thing),
+        references=len(metadata.get("ownerReferences") or ()),
+        settled=_number(status.get("observedGeneration")) >= _number(metadata.get("generation")),
         replicas=replicas,
         pods=_number(status.get("replicas")),
         # The status may be older than the last change of replicas; what was asked to go must not be counted on.
@@ -94,12 +96,13 @@ def records(things: Iterable[Json]) -> Records:
         metadata, data = thing["metadata"], thing.get("data") or {}
         created = values.parse_time(metadata["creationTimestamp"])
         kind, hash_ = metadata["labels"].get(names.RECORD), str(data.get("hash", ""))
+        references = len(metadata.get("ownerReferences") or ())
         if kind == names.RECORD_TEMPLATE and isinstance(data.get("template"), dict):
             revision = _number(thing.get("revision"))
-            templates[hash_] = TemplateRecord(metadata["name"], hash_, revision, data["template"], created)
+            templates[hash_] = TemplateRecord(metadata["name"], hash_, revision, data["template"], created, references)
         policy = rollouts.parsed_policy(data.get("policy")) if kind == names.RECORD_POLICY else None
         if policy is not None:
-            policies[hash_] = PolicyRecord(metadata["name"], hash_, policy, created)
+            policies[hash_] = PolicyRecord(metadata["name"], hash_, policy, created, references)
     return Records(templates, policies)
 
 

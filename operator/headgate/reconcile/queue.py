@@ -38,6 +38,7 @@ class Queue:
         self._busy: dict[Key, float] = {}
         """What workers have, and since when."""
         self._timers: dict[Key, tuple[float, asyncio.TimerHandle]] = {}
+        """When each key is due by the wall clock, and its timer."""
         self._failures: dict[Key, int] = {}
         self._waiters: collections.deque[asyncio.Future[None]] = collections.deque()
         self._closed = False
@@ -64,7 +65,8 @@ class Queue:
             if current[0] <= at:
                 return
             current[1].cancel()
-        self._arm(key, at)
+        due = asyncio.get_running_loop().time() + max(at - self._clock(), 0.0)
+        self._arm(key, at, due)
 
     def wake_after(self, key: Key, seconds: float) -> None:
         """Look at *key* in *seconds*, give or take a tenth so that keys do not march in step."""
@@ -167,14 +169,16 @@ class Queue:
                 waiter.set_result(None)
                 return
 
-    def _arm(self, key: Key, at: float) -> None:
+    def _arm(self, key: Key, at: float, due: float) -> None:
         delay_seconds = min(max(at - self._clock(), 0.0), SLEEP_SECONDS_MAX)
-        timer = asyncio.get_running_loop().call_later(delay_seconds, self._due, key, at)
+        timer = asyncio.get_running_loop().call_later(delay_seconds, self._due, key, at, due)
         self._timers[key] = (at, timer)
 
-    def _due(self, key: Key, at: float) -> None:
-        if self._clock() < at:  # a long way, a clock set back, or a timer a hair early
-            self._arm(key, at)
+    def _due(self, key: Key, at: float, due: float) -> None:
+        # By the wall clock or by the time that has really passed, whichever comes first: a clock that is set back must
+        # not put off a look by as much, and one look too many does no harm.
+        if self._clock() < at and asyncio.get_running_loop().time() < due:
+            self._arm(key, at, due)
             return
         del self._timers[key]
         self.wake(key)

