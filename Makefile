@@ -2,7 +2,7 @@
 PYTHON ?= .venv/bin/python
 SIZE   ?= control-plane
 NAME   ?= headgate
-TIERS  ?= core api simulation house adapters cluster shell control_plane
+TIERS  ?= core api simulation house adapters cluster shell chart control_plane
 
 # With a Python of your own (PYTHON=…) the virtual environment is yours too.
 VENV := $(if $(filter .venv/bin/python,$(PYTHON)),.venv/.installed)
@@ -33,6 +33,7 @@ check: $(VENV) ## Check format, lint, types, import contracts and the CRDs
 	$(PYTHON) -m mypy
 	$(PYTHON) -c "from importlinter import cli; cli.lint_imports_command()"
 	$(PYTHON) -m headgate.cli crds --check crds/
+	$(PYTHON) -m headgate.cli crds --check charts/headgate/files/
 
 format: $(VENV) ## Format, and mend what the linter can
 	$(PYTHON) -m ruff format .
@@ -52,6 +53,8 @@ test-control-plane: $(VENV) ## Against a real API server, built here the first t
 
 crds: $(VENV) ## Write crds/ anew from the API models
 	$(PYTHON) -m headgate.cli crds --write crds/
+	$(PYTHON) -m headgate.cli crds --write charts/headgate/files/
+	$(PYTHON) -m tests.chart.values_table
 
 cluster: $(VENV) ## Start a local cluster: SIZE=control-plane NAME=headgate
 	@$(PYTHON) -m tests.cluster up --size $(SIZE) --name $(NAME)

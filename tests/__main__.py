@@ -60,6 +60,7 @@ TIERS: dict[str, Callable[[], str]] = {
     "adapters": nothing_missing,
     "cluster": control_plane_missing,
     "shell": control_plane_missing,
+    "chart": control_plane_missing,
     "control_plane": control_plane_missing,
 }
 

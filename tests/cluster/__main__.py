@@ -5,9 +5,11 @@ everything else to stderr.
 """
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from tests.cluster import lifecycle
 from tests.cluster.errors import ClusterError
@@ -38,11 +40,32 @@ def _kubeconfig(arguments: argparse.Namespace) -> None:
     print(lifecycle.find(arguments.name).kubeconfig)
 
 
+def _enter(arguments: argparse.Namespace) -> None:
+    cluster = lifecycle.find(arguments.name)
+    words = arguments.words[1:] if arguments.words[:1] == ["--"] else arguments.words
+    # As `up` would have it: kubectl, and the kubeconfig that it is to use.
+    search = os.pathsep.join((str(cluster.kubectl.parent), os.environ.get("PATH", os.defpath)))
+    environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig), "PATH": search}
+    argv = lifecycle.command(cluster, words or [os.environ.get("SHELL", "/bin/sh")])
+    try:
+        os.execvpe(argv[0], argv, environment)  # noqa: S606 - the command takes our place, signals and exit code included
+    except OSError as error:
+        raise ClusterError(f"cannot start {argv[0]}: {error.strerror}") from None
+
+
+def _load(arguments: argparse.Namespace) -> None:
+    cluster = lifecycle.find(arguments.name)
+    for archive in arguments.archives:
+        print(lifecycle.load_image(cluster, archive))
+
+
 COMMANDS: Mapping[str, tuple[Callable[[argparse.Namespace], None], str]] = {
     "up": (_up, "start a cluster, print 'export KUBECONFIG=...' for eval"),
     "down": (_down, "end a cluster and remove its state"),
     "build": (_build, "build the binaries into the cache and print where they are, start nothing"),
     "kubeconfig": (_kubeconfig, "print the path of a cluster's kubeconfig"),
+    "enter": (_enter, "run a command where a cluster's addresses are reached: enter -- kubectl get nodes"),
+    "load": (_load, "load images (docker-archive tars) into a cluster's node, without a registry"),
 }
 
 
@@ -52,12 +75,14 @@ def _parser() -> argparse.ArgumentParser:
     parsers = {name: commands.add_parser(name, help=text) for name, (_, text) in COMMANDS.items()}
     for name, (run, _) in COMMANDS.items():
         parsers[name].set_defaults(run=run)
-    for name in ("up", "down", "kubeconfig"):
+    for name in ("up", "down", "kubeconfig", "enter", "load"):
         parsers[name].add_argument("--name", default="local", help="which cluster (default: %(default)s)")
     for name in ("up", "build"):
         parsers[name].add_argument(
             "--size", default=lifecycle.DEFAULT_SIZE, choices=lifecycle.SIZES, help="how much of one (%(default)s)"
         )
+    parsers["enter"].add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND", help="what to run (a shell)")
+    parsers["load"].add_argument("archives", nargs="+", type=Path, metavar="IMAGE.tar", help="what to load")
     parsers["down"].add_argument(
         "--keep-logs", dest="logs", action="store_const", const=Logs.KEPT, default=Logs.DISCARDED, help="leave them"
     )

@@ -1,7 +1,7 @@
 """Fake nodes, and how the pods on them live and die.
 
-Owns kwok's configuration: its own stages (from its module), changed so that
-a pod's annotations steer it. Starts nothing. README.md has the annotations.
+Owns kwok and its configuration: its own stages (from its module), changed so
+that a pod's annotations steer it. README.md has the annotations.
 """
 
 import copy
@@ -12,6 +12,10 @@ from typing import Any
 
 import yaml
 
+from tests.cluster import files, identities, kubectl, probes
+from tests.cluster.components import LOOPBACK, Component, Layer, ModuleGroup, Site
+from tests.cluster.identities import User
+
 READY = "kwok.headgate.test/ready"
 READY_AFTER = "kwok.headgate.test/ready-after"
 NEVER = "never"
@@ -20,6 +24,14 @@ FAKE_NODE = ("kwok.x-k8s.io/node", "fake")
 NODE_COUNT = 2
 STAGE_FOLDERS = ("kustomize/stage/node/fast", "kustomize/stage/node/heartbeat", "kustomize/stage/pod/fast")
 OWN_STAGES = Path(__file__).parent / "stages"
+KWOK = ModuleGroup(
+    name="kwok",
+    module="kwok",
+    packages={"kwok": "sigs.k8s.io/kwok/cmd/kwok"},
+    versioned_by="sigs.k8s.io/kwok",
+    folders=STAGE_FOLDERS,
+)
+USER = User("kwok", "kwok", identities.ADMINISTRATORS)
 
 Stage = dict[str, Any]
 
@@ -78,3 +90,37 @@ def _with(stage: Stage, name: str, *expressions: Mapping[str, Any]) -> Stage:
 
 def _annotation(name: str) -> str:
     return f".metadata.annotations[{json.dumps(name)}]"
+
+
+def write_files(site: Site) -> None:
+    """Write kwok's configuration and the nodes that it plays."""
+    identities.write_kubeconfig(site, USER)
+    files.write(site.layout.configuration / "nodes.json", json.dumps(nodes()))
+    files.write(site.layout.configuration / "kwok.yaml", configuration(site.installation.folder("kwok", ".")))
+
+
+def components(site: Site) -> tuple[Component, ...]:
+    """Return kwok itself."""
+    flags = {
+        "config": site.layout.configuration / "kwok.yaml",
+        "kubeconfig": identities.kubeconfig(site, "kwok"),
+        "manage-nodes-with-annotation-selector": "=".join(FAKE_NODE),
+        # It renews no leases: after a restart it would first wait 40 s for its own old ones.
+        "node-lease-duration-seconds": 0,
+        # It serves nothing, so it listens nowhere.
+        "node-port": 0,
+        "node-ip": LOOPBACK,
+    }
+    url = f"{site.https('kube-apiserver')}/api/v1/nodes"
+    ready = probes.holds(url, identities.authority(site), identities.admin(site), _unready)
+    argv, file = site.argv("kwok", "kwok", flags), site.layout.configuration / "nodes.json"
+    return (Component("kwok", argv, ready, after=("kube-apiserver",), prepare=lambda: kubectl.apply(site, file)),)
+
+
+def _unready(found: Mapping[str, Any]) -> str | None:
+    ready = {node["metadata"]["name"] for node in found["items"] if probes.has_condition(node, "Ready")}
+    missing = {node["metadata"]["name"] for node in nodes()["items"]} - ready
+    return f"not Ready: {', '.join(sorted(missing))}" if missing else None
+
+
+LAYER = Layer(name="fake-nodes", groups=(KWOK,), write_files=write_files, components=components)

@@ -74,6 +74,11 @@ class Layout:
         return self.state / "processes"
 
     @property
+    def namespaces(self) -> Path:
+        """The folder of the mounts that keep its namespaces, where it has some."""
+        return self.state / "namespaces"
+
+    @property
     def audit_log(self) -> Path:
         """The API server's audit log, JSON lines."""
         return self.logs / "audit.log"

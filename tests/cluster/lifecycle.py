@@ -1,4 +1,4 @@
-"""Clusters by name: start, find, stop, and disturb one component.
+"""Clusters by name: start, find, enter, stop, and disturb one component.
 
 Owns what the command line and the tests may ask for; how a cluster is put
 together lies in the layers, how processes are kept in supervisor.py.
@@ -10,18 +10,34 @@ import enum
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tests.cluster import binaries, control_plane, files, layout, processes, supervisor
-from tests.cluster.components import Component, Installation, Layer, Site
+from tests.cluster import (
+    binaries,
+    control_plane,
+    files,
+    gateway,
+    images,
+    kwok,
+    layout,
+    load,
+    machine,
+    namespaces,
+    node,
+    processes,
+    prometheus,
+    supervisor,
+)
+from tests.cluster.components import LOOPBACK, Component, Installation, Layer, Say, Site
 from tests.cluster.errors import ClusterError
 from tests.cluster.layout import Layout, Record
 
-Say = Callable[[str], None]
-
 # Each size is a stack of layers; a later layer may stand on what an earlier one started.
-SIZES: Mapping[str, tuple[Layer, ...]] = {"control-plane": (control_plane.LAYER,)}
+SIZES: Mapping[str, tuple[Layer, ...]] = {
+    "control-plane": (control_plane.LAYER, kwok.LAYER),
+    "node": (namespaces.LAYER, control_plane.LAYER, node.LAYER, gateway.LAYER, prometheus.LAYER, load.LAYER),
+}
 DEFAULT_SIZE = "control-plane"
 
 
@@ -44,14 +60,25 @@ class Cluster:
     kubeconfig: Path
     # JSON lines, level Metadata, one event per answered request.
     audit_log: Path
-    # https://127.0.0.1:PORT
+    # https://ADDRESS:PORT; with size node, ADDRESS is one of its own network (see `command`).
     server: str
     kubectl: Path
+    # The rest is there with size node.
+    prometheus: str | None = None
+    # Where the Gateway `headgate` in the namespace `gateway` listens.
+    gateway: str | None = None
+    # The load generator, vegeta.
+    vegeta: Path | None = None
 
 
 def to_standard_error(words: str) -> None:
     """Say *words* where they are not in the way of `eval`."""
     print(words, file=sys.stderr, flush=True)
+
+
+def lacking(size: str) -> str:
+    """Return in one line why a cluster of *size* cannot run on this machine, '' if it can."""
+    return machine.lacks() if node.LAYER in _layers(size) else ""
 
 
 def build(size: str = DEFAULT_SIZE, say: Say = to_standard_error) -> Installation:
@@ -62,27 +89,46 @@ def build(size: str = DEFAULT_SIZE, say: Say = to_standard_error) -> Installatio
 def start(name: str, size: str = DEFAULT_SIZE, say: Say = to_standard_error) -> Cluster:
     """Return the cluster *name*, ready; start it, or those components of it that do not run."""
     place = layout.of(name)
+    for layer in _layers(size):
+        layer.provide(say)
     installation = build(size, say)
     with files.locked_folder(place.state):
         record = layout.read_record(place) or _new_record(place, size)
         if record.size != size:
             raise ClusterError(f"the cluster {name} is of size {record.size}: take it down first, or use that size")
-        site = Site(place, record.ports, installation)
-        if not all(supervisor.running(place, name) for name in _names(site, size)):
+        site = _site(place, record, installation)
+        if not all(supervisor.running(place, component) for component in _names(site, size)):
             for layer in _layers(size):
                 layer.write_files(site)
-        started = supervisor.start(_components(site, size), place, say)
+        with _inside(place, size):
+            started = supervisor.start(_components(site, size), place, say)
         say(f"the cluster {name} {'is ready' if started else 'was already running'}")
     return _cluster(site, size)
 
 
 def find(name: str) -> Cluster:
     """Return the cluster *name*, whatever of it runs."""
-    place = layout.of(name)
-    record = layout.read_record(place)
-    if record is None:
-        raise ClusterError(f"there is no cluster {name}: start it with 'python -m tests.cluster up --name {name}'")
-    return _cluster(_site(place, record), record.size)
+    return _cluster(*_found(layout.of(name)))
+
+
+def command(cluster: Cluster, argv: Sequence[str]) -> list[str]:
+    """Return the command line that runs *argv* where the cluster's addresses are reached; it replaces itself by it."""
+    prefixes = (layer.prefix(layout.of(cluster.name)) for layer in _layers(cluster.size))
+    return [*(word for prefix in prefixes for word in prefix), *argv]
+
+
+@contextlib.contextmanager
+def entered(cluster: Cluster) -> Iterator[None]:
+    """Have the calling thread, and the threads and processes that it starts, where the cluster's addresses are."""
+    with _inside(layout.of(cluster.name), cluster.size):
+        yield
+
+
+def load_image(cluster: Cluster, archive: Path) -> str:
+    """Load a docker-archive into the cluster's node, and return what it says of it."""
+    if node.LAYER not in _layers(cluster.size):
+        raise ClusterError(f"the cluster {cluster.name} is of size {cluster.size}: only a real node takes images")
+    return images.load(_found(layout.of(cluster.name))[0], archive)
 
 
 def stop(cluster: Cluster | str, logs: Logs = Logs.DISCARDED) -> int:
@@ -91,10 +137,11 @@ def stop(cluster: Cluster | str, logs: Logs = Logs.DISCARDED) -> int:
     Also right for one that was half started, has crashed or does not exist.
     """
     place = layout.of(cluster if isinstance(cluster, str) else cluster.name)
-    if not place.state.exists() and not processes.marked(place.mark):
-        return 0
     with files.locked_folder(place.state):
         ended = supervisor.stop_all(place)
+        # Whatever its size: the record of that may be gone already.
+        for layer in reversed([layer for size in SIZES.values() for layer in size]):
+            ended += layer.remove(place)
         for path in place.state.iterdir():
             if path == place.logs and logs is Logs.KEPT:
                 continue
@@ -141,13 +188,12 @@ def component_process(cluster: Cluster, name: str) -> processes.Process | None:
 def _component(cluster: Cluster, name: str) -> Iterator[Component]:
     place = layout.of(cluster.name)
     with files.locked_folder(place.state):
-        record = layout.read_record(place)
-        if record is None:
-            raise ClusterError(f"the cluster {cluster.name} was taken down: start it anew")
-        known = {component.name: component for component in _components(_site(place, record), record.size)}
+        site, size = _found(place)
+        known = {component.name: component for component in _components(site, size)}
         if name not in known:
             raise ClusterError(f"{name!r} is no component of {cluster.name}: it has {', '.join(known)}")
-        yield known[name]
+        with _inside(place, size):
+            yield known[name]
 
 
 def _layers(size: str) -> tuple[Layer, ...]:
@@ -171,12 +217,31 @@ def _new_record(place: Layout, size: str) -> Record:
     return record
 
 
-def _site(place: Layout, record: Record) -> Site:
-    return Site(place, record.ports, build(record.size))
+def _found(place: Layout) -> tuple[Site, str]:
+    record = layout.read_record(place)
+    if record is None:
+        raise ClusterError(
+            f"there is no cluster {place.name}: start it with 'python -m tests.cluster up --name {place.name}'"
+        )
+    return _site(place, record, build(record.size)), record.size
+
+
+def _site(place: Layout, record: Record, installation: Installation) -> Site:
+    address = next((layer.address for layer in _layers(record.size) if layer.address), LOOPBACK)
+    return Site(place, record.ports, installation, address)
+
+
+@contextlib.contextmanager
+def _inside(place: Layout, size: str) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        for layer in _layers(size):
+            stack.enter_context(layer.entered(place))
+        yield
 
 
 def _cluster(site: Site, size: str) -> Cluster:
     place = site.layout
+    urls = {name: url for layer in _layers(size) for name, url in layer.urls.items()}
     return Cluster(
         name=place.name,
         size=size,
@@ -185,4 +250,7 @@ def _cluster(site: Site, size: str) -> Cluster:
         audit_log=place.audit_log,
         server=site.https("kube-apiserver"),
         kubectl=site.installation.binary("kubernetes", "kubectl"),
+        prometheus=urls.get("prometheus"),
+        gateway=urls.get("gateway"),
+        vegeta=site.installation.binary("vegeta", "vegeta") if load.LAYER in _layers(size) else None,
     )

@@ -1,6 +1,6 @@
-"""Questions to a component over https: is it ready, what does it hold.
+"""Questions to a component over http(s): is it ready, what does it hold.
 
-Owns the one small https client of this package. It answers with words, never
+Owns the one small http client of this package. It answers with words, never
 with an exception: a component that is not up yet is the usual case.
 """
 
@@ -32,6 +32,12 @@ def holds(url: str, authority: Authority, client: Pair, missing: Callable[[Mappi
         return problem if problem is not None else missing(json.loads(body))
 
     return unready
+
+
+def has_condition(thing: Mapping[str, Any], kind: str) -> bool:
+    """Tell whether the Kubernetes object *thing* has the condition *kind* with status True."""
+    conditions = thing.get("status", {}).get("conditions", ())
+    return any(one["type"] == kind and one["status"] == "True" for one in conditions)
 
 
 def _get(url: str, authority: Authority, client: Pair) -> tuple[bytes, str | None]:

@@ -50,6 +50,11 @@ def start(argv: Sequence[str], environment: Mapping[str, str], mark: str, log: P
         raise ClusterError(f"cannot start {argv[0]}: {error.strerror}") from None
     finally:
         os.close(output)
+    return identify(pid)
+
+
+def identify(pid: int) -> Process:
+    """Return the process that has *pid* now."""
     return Process(pid, boot(), _stat(pid)[1])
 
 
@@ -95,7 +100,7 @@ def marked(beginning: str) -> list[Process]:
         # Gone meanwhile, or another user's: neither was started by us.
         with contextlib.suppress(OSError):
             if any(entry.startswith(wanted) for entry in (folder / "environ").read_bytes().split(b"\0")):
-                found.append(Process(int(folder.name), boot(), _stat(int(folder.name))[1]))
+                found.append(identify(int(folder.name)))
     return [process for process in found if process.pid != os.getpid()]
 
 

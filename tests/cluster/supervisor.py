@@ -9,18 +9,16 @@ import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.cluster import deadlines, files, processes
-from tests.cluster.components import Component
+from tests.cluster.components import Component, Say
 from tests.cluster.errors import ClusterError
 from tests.cluster.layout import Layout
 
 # Measured: all ready after 4 s on 2 idle cores, 20 s beside a Go build.
 READY_SECONDS = 120.0
-
-Say = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True)
