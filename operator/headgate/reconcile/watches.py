@@ -188,7 +188,7 @@ class Watches:
         async def deployment(event: Mapping[str, Any], **_: Any) -> None:
             tell(sight(Kind.DEPLOYMENT, event["object"], gone=event["type"] == "DELETED"))
 
-        # Given, because kopf would make one of the user's name, and a uid in a pod often has none: no watch would start.
+        # Given, because kopf would make one of the user name, and a uid in a pod often has none: no watch would start.
         identity: Any = names.OBJECT_MANAGER
         return kopf.operator(
             registry=registry,
