@@ -3,12 +3,11 @@
 import math
 
 from headgate.api import names, values
-from headgate.api.status import Ending, HistoryEntry, Phase, Side, StepStatus, Weight
-from headgate.core import analysis, replicas, verdicts
+from headgate.api.status import Ending, Phase, StepStatus, Weight
+from headgate.core import analysis, history, replicas, verdicts
 from headgate.core.model import Identity, Notice
 from headgate.core.situation import Move, Rest, Situation
 
-_KEPT = 10
 _WHOLE = 100
 ASK_AGAIN_SECONDS = 5.0
 REFUSED_AGAIN_SECONDS = 60.0
@@ -164,25 +163,17 @@ def complete(situation: Situation) -> Move | None:
     canary, status = situation.flight, situation.status
     if canary is None:
         return None
-    entry = HistoryEntry(
-        revision=canary.revision,
-        hash=canary.hash,
-        outcome=Ending.PROMOTED,
-        reason="Promoted",
+    past = history.remembered(
+        status,
+        canary,
+        Ending.PROMOTED,
+        "Promoted",
         message="by command, without all evidence" if canary.full else "all steps passed",
         by="promote-full" if canary.full else "steps",
-        started=canary.started,
-        finished=situation.second,
+        at=situation.second,
     )
-    stable = Side.model_validate(canary.model_dump(include=set(Side.model_fields)))
-    changes = {
-        "stable": stable,
-        "canary": None,
-        "step": None,
-        "weight": None,
-        "scale_floor": None,
-        "history": (entry, *status.history)[:_KEPT],
-    }
+    ended = {"canary": None, "step": None, "weight": None, "scale_floor": None}
+    changes = {**ended, "stable": history.stable_of(canary), "history": past}
     took = values.format_duration(situation.now - canary.started)
     notice = Notice("Promoted", f"revision {canary.revision} is stable after {took}")
     return Move(status.model_copy(update=changes), (notice,))

@@ -1,12 +1,10 @@
 """The rules without a canary beside a stable revision: the first revision, the start of a rollout, and rest."""
 
 from headgate.api import values
-from headgate.api.status import Canary, Ending, HistoryEntry, Phase, Rejected, Side
-from headgate.core import analysis, forward, revisions, verdicts
+from headgate.api.status import Canary, Ending, Phase, Rejected, Side
+from headgate.core import analysis, forward, history, revisions, verdicts
 from headgate.core.model import DeploymentFacts, Notice
 from headgate.core.situation import Move, Rest, Situation
-
-_KEPT = 10
 
 
 def _number(situation: Situation, revision_hash: str) -> int:
@@ -85,37 +83,28 @@ def _first_started(situation: Situation) -> Move:
 
 
 def _first_replaced(situation: Situation, before: Canary) -> Move:
-    entry = HistoryEntry(
-        revision=before.revision,
-        hash=before.hash,
-        outcome=Ending.SUPERSEDED,
-        reason="Superseded",
-        message="the template was changed before the first revision was ready",
+    message = "the template was changed before the first revision was ready"
+    past = history.remembered(
+        situation.status,
+        before,
+        Ending.SUPERSEDED,
+        "Superseded",
+        message=message,
         by="spec.template",
-        started=before.started,
-        finished=situation.second,
+        at=situation.second,
     )
     # The next one at once: without a canary, the few pods that this one has would be taken for a stable revision.
     canary = _canary(situation)
-    history = (entry, *situation.status.history)[:_KEPT]
     notice = Notice("RolloutStarted", f"revision {canary.revision} ({canary.hash}) is the first")
-    return Move(situation.status.model_copy(update={"canary": canary, "history": history}), (notice,))
+    return Move(situation.status.model_copy(update={"canary": canary, "history": past}), (notice,))
 
 
 def _first_done(situation: Situation, canary: Canary) -> Move:
-    entry = HistoryEntry(
-        revision=canary.revision,
-        hash=canary.hash,
-        outcome=Ending.PROMOTED,
-        reason="FirstRevision",
-        by="headgate",
-        started=canary.started,
-        finished=situation.second,
-    )
-    stable = Side.model_validate(canary.model_dump(include=set(Side.model_fields)))
-    changes = {"stable": stable, "canary": None, "history": (entry, *situation.status.history)[:_KEPT]}
+    status = situation.status
+    past = history.remembered(status, canary, Ending.PROMOTED, "FirstRevision", by="headgate", at=situation.second)
+    changes = {"stable": history.stable_of(canary), "canary": None, "history": past}
     notice = Notice("Promoted", f"revision {canary.revision} is stable: it is the first")
-    return Move(situation.status.model_copy(update=changes), (notice,))
+    return Move(status.model_copy(update=changes), (notice,))
 
 
 def _rejection(situation: Situation) -> Rejected | None:

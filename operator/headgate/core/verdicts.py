@@ -1,8 +1,8 @@
 """The rules that go back: each names a fact that makes the canary leave. They come before all that go forward."""
 
 from headgate.api import values
-from headgate.api.status import Canary, Ending, HistoryEntry, Leaving, Phase, Rejected, Weight
-from headgate.core import analysis, revisions
+from headgate.api.status import Canary, Ending, Leaving, Phase, Rejected, Weight
+from headgate.core import analysis, history, revisions
 from headgate.core.model import Notice
 from headgate.core.situation import RELIED_ON_AFTER_SECONDS, RETREAT_WAIT_SECONDS, Move, Rest, Situation
 
@@ -49,18 +49,16 @@ def released(situation: Situation) -> Rest | None:
 
 
 def _finished(situation: Situation, canary: Canary, leaving: Leaving) -> Move:
-    entry = HistoryEntry(
-        revision=canary.revision,
-        hash=canary.hash,
-        outcome=leaving.ending,
-        reason=leaving.reason,
+    past = history.remembered(
+        situation.status,
+        canary,
+        leaving.ending,
+        leaving.reason,
         message=leaving.message,
         by=leaving.by,
-        started=canary.started,
-        finished=situation.second,
+        at=situation.second,
     )
-    history = (entry, *situation.status.history)[:_KEPT]
-    ended = {"canary": None, "step": None, "weight": None, "scale_floor": None, "history": history}
+    ended = {"canary": None, "step": None, "weight": None, "scale_floor": None, "history": past}
     took = values.format_duration(situation.now - leaving.since)
     notice = Notice("RolledBack", f"revision {canary.revision} is gone after {took}; all traffic is on stable")
     return Move(situation.status.model_copy(update=ended), (notice,))
