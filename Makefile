@@ -2,7 +2,7 @@
 PYTHON ?= .venv/bin/python
 SIZE   ?= control-plane
 NAME   ?= headgate
-TIERS  ?= core api simulation house adapters cluster shell chart control_plane
+TIERS  ?= core api simulation house docs adapters cluster shell chart control_plane
 
 # With a Python of your own (PYTHON=…) the virtual environment is yours too.
 VENV := $(if $(filter .venv/bin/python,$(PYTHON)),.venv/.installed)
@@ -34,6 +34,7 @@ check: $(VENV) ## Check format, lint, types, import contracts and the CRDs
 	$(PYTHON) -c "from importlinter import cli; cli.lint_imports_command()"
 	$(PYTHON) -m headgate.cli crds --check crds/
 	$(PYTHON) -m headgate.cli crds --check charts/headgate/files/
+	$(PYTHON) -m headgate.cli reference --check docs/
 
 format: $(VENV) ## Format, and mend what the linter can
 	$(PYTHON) -m ruff format .
@@ -51,9 +52,10 @@ test-simulation: $(VENV) ## The invariants, in a virtual cluster
 test-control-plane: $(VENV) ## Against a real API server, built here the first time
 	$(PYTHON) -m tests control_plane
 
-crds: $(VENV) ## Write crds/ anew from the API models
+crds: $(VENV) ## Write crds/ and docs/reference.md anew from the API models
 	$(PYTHON) -m headgate.cli crds --write crds/
 	$(PYTHON) -m headgate.cli crds --write charts/headgate/files/
+	$(PYTHON) -m headgate.cli reference --write docs/
 	$(PYTHON) -m tests.chart.values_table
 
 cluster: $(VENV) ## Start a local cluster: SIZE=control-plane NAME=headgate

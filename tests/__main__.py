@@ -40,15 +40,24 @@ def nothing_missing() -> str:
 
 def control_plane_missing() -> str:
     """Build what the control plane needs and return "", or why that cannot be done here."""
+    return _missing("control-plane")
+
+
+def node_missing() -> str:
+    """Build what a whole node needs and return "", or why that cannot be done here."""
+    return _missing("node")
+
+
+def _missing(size: str) -> str:
     if sys.platform != "linux":
-        return "the control plane runs on Linux"
-    command = [sys.executable, "-m", "tests.cluster", "build", "--size", "control-plane"]
+        return "the local clusters run on Linux"
+    command = [sys.executable, "-m", "tests.cluster", "build", "--size", size]
     last = ""
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as build:
         for line in build.stderr or ():
             print(line, end="", flush=True)  # it takes minutes the first time: show that it moves
             last = line.strip() or last
-    return f"the control plane cannot be built: {last}" if build.returncode else ""
+    return f"the {size} cannot be built: {last}" if build.returncode else ""
 
 
 # A tier is a folder of tests/. Its function prepares what the tier stands on and returns why that is not to be had.
@@ -57,8 +66,9 @@ TIERS: dict[str, Callable[[], str]] = {
     "api": nothing_missing,
     "simulation": nothing_missing,
     "house": nothing_missing,
+    "docs": nothing_missing,
     "adapters": nothing_missing,
-    "cluster": control_plane_missing,
+    "cluster": node_missing,
     "shell": control_plane_missing,
     "chart": control_plane_missing,
     "control_plane": control_plane_missing,

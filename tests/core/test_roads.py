@@ -79,3 +79,17 @@ def test_one_pod_that_cannot_start_is_no_verdict() -> None:
 
     assert answers.ending(decision) is None
     assert decision.status.canary is not None
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_name_that_is_taken_is_told_and_not_fought_over(first: bool) -> None:  # noqa: FBT001  # a parameter of the table
+    """Where somebody else's Deployment has our name, nothing is created, the message names it, and we look again."""
+    taken = f"Deployment web-{A} exists and is not ours"
+    world = World().first().but(deployments={}, foreign=(taken,)) if first else World().stable(10)
+    world = world.but(deployments={}, foreign=(taken,))
+    decision = decide(world.observe())
+
+    assert answers.sizes(decision) == {}
+    assert taken in answers.ready(decision)[1]
+    assert decision.recheck_at is not None
+    assert decision.recheck_at <= world.now + 60

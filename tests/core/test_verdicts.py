@@ -252,7 +252,7 @@ def test_aborting_step_by_step() -> None:
     last = decide(gone.observe())
     assert last.status.canary is None
     assert last.status.phase is api.Phase.ROLLED_BACK
-    assert answers.said(last, "RolledBack") == "revision 2 is gone after 10s; all traffic is on stable"
+    assert answers.said(last, "RolledBack") == "revision 2 is gone after 10s; 10 of 10 stable pods ready"
     (entry,) = last.status.history
     assert (entry.hash, entry.outcome, entry.by) == (B, api.Ending.ABORTED, "annotation headgate.dev/abort")
     assert (entry.started, entry.finished) == (NOON - 1000, NOON + 10)

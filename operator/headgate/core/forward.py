@@ -45,7 +45,7 @@ def refused(situation: Situation) -> Rest | None:
     words = (*seen.foreign, *seen.refusals)
     if not words:
         return None
-    return Rest(Phase.HOLDING, "WriteRefused", "; ".join(words))
+    return Rest(Phase.HOLDING, "WriteRefused", "; ".join(words), (situation.now + REFUSED_AGAIN_SECONDS,))
 
 
 def _pods_wait(situation: Situation) -> str:

@@ -69,11 +69,18 @@ def first(situation: Situation) -> Move | Rest | None:
     late = pods.ready < pods.wanted or situation.facts(canary) is None
     if late and situation.now >= since + limit:
         message = f"no progress for {values.format_duration(limit)}, and nothing to go back to; {message}"
-        return Rest(Phase.DEGRADED, "ProgressDeadlineExceeded", message, stalled=True)
+        again = _looks(situation, since + limit, late=False)
+        return Rest(Phase.DEGRADED, "ProgressDeadlineExceeded", message, again, stalled=True)
     found = forward.unsound(situation)
     if found is not None:
         return found
-    return Rest(Phase.PENDING, "FirstRevision", message, (since + limit,) if late else ())
+    return Rest(Phase.PENDING, "FirstRevision", message, _looks(situation, since + limit, late=late))
+
+
+def _looks(situation: Situation, deadline: float, *, late: bool) -> tuple[float, ...]:
+    """Return when to look again for pods: at the deadline if late, now and then if something is in the way."""
+    blocked = (situation.now + forward.REFUSED_AGAIN_SECONDS,) if situation.seen.foreign else ()
+    return (*blocked, deadline) if late else blocked
 
 
 def _first_started(situation: Situation) -> Move:
@@ -121,11 +128,13 @@ def _served(situation: Situation) -> Rest:
     limit = verdicts.deadline_seconds(situation)
     since = stable.progress.since if stable and stable.progress else situation.second
     # Pods that nobody asked for yet, as in the pass that finds more replicas wanted, are not late.
-    late = pods.ready < min(pods.wanted, situation.total)
+    late = pods.ready < min(pods.wanted, situation.total) or (
+        pods.ready < situation.total and bool(situation.seen.foreign)
+    )
     if late and situation.now >= since + limit:
-        return Rest(Phase.DEGRADED, "PodsNotReady", f"no progress for {values.format_duration(limit)}: {message}")
-    again = (since + limit,) if late else ()
-    return Rest(Phase.PROGRESSING, "Scaling", message, again)
+        message = f"no progress for {values.format_duration(limit)}: {message}"
+        return Rest(Phase.DEGRADED, "PodsNotReady", message, _looks(situation, since + limit, late=False))
+    return Rest(Phase.PROGRESSING, "Scaling", message, _looks(situation, since + limit, late=late))
 
 
 def rejected(situation: Situation) -> Rest | None:

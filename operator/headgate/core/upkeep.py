@@ -58,7 +58,10 @@ def _sized(situation: Situation, side: Side, size: int, rejected: str = "") -> l
     facts = situation.facts(side)
     if facts is None:
         known = side.hash in situation.seen.templates or side.hash == situation.seen.rollout.template_hash
-        return [CreateDeployment(side.hash, side.revision, size)] if size and known else []
+        # Where something of that name stands that is not ours, creating can only fail.
+        name = revisions.deployment_name(situation.seen.rollout.name, side.hash)
+        taken = any(f" {name} " in words for words in situation.seen.foreign)
+        return [CreateDeployment(side.hash, side.revision, size)] if size and known and not taken else []
     if facts.deleting:
         return []
     marks = rejected if facts.rejected != rejected else ""

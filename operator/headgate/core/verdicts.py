@@ -45,7 +45,7 @@ def released(situation: Situation) -> Rest | None:
     dying = any(facts.deleting for facts in situation.seen.deployments.values())
     if situation.in_flight and not dying and not situation.seen.refusals:
         return None
-    return Rest(situation.status.phase, "Deleting", "the Rollout is being deleted")
+    return Rest(situation.status.phase, "Deleting", "the Rollout is being deleted; nothing of Headgate's holds it")
 
 
 def _finished(situation: Situation, canary: Canary, leaving: Leaving) -> Move:
@@ -60,7 +60,8 @@ def _finished(situation: Situation, canary: Canary, leaving: Leaving) -> Move:
     )
     ended = {"canary": None, "step": None, "weight": None, "scale_floor": None, "history": past}
     took = values.format_duration(situation.now - leaving.since)
-    notice = Notice("RolledBack", f"revision {canary.revision} is gone after {took}; all traffic is on stable")
+    ready = f"{situation.pods(situation.stable).ready} of {situation.total} stable pods ready"
+    notice = Notice("RolledBack", f"revision {canary.revision} is gone after {took}; {ready}")
     return Move(situation.status.model_copy(update=ended), (notice,))
 
 
@@ -149,7 +150,8 @@ def _stuck_since(situation: Situation) -> int | None:
 
 def _words(situation: Situation) -> str:
     facts, trouble = situation.facts(situation.canary or situation.stable), situation.seen.trouble
-    words = (trouble.message if trouble else "", facts.refusal if facts else "", *situation.seen.refusals)
+    refused = (*situation.seen.foreign, *situation.seen.refusals)
+    words = (trouble.message if trouble else "", facts.refusal if facts else "", *refused)
     return "; ".join(word for word in words if word)
 
 

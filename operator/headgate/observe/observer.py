@@ -113,9 +113,12 @@ class Observer:
     async def _deployments(self, rollout: RolloutFacts, status: RolloutStatus, labels: Mapping[str, str]) -> _Owned:
         ours, foreign = {}, []
         for thing in await self._reader.select(Kind.DEPLOYMENT, rollout.namespace, labels):
-            holder = objects.owner(thing)
-            if holder not in ("", rollout.uid) or names.POD_HASH not in thing["metadata"]["labels"]:
-                foreign.append(f"Deployment {thing['metadata']['name']} belongs to somebody else (uid {holder})")
+            holder, name = objects.owner(thing), thing["metadata"]["name"]
+            if holder not in ("", rollout.uid):
+                foreign.append(f"Deployment {name} is controlled by somebody else (uid {holder}); rename or delete it")
+                continue
+            if names.POD_HASH not in thing["metadata"]["labels"]:
+                foreign.append(f"Deployment {name} has lost the label {names.POD_HASH}: put it back or delete it")
                 continue
             facts = objects.deployment(thing)
             ours[facts.hash] = (facts, thing)
