@@ -244,6 +244,9 @@ async def _run(options: settings.Settings, servers: ServerSettings) -> None:
 
 def main() -> int:
     """Run the operator until it is told to end, and return the exit code."""
+    if len(sys.argv) > 1:
+        sys.stderr.write("headgate: python -m headgate runs the operator and takes no arguments; see headgate --help\n")
+        return WRONG_SETTINGS
     try:
         options = settings.load()
         servers = _servers(options)

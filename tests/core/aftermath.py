@@ -42,7 +42,7 @@ def _carried_out(world: World, action: model.Record | model.Action, *, ready: bo
         case model.RemoveCommand():
             left = {key: value for key, value in world.commands.items() if key != action.annotation}
             return world.but(commands=left)
-        case model.AdoptRecord():
+        case model.AdoptRecord() | model.RestoreLabels():
             return world
         case model.RecordTemplate() | model.RecordPolicy() | model.DropRecord():
             return _recorded(world, action)

@@ -1,5 +1,7 @@
 """What a test asks of a Decision, in the words of its truths."""
 
+import re
+
 from headgate.api import status as api
 from headgate.core import model
 
@@ -26,10 +28,15 @@ def condition(decision: model.Decision, name: str) -> api.Condition | None:
     return next((known for known in decision.status.conditions if known.type == name), None)
 
 
+def plain(message: str) -> str:
+    """Return *message* without what it adds in brackets: when there can be enough evidence, the pods of a weight."""
+    return re.sub(r" \((enough by [^)]*|\d+ of \d+ pods)\)", "", message)
+
+
 def ready(decision: model.Decision) -> tuple[str, str]:
-    """Return reason and message of the Ready condition."""
+    """Return reason and plain message of the Ready condition."""
     found = condition(decision, "Ready")
-    return (found.reason, found.message) if found else ("", "")
+    return (found.reason, plain(found.message)) if found else ("", "")
 
 
 def ending(decision: model.Decision) -> api.Ending | None:

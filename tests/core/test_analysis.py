@@ -8,6 +8,7 @@ from headgate.api import spec
 from headgate.api.status import MetricStatus, Outcome
 from headgate.core import analysis
 from headgate.core.model import Reading, Sample
+from tests.core import answers
 from tests.core.worlds import NOON, SETTLE, metric
 
 BAD, GOOD = 0.5, 0.001
@@ -219,11 +220,19 @@ def found(known: MetricStatus, now: float, watched: spec.Metric = ERRORS) -> ana
     return analysis.evidence((watched,), (known,), NOON, now, SETTLE)
 
 
-@pytest.mark.parametrize(("passes", "missing"), [(0, "0 of 3"), (2, "2 of 3"), (3, ""), (9, "")])
+@pytest.mark.parametrize(
+    ("passes", "missing"),
+    [
+        (0, "0 of 3 times (enough by 2027-01-15T08:02:10Z"),
+        (2, "2 of 3 times (enough by 2027-01-15T08:01:50Z"),
+        (3, ""),
+        (9, ""),
+    ],
+)
 def test_evidence_is_a_number_of_passes(passes: int, missing: str) -> None:
     """The weight may be left after the passes that were asked for, told with numbers until then."""
     known = state(verdict=Outcome.PASSED, passes=passes, last_tick=NOON + 80, last_judged=NOON + 80)
-    expected = (f"errors passed {missing} times",) if missing else ()
+    expected = (f"errors passed {missing} at the earliest)",) if missing else ()
 
     assert expected == found(known, NOON + 105).missing
 
@@ -275,7 +284,8 @@ def test_advance_is_not_for_what_failed_last() -> None:
     """To advance without data is not to forget a failure before the data ended."""
     known = state(verdict=Outcome.NO_DATA, failures=1, last_judged=NOON, last_tick=NOON + 700)
 
-    assert found(known, NOON + 725, metric(noData={"then": "Advance"})).missing == ("errors passed 0 of 3 times",)
+    missing = found(known, NOON + 725, metric(noData={"then": "Advance"})).missing
+    assert [answers.plain(words) for words in missing] == ["errors passed 0 of 3 times"]
 
 
 @pytest.mark.parametrize("then", ["Rollback", "Advance"])
@@ -284,7 +294,8 @@ def test_time_in_which_nobody_looked_is_no_lack_of_data(then: str) -> None:
     known = state(verdict=Outcome.PASSED, last_tick=NOON + 80, last_judged=NOON + 80)
     policy = found(known, NOON + 7200, metric(noData={"then": then}))
 
-    assert policy == analysis.Evidence(missing=("errors passed 0 of 3 times",))
+    assert [answers.plain(words) for words in policy.missing] == ["errors passed 0 of 3 times"]
+    assert (policy.blind, policy.doomed) == ((), "")
 
 
 @pytest.mark.parametrize(("now", "doomed"), [(690, ""), (700, "metric errors was Error for 10m1s: connection refused")])
@@ -328,3 +339,16 @@ def test_next_reading(last_tick: int, now: float, expected: float) -> None:
 def test_no_next_reading() -> None:
     """Where nothing is measured, there is nothing to wait for."""
     assert analysis.next_reading((ERRORS,), (), NOON, SETTLE) is None
+
+
+@pytest.mark.parametrize("then", ["Rollback", "Advance"])
+def test_a_metric_that_was_added_waits_from_then_on(then: str) -> None:
+    """A metric added in the middle of a long pause has gone without data only since it was added."""
+    watched = metric(noData={"after": "30s", "then": then})
+    (known,) = analysis.begin((watched,), NOON + 900)
+    evidence = found(known, NOON + 925, watched)
+
+    assert (evidence.doomed, evidence.blind) == ("", ())
+    assert [answers.plain(words) for words in evidence.missing] == ["errors passed 0 of 3 times"]
+    late = known.model_copy(update={"last_tick": NOON + 940})
+    assert bool(found(late, NOON + 965, watched).doomed) == (then == "Rollback")

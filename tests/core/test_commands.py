@@ -30,7 +30,7 @@ def test_abort(value: str) -> None:
 
     assert answers.ending(decision) is api.Ending.ABORTED
     assert [entry.hash for entry in decision.status.rejected] == [B]
-    assert answers.said(decision, "RollbackStarted") == "revision 2 is taken back: revision 2 was aborted by command"
+    assert answers.said(decision, "RollbackStarted") == "revision 2 is taken back: aborted by command"
 
 
 def test_promote_ends_a_pause() -> None:
@@ -141,7 +141,7 @@ MISMATCHES: tuple[tuple[str, World, dict[str, str], str], ...] = (
         "no pause",
         paused().at_step(3, waiting_for="2 of 5 canary pods ready"),
         {"promote": f"{B}/3"},
-        "step 3/5 is not a pause: 2 of 5 canary pods ready",
+        f"step 3/5 is not a pause: 2 of 5 canary pods ready; headgate.dev/promote-full={B} skips that",
     ),
     ("full of another", paused(), {"promote_full": C}, f"in flight is {B}; headgate.dev/promote-full={B} would match"),
     ("full of nothing", World().stable(), {"promote_full": B}, "no rollout is in flight"),

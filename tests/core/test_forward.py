@@ -196,7 +196,7 @@ def test_a_weight_hands_its_evidence_to_its_pause() -> None:
 
     assert (decision.rule, answers.step(decision)) == ("pausing", 4)
     assert [state.passes for state in decision.status.analysis] == [0]
-    assert answers.said(decision, "StepStarted") == "step 4/6: pause until promoted"
+    assert answers.said(decision, "StepStarted") == "revision 2: step 4/6: pause until promoted"
 
 
 def test_a_new_weight_begins_without_passes() -> None:
@@ -205,7 +205,7 @@ def test_a_new_weight_begins_without_passes() -> None:
 
     assert [(state.passes, state.failures) for state in decision.status.analysis] == [(0, 1)]
     assert decision.status.phase is api.Phase.PROMOTING
-    assert answers.said(decision, "StepStarted") == "step 6/6: weight 100 %"
+    assert answers.said(decision, "StepStarted") == "revision 2: step 6/6: weight 100 %"
 
 
 def test_a_weight_that_is_written_twice() -> None:
@@ -216,7 +216,7 @@ def test_a_weight_that_is_written_twice() -> None:
     assert answers.step(decision) == 3
     assert [state.passes for state in decision.status.analysis] == [2]
     assert [notice.message for notice in decision.notices if notice.reason == "StepStarted"] == [
-        "step 3/4: pause for 2m"
+        "revision 2: step 3/4: pause for 2m"
     ]
 
 

@@ -19,6 +19,7 @@ from headgate.core.model import (
     RecordTemplate,
     RemoveFinalizer,
     RepairTemplate,
+    RestoreLabels,
     ScaleDeployment,
     SetMinReady,
 )
@@ -266,3 +267,18 @@ def test_two_rollouts_leave_no_litter() -> None:
     assert set(world.templates) == {"r4", "r3", "r2"}
     assert len(world.policies) == 1
     assert [entry.hash for entry in world.status.history] == ["r4", "r3", "r2", "r1", "r0"]
+
+
+def test_lost_labels_are_put_back() -> None:
+    """A Deployment without our labels is not watched any more: they are put back, and it is told."""
+    decision = decide(World().stable(10, labelled=False).observe())
+
+    assert decision.actions == (RestoreLabels(A),)
+    assert answers.reasons(decision) == ["LabelsRepaired"]
+
+
+def test_replicas_that_somebody_sets_in_flight_are_told() -> None:
+    """H18: whoever scales stable in the middle of a rollout is named, though the way back takes several passes."""
+    decision = decide(in_flight().deployment(A, 3, scaled_by="kubectl").observe())
+
+    assert "ReplicasRepaired" in answers.reasons(decision)

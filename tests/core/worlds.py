@@ -108,6 +108,7 @@ class World:
         number = {A: 1, B: 2, C: 3}.get(revision_hash, 9)
         facts = model.DeploymentFacts(
             references=1,
+            labelled=True,
             settled=True,
             name=revisions.deployment_name("web", revision_hash),
             uid=f"uid-of-{revision_hash}",

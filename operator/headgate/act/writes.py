@@ -23,6 +23,7 @@ from headgate.core.model import (
     RemoveCommand,
     RemoveFinalizer,
     RepairTemplate,
+    RestoreLabels,
     ScaleDeployment,
     SetMinReady,
 )
@@ -127,6 +128,17 @@ async def _repair(writer: Writer, observation: Observation, action: RepairTempla
     await _patch_deployment(writer, observation, facts, guard, put)
 
 
+async def _restore_labels(writer: Writer, observation: Observation, action: RestoreLabels) -> None:
+    facts = observation.deployments[action.hash]
+    labels = {**manifests.labels(observation.rollout), names.POD_HASH: action.hash}
+    # Deployments of ours have labels of the user's besides only if somebody added them; without any, there is no map.
+    puts = [_operation("add", pointer("metadata", "labels", key), value) for key, value in labels.items()]
+    try:
+        await _patch_deployment(writer, observation, facts, *puts)
+    except faults.Conflict:
+        await _patch_deployment(writer, observation, facts, _operation("add", pointer("metadata", "labels"), labels))
+
+
 async def _adopt(writer: Writer, observation: Observation, action: AdoptDeployment) -> None:
     facts = observation.deployments[action.hash]
     guard = _operation("test", pointer("metadata", "resourceVersion"), facts.resource_version)
@@ -175,6 +187,8 @@ async def write(writer: Writer, observation: Observation, action: Action) -> Non
             await _patch_deployment(writer, observation, observation.deployments[action.hash], put)
         case RepairTemplate():
             await _repair(writer, observation, action)
+        case RestoreLabels():
+            await _restore_labels(writer, observation, action)
         case AdoptDeployment():
             await _adopt(writer, observation, action)
         case AdoptRecord():

@@ -141,6 +141,7 @@ class MetricStatus(StatusModel):
     failures: int = pydantic.Field(default=0, description="Failures in a row.")
     message: str = pydantic.Field(default="", max_length=1024, description="What is wrong with it, if anything is.")
     since: Timestamp = pydantic.Field(description="Since when the verdict is this one.")
+    watched_since: Timestamp | None = pydantic.Field(default=None, description="Since when it is measured.")
     last_tick: Timestamp = pydantic.Field(description="The newest measurement that has been judged.")
     last_judged: Timestamp | None = pydantic.Field(
         default=None, description="The newest measurement that passed or failed."

@@ -2,6 +2,7 @@
 
 import argparse
 import runpy
+import sys
 from typing import TYPE_CHECKING
 
 from headgate import settings
@@ -25,5 +26,6 @@ def add_parser(subparsers: "Subparsers") -> None:
 def run(_arguments: argparse.Namespace) -> int:
     """Run the operator until it ends the process."""
     # By name: the command line stands beneath the room that builds the operator and may not import it.
+    sys.argv = sys.argv[:1]
     runpy.run_module("headgate", run_name="__main__")
     return 0

@@ -56,6 +56,7 @@ def begin(metrics: Iterable[Metric], now: float) -> tuple[MetricStatus, ...]:
             verdict=Outcome.NO_DATA,
             bound=bound_text(metric.threshold),
             since=math.floor(now),
+            watched_since=math.floor(now),
             last_tick=math.floor(now),
             message="not measured yet",
         )
@@ -222,6 +223,14 @@ class Evidence:
     """Why the revision must go back for want of data, where the user asked for that."""
 
 
+def _soonest(metric: Metric, state: MetricStatus, weight_since: int, settle_seconds: float) -> float:
+    """Return when the last pass that is missing can be read, if all pass from here on."""
+    interval = interval_of(metric)
+    whole = math.ceil((weight_since + metric.window_seconds) / interval) * interval
+    first = max(whole, _next_tick(metric, state.last_tick))
+    return math.ceil(first + (metric.passes_to_advance - state.passes - 1) * interval + settle_seconds)
+
+
 def evidence(
     metrics: Iterable[Metric], states: Iterable[MetricStatus], weight_since: int, now: float, settle_seconds: float
 ) -> Evidence:
@@ -233,7 +242,7 @@ def evidence(
         if state is None:
             missing.append(f"{metric.name} has not been measured")
             continue
-        deprived = _deprived_seconds(state, weight_since, now)
+        deprived = _deprived_seconds(state, max(weight_since, state.watched_since or 0), now)
         sightless = state.verdict not in _DECIDED and deprived > metric.window_seconds
         why = f"{state.verdict} for {values.format_duration(deprived)}: {state.message}".removesuffix(": ")
         overdue = deprived > metric.no_data.after_seconds
@@ -244,7 +253,9 @@ def evidence(
         if sightless:
             blind.append(f"{metric.name} is {why}")
         if state.passes < metric.passes_to_advance:
-            missing.append(f"{metric.name} passed {state.passes} of {metric.passes_to_advance} times")
+            soonest = values.format_time(_soonest(metric, state, weight_since, settle_seconds))
+            passed = f"{metric.name} passed {state.passes} of {metric.passes_to_advance} times"
+            missing.append(f"{passed} (enough by {soonest} at the earliest)")
         elif sightless or _is_behind(metric, state, now, settle_seconds):
             missing.append(f"{metric.name} has measurements that are not read yet")
     return Evidence(tuple(missing), tuple(blind), doomed)

@@ -58,7 +58,7 @@ def _abort(situation: Situation, value: str) -> Move:
         return _mismatch(situation, names.ABORT, value, why)
     if canary.leaving is not None:
         return _mismatch(situation, names.ABORT, value, f"revision {canary.hash} is being taken back already")
-    message = f"revision {canary.revision} was aborted by command"
+    message = "aborted by command"
     return leave(situation, canary, Ending.ABORTED, "Aborted", message, by=f"annotation {names.ABORT}")
 
 
@@ -79,11 +79,12 @@ def _promote(situation: Situation, value: str) -> Move:
         why = "it is being taken back" if canary and canary.leaving else _nothing_in_flight(situation)
         return _mismatch(situation, names.PROMOTE, value, why)
     would = f"{canary.hash}/{step.index}"
+    if not situation.step.waits:
+        why = f"step {step.text} is not a pause: {step.waiting_for}; {names.PROMOTE_FULL}={canary.hash} skips that"
+        return _mismatch(situation, names.PROMOTE, value, why)
     if value != would:
         why = f"in flight is {canary.hash} at step {step.index}; {names.PROMOTE}={would} would match"
         return _mismatch(situation, names.PROMOTE, value, why)
-    if not situation.step.waits:
-        return _mismatch(situation, names.PROMOTE, value, f"step {step.text} is not a pause: {step.waiting_for}")
     promoted = situation.status.model_copy(update={"step": step.model_copy(update={"promoted": True})})
     return Move(promoted, (Notice("PauseEnded", f"the pause at step {step.text} was ended by command"),))
 

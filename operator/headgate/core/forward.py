@@ -21,7 +21,9 @@ def _phase(situation: Situation) -> Phase:
 def step_text(situation: Situation) -> str:
     """Return where the rollout is, for messages: ``step 2/5, weight 20 %``."""
     weight = situation.status.weight.desired if situation.status.weight else 0
-    return f"step {situation.step_at + 1}/{len(situation.plan)}, weight {weight} %"
+    goal = situation.goal
+    made = f" ({goal.canary} of {goal.canary + goal.stable} pods)" if goal.canary else ""
+    return f"step {situation.step_at + 1}/{len(situation.plan)}, weight {weight} %{made}"
 
 
 def unsound(situation: Situation) -> Rest | None:
@@ -146,15 +148,16 @@ def enter(situation: Situation, at: int) -> Move:
     weight = status.weight or Weight(desired=-1)
     step = StepStatus(index=at + 1, of=len(plan), text=f"{at + 1}/{len(plan)}")
     changes: dict[str, object] = {"step": step}
+    which = f"revision {status.canary.revision}: " if status.canary else ""
     notices: tuple[Notice, ...] = ()
     if plan[at].weight_percent != weight.desired:
         changes["weight"] = weight.model_copy(update={"desired": plan[at].weight_percent, "since": None})
         changes["analysis"] = analysis.at_new_weight(status.analysis)
-        notices = (Notice("StepStarted", f"step {step.text}: weight {plan[at].weight_percent} %"),)
+        notices = (Notice("StepStarted", f"{which}step {step.text}: weight {plan[at].weight_percent} %"),)
     elif plan[at].waits:
         seconds = plan[at].pause_seconds
         length = "until promoted" if seconds is None else f"for {values.format_duration(seconds)}"
-        notices = (Notice("StepStarted", f"step {step.text}: pause {length}"),)
+        notices = (Notice("StepStarted", f"{which}step {step.text}: pause {length}"),)
     return Move(status.model_copy(update=changes), notices)
 
 

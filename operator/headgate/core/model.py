@@ -109,6 +109,8 @@ class DeploymentFacts:
     """uid of the Rollout that controls it; empty for an orphan."""
     references: int
     """How many owners it has, those included that do not control it."""
+    labelled: bool
+    """Whether it carries all labels by which we find and watch it."""
     settled: bool
     """Whether its controller has seen the last change of its spec: only then its numbers can be built on."""
     replicas: int
@@ -287,6 +289,13 @@ class RepairTemplate:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class RestoreLabels:
+    """Put back the labels by which we find and watch a Deployment of ours."""
+
+    hash: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class AdoptDeployment:
     """Become the owner of an orphaned Deployment of ours."""
 
@@ -331,6 +340,7 @@ Action = (
     | CreateDeployment
     | SetMinReady
     | RepairTemplate
+    | RestoreLabels
     | AdoptDeployment
     | AdoptRecord
     | DeleteDeployment

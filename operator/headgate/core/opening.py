@@ -40,7 +40,7 @@ def _without_future(seen: Observation, status: RolloutStatus) -> RolloutStatus:
         changes["weight"] = _timed(status.weight, seen.now, "since")
     if status.canary:
         changes["canary"] = _timed(status.canary, seen.now, "judged_from")
-    ticks = ("since", "last_tick", "last_judged")
+    ticks = ("since", "watched_since", "last_tick", "last_judged")
     changes["analysis"] = tuple(_timed(state, seen.now, *ticks) for state in status.analysis)
     return status.model_copy(update=changes)
 

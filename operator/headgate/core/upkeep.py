@@ -18,6 +18,7 @@ from headgate.core.model import (
     RecordTemplate,
     RemoveFinalizer,
     RepairTemplate,
+    RestoreLabels,
     ScaleDeployment,
     SetMinReady,
 )
@@ -47,6 +48,8 @@ def _kept_up(situation: Situation, side: Side, facts: DeploymentFacts) -> list[A
     # An orphaning deletion takes the owners away; giving them back would have the pods deleted with the Rollout.
     if not facts.owner and not situation.seen.rollout.deleting:
         wanted.append(AdoptDeployment(side.hash))
+    if not facts.labelled:
+        wanted.append(RestoreLabels(side.hash))
     if facts.tampered and side.hash in situation.seen.templates:
         wanted.append(RepairTemplate(side.hash))
     if policy is not None and facts.min_ready_seconds != policy.min_ready_seconds:
@@ -150,9 +153,13 @@ def repairs(situation: Situation) -> tuple[Notice, ...]:
         if facts is None and side.progress is not None and size:
             text = f"the Deployment of revision {side.revision} was gone"
             said.append(Notice("DeploymentRecreated", text, warning=True))
-        if facts is not None and facts.scaled_by and facts.replicas != size and side.replicas == size:
+        # Until we write them again they stay theirs; what we recorded last tells a meddling from an older agreement.
+        if facts is not None and facts.scaled_by and facts.replicas not in (size, side.replicas):
             text = f"{facts.scaled_by} set Deployment {facts.name} to {facts.replicas} replicas; put back to {size}"
             said.append(Notice("ReplicasRepaired", text, warning=True))
+        if facts is not None and not facts.labelled:
+            text = f"Deployment {facts.name} had lost labels of ours; put back"
+            said.append(Notice("LabelsRepaired", text, warning=True))
         if facts is not None and facts.tampered and side.hash in situation.seen.templates:
             text = f"{facts.tampered} changed the template of {facts.name}; put back to revision {side.revision}"
             said.append(Notice("TemplateRepaired", text, warning=True))

@@ -1,7 +1,7 @@
 """Reads the objects that belong to a Rollout: Deployments, ControllerRevisions, pods."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from headgate.api import names, values
@@ -49,8 +49,11 @@ def template_writer(thing: Json) -> str:
     return next(_other_writers(thing, "spec", "template"), "")
 
 
-def deployment(thing: Json) -> DeploymentFacts:
-    """Return what a Deployment of ours says; whether its template was tampered with is left open."""
+def deployment(thing: Json, expected: Mapping[str, str]) -> DeploymentFacts:
+    """Return what a Deployment of ours says, which should carry the *expected* labels.
+
+    Whether its template was tampered with is left open.
+    """
     metadata, wanted, status = thing["metadata"], thing["spec"], thing.get("status") or {}
     annotations = metadata.get("annotations") or {}
     refusals = [
@@ -63,10 +66,11 @@ def deployment(thing: Json) -> DeploymentFacts:
         name=metadata["name"],
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
-        hash=metadata["labels"][names.POD_HASH],
+        hash=expected[names.POD_HASH],
         revision=_number(annotations.get(names.REVISION)),
         owner=owner(thing),
         references=len(metadata.get("ownerReferences") or ()),
+        labelled=expected.items() <= (metadata.get("labels") or {}).items(),
         settled=_number(status.get("observedGeneration")) >= _number(metadata.get("generation")),
         replicas=replicas,
         pods=_number(status.get("replicas")),

@@ -8,7 +8,7 @@ from typing import Final
 from headgate.api import names
 from headgate.api.spec import Policy
 from headgate.api.status import RolloutStatus, Side
-from headgate.core import analysis, faults, queries, revisions
+from headgate.core import analysis, faults, manifests, queries, revisions
 from headgate.core.model import (
     DeploymentFacts,
     Json,
@@ -32,6 +32,14 @@ class _Owned:
 
     ours: dict[str, tuple[DeploymentFacts, Json]]
     foreign: tuple[str, ...]
+
+
+def _labels(rollout: RolloutFacts, revision_hash: str) -> dict[str, str]:
+    return {**manifests.labels(rollout), names.POD_HASH: revision_hash}
+
+
+def _in_the_way(name: str) -> str:
+    return f"Deployment {name} exists and is not ours: it lacks the label {names.ROLLOUT}; rename or delete it"
 
 
 class Observer:
@@ -117,22 +125,26 @@ class Observer:
             if holder not in ("", rollout.uid):
                 foreign.append(f"Deployment {name} is controlled by somebody else (uid {holder}); rename or delete it")
                 continue
-            if names.POD_HASH not in thing["metadata"]["labels"]:
+            hash_ = thing["metadata"]["labels"].get(names.POD_HASH, "")
+            if not hash_:
                 foreign.append(f"Deployment {name} has lost the label {names.POD_HASH}: put it back or delete it")
                 continue
-            facts = objects.deployment(thing)
-            ours[facts.hash] = (facts, thing)
+            ours[hash_] = (objects.deployment(thing, _labels(rollout, hash_)), thing)
         for side in (status.stable, status.canary):
             if side is not None and side.hash not in ours:
-                foreign += await self._in_the_way(rollout, side)
+                await self._look_for(rollout, side, ours, foreign)
         return _Owned(ours, tuple(foreign))
 
-    async def _in_the_way(self, rollout: RolloutFacts, side: Side) -> list[str]:
+    async def _look_for(
+        self, rollout: RolloutFacts, side: Side, ours: dict[str, tuple[DeploymentFacts, Json]], foreign: list[str]
+    ) -> None:
+        """Add what stands where the Deployment of *side* should: ours without its labels, or somebody else's."""
         name = revisions.deployment_name(rollout.name, side.hash)
         thing = await self._reader.get(Kind.DEPLOYMENT, rollout.namespace, name)
-        if thing is None:
-            return []
-        return [f"Deployment {name} exists and is not ours: it lacks the label {names.ROLLOUT}; rename or delete it"]
+        if thing is not None and objects.owner(thing) == rollout.uid:
+            ours[side.hash] = (objects.deployment(thing, _labels(rollout, side.hash)), thing)
+        elif thing is not None and not any(f" {name} " in words for words in foreign):
+            foreign.append(_in_the_way(name))
 
     async def _records(self, rollout: RolloutFacts, labels: Mapping[str, str]) -> objects.Records:
         try:

@@ -92,8 +92,8 @@ class EventPoster:
         identity = (uid, notice.reason, notice.message)
         now = self._clock()
         series = self._series.get(identity)
+        _log.log(level, "%s: %s", notice.reason, notice.message, extra=about(key))
         if series is None or now - series.last_at >= WINDOW_SECONDS:
-            _log.log(level, "%s: %s", notice.reason, notice.message, extra=about(key))
             series = _Series(key, uid, notice, now, now)
             self._series[identity] = series
             if len(self._series) > SERIES_MAX:
