@@ -1,5 +1,6 @@
 """Hazards around the spec, scaling and drift, each named by its id in the catalogue."""
 
+import functools
 import json
 import signal
 
@@ -47,7 +48,7 @@ def test_h3_invalid_spec_mid_canary(world: World, prometheus: ScriptedPrometheus
 
     prometheus.script(constant(0.9, match=world.namespace))
     world.wait(lambda: world.sizes() == {"v1": 4}, "taken back")
-    assert world.status["history"][0]["reason"] == "MetricFailed"
+    world.wait(lambda: world.status["history"][0]["reason"] == "MetricFailed", "recorded")
 
 
 def test_h4_scaled_and_aborted_while_paused(world: World) -> None:
@@ -260,3 +261,20 @@ def test_api_server_frozen(world: World, control_plane: object, operator: operat
     world.wait_stable("v2", deadline_seconds=90)
     assert operator.process is not None
     assert operator.process.poll() is None
+
+
+def labelled(world: World, label: str) -> bool:
+    """Return whether the Deployment of v1 carries *label*."""
+    return label in world.deployments()["v1"]["metadata"]["labels"]
+
+
+def test_h18_labels_removed(world: World) -> None:
+    """H18: a Deployment that loses the label by which it is watched gets it back, and is watched again."""
+    world.ship("v1")
+    world.wait_stable("v1")
+    name = world.deployments()["v1"]["metadata"]["name"]
+    for label in ("headgate.dev/managed", "headgate.dev/rollout", "headgate.dev/pod-hash"):
+        world.kubectl("label", "deployment", name, "-n", world.namespace, f"{label}-")
+        world.wait(functools.partial(labelled, world, label), f"{label} put back")
+    world.kubectl("delete", "deployment", name, "-n", world.namespace)
+    world.wait(lambda: world.sizes() == {"v1": 4}, "created anew")
