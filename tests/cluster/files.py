@@ -30,6 +30,14 @@ def locked_file(path: Path) -> Iterator[None]:
         yield
 
 
+def _is_still(path: Path, descriptor: int) -> bool:
+    """Return whether the open folder is the one that has the name *path* now."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
 @contextlib.contextmanager
 def locked_folder(path: Path) -> Iterator[None]:
     """Hold the lock of the folder *path*, made if missing.
@@ -38,14 +46,18 @@ def locked_folder(path: Path) -> Iterator[None]:
     folder without a name, and we try again on the one that has the name now.
     """
     while True:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         except FileNotFoundError:
             continue
+        except FileExistsError:
+            if path.exists():
+                raise
+            continue  # it was there when mkdir tried, and gone when mkdir looked whether it is a folder
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+            if _is_still(path, descriptor):
                 yield
                 return
         finally:
