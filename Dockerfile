@@ -31,8 +31,7 @@ RUN /opt/headgate/bin/python -m compileall -q --invalidation-mode unchecked-hash
 FROM ${BASE}
 LABEL org.opencontainers.image.title="Headgate" org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/headgate /opt/headgate
-# USER is a name for kopf, which otherwise looks up the user id and starts no watch if nobody has it, as in a pod.
-ENV PATH=/opt/headgate/bin:$PATH PYTHONDONTWRITEBYTECODE=1 USER=headgate
+ENV PATH=/opt/headgate/bin:$PATH PYTHONDONTWRITEBYTECODE=1
 # A number: only then can a node tell that it is not root.
 USER 65532:65532
 ENTRYPOINT ["headgate"]

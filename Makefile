@@ -9,7 +9,7 @@ VENV := $(if $(filter .venv/bin/python,$(PYTHON)),.venv/.installed)
 PINS := --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check format test test-core test-simulation test-control-plane crds cluster cluster-down run \
+.PHONY: help venv check format test test-core test-simulation test-control-plane test-e2e demo crds cluster cluster-down run \
 	requirements clean
 
 help: ## List the targets
@@ -51,6 +51,12 @@ test-simulation: $(VENV) ## The invariants, in a virtual cluster
 
 test-control-plane: $(VENV) ## Against a real API server, built here the first time
 	$(PYTHON) -m tests control_plane
+
+test-e2e: $(VENV) ## Real pods, Prometheus and users, on a node of its own (root; not yet part of `make test`)
+	$(PYTHON) -m tests e2e
+
+demo: $(VENV) ## Watch a good version promoted and a bad one taken back (root; KEEP=1 leaves the cluster up)
+	$(PYTHON) -m demo
 
 crds: $(VENV) ## Write crds/ and docs/reference.md anew from the API models
 	$(PYTHON) -m headgate.cli crds --write crds/

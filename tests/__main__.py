@@ -72,6 +72,7 @@ TIERS: dict[str, Callable[[], str]] = {
     "shell": control_plane_missing,
     "chart": control_plane_missing,
     "control_plane": control_plane_missing,
+    "e2e": node_missing,
 }
 
 

@@ -1,0 +1,1 @@
+"""Headgate on a real node: real pods, real traffic, real measurements."""
