@@ -17,7 +17,7 @@ from pathlib import Path
 import rich.console
 
 from demo import by_hand, capture, lines, screen
-from demo.stage import CLUSTER, Stage
+from demo.stage import CLUSTER, Stage, taken
 from demo.story import Story
 from tests import cluster as clusters
 from tests.cluster import layout
@@ -33,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     console = rich.console.Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     say = _clocked(console)
-    if why := clusters.lacking("node"):
-        say(f"the demo needs a real node, and this machine cannot have one: {why}")
+    if why := clusters.lacking("node") or taken():
+        say(f"the demo needs a real node of its own: {why}")
         return 1
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

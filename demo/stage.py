@@ -36,6 +36,17 @@ _ROOT = Path(__file__).resolve().parent.parent
 _SEEN = "rollouts.headgate.dev,pods,events.events.k8s.io"
 
 
+def taken() -> str:
+    """Return in one line why there can be no fresh cluster now, "" if there can."""
+    if not _mark_of_keeping().exists():
+        return ""
+    return f"the cluster {CLUSTER} was kept by an earlier run: 'make cluster-down NAME={CLUSTER}' removes it"
+
+
+def _mark_of_keeping() -> Path:
+    return layout.of(CLUSTER).state / "kept"
+
+
 class Stage:
     """A cluster with podinfo's Service and route, an operator and users. Leaves nothing, unless it is to be kept.
 
@@ -45,7 +56,6 @@ class Stage:
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._inside = contextlib.ExitStack()
-        self._kept = layout.of(CLUSTER).state / "kept"
         self.keep = False
         """Whether cluster and operator stay."""
         self.failed = False
@@ -56,10 +66,6 @@ class Stage:
 
     def __enter__(self) -> Self:
         """Start all but the users."""
-        if self._kept.exists():
-            raise clusters.ClusterError(
-                f"the cluster {CLUSTER} was kept by an earlier run: 'make cluster-down NAME={CLUSTER}' removes it"
-            )
         clusters.stop(CLUSTER)
         try:
             self.cluster = clusters.start(CLUSTER, "node", self._say)
@@ -162,7 +168,7 @@ class Stage:
             self.load.stop()
         if self.keep and not self.failed:
             self._inside.close()
-            self._kept.touch()
+            _mark_of_keeping().touch()
             return
         self._say("taking the operator and the cluster down")
         if self.operator is not None:
