@@ -17,7 +17,7 @@ from pathlib import Path
 import rich.console
 
 from demo import by_hand, capture, lines, screen
-from demo.stage import CLUSTER, Stage, taken
+from demo.stage import CLUSTER, Stage, reserved
 from demo.story import Story
 from tests import cluster as clusters
 from tests.cluster import layout
@@ -33,10 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     console = rich.console.Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     say = _clocked(console)
-    if why := clusters.lacking("node") or taken():
-        say(f"the demo needs a real node of its own: {why}")
-        return 1
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with reserved() as taken:
+        if why := clusters.lacking("node") or taken:
+            say(f"the demo cannot run now: {why}")
+            return 1
+        return _guarded(console, say, chosen)
+
+
+def _guarded(console: rich.console.Console, say: Say, chosen: argparse.Namespace) -> int:
     try:
         return _run(console, say, chosen)
     except KeyboardInterrupt:

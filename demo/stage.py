@@ -4,6 +4,7 @@ Owns what is started and that it is all taken away again. Must not know the stor
 """
 
 import contextlib
+import fcntl
 import http
 import json
 import os
@@ -12,7 +13,7 @@ import socket
 import subprocess
 import types
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -36,11 +37,21 @@ _ROOT = Path(__file__).resolve().parent.parent
 _SEEN = "rollouts.headgate.dev,pods,events.events.k8s.io"
 
 
-def taken() -> str:
-    """Return in one line why there can be no fresh cluster now, "" if there can."""
-    if not _mark_of_keeping().exists():
-        return ""
-    return f"the cluster {CLUSTER} was kept by an earlier run: 'make cluster-down NAME={CLUSTER}' removes it"
+@contextlib.contextmanager
+def reserved() -> Iterator[str]:
+    """Have the stage to oneself; give in one line why that cannot be, "" if it can."""
+    state = layout.of(CLUSTER).state
+    state.parent.mkdir(parents=True, exist_ok=True)
+    with state.with_name(f".{CLUSTER}.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield "it is running already, and has its cluster to itself"
+            return
+        if _mark_of_keeping().exists():
+            yield f"its cluster was kept by an earlier run: 'make cluster-down NAME={CLUSTER}' removes it"
+        else:
+            yield ""
 
 
 def _mark_of_keeping() -> Path:
@@ -75,8 +86,8 @@ class Stage:
             self._inside.enter_context(clusters.entered(self.cluster))
             self._install()
             self._start_operator()
-        except BaseException:
-            self.failed = True
+        except BaseException as error:
+            self.failed = not isinstance(error, KeyboardInterrupt)
             self._clear()
             raise
         return self
