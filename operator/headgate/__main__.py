@@ -229,7 +229,8 @@ async def _run(options: settings.Settings, servers: ServerSettings) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def ending() -> None:
+    def ending(number: signal.Signals) -> None:
+        _log.info("asked to end by %s", number.name)
         stop.set()
         # A thread that hangs in somebody else's library must not hold up the end. All state is in the cluster.
         backstop = threading.Timer(options.shutdown_seconds + BACKSTOP_SECONDS, os._exit, [1])
@@ -237,7 +238,7 @@ async def _run(options: settings.Settings, servers: ServerSettings) -> None:
         backstop.start()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ending)
+        loop.add_signal_handler(number, ending, number)
     access = await cluster.find()
     await Operator(options, servers, access).run(stop)
 
