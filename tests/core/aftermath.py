@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from headgate.api import names
-from headgate.core import model
+from headgate.core import actions, model
 from headgate.core.decide import decide
 from tests.core.worlds import UID, World, policy_hash
 
@@ -33,27 +33,27 @@ def settled(world: World, seconds: float = 5, most: int = 60) -> tuple[World, li
     raise AssertionError(f"after {most} passes there is still something to write: {decisions[-1]}")
 
 
-def _carried_out(world: World, action: model.Record | model.Action, *, ready: bool) -> World:
+def _carried_out(world: World, action: actions.Record | actions.Action, *, ready: bool) -> World:
     match action:
-        case model.AddFinalizer():
+        case actions.AddFinalizer():
             return world.but(finalizers=(*world.finalizers, names.FINALIZER))
-        case model.RemoveFinalizer():
+        case actions.RemoveFinalizer():
             return world.but(finalizers=tuple(name for name in world.finalizers if name != names.FINALIZER))
-        case model.RemoveCommand():
+        case actions.RemoveCommand():
             left = {key: value for key, value in world.commands.items() if key != action.annotation}
             return world.but(commands=left)
-        case model.AdoptRecord() | model.RestoreLabels():
+        case actions.AdoptRecord() | actions.RestoreLabels():
             return world
-        case model.RecordTemplate() | model.RecordPolicy() | model.DropRecord():
+        case actions.RecordTemplate() | actions.RecordPolicy() | actions.DropRecord():
             return _recorded(world, action)
         case _:
             return _deployed(world, action, ready=ready)
 
 
-def _recorded(world: World, action: model.RecordTemplate | model.RecordPolicy | model.DropRecord) -> World:
-    if isinstance(action, model.RecordTemplate):
+def _recorded(world: World, action: actions.RecordTemplate | actions.RecordPolicy | actions.DropRecord) -> World:
+    if isinstance(action, actions.RecordTemplate):
         return world.recorded(action.hash)
-    if isinstance(action, model.RecordPolicy):
+    if isinstance(action, actions.RecordPolicy):
         return world.policed()
     templates = {key: record for key, record in world.templates.items() if record.name != action.name}
     policies = {key: record for key, record in world.policies.items() if record.name != action.name}
@@ -62,19 +62,19 @@ def _recorded(world: World, action: model.RecordTemplate | model.RecordPolicy | 
 
 def _deployed(
     world: World,
-    action: model.ScaleDeployment
-    | model.CreateDeployment
-    | model.DeleteDeployment
-    | model.SetMinReady
-    | model.RepairTemplate
-    | model.AdoptDeployment,
+    action: actions.ScaleDeployment
+    | actions.CreateDeployment
+    | actions.DeleteDeployment
+    | actions.SetMinReady
+    | actions.RepairTemplate
+    | actions.AdoptDeployment,
     *,
     ready: bool,
 ) -> World:
-    if isinstance(action, model.CreateDeployment):
+    if isinstance(action, actions.CreateDeployment):
         now_ready = action.replicas if ready else 0
         return world.deployment(action.hash, action.replicas, now_ready, revision=action.revision)
-    if isinstance(action, model.DeleteDeployment):
+    if isinstance(action, actions.DeleteDeployment):
         left = {key: facts for key, facts in world.deployments.items() if key != action.hash}
         return world.but(deployments=left)
     facts = dataclasses.replace(world.deployments[action.hash], **_changes(world, action, ready=ready))
@@ -83,19 +83,19 @@ def _deployed(
 
 def _changes(
     world: World,
-    action: model.ScaleDeployment | model.SetMinReady | model.RepairTemplate | model.AdoptDeployment,
+    action: actions.ScaleDeployment | actions.SetMinReady | actions.RepairTemplate | actions.AdoptDeployment,
     *,
     ready: bool,
 ) -> dict[str, Any]:
     match action:
-        case model.ScaleDeployment():
+        case actions.ScaleDeployment():
             facts, size = world.deployments[action.hash], action.replicas
             now_ready = size if ready else min(size, facts.ready)
             mark = action.rejected or facts.rejected
             return {"replicas": size, "pods": size, "ready": now_ready, "rejected": mark, "scaled_by": ""}
-        case model.SetMinReady():
+        case actions.SetMinReady():
             return {"min_ready_seconds": action.seconds}
-        case model.RepairTemplate():
+        case actions.RepairTemplate():
             return {"tampered": ""}
-        case model.AdoptDeployment():
+        case actions.AdoptDeployment():
             return {"owner": UID}

@@ -3,12 +3,12 @@
 import re
 
 from headgate.api import status as api
-from headgate.core import model
+from headgate.core import actions, model
 
 
 def sizes(decision: model.Decision) -> dict[str, int]:
     """Return the sizes that Deployments are created with or scaled to, by hash."""
-    kinds = (model.ScaleDeployment, model.CreateDeployment)
+    kinds = (actions.ScaleDeployment, actions.CreateDeployment)
     return {action.hash: action.replicas for action in decision.actions if isinstance(action, kinds)}
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from headgate.api import names
 from headgate.api import status as api
+from headgate.core.actions import RemoveCommand
 from headgate.core.decide import decide
-from headgate.core.model import RemoveCommand
 from tests.core import aftermath, answers
 from tests.core.worlds import NOON, A, B, C, World, metric, policy
 

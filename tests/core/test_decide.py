@@ -8,8 +8,9 @@ from headgate.api import names
 from headgate.api import status as api
 from headgate.core import decide as module
 from headgate.core import forward, opening, resting, situation, verdicts
+from headgate.core.actions import RemoveCommand
 from headgate.core.decide import decide
-from headgate.core.model import Identity, Observation, PodTrouble, RemoveCommand, Target
+from headgate.core.model import Identity, Observation, PodTrouble, Target
 from tests.core import aftermath, answers
 from tests.core.worlds import NOON, B, C, World, metric, policy
 

@@ -5,8 +5,9 @@ import dataclasses
 import pytest
 
 from headgate.api import status as api
+from headgate.core.actions import CreateDeployment, RecordPolicy, RecordTemplate
 from headgate.core.decide import decide
-from headgate.core.model import CreateDeployment, PodTrouble, RecordPolicy, RecordTemplate
+from headgate.core.model import PodTrouble
 from tests.core import aftermath, answers
 from tests.core.worlds import NOON, A, B, C, World, metric, policy, policy_hash
 

@@ -7,14 +7,12 @@ import pytest
 from headgate.api import names
 from headgate.api import status as api
 from headgate.core import opening, upkeep
-from headgate.core.decide import decide
-from headgate.core.model import (
+from headgate.core.actions import (
     AddFinalizer,
     AdoptDeployment,
     AdoptRecord,
     DeleteDeployment,
     DropRecord,
-    PolicyRecord,
     RecordPolicy,
     RecordTemplate,
     RemoveFinalizer,
@@ -23,6 +21,8 @@ from headgate.core.model import (
     ScaleDeployment,
     SetMinReady,
 )
+from headgate.core.decide import decide
+from headgate.core.model import PolicyRecord
 from tests.core import aftermath, answers
 from tests.core.worlds import NOON, PLAN, A, B, C, World, policy, policy_hash
 

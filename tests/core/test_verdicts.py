@@ -4,8 +4,9 @@ import pytest
 
 from headgate.api import names
 from headgate.api import status as api
+from headgate.core.actions import RemoveFinalizer, ScaleDeployment
 from headgate.core.decide import decide
-from headgate.core.model import Identity, PodTrouble, RemoveFinalizer, ScaleDeployment, Target
+from headgate.core.model import Identity, PodTrouble, Target
 from tests.core import aftermath, answers
 from tests.core.worlds import NOON, A, B, C, World, metric, policy
 

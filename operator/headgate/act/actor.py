@@ -10,7 +10,8 @@ import dataclasses
 from headgate.act import writes
 from headgate.act.sinks import Notices, Writer
 from headgate.core import faults
-from headgate.core.model import AddFinalizer, Decision, Key, Observation, RecordPolicy, RecordTemplate
+from headgate.core.actions import AddFinalizer, RecordPolicy, RecordTemplate
+from headgate.core.model import Decision, Key, Observation
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

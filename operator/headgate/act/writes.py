@@ -5,18 +5,14 @@ from typing import assert_never
 from headgate.act.sinks import Writer
 from headgate.api import names
 from headgate.core import faults, manifests, revisions
-from headgate.core.model import (
+from headgate.core.actions import (
     Action,
     AddFinalizer,
     AdoptDeployment,
     AdoptRecord,
     CreateDeployment,
     DeleteDeployment,
-    DeploymentFacts,
     DropRecord,
-    Json,
-    Kind,
-    Observation,
     Record,
     RecordPolicy,
     RecordTemplate,
@@ -27,6 +23,7 @@ from headgate.core.model import (
     ScaleDeployment,
     SetMinReady,
 )
+from headgate.core.model import DeploymentFacts, Json, Kind, Observation
 
 
 def pointer(*parts: str) -> str:

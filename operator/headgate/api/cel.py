@@ -123,6 +123,18 @@ THRESHOLD_ORDER = Rule(
     "threshold.min must not be above threshold.max: exchange them",
     field_path=".min",
 )
+SERVICE_NAME = Rule(
+    matches(NAME), "must be the name of a Service: lower-case letters, digits and '-', such as web-canary"
+)
+SERVICES_DIFFER = Rule(
+    "self.stableService != self.canaryService",
+    "stableService and canaryService must differ: name the second one for example web-canary",
+    field_path=".canaryService",
+)
+ROUTES_DIFFER = Rule(
+    "self.all(one, self.filter(other, other.kind == one.kind && other.name == one.name).size() == 1)",
+    "must not name a route twice: one entry manages all its rules, or those that it names",
+)
 SELECTOR_FIXED = Rule(
     "self == oldSelf",
     "cannot be changed, it decides which running pods are ours: put it back, or create another Rollout",

@@ -22,7 +22,11 @@ RECORD_POLICY: Final = "policy"
 REVISION: Final = f"{GROUP}/revision"
 """Annotation on Deployments: the revision's number, for people."""
 REJECTED: Final = f"{GROUP}/rejected"
-"""Annotation on a canary's Deployment: `<hash>/<start of the attempt>` of the attempt that was taken back."""
+"""Annotation on a canary's Deployment, and on its routes: `<hash>/<start of the attempt>` of the attempt that was taken
+back."""
+
+SERVICE_NAME: Final = "kubernetes.io/service-name"
+"""Label on EndpointSlices: the Service that they belong to."""
 
 PROMOTE: Final = f"{GROUP}/promote"
 PROMOTE_FULL: Final = f"{GROUP}/promote-full"

@@ -1,19 +1,18 @@
 """The Rollout's spec: what users write. Descriptions here are what `kubectl explain` shows."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import pydantic
 from pydantic.alias_generators import to_camel
 
 from headgate.api import cel, names, template
+from headgate.api.model import SpecModel
+from headgate.api.traffic import Traffic
 from headgate.api.values import Duration, IntOrPercent
 
-
-class SpecModel(pydantic.BaseModel):
-    """A part of the spec: immutable, camelCase when written, and strict about fields that it does not know."""
-
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+SCALE_DOWN_DELAY_SECONDS: Final = 300.0
+"""The default of scaleDownDelay: a few windows of any metric, at the price of the old version's pods for so long."""
 
 
 class LabelSelector(SpecModel):
@@ -70,11 +69,19 @@ class Canary(SpecModel):
 
     model_config = pydantic.ConfigDict(json_schema_extra={**cel.atomic_map(), **cel.validations(cel.SOME_EXCHANGE)})
 
-    max_surge: IntOrPercent = pydantic.Field(
-        default="25%", description="How many pods may run beyond replicas while both versions run. Rounded up."
+    max_surge: IntOrPercent | None = pydantic.Field(
+        default=None,
+        description="How many pods may run beyond replicas while both versions run. Rounded up. "
+        "Absent: 25%, and 100% with spec.traffic.",
     )
     max_unavailable: IntOrPercent = pydantic.Field(
         default=0, description="How many pods fewer than replicas may be available meanwhile. Rounded down."
+    )
+    scale_down_delay_seconds: Duration = pydantic.Field(
+        default=SCALE_DOWN_DELAY_SECONDS,
+        alias="scaleDownDelay",
+        description="With spec.traffic: how long the old version's pods stay after a promotion. Until then analysis "
+        "goes on, and going back is one write.",
     )
     steps: tuple[Step, ...] = pydantic.Field(
         default=(),
@@ -256,6 +263,9 @@ class RolloutSpec(SpecModel):
         default=False, strict=True, description="Stops the steps. Scaling, monitoring and rolling back go on."
     )
     strategy: Strategy = pydantic.Field(description="How a new version takes over.")
+    traffic: Traffic | None = pydantic.Field(
+        default=None, description="Weighted traffic. Absent: the share of the pods is the share of the traffic."
+    )
     analysis: Analysis = pydantic.Field(default=Analysis(), description="What is watched meanwhile.")
 
     @pydantic.model_validator(mode="after")
@@ -271,11 +281,19 @@ class Policy(SpecModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
 
     strategy: Strategy
+    traffic: Traffic | None = None
     analysis: Analysis = Analysis()
     min_ready_seconds: int = 0
     progress_deadline_seconds: int = 600
     revision_history_limit: int = 2
 
 
-POLICY_FIELDS = ("strategy", "analysis", "minReadySeconds", "progressDeadlineSeconds", "revisionHistoryLimit")
+POLICY_FIELDS = (
+    "strategy",
+    "traffic",
+    "analysis",
+    "minReadySeconds",
+    "progressDeadlineSeconds",
+    "revisionHistoryLimit",
+)
 """The fields of the spec that a recorded policy holds, as users write them."""

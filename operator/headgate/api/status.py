@@ -109,6 +109,38 @@ class Canary(Side):
     leaving: Leaving | None = pydantic.Field(default=None, description="Why it is being taken back.")
 
 
+class Warm(Side):
+    """The revision that was stable before the last promotion: its pods stay for a while, to go back to by one write."""
+
+    promoted: Timestamp = pydantic.Field(description="When the other revision took over.")
+    started: Timestamp = pydantic.Field(description="When the attempt that took over had started.")
+    judged_from: Timestamp = pydantic.Field(
+        default=0, description="Measurements that look back beyond this belong to an earlier attempt and do not count."
+    )
+    until: Timestamp | None = pydantic.Field(
+        default=None, description="When its pods go. Absent while traffic is still being moved to the stable Service."
+    )
+
+
+class TrafficStatus(StatusModel):
+    """Where the routes and Services lead, as last read."""
+
+    weight: int = pydantic.Field(description="What the routes give to the canary Service, in percent.")
+    lowest: int = pydantic.Field(description="The least that any Gateway may still be giving to it, until drained.")
+    highest: int = pydantic.Field(description="The most that any Gateway may still be giving to it, until drained.")
+    since: Timestamp | None = pydantic.Field(
+        default=None, description="Since when the weight is written and accepted by every Gateway that answers."
+    )
+    home_since: Timestamp | None = pydantic.Field(
+        default=None, description="Since when the stable Service leads to stable pods alone."
+    )
+    changed_by: str = pydantic.Field(
+        default="", max_length=1024, description="Who last changed a route or Service of this Rollout back, and which."
+    )
+    changes: int = pydantic.Field(default=0, description="How often that happened without a quiet minute between.")
+    changed: Timestamp | None = pydantic.Field(default=None, description="When that happened last.")
+
+
 class StepStatus(StatusModel):
     """The step that the rollout is at."""
 
@@ -124,7 +156,10 @@ class Weight(StatusModel):
     """The share of the traffic that the canary gets, in percent."""
 
     desired: int = pydantic.Field(description="What the step asks for.")
-    achieved: int = pydantic.Field(default=0, description="What the available pods of both versions make of it.")
+    achieved: int = pydantic.Field(
+        default=0,
+        description="What it is: what the available pods of both versions make of it, or what the routes hold.",
+    )
     since: Timestamp | None = pydantic.Field(
         default=None, description="Since when the desired weight holds, as nearly as pods can make it."
     )
@@ -202,8 +237,12 @@ class RolloutStatus(StatusModel):
     )
     stable: Side | None = pydantic.Field(default=None, description="The revision that users get.")
     canary: Canary | None = pydantic.Field(default=None, description="The revision that is on its way in or out.")
+    warm: Warm | None = pydantic.Field(default=None, description="The revision to go back to by one write.")
     step: StepStatus | None = pydantic.Field(default=None, description="The step that the rollout is at.")
     weight: Weight | None = pydantic.Field(default=None, description="The canary's share of the traffic.")
+    traffic: TrafficStatus | None = pydantic.Field(
+        default=None, description="Where the routes and Services lead; with spec.traffic only."
+    )
     analysis: tuple[MetricStatus, ...] = pydantic.Field(
         default=(),
         max_length=20,

@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 from headgate.api import names
 from headgate.api.status import Ending, RolloutStatus
-from headgate.core import revisions
-from headgate.core.model import Notice, RemoveCommand
+from headgate.core import promoted, revisions
+from headgate.core.actions import RemoveCommand
+from headgate.core.model import Notice
 from headgate.core.situation import Move, Situation
 from headgate.core.verdicts import leave
 
@@ -52,7 +53,7 @@ def _nothing_in_flight(situation: Situation) -> str:
 def _abort(situation: Situation, value: str) -> Move:
     canary = situation.flight
     if canary is None:
-        return _mismatch(situation, names.ABORT, value, _nothing_in_flight(situation))
+        return _regret(situation, value) or _mismatch(situation, names.ABORT, value, _nothing_in_flight(situation))
     if value not in (canary.hash, names.ABORT_NOW):
         why = f"in flight is {canary.hash}; {names.ABORT}={canary.hash} or {names.ABORT}={names.ABORT_NOW} would match"
         return _mismatch(situation, names.ABORT, value, why)
@@ -60,6 +61,15 @@ def _abort(situation: Situation, value: str) -> Move:
         return _mismatch(situation, names.ABORT, value, f"revision {canary.hash} is being taken back already")
     message = "aborted by command"
     return leave(situation, canary, Ending.ABORTED, "Aborted", message, by=f"annotation {names.ABORT}")
+
+
+def _regret(situation: Situation, value: str) -> Move | None:
+    """Return the way back from a promotion whose old revision is still warm, if *value* means that."""
+    stable = situation.stable
+    if stable is None or value not in (stable.hash, names.ABORT_NOW):
+        return None
+    by = f"annotation {names.ABORT}"
+    return promoted.go_back(situation, Ending.ABORTED, "Aborted", "aborted by command after its promotion", by=by)
 
 
 def _retry(situation: Situation, value: str) -> Move:

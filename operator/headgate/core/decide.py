@@ -4,11 +4,12 @@ Rules that go back come before all rules that go forward, so that nothing can st
 moves the status is followed by another round from the top; a rule that rests ends the decision.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Final
 
 from headgate.api.status import RolloutStatus
-from headgate.core import analysis, commands, forward, opening, resting, upkeep, verdicts
+from headgate.core import analysis, commands, forward, opening, promoted, resting, routing, upkeep, verdicts
 from headgate.core import status as statuses
 from headgate.core.model import Decision, Notice, Observation
 from headgate.core.situation import Move, Rest, Situation
@@ -25,6 +26,8 @@ BACKWARD: Final[tuple[Rule, ...]] = (
     verdicts.deprived,
     verdicts.hopeless,
     verdicts.deadline_exceeded,
+    promoted.put_back,
+    promoted.breached_after,
 )
 """Asked always."""
 FIRST: Final[tuple[Rule, ...]] = (resting.recovered, resting.first)
@@ -32,6 +35,8 @@ FIRST: Final[tuple[Rule, ...]] = (resting.recovered, resting.first)
 FORWARD: Final[tuple[Rule, ...]] = (
     forward.unsound,
     forward.refused,
+    routing.unroutable,
+    routing.contested,
     forward.waiting,
     forward.paused,
     forward.pausing,
@@ -41,14 +46,19 @@ FORWARD: Final[tuple[Rule, ...]] = (
 )
 """Asked while a canary is in flight."""
 RESTING: Final[tuple[Rule, ...]] = (
+    promoted.moving,
+    promoted.cooled,
     forward.unsound,
     resting.settled,
     resting.rejected,
     resting.held_back,
+    routing.unroutable,
+    promoted.draining,
     resting.start,
 )
 """Asked while nothing is in flight."""
 
+_POLICY_WAITS: Final = "spec.traffic was changed: that spec counts once this rollout has ended"
 _MOST_ROUNDS: Final = 150
 """Even 50 steps of no replicas, each a move to the step and one to its clock, and a promotion come to rest in these."""
 
@@ -71,11 +81,12 @@ def _answer(situation: Situation) -> tuple[str, Move | Rest]:
 
 def _recheck_at(situation: Situation, rest: Rest, status: RolloutStatus, *, written: bool) -> float | None:
     moments = [*rest.recheck_at]
-    canary = situation.flight
-    if canary is not None and not canary.leaving:
+    if situation.watched is not None:
         tick = analysis.next_reading(situation.metrics, status.analysis, situation.now, situation.seen.settle_seconds)
         moments += [tick] if tick is not None else []
         moments += verdicts.patience_ends(situation)
+    if situation.routing is not None:
+        moments += [*situation.routing.recheck_at, *promoted.ends(situation)]
     if not written and status != situation.seen.status:
         moments.append(situation.seen.written_at + statuses.REFRESH_SECONDS)
     return max(min(moments), situation.now) if moments else None
@@ -90,6 +101,8 @@ def _concluded(
     A deletion is let go in the same way: an object that nobody can write must not stay for ever.
     """
     seen = situation.seen
+    if seen.policy_waits:
+        rest = dataclasses.replace(rest, message=f"{rest.message}; {_POLICY_WAITS}")
     status = statuses.concluded(situation, rest)
     # A clock that was set back leaves a write in the future: what it makes us correct must not wait until then.
     stale = not 0 <= seen.now - seen.written_at < statuses.REFRESH_SECONDS
@@ -106,7 +119,7 @@ def _concluded(
         write_status=write,
         records=upkeep.records(situation),
         actions=(*upkeep.actions(situation, rest.phase), *(heard.confirmed if urgent else heard.removals)),
-        notices=(*said, *upkeep.repairs(situation)),
+        notices=(*said, *upkeep.repairs(situation), *routing.repairs(situation)),
         recheck_at=recheck_at,
         urgent=urgent,
     )

@@ -4,7 +4,7 @@ import math
 
 from headgate.api import names, values
 from headgate.api.status import Ending, Phase, StepStatus, Weight
-from headgate.core import analysis, history, replicas, verdicts
+from headgate.core import analysis, history, promoted, replicas, traffic, verdicts
 from headgate.core.model import Identity, Notice
 from headgate.core.situation import Move, Rest, Situation
 
@@ -67,8 +67,10 @@ def waiting(situation: Situation) -> Move | Rest | None:
     status, weight, step = situation.status, situation.status.weight, situation.status.step
     if weight is None or step is None:
         return enter(situation, max(situation.step_at, 0))  # no status of ours; but none may end in a promotion either
-    stable, canary = situation.pods(situation.stable), situation.pods(situation.canary)
-    if not replicas.reached(situation.goal, stable, canary):
+    if plan := situation.routing:
+        if plan.waits:
+            return _traffic_waits(situation, plan)
+    elif not replicas.reached(situation.goal, situation.pods(situation.stable), situation.pods(situation.canary)):
         ends = verdicts.patience_ends(situation)
         reason = "PodsNotStarting" if verdicts.pod_words(situation) else "WaitingForPods"
         return Rest(_phase(situation), reason, _pods_wait(situation), ends)
@@ -78,6 +80,13 @@ def waiting(situation: Situation) -> Move | Rest | None:
     weight = weight.model_copy(update={"since": weight.since if weight.since is not None else start})
     step = step.model_copy(update={"since": start})
     return Move(status.model_copy(update={"weight": weight, "step": step}))
+
+
+def _traffic_waits(situation: Situation, plan: traffic.Plan) -> Rest:
+    words = verdicts.pod_words(situation)
+    message = f"{plan.waits}{words}" if "canary pods ready" in plan.waits else plan.waits
+    reason = "PodsNotStarting" if words else "WaitingForTraffic"
+    return Rest(_phase(situation), reason, message, (*verdicts.patience_ends(situation), *plan.recheck_at))
 
 
 def _found(situation: Situation) -> analysis.Evidence:
@@ -175,7 +184,9 @@ def complete(situation: Situation) -> Move | None:
         by="promote-full" if canary.full else "steps",
         at=situation.second,
     )
-    ended = {"canary": None, "step": None, "weight": None, "scale_floor": None}
+    ended: dict[str, object] = {"canary": None, "step": None, "weight": None, "scale_floor": None}
+    if situation.routing is not None:
+        ended["warm"] = promoted.warmed(status, situation.second)
     changes = {**ended, "stable": history.stable_of(canary), "history": past}
     took = values.format_duration(situation.now - canary.started)
     notice = Notice("Promoted", f"revision {canary.revision} is stable after {took}")

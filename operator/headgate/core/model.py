@@ -1,4 +1,4 @@
-"""Observation in, Decision out, and the closed set of actions: the vocabulary between the shell and the core.
+"""Observation in, Decision out: the vocabulary between the shell and the core, with `actions` and `paths`.
 
 All plain data. Times are seconds since the epoch unless a name says otherwise.
 """
@@ -10,6 +10,8 @@ from typing import Any
 
 from headgate.api.spec import Metric, Policy
 from headgate.api.status import Outcome, RolloutStatus
+from headgate.core.actions import Action, Record
+from headgate.core.paths import TrafficFacts
 
 Json = dict[str, Any]
 """An object as the API server gives it."""
@@ -29,6 +31,10 @@ class Kind(enum.StrEnum):
     DEPLOYMENT = "Deployment"
     CONTROLLER_REVISION = "ControllerRevision"
     POD = "Pod"
+    SERVICE = "Service"
+    ENDPOINT_SLICE = "EndpointSlice"
+    HTTP_ROUTE = "HTTPRoute"
+    GRPC_ROUTE = "GRPCRoute"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -225,129 +231,13 @@ class Observation:
     """When this process last wrote the status; 0 if it never did."""
     foreign: tuple[str, ...] = ()
     """Objects that stand where ours should and that belong to somebody else."""
+    traffic: TrafficFacts | None = None
+    """The ways by which users reach the pods; None without spec.traffic."""
+    policy_waits: bool = False
+    """Whether the spec's policy is another one that can be accepted only when nothing is in flight any more."""
 
 
-# --- what can be done ------------------------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class RecordTemplate:
-    """Create the ControllerRevision that keeps the spec's template as a revision."""
-
-    hash: str
-    revision: int
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class RecordPolicy:
-    """Create the ControllerRevision that keeps the spec's policy."""
-
-    hash: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class DropRecord:
-    """Delete a ControllerRevision that nothing needs any more."""
-
-    name: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class CreateDeployment:
-    """Create a revision's Deployment from its recorded template."""
-
-    hash: str
-    revision: int
-    replicas: int
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class ScaleDeployment:
-    """Set a Deployment's replicas."""
-
-    hash: str
-    replicas: int
-    was: int
-    """The replicas that the decision was made on; the write is refused when they have changed since."""
-    rejected: str = ""
-    """Value of the rejected annotation to set in the same write; empty: leave it."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class SetMinReady:
-    """Set a Deployment's minReadySeconds."""
-
-    hash: str
-    seconds: int
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class RepairTemplate:
-    """Put a Deployment's template back to the recorded one."""
-
-    hash: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class RestoreLabels:
-    """Put back the labels by which we find and watch a Deployment of ours."""
-
-    hash: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class AdoptDeployment:
-    """Become the owner of an orphaned Deployment of ours."""
-
-    hash: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class AdoptRecord:
-    """Become the owner of an orphaned ControllerRevision of ours."""
-
-    name: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class DeleteDeployment:
-    """Delete a Deployment of ours that has no pods."""
-
-    hash: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class AddFinalizer:
-    """Make a deletion of the Rollout wait for us."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class RemoveFinalizer:
-    """Let a deletion of the Rollout go on."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class RemoveCommand:
-    """Remove a command's annotation, if it still has the value that was carried out."""
-
-    annotation: str
-    value: str
-
-
-Record = AddFinalizer | RecordTemplate | RecordPolicy
-Action = (
-    ScaleDeployment
-    | CreateDeployment
-    | SetMinReady
-    | RepairTemplate
-    | RestoreLabels
-    | AdoptDeployment
-    | AdoptRecord
-    | DeleteDeployment
-    | DropRecord
-    | RemoveFinalizer
-    | RemoveCommand
-)
+# --- what follows from it --------------------------------------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

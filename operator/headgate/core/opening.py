@@ -1,10 +1,10 @@
-"""Brings the status up to what was observed, before any rule is asked: clocks, pods, policy, floor and verdicts."""
+"""Brings the status up to what was observed, before any rule is asked: clocks, pods, policy, traffic, verdicts."""
 
 import math
 from typing import TypeVar
 
-from headgate.api.status import Canary, Progress, RolloutStatus, Side, StatusModel, TemplateStatus
-from headgate.core import analysis, steps
+from headgate.api.status import Canary, Progress, RolloutStatus, Side, StatusModel, TemplateStatus, Warm
+from headgate.core import analysis, contests, steps, traffic
 from headgate.core.model import DeploymentFacts, Identity, Observation
 from headgate.core.situation import Situation
 
@@ -14,7 +14,15 @@ _Side = TypeVar("_Side", bound=Side)
 def opened(seen: Observation) -> Situation:
     """Return the situation in which the rules are asked."""
     status = seen.status
-    for bring_up in (_without_future, _with_target, _with_policy, _with_pods, _with_floor, _with_verdicts):
+    for bring_up in (
+        _without_future,
+        _with_target,
+        _with_policy,
+        _with_pods,
+        _with_floor,
+        _with_traffic,
+        _with_verdicts,
+    ):
         status = bring_up(seen, status)
     return Situation(seen, status)
 
@@ -40,6 +48,10 @@ def _without_future(seen: Observation, status: RolloutStatus) -> RolloutStatus:
         changes["weight"] = _timed(status.weight, seen.now, "since")
     if status.canary:
         changes["canary"] = _timed(status.canary, seen.now, "judged_from")
+    if status.warm:
+        changes["warm"] = _timed(status.warm, seen.now, "judged_from", "promoted")
+    if status.traffic:
+        changes["traffic"] = _timed(status.traffic, seen.now, "since", "home_since", "changed")
     ticks = ("since", "watched_since", "last_tick", "last_judged")
     changes["analysis"] = tuple(_timed(state, seen.now, *ticks) for state in status.analysis)
     return status.model_copy(update=changes)
@@ -55,7 +67,7 @@ def _with_target(seen: Observation, status: RolloutStatus) -> RolloutStatus:
 def _with_policy(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     """Accept the spec's policy if it is valid; a rollout in flight goes on at the step that corresponds."""
     rollout = seen.rollout
-    if rollout.invalid or seen.policy is None or rollout.policy_hash == status.policy:
+    if rollout.invalid or seen.policy is None or seen.policy_waits or rollout.policy_hash == status.policy:
         return status
     changes: dict[str, object] = {"policy": rollout.policy_hash}
     if status.canary and status.stable and not status.canary.leaving and status.step and status.weight:
@@ -93,10 +105,12 @@ def _brought_up(side: _Side, seen: Observation) -> _Side:
 def _with_pods(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     stable: Side | None = _brought_up(status.stable, seen) if status.stable else None
     canary: Canary | None = _brought_up(status.canary, seen) if status.canary else None
+    warm: Warm | None = _brought_up(status.warm, seen) if status.warm else None
     return status.model_copy(
         update={
             "stable": stable,
             "canary": canary,
+            "warm": warm,
             "replicas": sum(facts.pods for facts in seen.deployments.values()),
         }
     )
@@ -115,10 +129,25 @@ def _with_floor(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     return status.model_copy(update={"scale_floor": max(situation.wanted_now, status.scale_floor or 0)})
 
 
+def _with_traffic(seen: Observation, status: RolloutStatus) -> RolloutStatus:
+    """Note what routes and Services hold; a weight that somebody took away has to be held anew."""
+    policy = seen.policy
+    if seen.traffic is None or policy is None or policy.traffic is None or status.stable is None:
+        return status.model_copy(update={"traffic": None, "warm": None})
+    found = traffic.brought_up(status.traffic, seen.traffic, status.stable.hash, policy.traffic.drain_seconds, seen.now)
+    found = contests.noted(status, found, seen.traffic, seen.now)
+    changes: dict[str, object] = {"traffic": found}
+    weight = status.weight
+    if weight is not None and weight.since is not None and found.weight != weight.desired:
+        changes["weight"] = weight.model_copy(update={"since": None})
+    return status.model_copy(update=changes)
+
+
 def _with_verdicts(seen: Observation, status: RolloutStatus) -> RolloutStatus:
-    canary = status.canary
-    if canary is None or status.stable is None or canary.leaving or seen.policy is None:
+    pair = Situation(seen, status).watched
+    if pair is None or seen.policy is None:
         return status
-    span = analysis.Span(canary.judged_from, status.weight.since if status.weight else None)
+    judged_from = next(side.judged_from for side in pair if isinstance(side, Canary | Warm))
+    span = analysis.Span(judged_from, status.weight.since if status.weight else None)
     states = analysis.fold(seen.policy.analysis.metrics, status.analysis, seen.readings, span, seen.now)
     return status.model_copy(update={"analysis": states})

@@ -74,13 +74,19 @@ def _resolve(count: int | str, total: int, *, up: bool) -> int:
     return math.ceil(exact) if up else math.floor(exact)
 
 
-def budget(canary: Canary | None, total: int) -> Budget:
+def budget(canary: Canary | None, total: int, *, routed: bool = False) -> Budget:
     """Return the budget of *total* replicas: surge rounded up, unavailable rounded down, as a Deployment does.
 
+    Where nothing is said, surge is 25 percent; all of them if the traffic is *routed*: then both versions can be there
+    in full, and going back is a matter of routes alone.
+
     Both rounding to 0 would never let a pod be exchanged, so one pod may be unavailable then. A single replica may
-    always surge by one: two versions cannot share one pod. Where no strategy is known, surge is 25 percent.
+    always surge by one: two versions cannot share one pod.
     """
-    surge = _resolve(canary.max_surge if canary else "25%", total, up=True)
+    given: int | str = "100%" if routed else "25%"
+    if canary is not None and canary.max_surge is not None:
+        given = canary.max_surge
+    surge = _resolve(given, total, up=True)
     unavailable = _resolve(canary.max_unavailable if canary else 0, total, up=False)
     if total == 1:
         return Budget(total, max(1, surge), min(unavailable, 1))

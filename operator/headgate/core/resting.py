@@ -2,7 +2,7 @@
 
 from headgate.api import values
 from headgate.api.status import Canary, Ending, Phase, Rejected, Side
-from headgate.core import analysis, forward, history, revisions, verdicts
+from headgate.core import analysis, forward, history, promoted, revisions, routing, verdicts
 from headgate.core.model import DeploymentFacts, Notice
 from headgate.core.situation import Move, Rest, Situation
 
@@ -123,7 +123,10 @@ def _served(situation: Situation) -> Rest:
     stable, pods = situation.stable, situation.pods(situation.stable)
     if pods.wanted == situation.total and pods.ready >= situation.total and pods.existing <= situation.total:
         number = stable.revision if stable else 0
-        return Rest(Phase.HEALTHY, "Healthy", f"revision {number} serves with {pods.ready} of {pods.wanted} pods ready")
+        message = f"revision {number} serves with {pods.ready} of {pods.wanted} pods ready"
+        return _routed(situation, message) or Rest(
+            Phase.HEALTHY, "Healthy", message + promoted.warm_words(situation), promoted.ends(situation)
+        )
     message = f"{pods.ready} of {situation.total} stable pods ready{verdicts.pod_words(situation)}"
     limit = verdicts.deadline_seconds(situation)
     since = stable.progress.since if stable and stable.progress else situation.second
@@ -135,6 +138,16 @@ def _served(situation: Situation) -> Rest:
         message = f"no progress for {values.format_duration(limit)}: {message}"
         return Rest(Phase.DEGRADED, "PodsNotReady", message, _looks(situation, since + limit, late=False))
     return Rest(Phase.PROGRESSING, "Scaling", message, _looks(situation, since + limit, late=late))
+
+
+def _routed(situation: Situation, message: str) -> Rest | None:
+    """Return what is wrong with the ways to pods that are all right; None if nothing is."""
+    if problem := routing.unroutable(situation):
+        text = f"{message}, but the next version cannot get traffic: {problem.message}"
+        return Rest(Phase.DEGRADED, problem.reason, text, problem.recheck_at)
+    if situation.routing is not None and situation.routing.waits:
+        return Rest(Phase.PROGRESSING, "MovingTraffic", f"{message}; {situation.routing.waits}")
+    return None
 
 
 def rejected(situation: Situation) -> Rest | None:
@@ -172,6 +185,7 @@ def start(situation: Situation) -> Move:
             "scale_floor": situation.wanted_now,
             "analysis": analysis.begin(situation.metrics, situation.now),
             "weight": None,
+            "warm": None,
         }
     )
     notice = Notice("RolloutStarted", f"revision {canary.revision} ({canary.hash}) is on its way")

@@ -12,7 +12,8 @@ from typing import Final
 
 from headgate.api.spec import Metric
 from headgate.api.status import Canary, Phase, RolloutStatus, Side
-from headgate.core import replicas, steps
+from headgate.api.traffic import DRAIN_SECONDS
+from headgate.core import replicas, steps, traffic
 from headgate.core.model import DeploymentFacts, Identity, Notice, Observation
 
 RETREAT_WAIT_SECONDS: Final = 30
@@ -131,7 +132,9 @@ class Situation:
     @property
     def budget(self) -> replicas.Budget:
         """How far both versions together may stray from the replicas that count."""
-        return replicas.budget(self.seen.policy.strategy.canary if self.seen.policy else None, self.total)
+        policy = self.seen.policy
+        routed = self.seen.traffic is not None
+        return replicas.budget(policy.strategy.canary if policy else None, self.total, routed=routed)
 
     def facts(self, side: Side | None) -> DeploymentFacts | None:
         """Return the Deployment of *side*, if there is one."""
@@ -146,11 +149,13 @@ class Situation:
     def goal(self) -> replicas.Sizes:
         """The sizes that the present weight means."""
         weight = self.status.weight.desired if self.status.weight else 0
-        return replicas.split(self.budget, weight)
+        return traffic.goal(self.budget, weight) if self.seen.traffic else replicas.split(self.budget, weight)
 
     @functools.cached_property
     def sizes(self) -> replicas.Sizes:
         """The sizes to ask for in this pass."""
+        if self.routing is not None:
+            return self.routing.sizes
         stable, canary = self.pods(self.stable), self.pods(self.canary)
         if self.canary is None:
             return replicas.Sizes(self.total, 0)
@@ -161,6 +166,45 @@ class Situation:
                 stable = dataclasses.replace(stable, ready=min(stable.ready, self.canary.leaving.stable_pods))
             return replicas.retreat(self.budget, stable, canary, self.waits_without_progress)
         return replicas.approach(self.budget, self.goal, stable, canary)
+
+    @functools.cached_property
+    def view(self) -> traffic.View | None:
+        """What a plan for traffic is made from; None without a router or a stable revision."""
+        seen, status = self.seen, self.status
+        if seen.traffic is None or status.traffic is None or self.stable is None:
+            return None
+        other = self.canary or status.warm
+        leaving = self.canary is not None and self.canary.leaving is not None
+        return traffic.View(
+            now=self.now,
+            facts=seen.traffic,
+            status=status.traffic,
+            drain_seconds=seen.policy.traffic.drain_seconds if seen.policy and seen.policy.traffic else DRAIN_SECONDS,
+            budget=self.budget,
+            stable_hash=self.stable.hash,
+            stable=self.pods(self.stable),
+            other_hash=other.hash if other else "",
+            other=self.pods(other),
+            weight=status.weight.desired if status.weight else 0,
+            waits_without_progress=self.waits_without_progress if leaving else 0,
+        )
+
+    @functools.cached_property
+    def routing(self) -> traffic.Plan | None:
+        """What is to be done about traffic now; None without a router, or before there is a stable revision."""
+        view = self.view
+        if view is None:
+            return None
+        if self.canary is None:
+            return traffic.at_rest(view)
+        return traffic.forward(view) if self.canary.leaving is None else traffic.backward(view)
+
+    @property
+    def watched(self) -> tuple[Side, Side] | None:
+        """The revision that is judged and the one that stands behind it: canary and stable, or stable and warm."""
+        if self.stable is not None and self.canary is not None:
+            return (self.canary, self.stable) if self.canary.leaving is None else None
+        return (self.stable, self.status.warm) if self.stable is not None and self.status.warm is not None else None
 
     @property
     def waits_without_progress(self) -> int:

@@ -29,6 +29,11 @@ def _with_sides(situation: Situation) -> RolloutStatus:
             images = revisions.images(record.template) if record else side.images
             update = {"replicas": size, "selector": _selected(situation, side), "images": images}
             changes[name] = side.model_copy(update=update)
+    if status.warm is not None:
+        size = situation.pods(status.warm).wanted
+        changes["warm"] = status.warm.model_copy(
+            update={"replicas": size, "selector": _selected(situation, status.warm)}
+        )
     return status.model_copy(update=changes)
 
 
@@ -80,7 +85,7 @@ def concluded(situation: Situation, rest: Rest) -> RolloutStatus:
     if status.step:
         changes["step"] = status.step.model_copy(update={"waiting_for": rest.message[:_MESSAGE_LENGTH]})
     if status.weight:
-        share = replicas.share_percent(stable, canary)
+        share = status.traffic.weight if status.traffic else replicas.share_percent(stable, canary)
         changes["weight"] = status.weight.model_copy(update={"achieved": share})
     return status.model_copy(update=changes)
 
@@ -90,6 +95,8 @@ _NUMBERS: dict[str, Any] = {
     "ready": True,
     "stable": {"replicas", "ready", "progress"},
     "canary": {"replicas", "ready", "progress"},
+    "warm": {"replicas", "ready", "progress"},
+    "traffic": {"weight", "lowest", "highest", "since", "home_since"},
     "weight": {"achieved"},
     "step": {"waiting_for"},
     "conditions": {"__all__": {"message"}},
@@ -100,6 +107,8 @@ _NUMBERS: dict[str, Any] = {
 
 def significant(before: RolloutStatus, after: RolloutStatus) -> bool:
     """Return whether *after* says more than other numbers: a verdict, step, phase or wait is another one."""
+    if before.traffic and after.traffic and after.traffic.lowest < before.traffic.lowest:
+        return True  # stable must be whole again even if nobody remembers why
     return before.model_dump(exclude=_NUMBERS) != after.model_dump(exclude=_NUMBERS)
 
 

@@ -2,17 +2,15 @@
 
 from headgate.api import names
 from headgate.api.status import Phase, Side
-from headgate.core import revisions, verdicts
-from headgate.core.model import (
+from headgate.core import revisions, routing, verdicts
+from headgate.core.actions import (
     Action,
     AddFinalizer,
     AdoptDeployment,
     AdoptRecord,
     CreateDeployment,
     DeleteDeployment,
-    DeploymentFacts,
     DropRecord,
-    Notice,
     Record,
     RecordPolicy,
     RecordTemplate,
@@ -22,6 +20,7 @@ from headgate.core.model import (
     ScaleDeployment,
     SetMinReady,
 )
+from headgate.core.model import DeploymentFacts, Notice
 from headgate.core.situation import Situation
 
 
@@ -75,7 +74,8 @@ def _sized(situation: Situation, side: Side, size: int, rejected: str = "") -> l
 
 
 def _others(situation: Situation) -> list[DeploymentFacts]:
-    sides = {side.hash for side in (situation.stable, situation.canary) if side is not None}
+    both = (situation.stable, situation.canary, situation.status.warm)
+    sides = {side.hash for side in both if side is not None}
     others = [facts for facts in situation.seen.deployments.values() if facts.hash not in sides and not facts.deleting]
     return sorted(others, key=lambda facts: -facts.revision)
 
@@ -120,7 +120,7 @@ def _tidied(situation: Situation) -> list[Action]:
 def actions(situation: Situation, phase: Phase) -> tuple[Action, ...]:
     """Return the writes that bring the cluster to the sizes that were decided, and keep our objects in order."""
     stable, canary, sizes = situation.stable, situation.canary, situation.sizes
-    wanted: list[Action] = []
+    wanted: list[Action] = routing.actions(situation)
     if stable is not None:
         wanted += _sized(situation, stable, sizes.stable)
     if canary is not None:

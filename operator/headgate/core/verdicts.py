@@ -71,9 +71,12 @@ def aborting(situation: Situation) -> Move | Rest | None:
     if canary is None or canary.leaving is None:
         return None
     ours, theirs = situation.pods(situation.stable), situation.pods(canary)
-    if theirs.counted == 0 and ours.wanted >= situation.total:
+    moved = situation.status.traffic is None or situation.status.traffic.weight == 0
+    if theirs.counted == 0 and ours.wanted >= situation.total and moved:
         return _finished(situation, canary, canary.leaving)
     waits = f"{ours.ready} of {situation.total} stable pods ready, {theirs.counted} canary pods left"
+    if situation.routing is not None and situation.routing.waits:
+        waits = f"{waits}; {situation.routing.waits}"
     soon = canary.leaving.since + RELIED_ON_AFTER_SECONDS
     if soon > situation.now:
         return Rest(Phase.ROLLING_BACK, canary.leaving.reason, f"{canary.leaving.message}; {waits}", (soon,))
@@ -90,13 +93,16 @@ def deleted(situation: Situation) -> Move | None:
 
 
 def recorded(situation: Situation) -> Move | None:
-    """The canary's Deployment says that this attempt was taken back, though the status does not know of it."""
-    canary, facts = situation.flight, situation.facts(situation.flight)
-    if canary is None or facts is None:
+    """A route or the canary's Deployment says that this attempt was taken back, though the status does not know it."""
+    canary, facts, traffic = situation.flight, situation.facts(situation.flight), situation.seen.traffic
+    if canary is None:
         return None
-    if facts.rejected != revisions.attempt(canary.hash, canary.started):
+    marks = {facts.rejected: f"Deployment {facts.name}"} if facts else {}
+    marks |= {route.rejected: str(route) for route in (traffic.known_routes if traffic else ())}
+    where = marks.get(revisions.attempt(canary.hash, canary.started))
+    if where is None:
         return None
-    message = f"revision {canary.revision} was taken back before, as its Deployment records"
+    message = f"revision {canary.revision} was taken back before, as {where} records"
     return leave(situation, canary, Ending.ROLLED_BACK, "Rejected", message, by="headgate")
 
 

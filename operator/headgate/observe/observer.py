@@ -9,16 +9,7 @@ from headgate.api import names
 from headgate.api.spec import Policy
 from headgate.api.status import RolloutStatus, Side
 from headgate.core import analysis, faults, manifests, queries, revisions
-from headgate.core.model import (
-    DeploymentFacts,
-    Json,
-    Key,
-    Kind,
-    Observation,
-    PodTrouble,
-    Reading,
-    RolloutFacts,
-)
+from headgate.core.model import DeploymentFacts, Json, Key, Kind, Observation, PodTrouble, Reading, RolloutFacts
 from headgate.observe import objects, rollouts
 from headgate.observe.identity import Identifier
 from headgate.observe.sources import Clock, Measurements, Reader

@@ -5,7 +5,8 @@ import math
 from headgate.api import names
 from headgate.api.status import Phase, RolloutStatus
 from headgate.core import decide
-from headgate.core.model import Kind, Observation, ScaleDeployment
+from headgate.core.actions import ScaleDeployment
+from headgate.core.model import Kind, Observation
 from headgate.simulation.journal import Pass, Write
 from headgate.simulation.judging import Scene
 from headgate.simulation.store import Change

@@ -1,0 +1,78 @@
+"""How weighted traffic is described: the Services and the routes by which a Rollout's pods are reached."""
+
+import re
+from typing import Annotated, Final
+
+import pydantic
+
+from headgate.api import cel
+from headgate.api.model import SpecModel
+from headgate.api.values import Duration
+
+DRAIN_SECONDS: Final = 30.0
+"""The default of drain: longer than any Gateway that we know takes to follow a route."""
+
+ServiceName = Annotated[str, pydantic.Field(min_length=1, max_length=63)]
+
+
+class Route(SpecModel):
+    """One route whose weights are managed."""
+
+    kind: str = pydantic.Field(pattern="^(HTTPRoute|GRPCRoute)$", description="HTTPRoute or GRPCRoute.")
+    name: str = pydantic.Field(
+        min_length=1, max_length=253, description="The route's name, in the namespace of the Rollout."
+    )
+    rules: tuple[Annotated[str, pydantic.Field(min_length=1, max_length=253)], ...] = pydantic.Field(
+        default=(),
+        max_length=16,
+        description="The names of the rules to manage. Empty: every rule that names the stable Service.",
+        json_schema_extra=cel.atomic_list(),
+    )
+
+
+class GatewayAPI(SpecModel):
+    """Routes of the Gateway API."""
+
+    routes: tuple[Route, ...] = pydantic.Field(
+        min_length=1,
+        max_length=16,
+        description="The routes whose weights are managed: in each rule that names the stable Service exactly the two "
+        "backendRefs of stableService and canaryService, and nothing else.",
+        json_schema_extra={**cel.atomic_list(), **cel.validations(cel.ROUTES_DIFFER)},
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _different(self) -> "GatewayAPI":
+        if len({(route.kind, route.name) for route in self.routes}) != len(self.routes):
+            raise ValueError(cel.ROUTES_DIFFER.message)
+        return self
+
+
+class Traffic(SpecModel):
+    """Weighted traffic. Without it the share of the pods is the share of the traffic."""
+
+    model_config = pydantic.ConfigDict(json_schema_extra=cel.validations(cel.SERVICES_DIFFER))
+
+    stable_service: ServiceName = pydantic.Field(
+        description="The Service that clients call. Created if it does not exist.",
+        json_schema_extra=cel.validations(cel.SERVICE_NAME),
+    )
+    canary_service: ServiceName = pydantic.Field(
+        description="The Service of the new version's pods. Created if it does not exist.",
+        json_schema_extra=cel.validations(cel.SERVICE_NAME),
+    )
+    gateway_api: GatewayAPI = pydantic.Field(alias="gatewayAPI", description="Routes of the Gateway API.")
+    drain_seconds: Duration = pydantic.Field(
+        default=DRAIN_SECONDS,
+        alias="drain",
+        description="How long a version keeps its pods after its last traffic was moved away; must be longer than the "
+        "Gateway needs to follow a route.",
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _sensible(self) -> "Traffic":
+        if self.stable_service == self.canary_service:
+            raise ValueError(cel.SERVICES_DIFFER.message)
+        if not all(re.fullmatch(cel.NAME, name) for name in (self.stable_service, self.canary_service)):
+            raise ValueError(cel.SERVICE_NAME.message)
+        return self

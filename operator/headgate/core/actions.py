@@ -1,0 +1,176 @@
+"""The closed set of what can be done about an Observation: records, and actions on objects.
+
+All plain data, part of the vocabulary of `model`.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RecordTemplate:
+    """Create the ControllerRevision that keeps the spec's template as a revision."""
+
+    hash: str
+    revision: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RecordPolicy:
+    """Create the ControllerRevision that keeps the spec's policy."""
+
+    hash: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DropRecord:
+    """Delete a ControllerRevision that nothing needs any more."""
+
+    name: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CreateDeployment:
+    """Create a revision's Deployment from its recorded template."""
+
+    hash: str
+    revision: int
+    replicas: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ScaleDeployment:
+    """Set a Deployment's replicas."""
+
+    hash: str
+    replicas: int
+    was: int
+    """The replicas that the decision was made on; the write is refused when they have changed since."""
+    rejected: str = ""
+    """Value of the rejected annotation to set in the same write; empty: leave it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SetMinReady:
+    """Set a Deployment's minReadySeconds."""
+
+    hash: str
+    seconds: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RepairTemplate:
+    """Put a Deployment's template back to the recorded one."""
+
+    hash: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RestoreLabels:
+    """Put back the labels by which we find and watch a Deployment of ours."""
+
+    hash: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AdoptDeployment:
+    """Become the owner of an orphaned Deployment of ours."""
+
+    hash: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AdoptRecord:
+    """Become the owner of an orphaned ControllerRevision of ours."""
+
+    name: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DeleteDeployment:
+    """Delete a Deployment of ours that has no pods."""
+
+    hash: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CreateService:
+    """Create a Service of ours that selects one revision."""
+
+    name: str
+    hash: str
+    ports: tuple[Mapping[str, Any], ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SelectRevision:
+    """Have a Service select one revision's pods, and bear the labels by which we watch it."""
+
+    service: str
+    hash: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ReleaseService:
+    """Take our key and labels off a Service that the spec does not name any more; delete it if we created it."""
+
+    service: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SetWeights:
+    """Give the canary Service a share in every rule of a route that is ours to weigh."""
+
+    kind: str
+    name: str
+    percent: int
+    rejected: str = ""
+    """Value of the rejected annotation to set in the same write; empty: leave it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class WatchRoute:
+    """Put the label on a route by which we watch it."""
+
+    kind: str
+    name: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AddFinalizer:
+    """Make a deletion of the Rollout wait for us."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RemoveFinalizer:
+    """Let a deletion of the Rollout go on."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RemoveCommand:
+    """Remove a command's annotation, if it still has the value that was carried out."""
+
+    annotation: str
+    value: str
+
+
+Record = AddFinalizer | RecordTemplate | RecordPolicy
+Action = (
+    ScaleDeployment
+    | CreateDeployment
+    | SetMinReady
+    | RepairTemplate
+    | RestoreLabels
+    | AdoptDeployment
+    | AdoptRecord
+    | DeleteDeployment
+    | DropRecord
+    | RemoveFinalizer
+    | RemoveCommand
+    | CreateService
+    | SelectRevision
+    | ReleaseService
+    | SetWeights
+    | WatchRoute
+)

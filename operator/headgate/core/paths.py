@@ -1,0 +1,142 @@
+"""What can be known of the ways by which users reach the pods: Services, their endpoints, and routes.
+
+All plain data, part of the vocabulary of `model`.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from headgate.api import names
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An object that could not be read, and why."""
+
+    why: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ServiceFacts:
+    """One Service and its endpoints."""
+
+    name: str
+    uid: str
+    resource_version: str
+    holder: str
+    """The Rollout that it is labelled with (`names.ROLLOUT`, as a label value); empty if with none."""
+    owned: bool
+    """Whether the Rollout is its controller: we created it."""
+    labelled: bool
+    """Whether it carries the labels by which we watch it."""
+    selector: Mapping[str, str]
+    ports: tuple[Mapping[str, Any], ...]
+    """As written: name, port, targetPort, protocol, appProtocol."""
+    writer: str
+    """Who else than us last set our key of its selector, or all of the selector; empty if nobody did."""
+    endpoints: Mapping[str, int] | Unreadable
+    """Ready pods behind it by revision hash, each counted once; "" counts pods of no revision of ours."""
+    deleting: bool = False
+
+    @property
+    def selects(self) -> str:
+        """The revision that it selects; empty where it selects pods of all."""
+        return self.selector.get(names.POD_HASH, "")
+
+    @property
+    def own_selector(self) -> Mapping[str, str]:
+        """Its selector without our key."""
+        return {key: value for key, value in self.selector.items() if key != names.POD_HASH}
+
+    def ready(self, revision_hash: str) -> int | None:
+        """Return how many ready endpoints are pods of that revision; None if that could not be read."""
+        return None if isinstance(self.endpoints, Unreadable) else self.endpoints.get(revision_hash, 0)
+
+    def leads_only_to(self, revision_hash: str) -> bool:
+        """Return whether it has endpoints, all of that revision."""
+        if isinstance(self.endpoints, Unreadable):
+            return False
+        return {key for key, count in self.endpoints.items() if count} == {revision_hash}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ParentFacts:
+    """What one parent of a route, a Gateway as a rule, answered."""
+
+    name: str
+    """Such as "Gateway eg/public"."""
+    current: bool
+    """Whether it has answered for the route's present generation."""
+    accepted: bool
+    """Whether it accepted the route and resolved its references."""
+    words: str = ""
+    """Why not: reason and message."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RuleFacts:
+    """One rule of a route that names the stable Service."""
+
+    index: int
+    stable_at: int
+    """Where among its backendRefs the stable Service stands."""
+    stable_weight: int
+    canary_at: int | None
+    canary_weight: int
+    foreign_weight: int
+    """The weights of all other backendRefs together."""
+    ports: tuple[int, ...]
+    """The port that the rule asks of the stable Service; empty if it names none."""
+    reference: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """The stable Service's backendRef as written: the canary's, where we add it, is its copy."""
+
+    @property
+    def sum(self) -> int:
+        """Our two weights together."""
+        return self.stable_weight + self.canary_weight
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RouteFacts:
+    """One route."""
+
+    kind: str
+    name: str
+    uid: str
+    resource_version: str
+    generation: int
+    labelled: bool
+    labels: bool
+    """Whether it has any label at all."""
+    annotations: bool
+    """Whether it has any annotation at all."""
+    rejected: str
+    """Value of the rejected annotation, or empty."""
+    rules: tuple[RuleFacts, ...]
+    missing_rules: tuple[str, ...]
+    """Names of rules that were asked for and are not there, or do not name the stable Service."""
+    parents: tuple[ParentFacts, ...]
+    writer: str
+    """Who else than us last wrote its rules; empty if nobody did."""
+    deleting: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class TrafficFacts:
+    """All ways by which users reach a Rollout's pods. None stands for an object that does not exist."""
+
+    stable: ServiceFacts | Unreadable | None
+    canary: ServiceFacts | Unreadable | None
+    routes: Mapping[tuple[str, str], RouteFacts | Unreadable | None]
+    """By kind and name, in the order of the spec."""
+    former: tuple[ServiceFacts, ...] = ()
+    """Services that bear this Rollout's label and are not named by it any more."""
+
+    @property
+    def known_routes(self) -> tuple[RouteFacts, ...]:
+        """The routes that were found."""
+        return tuple(route for route in self.routes.values() if isinstance(route, RouteFacts))

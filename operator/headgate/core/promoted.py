@@ -1,0 +1,112 @@
+"""The time after a promotion with a router: traffic moves to the stable Service, and the old revision stays warm.
+
+While it is warm the new one is still judged; going back is one write: the stable Service selects the old pods again.
+"""
+
+import math
+
+from headgate.api import values
+from headgate.api.status import Canary, Ending, Phase, RolloutStatus, Side, Warm, Weight
+from headgate.core import analysis, verdicts
+from headgate.core.model import Notice
+from headgate.core.situation import Move, Rest, Situation
+
+
+def warmed(status: RolloutStatus, at: int) -> Warm | None:
+    """Return the stable revision of *status* as the warm one that it becomes when its canary takes over at *at*."""
+    stable, canary = status.stable, status.canary
+    if stable is None or canary is None:
+        return None
+    return Warm(
+        **stable.model_dump(include=set(Side.model_fields)),
+        promoted=at,
+        started=canary.started,
+        judged_from=canary.judged_from,
+    )
+
+
+def go_back(situation: Situation, ending: Ending, reason: str, message: str, *, by: str) -> Move | None:
+    """Return the move by which the warm revision is stable again and the promoted one leaves; None without one."""
+    status, warm, stable = situation.status, situation.status.warm, situation.stable
+    if warm is None or stable is None:
+        return None
+    canary = Canary(
+        **stable.model_dump(include=set(Side.model_fields)), started=warm.started, judged_from=warm.judged_from
+    )
+    back = Side.model_validate(warm.model_dump(include=set(Side.model_fields)))
+    changes = {"stable": back, "canary": canary, "warm": None, "weight": Weight(desired=0)}
+    swapped = situation.moved(status.model_copy(update={**changes, "scale_floor": situation.wanted_now}))
+    return verdicts.leave(swapped, canary, ending, reason, message, by=by)
+
+
+def put_back(situation: Situation) -> Move | None:
+    """The template was put back to the revision that is still warm."""
+    warm = situation.status.warm
+    if warm is None or situation.target_hash != warm.hash:
+        return None
+    message = f"the template was put back to that of revision {warm.revision}, which is still warm"
+    return go_back(situation, Ending.WITHDRAWN, "TemplatePutBack", message, by="spec.template")
+
+
+def breached_after(situation: Situation) -> Move | None:
+    """A metric failed while the old revision was still warm."""
+    if situation.status.warm is None:
+        return None
+    why = analysis.breach(situation.metrics, situation.status.analysis)
+    return go_back(situation, Ending.ROLLED_BACK, "MetricFailed", why, by="analysis") if why else None
+
+
+def moving(situation: Situation) -> Move | Rest | None:
+    """Traffic is on its way from the canary Service to the stable one; once it is there, the old pods' time runs."""
+    warm, plan, view = situation.status.warm, situation.routing, situation.view
+    if warm is None or plan is None or view is None or warm.until is not None:
+        return None
+    since, home = view.status.since, view.status.home_since
+    if plan.waits or since is None or home is None:
+        waits = plan.waits or "the Gateway's answer"
+        return Rest(Phase.PROMOTING, "MovingTraffic", f"revision {_number(situation)} is stable; {waits}")
+    drained = max(since, home) + view.drain_seconds
+    until = math.ceil(max(drained, warm.promoted + _delay_seconds(situation)))
+    return Move(situation.status.model_copy(update={"warm": warm.model_copy(update={"until": until})}))
+
+
+def _number(situation: Situation) -> int:
+    return situation.stable.revision if situation.stable else 0
+
+
+def _delay_seconds(situation: Situation) -> float:
+    policy = situation.seen.policy
+    return policy.strategy.canary.scale_down_delay_seconds if policy else 0.0
+
+
+def cooled(situation: Situation) -> Move | None:
+    """The time of the old pods is over."""
+    warm = situation.status.warm
+    if warm is None or warm.until is None or situation.now < warm.until:
+        return None
+    took = values.format_duration(situation.now - warm.promoted)
+    notice = Notice("OldRevisionReleased", f"revision {warm.revision} was kept for {took} and is scaled down")
+    return Move(situation.status.model_copy(update={"warm": None}), (notice,))
+
+
+def draining(situation: Situation) -> Rest | None:
+    """A newer version is wanted while connections to the old one drain."""
+    view = situation.view
+    if situation.status.warm is None or view is None or (view.drained and view.home_drained):
+        return None
+    message = f"revision {situation.target_hash} waits: connections to the revision before drain"
+    return Rest(Phase.PROGRESSING, "Draining", message, view.drain_ends)
+
+
+def warm_words(situation: Situation) -> str:
+    """Return what is said about the warm revision, with a leading separator; or nothing."""
+    warm = situation.status.warm
+    if warm is None or warm.until is None:
+        return ""
+    return f"; revision {warm.revision} stays warm until {values.format_time(warm.until)}"
+
+
+def ends(situation: Situation) -> tuple[float, ...]:
+    """Return when the warm revision's time is over."""
+    warm = situation.status.warm
+    return (warm.until,) if warm is not None and warm.until is not None else ()

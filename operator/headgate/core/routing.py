@@ -1,0 +1,88 @@
+"""The rules and the writes about traffic: what stands in its way, and the actions that follow from a plan."""
+
+from headgate.api.status import Phase
+from headgate.core import contests, revisions, routes, traffic_problems, verdicts
+from headgate.core.actions import Action, CreateService, ReleaseService, SelectRevision, SetWeights, WatchRoute
+from headgate.core.model import Notice
+from headgate.core.paths import RouteFacts, ServiceFacts
+from headgate.core.situation import Rest, Situation
+
+ASK_AGAIN_SECONDS = 30.0
+"""Objects that nobody labelled for us are not watched: while one is missing or wrong, it is looked at so often."""
+
+
+def unroutable(situation: Situation) -> Rest | None:
+    """A route or a Service is missing or wrong: no weight is moved up until it is mended."""
+    found = traffic_problems.problems(situation.seen)
+    if not found:
+        return None
+    message = "; ".join(problem.message for problem in found)
+    return Rest(Phase.HOLDING, found[0].reason, message, (situation.now + ASK_AGAIN_SECONDS,))
+
+
+def contested(situation: Situation) -> Rest | None:
+    """Somebody keeps changing a route or a Service back: it is repaired each time, and the steps wait."""
+    found = situation.status.traffic
+    quiet = contests.contested(found, situation.now)
+    if found is None or quiet is None:
+        return None
+    reason = "SelectorContested" if " Service " in found.changed_by else "RouteContested"
+    message = f"{found.changed_by} {found.changes} times, and was put right each time; steps go on after a quiet minute"
+    return Rest(Phase.HOLDING, reason, message, (quiet,))
+
+
+def _mark(situation: Situation) -> str:
+    canary = situation.canary
+    if canary is None or canary.leaving is None or canary.leaving.ending not in verdicts.REJECTING:
+        return ""
+    return revisions.attempt(canary.hash, canary.started)
+
+
+def _weighed(situation: Situation, route: RouteFacts, percent: int | None) -> list[Action]:
+    if percent is not None and any(not routes.at(rule, percent) for rule in route.rules):
+        mark = _mark(situation)
+        return [SetWeights(route.kind, route.name, percent, mark if route.rejected != mark else "")]
+    return [] if route.labelled or route.deleting else [WatchRoute(route.kind, route.name)]
+
+
+def _services(situation: Situation) -> list[Action]:
+    plan, facts, policy = situation.routing, situation.seen.traffic, situation.seen.policy
+    if plan is None or facts is None or policy is None or policy.traffic is None or situation.stable is None:
+        return []
+    wanted: list[Action] = []
+    ports = traffic_problems.ports_to_create(situation.seen)
+    both = (
+        (policy.traffic.stable_service, facts.stable, plan.stable_selects),
+        (policy.traffic.canary_service, facts.canary, plan.canary_selects),
+    )
+    ours = ("", revisions.label_value(situation.seen.rollout.name))
+    for name, service, selects in both:
+        if service is None and ports:
+            wanted.append(CreateService(name, situation.stable.hash, ports))
+        elif isinstance(service, ServiceFacts) and service.holder in ours and _due(service, selects):
+            wanted.append(SelectRevision(name, selects or service.selects))
+    return wanted
+
+
+def _due(service: ServiceFacts, selects: str) -> bool:
+    """Return whether *service* is to be written: for another selection, or for the labels by which we watch it."""
+    fit = bool(service.own_selector) and not service.deleting
+    return fit and (bool(selects) or not service.labelled)
+
+
+def actions(situation: Situation) -> list[Action]:
+    """Return the writes that bring routes and Services to the plan; going back, they come before everything else."""
+    plan, facts = situation.routing, situation.seen.traffic
+    if plan is None or facts is None:
+        return []
+    weights = [action for route in facts.known_routes for action in _weighed(situation, route, plan.percent)]
+    former: list[Action] = [ReleaseService(service.name) for service in facts.former]
+    return [*_services(situation), *weights, *former]
+
+
+def repairs(situation: Situation) -> tuple[Notice, ...]:
+    """Return what is said of changes that somebody else made to routes and Services."""
+    found, before = situation.status.traffic, situation.seen.status.traffic
+    if found is None or found.changed is None or (before is not None and before.changed == found.changed):
+        return ()
+    return (Notice("TrafficRepaired", f"{found.changed_by}; put back", warning=True),)

@@ -1,0 +1,336 @@
+"""Which pods the Services select, what the routes give to the canary, and how many pods each side keeps for that.
+
+One `View` in, one `Plan` out. The order in which a weight rises: pods, then the Service's endpoints, then the routes,
+then every Gateway that answers, then the pods that are no longer needed. It falls in the opposite order, routes first.
+
+    maxSurge 1 of 4 replicas, on the way to 50 percent:   stable 4 + canary 1   weight  0 → 25, drain
+                                                          stable 3 + canary 2   weight 25 → 50, drain
+"""
+
+import dataclasses
+import math
+from typing import Final
+
+from headgate.api.status import TrafficStatus
+from headgate.core import routes
+from headgate.core.paths import RouteFacts, ServiceFacts, TrafficFacts, Unreadable
+from headgate.core.replicas import Budget, Pods, Sizes
+from headgate.core.routes import WHOLE
+
+SETTLE_SECONDS: Final = 2
+"""How long after it was accepted a weight is given to reach the data plane before it counts as holding."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class View:
+    """What a plan is made from."""
+
+    now: float
+    facts: TrafficFacts
+    status: TrafficStatus
+    drain_seconds: float
+    budget: Budget
+    stable_hash: str
+    stable: Pods
+    other_hash: str = ""
+    """The canary's, or that of the revision that is kept warm."""
+    other: Pods = dataclasses.field(default_factory=Pods)
+    weight: int = 0
+    """What the step asks for, in percent."""
+    waits_without_progress: int = 0
+    """How often in a row a retreat has given stable its time for another pod, and there came none."""
+
+    @property
+    def drained(self) -> bool:
+        """Whether what the routes hold has been in effect for as long as connections may last."""
+        return self.status.since is not None and self.now >= self.status.since + self.drain_seconds
+
+    @property
+    def home_drained(self) -> bool:
+        """Whether the stable Service has led to stable alone for as long as connections may last."""
+        since = self.status.home_since
+        return since is not None and self.now >= since + self.drain_seconds
+
+    @property
+    def bounded(self) -> bool:
+        """Whether both versions cannot be there in full at once."""
+        return self.budget.surge < self.budget.total
+
+    @property
+    def drain_ends(self) -> tuple[float, ...]:
+        """When the drains that are running end."""
+        starts = [since for since in (self.status.since, self.status.home_since) if since is not None]
+        return tuple(end for since in starts if (end := since + self.drain_seconds) > self.now)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do about traffic now."""
+
+    sizes: Sizes
+    percent: int | None = None
+    """What every rule of ours is to give to the canary Service; None: leave it."""
+    stable_selects: str = ""
+    """The revision that the stable Service is to select; empty: leave it."""
+    canary_selects: str = ""
+    """The revision that the canary Service is to select; empty: leave it."""
+    waits: str = ""
+    """The first thing that is waited for; empty when traffic is as it should be."""
+    recheck_at: tuple[float, ...] = ()
+
+
+def needed(total: int, percent: int) -> int:
+    """Return how many of *total* pods carry *percent* of the traffic."""
+    return -(-total * percent // WHOLE)
+
+
+def carries(ready: int, total: int) -> int:
+    """Return the percentage of the traffic that *ready* of *total* pods carry."""
+    return WHOLE if total == 0 else min(WHOLE, WHOLE * ready // total)
+
+
+def goal(budget: Budget, percent: int) -> Sizes:
+    """Return the sizes that *percent* means: the canary as large as its share, stable as whole as the surge allows."""
+    canary = needed(budget.total, percent)
+    return Sizes(min(budget.total, max(0, budget.most_pods - canary)), canary)
+
+
+def brought_up(
+    known: TrafficStatus | None, facts: TrafficFacts, stable_hash: str, drain_seconds: float, now: float
+) -> TrafficStatus:
+    """Return what *facts* say, with what *known* remembers of weights that may still be in effect somewhere."""
+    home_since = _home_since(known, facts, stable_hash, now)
+    if known is not None and any(isinstance(route, Unreadable) for route in facts.routes.values()):
+        return known.model_copy(update={"home_since": home_since})
+    low, high = routes.lowest(facts.known_routes), routes.highest(facts.known_routes)
+    current = all(parent.current for route in facts.known_routes for parent in route.parents)
+    same = known is not None and known.weight == high
+    since = (known.since if known and same and known.since is not None else math.ceil(now)) if current else None
+    changes: dict[str, object] = {"weight": high, "since": since, "home_since": home_since}
+    if known is None or (since is not None and now >= since + drain_seconds):
+        changes |= {"lowest": low, "highest": high}
+    else:
+        changes |= {"lowest": min(known.lowest, known.weight, low), "highest": max(known.highest, known.weight, high)}
+    return (known or TrafficStatus(weight=0, lowest=0, highest=0)).model_copy(update=changes)
+
+
+def _home_since(known: TrafficStatus | None, facts: TrafficFacts, stable_hash: str, now: float) -> int | None:
+    service = facts.stable
+    if not isinstance(service, ServiceFacts) or service.selects != stable_hash:
+        return None
+    if known is not None and known.home_since is not None:
+        # Stable may have no ready pod for a while: its Service leads nowhere else for that.
+        return known.home_since
+    return math.ceil(now) if service.leads_only_to(stable_hash) else None
+
+
+def _shrunk(wanted: int, pods: Pods, other: Pods) -> int:
+    """Return *wanted*, but no fewer than there are while it is not known who is ready."""
+    return wanted if wanted >= pods.wanted or (pods.settled and other.settled) else pods.wanted
+
+
+def _forward_sizes(view: View, aim: Sizes) -> Sizes:
+    budget, stable, canary, status = view.budget, view.stable, view.other, view.status
+    room = max(0, budget.most_pods - stable.counted - canary.counted)
+    carried = needed(budget.total, WHOLE - status.lowest) - budget.unavailable
+    least = max(carried, 1 if status.lowest < WHOLE and budget.total else 0)
+    next_stable = _shrunk(max(aim.stable, least), stable, canary)
+    if next_stable > stable.wanted:
+        next_stable = min(next_stable, stable.wanted + room)
+        room -= next_stable - stable.wanted
+    next_canary = _shrunk(max(aim.canary, needed(budget.total, status.highest)), canary, stable)
+    return Sizes(next_stable, min(next_canary, canary.wanted + room) if next_canary > canary.wanted else next_canary)
+
+
+def _raised(view: View, ready: int | None) -> int | None:
+    """Return the weight that the canary's *ready* endpoints and the Gateways allow now; None: leave it as it is."""
+    service, written = view.facts.canary, view.status.weight
+    if not isinstance(service, ServiceFacts) or ready is None:
+        return None
+    if service.selects != view.other_hash:
+        # Still, or again, somebody else's pods: no weight before it selects the canary's. A stranger's change of the
+        # selector in flight is repaired where it is; users meet pods either way.
+        return 0 if service.selects == view.stable_hash else None
+    if view.weight and not ready and view.budget.total:
+        return 0
+    if view.weight <= written:
+        return view.weight
+    if not service.leads_only_to(view.other_hash) or not _accepted(view.facts):
+        return None
+    return max(written, min(view.weight, carries(ready, view.budget.total)))
+
+
+def _accepted(facts: TrafficFacts) -> bool:
+    """Return whether every route has a parent that answers, and all that answer have accepted it as it is now."""
+    found = facts.known_routes
+    return len(found) == len(facts.routes) and all(
+        route.parents and all(parent.current and parent.accepted for parent in route.parents) for route in found
+    )
+
+
+def unanswered(facts: TrafficFacts) -> str:
+    """Return which parent has not yet answered for which route, for people; empty if all have."""
+    for route in facts.known_routes:
+        for parent in route.parents:
+            if not parent.current:
+                return f"waiting for {parent.name} to accept {route} at generation {route.generation}"
+    return ""
+
+
+def _off(view: View, percent: int) -> str:
+    """Return which route does not hold *percent* yet, for people; empty if all do."""
+    for route in view.facts.known_routes:
+        for rule in route.rules:
+            if not routes.at(rule, percent):
+                return f"{route} is at weight {routes.share(rule)} %, going to {percent} %"
+    return ""
+
+
+def forward(view: View) -> Plan:
+    """Return the plan for a canary on its way to `view.weight`."""
+    aim, service = goal(view.budget, view.weight), view.facts.canary
+    ready = service.ready(view.other_hash) if isinstance(service, ServiceFacts) else None
+    sizes = _forward_sizes(view, aim)
+    waits, recheck_at = _forward_waits(view, aim, ready)
+    return Plan(
+        sizes=sizes,
+        percent=_raised(view, ready),
+        stable_selects=_selected(view.facts.stable, view.stable_hash, view.stable),
+        canary_selects=_canary_selected(view),
+        waits=waits,
+        recheck_at=(*recheck_at, *view.drain_ends),
+    )
+
+
+def _selected(service: ServiceFacts | Unreadable | None, revision_hash: str, pods: Pods) -> str:
+    """Return *revision_hash* if *service* does not select it and there are pods to select."""
+    if not isinstance(service, ServiceFacts) or service.selects == revision_hash or not pods.ready:
+        return ""
+    return revision_hash
+
+
+def _canary_selected(view: View) -> str:
+    service, wanted = view.facts.canary, _selected(view.facts.canary, view.other_hash, view.other)
+    # Never under traffic, unless a stranger has changed it in flight: stable's hash is what it has at rest.
+    resting = isinstance(service, ServiceFacts) and service.selects == view.stable_hash
+    return "" if resting and view.status.highest else wanted
+
+
+def _forward_waits(view: View, aim: Sizes, ready: int | None) -> tuple[str, tuple[float, ...]]:
+    stable, canary = view.stable, view.other
+    if canary.wanted < aim.canary or canary.ready < aim.canary:
+        return _pods_wait(view, aim), ()
+    if waits := _endpoints_wait(view, aim, ready) or unanswered(view.facts) or _off(view, view.weight):
+        return waits, ()
+    settled = (view.status.since or math.inf) + SETTLE_SECONDS
+    if view.now < settled:
+        return f"weight {view.weight} % was accepted and settles", (settled,)
+    if stable.counted > aim.stable or stable.wanted != aim.stable:
+        return f"{stable.counted} stable pods, going to {aim.stable}", ()
+    if canary.wanted != aim.canary:
+        return f"{canary.wanted} canary pods, going down to {aim.canary}", ()
+    return "", ()
+
+
+def _endpoints_wait(view: View, aim: Sizes, ready: int | None) -> str:
+    service = view.facts.canary
+    if not aim.canary or not isinstance(service, ServiceFacts):
+        return "" if not aim.canary else "the canary Service is missing, and is being created"
+    if not service.leads_only_to(view.other_hash):
+        return f"Service {service.name} does not lead to the canary's pods alone yet"
+    return f"{ready} of {aim.canary} endpoints of Service {service.name} ready" if (ready or 0) < aim.canary else ""
+
+
+def _pods_wait(view: View, aim: Sizes) -> str:
+    ready = min(view.other.ready, aim.canary)
+    text = f"{ready} of {aim.canary} canary pods ready"
+    if view.bounded and view.other.wanted < aim.canary:
+        most = view.budget.most_pods
+        return f"{text}; maxSurge allows {most} pods in all: more follow as stable pods drain and go"
+    return text
+
+
+def backward(view: View) -> Plan:
+    """Return the plan for a canary that is leaving: stable has the traffic back first, then drain, then pods."""
+    budget, stable, canary = view.budget, view.stable, view.other
+    carried = canary.wanted
+    if view.home_drained and (stable.ready or not budget.total):
+        carried = min(canary.wanted, needed(budget.total, view.status.highest))
+    percent, waits = _given_back(view)
+    return Plan(
+        sizes=Sizes(budget.total, carried),
+        percent=percent,
+        stable_selects=_taken_home(view),
+        waits=waits or _drain_wait(view),
+        recheck_at=view.drain_ends,
+    )
+
+
+def _short(view: View, ready: int) -> bool:
+    """Return whether stable was shrunken for the canary's sake and its *ready* pods do not carry everybody yet."""
+    return view.bounded and ready < view.budget.least_ready and not view.waits_without_progress
+
+
+def _taken_home(view: View) -> str:
+    """Return what the stable Service is to select: it may still, or already, select the revision that leaves."""
+    if _short(view, view.stable.ready):
+        return ""
+    return _selected(view.facts.stable, view.stable_hash, view.stable)
+
+
+def _given_back(view: View) -> tuple[int | None, str]:
+    service = view.facts.stable
+    if service is None:
+        return None, "the stable Service is missing, and is being created"
+    ready = service.ready(view.stable_hash) if isinstance(service, ServiceFacts) else None
+    if ready is None or not isinstance(service, ServiceFacts) or service.selects != view.stable_hash:
+        return 0, ""
+    if not ready and view.budget.total:
+        return None, f"no endpoint of Service {service.name} is ready: the canary keeps the traffic until one is"
+    if _short(view, ready):
+        left = WHOLE - carries(ready, view.budget.total)
+        if left < view.status.weight:
+            return left, f"{ready} of {view.budget.total} stable endpoints ready: they carry {WHOLE - left} %"
+        return None, f"{ready} of {view.budget.total} stable endpoints ready: more traffic follows as more are"
+    return 0, ""
+
+
+def _drain_wait(view: View) -> str:
+    if off := _off(view, 0):
+        return off
+    if asked := unanswered(view.facts):
+        return asked
+    if not view.drained or not view.home_drained:
+        return "connections drain"
+    return ""
+
+
+def at_rest(view: View) -> Plan:
+    """Return the plan with no canary; `view.other` is the revision that is kept warm, if one is."""
+    stable_service, canary_service = view.facts.stable, view.facts.canary
+    home = isinstance(stable_service, ServiceFacts) and stable_service.selects == view.stable_hash
+    if view.other_hash:
+        home = home and isinstance(stable_service, ServiceFacts) and stable_service.leads_only_to(view.stable_hash)
+    free = not view.status.highest or (
+        isinstance(canary_service, ServiceFacts) and canary_service.selects not in ("", view.other_hash)
+    )
+    return Plan(
+        sizes=Sizes(view.budget.total, view.other.wanted),
+        percent=0 if home else None,
+        stable_selects=_selected(stable_service, view.stable_hash, view.stable),
+        canary_selects=_selected(canary_service, view.stable_hash, view.stable) if free else "",
+        waits=_rest_wait(view, home=home),
+        recheck_at=view.drain_ends if view.other_hash else (),
+    )
+
+
+def _rest_wait(view: View, *, home: bool) -> str:
+    service = view.facts.stable
+    if isinstance(service, ServiceFacts) and not home and view.stable.ready:
+        return f"Service {service.name} does not lead to the stable pods alone yet"
+    return _off(view, 0) or unanswered(view.facts)
+
+
+def repaired_route(route: RouteFacts, percent: int) -> bool:
+    """Return whether *route* must be written for every rule of ours to give *percent*."""
+    return any(not routes.at(rule, percent) for rule in route.rules)

@@ -1,0 +1,157 @@
+"""What is wrong with a Rollout's routes and Services, each with what would be right. None of it changes traffic."""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from headgate.api.spec import Policy
+from headgate.api.traffic import Traffic
+from headgate.core import revisions, routes, steps
+from headgate.core.model import Observation
+from headgate.core.paths import RouteFacts, RuleFacts, ServiceFacts, TrafficFacts, Unreadable
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that keeps weight from being moved."""
+
+    reason: str
+    """One CamelCase word."""
+    message: str
+
+
+def problems(seen: Observation) -> tuple[Problem, ...]:
+    """Return all that keeps a new version from getting weight; empty where nothing does, or without spec.traffic."""
+    policy, facts = seen.policy, seen.traffic
+    if facts is None or policy is None or policy.traffic is None:
+        return ()
+    return (*_of_services(seen, policy.traffic, facts), *_of_routes(policy, policy.traffic, facts))
+
+
+def _of_services(seen: Observation, traffic: Traffic, facts: TrafficFacts) -> Iterator[Problem]:
+    for name, service in ((traffic.stable_service, facts.stable), (traffic.canary_service, facts.canary)):
+        if isinstance(service, Unreadable):
+            yield Problem("ServiceUnreadable", f"Service {name} could not be read: {service.why}")
+        elif isinstance(service, ServiceFacts):
+            yield from _of_service(seen, service)
+    if facts.stable is None and not isinstance(facts.canary, ServiceFacts) and not ports_to_create(seen):
+        yield Problem(
+            "ServiceMissing",
+            f"Service {traffic.stable_service} does not exist, and which ports it should have is not known: create it",
+        )
+    if isinstance(facts.canary, ServiceFacts):
+        have = {int(port["port"]) for port in facts.canary.ports}
+        asked = {port for rule in routes.rules(facts.known_routes) for port in rule.ports}
+        if lacking := sorted(asked - have):
+            yield Problem(
+                "ServicePortMissing",
+                f"Service {traffic.canary_service} has no port {lacking[0]}, which the routes use of "
+                f"{traffic.stable_service}: add it",
+            )
+
+
+def _of_service(seen: Observation, service: ServiceFacts) -> Iterator[Problem]:
+    ours = revisions.label_value(seen.rollout.name)
+    if service.holder and service.holder != ours:
+        yield Problem(
+            "ServiceClaimed",
+            f"Service {service.name} belongs to Rollout {service.holder}: name another one in spec.traffic, or take it "
+            "out of that Rollout",
+        )
+    labels = (seen.rollout.template.get("metadata") or {}).get("labels") or {}
+    if not service.own_selector:
+        yield Problem(
+            "ServiceSelectsNothing",
+            f"Service {service.name} has no selector, so that its pods are not ours to choose: give it "
+            f"{_words(seen.rollout.match_labels)}",
+        )
+    elif not service.own_selector.items() <= labels.items():
+        yield Problem(
+            "ServiceSelectsOthers",
+            f"Service {service.name} selects {_words(service.own_selector)}, which this Rollout's pods do not carry: "
+            f"let it select {_words(seen.rollout.match_labels)}",
+        )
+
+
+def _words(labels: Mapping[str, str]) -> str:
+    return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
+
+
+def _of_routes(policy: Policy, traffic: Traffic, facts: TrafficFacts) -> Iterator[Problem]:
+    for index, ((kind, name), route) in enumerate(facts.routes.items()):
+        where = f"spec.traffic.gatewayAPI.routes[{index}]"
+        if route is None:
+            yield Problem("RouteMissing", f"{where}: {kind} {name} does not exist here: create it or mend the name")
+        elif isinstance(route, Unreadable):
+            yield Problem("RouteUnreadable", f"{where}: {kind} {name} could not be read: {route.why}")
+        else:
+            yield from _of_rules(policy, traffic, route, where)
+            yield from _of_parents(route)
+
+
+def _of_rules(policy: Policy, traffic: Traffic, route: RouteFacts, where: str) -> Iterator[Problem]:
+    if route.missing_rules:
+        named = ", ".join(route.missing_rules)
+        yield Problem("RuleMissing", f"{where}.rules: {route} has no rule {named} that names {traffic.stable_service}")
+    elif not route.rules:
+        yield Problem(
+            "RouteNamesNoService",
+            f"{where}: no rule of {route} names Service {traffic.stable_service}: add it to the backendRefs",
+        )
+    for rule in route.rules:
+        yield from _of_weights(policy, traffic, route, rule)
+
+
+def _of_weights(policy: Policy, traffic: Traffic, route: RouteFacts, rule: RuleFacts) -> Iterator[Problem]:
+    both = f"{traffic.stable_service} and {traffic.canary_service}"
+    if rule.sum == 0:
+        yield Problem(
+            "RouteWithoutWeight", f"rule {rule.index} of {route} gives {both} weight 0: give the first one some"
+        )
+        return
+    coarse = [step.weight_percent for step in steps.planned(policy) if not routes.exact(rule, step.weight_percent)]
+    if coarse:
+        yield Problem(
+            "RouteWeightsTooCoarse",
+            f"rule {rule.index} of {route} shares with other backends, and the weights of {both} are {rule.sum} in "
+            f"all, which cannot be split at {coarse[0]} %: multiply all weights of the rule, by 100 for example",
+        )
+
+
+def _of_parents(route: RouteFacts) -> Iterator[Problem]:
+    if not route.parents:
+        yield Problem("RouteUnanswered", f"no Gateway has answered {route}: look at its parentRefs and at the Gateway")
+    for parent in route.parents:
+        if parent.current and not parent.accepted:
+            yield Problem("RouteNotAccepted", f"{parent.name} does not accept {route}: {parent.words}")
+
+
+def ports_to_create(seen: Observation) -> tuple[Mapping[str, Any], ...]:
+    """Return the ports of a Service that is to be created: those of the other one, or what routes and pods agree on."""
+    facts = seen.traffic
+    if facts is None:
+        return ()
+    for service in (facts.stable, facts.canary):
+        if isinstance(service, ServiceFacts):
+            return tuple(dict(port) for port in service.ports)
+    asked = sorted({port for rule in routes.rules(facts.known_routes) for port in rule.ports})
+    found = [(port, _target(seen, port)) for port in asked]
+    if not found or any(target is None for _, target in found):
+        return ()
+    return tuple({"name": f"port-{port}", "port": port, "targetPort": target} for port, target in found)
+
+
+def _target(seen: Observation, port: int) -> int | None:
+    containers = (seen.rollout.template.get("spec") or {}).get("containers") or ()
+    have = list(_container_ports(containers))
+    if port in have:
+        return port
+    return have[0] if len(have) == 1 else None
+
+
+def _container_ports(containers: Iterable[object]) -> Iterator[int]:
+    for container in containers:
+        for port in (container.get("ports") or ()) if isinstance(container, dict) else ():
+            number = port.get("containerPort") if isinstance(port, dict) else None
+            if isinstance(number, int):
+                yield number
