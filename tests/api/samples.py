@@ -94,6 +94,19 @@ STATUS: Final = status.RolloutStatus(
         ),
         **_SIDE,
     ),
+    warm=status.Warm(
+        revision=1, hash="5d8f6c9b7", promoted=_STARTED, started=_STARTED, judged_from=_STARTED, until=_STARTED, **_SIDE
+    ),
+    traffic=status.TrafficStatus(
+        weight=20,
+        lowest=0,
+        highest=20,
+        since=_STARTED,
+        home_since=_STARTED,
+        changed_by="kubectl changed HTTPRoute web",
+        changes=1,
+        changed=_STARTED,
+    ),
     step=status.StepStatus(index=2, of=5, text="2/5", since=_STARTED, waiting_for=MESSAGE),
     weight=status.Weight(desired=25, achieved=20, since=_STARTED),
     analysis=(

@@ -142,7 +142,9 @@ def test_defaults_are_shown_in_the_schema() -> None:
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("spec.strategy.canary.maxSurge", "25%"),
+        ("spec.strategy.canary.maxUnavailable", "0"),
+        ("spec.strategy.canary.scaleDownDelay", "5m"),
+        ("spec.traffic.drain", "30s"),
         ("spec.analysis.metrics[].interval", "10s"),
         ("spec.analysis.metrics[].window", "1m"),
         ("spec.analysis.metrics[].noData.after", "10m"),
@@ -178,6 +180,7 @@ def test_lists_that_several_owners_share() -> None:
 def test_only_the_spec_has_closed_words() -> None:
     """A newer operator may say new words in the status of an older CRD."""
     assert [node.path for node in NODES if "enum" in node.schema] == [
+        "spec.traffic.gatewayAPI.routes[].kind",
         "spec.analysis.metrics[].noData.then",
         "status.conditions[].status",
     ]

@@ -25,8 +25,9 @@ def in_flight() -> World:
 def test_the_chains_in_order() -> None:
     """What goes back is asked before all that goes forward, and what is nearer to users' harm is asked earlier."""
     backward = "released aborting deleted recorded superseded breached deprived hopeless deadline_exceeded"
-    forwards = "unsound refused waiting paused pausing unproved advance complete"
-    at_rest = "unsound settled rejected held_back start"
+    backward = f"{backward} put_back breached_after"
+    forwards = "unsound refused unroutable contested waiting paused pausing unproved advance complete"
+    at_rest = "moving cooled unsound settled rejected held_back unroutable draining start"
     for world, expected in (
         (World(), f"{backward} recovered first"),
         (World().stable(), f"{backward} {at_rest}"),

@@ -51,7 +51,7 @@ class GatewayAPI(SpecModel):
 class Traffic(SpecModel):
     """Weighted traffic. Without it the share of the pods is the share of the traffic."""
 
-    model_config = pydantic.ConfigDict(json_schema_extra=cel.validations(cel.SERVICES_DIFFER))
+    model_config = pydantic.ConfigDict(json_schema_extra={**cel.atomic_map(), **cel.validations(cel.SERVICES_DIFFER)})
 
     stable_service: ServiceName = pydantic.Field(
         description="The Service that clients call. Created if it does not exist.",
