@@ -1,6 +1,7 @@
 """The objects that we create, as the API server is given them."""
 
 import copy
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from headgate.api import names
@@ -63,6 +64,24 @@ def deployment(
             "progressDeadlineSeconds": _NO_DEADLINE,
             "selector": {"matchLabels": {**rollout.match_labels, names.POD_HASH: revision_hash}},
             "template": pod_template(template, revision_hash),
+        },
+    }
+
+
+def service(rollout: RolloutFacts, name: str, revision_hash: str, ports: Iterable[Mapping[str, Any]]) -> Json:
+    """Return a Service that selects one revision's pods."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": name,
+            "namespace": rollout.namespace,
+            "labels": labels(rollout),
+            "ownerReferences": [owner_reference(rollout)],
+        },
+        "spec": {
+            "selector": {**rollout.match_labels, names.POD_HASH: revision_hash},
+            "ports": [dict(port) for port in ports],
         },
     }
 

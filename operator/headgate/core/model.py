@@ -232,9 +232,14 @@ class Observation:
     foreign: tuple[str, ...] = ()
     """Objects that stand where ours should and that belong to somebody else."""
     traffic: TrafficFacts | None = None
-    """The ways by which users reach the pods; None without spec.traffic."""
+    """The ways by which users reach the pods; None without spec.traffic, unless there are Services to release."""
     policy_waits: bool = False
     """Whether the spec's policy is another one that can be accepted only when nothing is in flight any more."""
+
+    @property
+    def routed(self) -> bool:
+        """Whether routes decide who gets which revision; where they only once did, Services are left to release."""
+        return self.traffic is not None and self.policy is not None and self.policy.traffic is not None
 
 
 # --- what follows from it --------------------------------------------------------------------------------------------

@@ -133,7 +133,9 @@ def _with_traffic(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     """Note what routes and Services hold; a weight that somebody took away has to be held anew."""
     policy = seen.policy
     if seen.traffic is None or policy is None or policy.traffic is None or status.stable is None:
-        return status.model_copy(update={"traffic": None, "warm": None})
+        # Services that are still to be released are remembered by it: a crash before that must not forget them.
+        left = status.traffic if seen.traffic is not None and seen.traffic.former else None
+        return status.model_copy(update={"traffic": left, "warm": None})
     found = traffic.brought_up(status.traffic, seen.traffic, status.stable.hash, policy.traffic.drain_seconds, seen.now)
     found = contests.noted(status, found, seen.traffic, seen.now)
     changes: dict[str, object] = {"traffic": found}

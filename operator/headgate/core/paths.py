@@ -37,6 +37,8 @@ class ServiceFacts:
     """Who else than us last set our key of its selector, or all of the selector; empty if nobody did."""
     endpoints: Mapping[str, int] | Unreadable
     """Ready pods behind it by revision hash, each counted once; "" counts pods of no revision of ours."""
+    labels: bool = True
+    """Whether it has any label at all."""
     deleting: bool = False
 
     @property

@@ -73,10 +73,12 @@ def _due(service: ServiceFacts, selects: str) -> bool:
 def actions(situation: Situation) -> list[Action]:
     """Return the writes that bring routes and Services to the plan; going back, they come before everything else."""
     plan, facts = situation.routing, situation.seen.traffic
-    if plan is None or facts is None:
+    if facts is None:
         return []
-    weights = [action for route in facts.known_routes for action in _weighed(situation, route, plan.percent)]
     former: list[Action] = [ReleaseService(service.name) for service in facts.former]
+    if plan is None:
+        return former
+    weights = [action for route in facts.known_routes for action in _weighed(situation, route, plan.percent)]
     return [*_services(situation), *weights, *former]
 
 

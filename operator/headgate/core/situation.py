@@ -46,6 +46,13 @@ class Rest:
     """Whether only a change of the spec, or a command, can lead further."""
 
 
+def watched(status: RolloutStatus) -> tuple[Side, Side] | None:
+    """Return the revision that is judged and the one that stands behind it: canary and stable, or stable and warm."""
+    if status.stable is not None and status.canary is not None:
+        return (status.canary, status.stable) if status.canary.leaving is None else None
+    return (status.stable, status.warm) if status.stable is not None and status.warm is not None else None
+
+
 @dataclasses.dataclass(frozen=True)
 class Situation:
     """An observation and the status as it stands in the middle of a decision."""
@@ -133,8 +140,7 @@ class Situation:
     def budget(self) -> replicas.Budget:
         """How far both versions together may stray from the replicas that count."""
         policy = self.seen.policy
-        routed = self.seen.traffic is not None
-        return replicas.budget(policy.strategy.canary if policy else None, self.total, routed=routed)
+        return replicas.budget(policy.strategy.canary if policy else None, self.total, routed=self.seen.routed)
 
     def facts(self, side: Side | None) -> DeploymentFacts | None:
         """Return the Deployment of *side*, if there is one."""
@@ -149,7 +155,7 @@ class Situation:
     def goal(self) -> replicas.Sizes:
         """The sizes that the present weight means."""
         weight = self.status.weight.desired if self.status.weight else 0
-        return traffic.goal(self.budget, weight) if self.seen.traffic else replicas.split(self.budget, weight)
+        return traffic.goal(self.budget, weight) if self.seen.routed else replicas.split(self.budget, weight)
 
     @functools.cached_property
     def sizes(self) -> replicas.Sizes:
@@ -171,7 +177,7 @@ class Situation:
     def view(self) -> traffic.View | None:
         """What a plan for traffic is made from; None without a router or a stable revision."""
         seen, status = self.seen, self.status
-        if seen.traffic is None or status.traffic is None or self.stable is None:
+        if seen.traffic is None or not seen.routed or status.traffic is None or self.stable is None:
             return None
         other = self.canary or status.warm
         leaving = self.canary is not None and self.canary.leaving is not None
@@ -202,9 +208,7 @@ class Situation:
     @property
     def watched(self) -> tuple[Side, Side] | None:
         """The revision that is judged and the one that stands behind it: canary and stable, or stable and warm."""
-        if self.stable is not None and self.canary is not None:
-            return (self.canary, self.stable) if self.canary.leaving is None else None
-        return (self.stable, self.status.warm) if self.stable is not None and self.status.warm is not None else None
+        return watched(self.status)
 
     @property
     def waits_without_progress(self) -> int:
