@@ -2,6 +2,8 @@
 
 from typing import assert_never
 
+from headgate.act import paths
+from headgate.act.patches import operation, pointer, removal, unchanged
 from headgate.act.sinks import Writer
 from headgate.api import names
 from headgate.core import faults, manifests, revisions
@@ -11,28 +13,24 @@ from headgate.core.actions import (
     AdoptDeployment,
     AdoptRecord,
     CreateDeployment,
+    CreateService,
     DeleteDeployment,
     DropRecord,
     Record,
     RecordPolicy,
     RecordTemplate,
+    ReleaseService,
     RemoveCommand,
     RemoveFinalizer,
     RepairTemplate,
     RestoreLabels,
     ScaleDeployment,
+    SelectRevision,
     SetMinReady,
+    SetWeights,
+    WatchRoute,
 )
 from headgate.core.model import DeploymentFacts, Json, Kind, Observation
-
-
-def pointer(*parts: str) -> str:
-    """Return a JSON pointer (RFC 6901) to the member at *parts*."""
-    return "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in parts)
-
-
-def _operation(kind: str, path: str, value: object) -> Json:
-    return {"op": kind, "path": path, "value": value}
 
 
 def subject(observation: Observation, action: Action | Record) -> str:
@@ -46,6 +44,12 @@ def subject(observation: Observation, action: Action | Record) -> str:
             return f"ControllerRevision {action.name}"
         case AddFinalizer() | RemoveFinalizer() | RemoveCommand():
             return f"Rollout {observation.rollout.name}"
+        case CreateService():
+            return f"Service {action.name}"
+        case SelectRevision() | ReleaseService():
+            return f"Service {action.service}"
+        case SetWeights() | WatchRoute():
+            return f"{action.kind} {action.name}"
         case _:
             return f"Deployment {revisions.deployment_name(observation.rollout.name, action.hash)}"
 
@@ -68,18 +72,18 @@ async def add_finalizer(writer: Writer, observation: Observation) -> Json | None
     rollout = observation.rollout
     path = pointer("metadata", "finalizers")
     new = (
-        _operation("add", f"{path}/-", names.FINALIZER)
+        operation("add", f"{path}/-", names.FINALIZER)
         if rollout.finalizers
-        else _operation("add", path, [names.FINALIZER])
+        else operation("add", path, [names.FINALIZER])
     )
-    guard = _operation("test", pointer("metadata", "resourceVersion"), rollout.resource_version)
+    guard = unchanged(rollout.resource_version)
     return await writer.patch(Kind.ROLLOUT, rollout.namespace, rollout.name, [guard, new], names.STATUS_MANAGER)
 
 
 async def _patch_deployment(
     writer: Writer, observation: Observation, facts: DeploymentFacts, *operations: Json
 ) -> None:
-    guard = _operation("test", pointer("metadata", "uid"), facts.uid)
+    guard = operation("test", pointer("metadata", "uid"), facts.uid)
     namespace = observation.rollout.namespace
     await writer.patch(Kind.DEPLOYMENT, namespace, facts.name, [guard, *operations], names.OBJECT_MANAGER)
 
@@ -105,11 +109,11 @@ async def _create(writer: Writer, observation: Observation, action: CreateDeploy
 async def _scale(writer: Writer, observation: Observation, action: ScaleDeployment) -> None:
     facts = observation.deployments[action.hash]
     path = pointer("spec", "replicas")
-    operations = [_operation("test", path, action.was), _operation("replace", path, action.replicas)]
+    operations = [operation("test", path, action.was), operation("replace", path, action.replicas)]
     if not action.rejected:
         await _patch_deployment(writer, observation, facts, *operations)
         return
-    mark = _operation("add", pointer("metadata", "annotations", names.REJECTED), action.rejected)
+    mark = operation("add", pointer("metadata", "annotations", names.REJECTED), action.rejected)
     try:
         await _patch_deployment(writer, observation, facts, *operations, mark)
     except faults.Refused:
@@ -120,8 +124,8 @@ async def _scale(writer: Writer, observation: Observation, action: ScaleDeployme
 async def _repair(writer: Writer, observation: Observation, action: RepairTemplate) -> None:
     facts = observation.deployments[action.hash]
     template = manifests.pod_template(_template(observation, action.hash), action.hash)
-    guard = _operation("test", pointer("metadata", "resourceVersion"), facts.resource_version)
-    put = _operation("replace", pointer("spec", "template"), template)
+    guard = unchanged(facts.resource_version)
+    put = operation("replace", pointer("spec", "template"), template)
     await _patch_deployment(writer, observation, facts, guard, put)
 
 
@@ -129,23 +133,23 @@ async def _restore_labels(writer: Writer, observation: Observation, action: Rest
     facts = observation.deployments[action.hash]
     labels = {**manifests.labels(observation.rollout), names.POD_HASH: action.hash}
     # Deployments of ours have labels of the user's besides only if somebody added them; without any, there is no map.
-    puts = [_operation("add", pointer("metadata", "labels", key), value) for key, value in labels.items()]
+    puts = [operation("add", pointer("metadata", "labels", key), value) for key, value in labels.items()]
     try:
         await _patch_deployment(writer, observation, facts, *puts)
     except faults.Conflict:
-        await _patch_deployment(writer, observation, facts, _operation("add", pointer("metadata", "labels"), labels))
+        await _patch_deployment(writer, observation, facts, operation("add", pointer("metadata", "labels"), labels))
 
 
 async def _adopt(writer: Writer, observation: Observation, action: AdoptDeployment) -> None:
     facts = observation.deployments[action.hash]
-    guard = _operation("test", pointer("metadata", "resourceVersion"), facts.resource_version)
+    guard = unchanged(facts.resource_version)
     await _patch_deployment(writer, observation, facts, guard, _owned(observation, facts.references))
 
 
 def _owned(observation: Observation, references: int) -> Json:
     """Return the operation by which the Rollout becomes an owner beside *references* others."""
     path, reference = pointer("metadata", "ownerReferences"), manifests.owner_reference(observation.rollout)
-    return _operation("add", f"{path}/-", reference) if references else _operation("add", path, [reference])
+    return operation("add", f"{path}/-", reference) if references else operation("add", path, [reference])
 
 
 async def _adopt_record(writer: Writer, observation: Observation, action: AdoptRecord) -> None:
@@ -156,15 +160,35 @@ async def _adopt_record(writer: Writer, observation: Observation, action: AdoptR
 async def _remove_finalizer(writer: Writer, observation: Observation) -> None:
     rollout = observation.rollout
     at = pointer("metadata", "finalizers", str(rollout.finalizers.index(names.FINALIZER)))
-    operations: list[Json] = [_operation("test", at, names.FINALIZER), {"op": "remove", "path": at}]
+    operations = [operation("test", at, names.FINALIZER), removal(at)]
     await writer.patch(Kind.ROLLOUT, rollout.namespace, rollout.name, operations, names.STATUS_MANAGER)
 
 
 async def _remove_command(writer: Writer, observation: Observation, action: RemoveCommand) -> None:
     rollout = observation.rollout
     at = pointer("metadata", "annotations", action.annotation)
-    operations: list[Json] = [_operation("test", at, action.value), {"op": "remove", "path": at}]
+    operations = [operation("test", at, action.value), removal(at)]
     await writer.patch(Kind.ROLLOUT, rollout.namespace, rollout.name, operations, names.STATUS_MANAGER)
+
+
+async def _move(
+    writer: Writer,
+    observation: Observation,
+    action: CreateService | SelectRevision | ReleaseService | SetWeights | WatchRoute,
+) -> None:
+    match action:
+        case CreateService():
+            await paths.create_service(writer, observation, action)
+        case SelectRevision():
+            await paths.select_revision(writer, observation, action)
+        case ReleaseService():
+            await paths.release_service(writer, observation, action)
+        case SetWeights():
+            await paths.set_weights(writer, observation, action)
+        case WatchRoute():
+            await paths.watch_route(writer, observation, action)
+        case _:
+            assert_never(action)
 
 
 async def write(writer: Writer, observation: Observation, action: Action) -> None:  # noqa: C901  # an arm an action
@@ -180,7 +204,7 @@ async def write(writer: Writer, observation: Observation, action: Action) -> Non
         case ScaleDeployment():
             await _scale(writer, observation, action)
         case SetMinReady():
-            put = _operation("add", pointer("spec", "minReadySeconds"), action.seconds)
+            put = operation("add", pointer("spec", "minReadySeconds"), action.seconds)
             await _patch_deployment(writer, observation, observation.deployments[action.hash], put)
         case RepairTemplate():
             await _repair(writer, observation, action)
@@ -200,4 +224,4 @@ async def write(writer: Writer, observation: Observation, action: Action) -> Non
         case RemoveCommand():
             await _remove_command(writer, observation, action)
         case _:
-            assert_never(action)
+            await _move(writer, observation, action)

@@ -34,7 +34,7 @@ def owner(thing: Json) -> str:
     return next((str(reference["uid"]) for reference in references if reference.get("controller")), "")
 
 
-def _other_writers(thing: Json, *path: str) -> Iterator[str]:
+def other_writers(thing: Json, *path: str) -> Iterator[str]:
     """Yield who else than us set the field at *path*, as the API server keeps record of it."""
     for entry in thing["metadata"].get("managedFields") or ():
         fields = entry.get("fieldsV1") or {}
@@ -46,7 +46,7 @@ def _other_writers(thing: Json, *path: str) -> Iterator[str]:
 
 def template_writer(thing: Json) -> str:
     """Return who else than us set something in a Deployment's template, or an empty text."""
-    return next(_other_writers(thing, "spec", "template"), "")
+    return next(other_writers(thing, "spec", "template"), "")
 
 
 def deployment(thing: Json, expected: Mapping[str, str]) -> DeploymentFacts:
@@ -80,7 +80,7 @@ def deployment(thing: Json, expected: Mapping[str, str]) -> DeploymentFacts:
         rejected=annotations.get(names.REJECTED, ""),
         refusal="; ".join(refusals)[:_WORDS_LENGTH],
         tampered="",
-        scaled_by=next(_other_writers(thing, "spec", "replicas"), ""),
+        scaled_by=next(other_writers(thing, "spec", "replicas"), ""),
         deleting=metadata.get("deletionTimestamp") is not None,
     )
 

@@ -8,10 +8,12 @@ from typing import Final
 from headgate.api import names
 from headgate.api.spec import Policy
 from headgate.api.status import RolloutStatus, Side
-from headgate.core import analysis, faults, manifests, queries, revisions
+from headgate.core import analysis, faults, manifests, policies, queries, revisions, situation
 from headgate.core.model import DeploymentFacts, Json, Key, Kind, Observation, PodTrouble, Reading, RolloutFacts
+from headgate.core.paths import TrafficFacts
 from headgate.observe import objects, rollouts
 from headgate.observe.identity import Identifier
+from headgate.observe.roads import Roads
 from headgate.observe.sources import Clock, Measurements, Reader
 
 _NO_RECORDS: Final = objects.Records({}, {})
@@ -60,6 +62,7 @@ class Observer:
         self._settle_seconds = settle_seconds
         self._allowed = allowed_addresses
         self._identifier = Identifier(reader)
+        self._roads = Roads(reader)
 
     async def observe(self, key: Key, refusals: tuple[str, ...] = (), written_at: float = 0.0) -> Observation | None:
         """Return all that is known of the Rollout *key*, or None if there is no such Rollout.
@@ -74,6 +77,7 @@ class Observer:
         """
         thing = await self._reader.get(Kind.ROLLOUT, key.namespace, key.name)
         if thing is None:
+            self._roads.forget(key)
             return None
         rollout, status = rollouts.facts(thing, self._allowed), rollouts.parsed_status(thing.get("status"))
         return await self._gathered(key, rollout, status, refusals, written_at)
@@ -85,28 +89,44 @@ class Observer:
         owned, records = await asyncio.gather(
             self._deployments(rollout, status, labels), self._records(rollout, labels)
         )
-        confirmed = (status.template.hash, status.template.revision_hash) if status.template else None
-        target = await self._identifier.target(rollout, confirmed, records.templates.values())
         accepted = records.policies.get(status.policy)
-        spec_policy = None if rollout.invalid else rollouts.parsed_policy(rollout.policy)
-        policy = spec_policy or (accepted.policy if accepted else None)
-        deployments = await self._checked(rollout, owned, records)
+        last = accepted.policy if accepted else None
+        wanted = None if rollout.invalid else rollouts.parsed_policy(rollout.policy)
+        chosen = policies.in_force(status, wanted, last)
+        confirmed = (status.template.hash, status.template.revision_hash) if status.template else None
+        target, deployments, traffic = await asyncio.gather(
+            self._identifier.target(rollout, confirmed, records.templates.values()),
+            self._checked(rollout, owned, records),
+            self._traffic(rollout, status, chosen.policy, owned),
+        )
         return Observation(
             now=self._clock(),
             rollout=rollout,
             status=status,
-            policy=policy,
-            accepted=accepted.policy if accepted else None,
+            policy=chosen.policy,
+            accepted=last,
             target=target,
             deployments=deployments,
             templates=records.templates,
             policies=records.policies,
             trouble=await self._trouble(rollout, status, deployments),
-            readings=self._readings(key, rollout, status, policy),
+            readings=self._readings(key, rollout, status, chosen.policy),
             refusals=refusals,
             settle_seconds=self._settle_seconds,
             written_at=written_at,
             foreign=owned.foreign,
+            traffic=traffic,
+            policy_waits=chosen.waits,
+        )
+
+    async def _traffic(
+        self, rollout: RolloutFacts, status: RolloutStatus, policy: Policy | None, owned: _Owned
+    ) -> TrafficFacts | None:
+        sides = (status.stable, status.canary, status.warm)
+        hashes = {*owned.ours, *(side.hash for side in sides if side is not None)}
+        deployments = {hash_: revisions.deployment_name(rollout.name, hash_) for hash_ in hashes}
+        return await self._roads.read(
+            rollout, policy.traffic if policy else None, deployments, routed=status.traffic is not None
         )
 
     async def _deployments(self, rollout: RolloutFacts, status: RolloutStatus, labels: Mapping[str, str]) -> _Owned:
@@ -121,7 +141,7 @@ class Observer:
                 foreign.append(f"Deployment {name} has lost the label {names.POD_HASH}: put it back or delete it")
                 continue
             ours[hash_] = (objects.deployment(thing, _labels(rollout, hash_)), thing)
-        for side in (status.stable, status.canary):
+        for side in (status.stable, status.canary, status.warm):
             if side is not None and side.hash not in ours:
                 await self._look_for(rollout, side, ours, foreign)
         return _Owned(ours, tuple(foreign))
@@ -171,10 +191,11 @@ class Observer:
     def _readings(
         self, key: Key, rollout: RolloutFacts, status: RolloutStatus, policy: Policy | None
     ) -> Mapping[str, Reading]:
-        canary, stable = status.canary, status.stable
-        if canary is None or stable is None or canary.leaving or policy is None:
+        pair = situation.watched(status)
+        if pair is None or policy is None:
             self._measurements.forget(key)
             return {}
+        canary, stable = pair
         texts = {
             metric.name: queries.render(
                 metric.prometheus.query,

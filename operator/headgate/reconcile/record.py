@@ -8,11 +8,13 @@ import dataclasses
 import enum
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import pydantic
 
 from headgate.core.model import Observation
+
+_BACKEND: Final = ("group", "kind", "namespace", "name", "port", "weight")
 
 
 def record(observation: Observation) -> str:
@@ -35,7 +37,11 @@ def _plain(value: Any) -> Any:
 
 
 def _field(name: str, value: Any) -> Any:
-    return _skeleton(value) if name == "template" and isinstance(value, Mapping) else _plain(value)
+    if name == "template" and isinstance(value, Mapping):
+        return _skeleton(value)
+    if name == "reference" and isinstance(value, Mapping):
+        return _plain({part: value[part] for part in _BACKEND if part in value})  # its filters may set a header
+    return _plain(value)
 
 
 def _skeleton(template: Mapping[str, Any]) -> dict[str, Any]:

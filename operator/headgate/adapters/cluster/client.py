@@ -247,7 +247,9 @@ class Cluster:
         response = await self._api.call_api(method, url, headers, payload, _request_timeout=timeout)
         data: bytes = await response.read()  # type: ignore[no-untyped-call]  # typed in part only
         if response.status not in _SUCCESS:
-            raise failures.fault(response.status, response.headers, data, request.content_type)
+            raise failures.fault(
+                response.status, response.headers, data, request.content_type, optional=request.resource.optional
+            )
         answer = json.loads(data)
         if not isinstance(answer, dict):
             raise ValueError("the answer is no object")  # a fault in _call, like any other nonsense

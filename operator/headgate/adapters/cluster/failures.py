@@ -6,6 +6,7 @@
 | 409; 412; 422 from the test operations of our own JSON patch | Conflict |
 | 404 that names what is missing | none: a fact, see `Missing` |
 | 404 that does not | Refused: the kind is not served, or a proxy answered; nothing must be taken for gone |
+| 404 in the API server's words for a kind that it does not serve, where a cluster may do without | none, as above |
 | 500 to a server-side apply that does not fit the CRD | Refused: it will not come to fit by itself |
 | any other 4xx | Refused, in the server's own words |
 """
@@ -26,6 +27,7 @@ APPLY: Final = "application/apply-patch+yaml"
 _UNFIT_APPLY: Final = "failed to create typed patch object"
 _WHOLE_OBJECT: Final = 'patch: Invalid value: "{'
 _QUOTE: Final = '}": '
+_NO_SUCH_PATH: Final = b"404 page not found"
 _COME_BACK: Final = frozenset(
     {
         http.HTTPStatus.UNAUTHORIZED,  # credentials are being rotated
@@ -50,12 +52,23 @@ class Missing(Exception):
     """There is no such object, or no such kind or namespace: a fact, no error. It never leaves adapters.cluster."""
 
 
-def fault(status: int, headers: Mapping[str, str], body: bytes, content_type: str) -> Fault | Missing:
-    """Return what the answer *status* to a request with *content_type* means."""
+def fault(
+    status: int, headers: Mapping[str, str], body: bytes, content_type: str, *, optional: bool = False
+) -> Fault | Missing:
+    """Return what the answer *status* to a request with *content_type* means.
+
+    Args:
+        status: the HTTP status.
+        headers: the answer's.
+        body: the answer's.
+        content_type: the request's.
+        optional: whether a cluster may do without the kind that was asked for.
+    """
     details = _details(body)
     words = _words(status, details, body)
     if status == http.HTTPStatus.NOT_FOUND:
-        return Missing(words) if _names_object(details) else Refused(f"{words} (is the CRD installed?)")
+        missing = _names_object(details) or (optional and _not_served(details, body))
+        return Missing(words) if missing else Refused(f"{words} (is the CRD installed?)")
     if status in _LOST_RACE or (content_type == JSON_PATCH and _lost_test(status, details)):
         return Conflict(words)
     if content_type == APPLY and _UNFIT_APPLY in words:
@@ -94,6 +107,11 @@ def _lost_test(status: int, details: Mapping[str, Any]) -> bool:
 
 def _names_object(details: Mapping[str, Any]) -> bool:
     return details.get("reason") == "NotFound" and bool((details.get("details") or {}).get("name"))
+
+
+def _not_served(details: Mapping[str, Any], body: bytes) -> bool:
+    """Tell the API server's 404 for a group (plain text) or a kind (a Status without a name) from a proxy's page."""
+    return details.get("reason") == "NotFound" or body.strip() == _NO_SUCH_PATH
 
 
 def _retry_after(headers: Mapping[str, str], details: Mapping[str, Any]) -> float:

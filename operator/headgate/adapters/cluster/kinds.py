@@ -7,6 +7,8 @@ from typing import Final
 from headgate.api import names
 from headgate.core.model import Kind
 
+GATEWAY_API: Final = "gateway.networking.k8s.io"
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Resource:
@@ -16,6 +18,8 @@ class Resource:
     """Empty for the core group."""
     version: str
     plural: str
+    optional: bool = False
+    """Whether a cluster may do without it: then there is no such object."""
 
     @property
     def api_version(self) -> str:
@@ -33,5 +37,9 @@ RESOURCES: Final[Mapping[Kind, Resource]] = {
     Kind.DEPLOYMENT: Resource("apps", "v1", "deployments"),
     Kind.CONTROLLER_REVISION: Resource("apps", "v1", "controllerrevisions"),
     Kind.POD: Resource("", "v1", "pods"),
+    Kind.SERVICE: Resource("", "v1", "services"),
+    Kind.ENDPOINT_SLICE: Resource("discovery.k8s.io", "v1", "endpointslices"),
+    Kind.HTTP_ROUTE: Resource(GATEWAY_API, "v1", "httproutes", optional=True),
+    Kind.GRPC_ROUTE: Resource(GATEWAY_API, "v1", "grpcroutes", optional=True),
 }
 EVENTS: Final = Resource("events.k8s.io", "v1", "events")

@@ -1,0 +1,127 @@
+"""The writes that move traffic: weights in routes, selectors of Services.
+
+Of an object of the user's nothing is touched but what is ours: two weights in each rule that names the stable Service,
+one key of a Service's selector, our labels and our annotation. Every write tests the version that was decided on.
+"""
+
+from collections.abc import Mapping
+
+from headgate.act.patches import operation, pointer, removal, unchanged
+from headgate.act.sinks import Writer
+from headgate.api import names
+from headgate.api.traffic import Traffic
+from headgate.core import faults, manifests, revisions, routes
+from headgate.core.actions import CreateService, ReleaseService, SelectRevision, SetWeights, WatchRoute
+from headgate.core.model import Json, Kind, Observation
+from headgate.core.paths import RouteFacts, RuleFacts, ServiceFacts
+
+
+def _service(observation: Observation, name: str) -> ServiceFacts:
+    facts = observation.traffic
+    known = (facts.stable, facts.canary, *facts.former) if facts else ()
+    return next(one for one in known if isinstance(one, ServiceFacts) and one.name == name)
+
+
+def _route(observation: Observation, kind: str, name: str) -> RouteFacts:
+    known = observation.traffic.known_routes if observation.traffic else ()
+    return next(one for one in known if (one.kind, one.name) == (kind, name))
+
+
+def _put(field: str, values: Mapping[str, str], *, present: bool) -> list[Json]:
+    """Return the operations that set labels or annotations, in the map that is *present* or in a new one."""
+    if not present:
+        return [operation("add", pointer("metadata", field), dict(values))]
+    return [operation("add", pointer("metadata", field, key), value) for key, value in values.items()]
+
+
+# --- routes ----------------------------------------------------------------------------------------------------------
+
+
+def _weighed(rule: RuleFacts, traffic: Traffic, percent: int) -> tuple[list[Json], list[Json]]:
+    """Return the tests and the changes by which *rule* gives *percent* to the canary Service."""
+    stable_weight, canary_weight = routes.weights(rule, percent)
+    references = ("spec", "rules", str(rule.index), "backendRefs")
+    stable = (*references, str(rule.stable_at))
+    tests = [operation("test", pointer(*stable, "name"), traffic.stable_service)]
+    puts = [operation("add", pointer(*stable, "weight"), stable_weight)]
+    if rule.canary_at is None:
+        # At the end, so that no other reference gets another place.
+        copy = {**rule.reference, "name": traffic.canary_service, "weight": canary_weight}
+        puts.append(operation("add", pointer(*references, "-"), copy))
+    else:
+        canary = (*references, str(rule.canary_at))
+        tests.append(operation("test", pointer(*canary, "name"), traffic.canary_service))
+        puts.append(operation("add", pointer(*canary, "weight"), canary_weight))
+    return tests, puts
+
+
+async def set_weights(writer: Writer, observation: Observation, action: SetWeights) -> None:
+    """Give the canary Service its share in all rules of a route, and leave our marks, in one write."""
+    policy = observation.policy
+    if policy is None or policy.traffic is None:
+        return
+    facts = _route(observation, action.kind, action.name)
+    tests, puts = [unchanged(facts.resource_version)], []
+    for rule in facts.rules:
+        if not routes.at(rule, action.percent):
+            more_tests, more_puts = _weighed(rule, policy.traffic, action.percent)
+            tests += more_tests
+            puts += more_puts
+    marks = [] if facts.labelled else _put("labels", {names.MANAGED: "true"}, present=facts.labels)
+    if action.rejected:
+        marks += _put("annotations", {names.REJECTED: action.rejected}, present=facts.annotations)
+    kind, namespace = Kind(action.kind), observation.rollout.namespace
+    try:
+        await writer.patch(kind, namespace, action.name, [*tests, *puts, *marks], names.OBJECT_MANAGER)
+    except faults.Refused:
+        if not marks:
+            raise
+        # Somebody may refuse strange labels and annotations. They are a second memory; traffic must not wait for it.
+        await writer.patch(kind, namespace, action.name, [*tests, *puts], names.OBJECT_MANAGER)
+
+
+async def watch_route(writer: Writer, observation: Observation, action: WatchRoute) -> None:
+    """Put the label on a route by which we watch it."""
+    facts = _route(observation, action.kind, action.name)
+    put = _put("labels", {names.MANAGED: "true"}, present=facts.labels)
+    operations = [unchanged(facts.resource_version), *put]
+    namespace = observation.rollout.namespace
+    await writer.patch(Kind(action.kind), namespace, action.name, operations, names.OBJECT_MANAGER)
+
+
+# --- Services --------------------------------------------------------------------------------------------------------
+
+
+def _claim(observation: Observation) -> dict[str, str]:
+    """Return the labels by which a Service is found, watched, and known to be taken."""
+    return {names.MANAGED: "true", names.ROLLOUT: revisions.label_value(observation.rollout.name)}
+
+
+async def create_service(writer: Writer, observation: Observation, action: CreateService) -> None:
+    """Create a Service of ours."""
+    body = manifests.service(observation.rollout, action.name, action.hash, action.ports)
+    await writer.create(Kind.SERVICE, observation.rollout.namespace, body)
+
+
+async def select_revision(writer: Writer, observation: Observation, action: SelectRevision) -> None:
+    """Have a Service select one revision's pods, and bear our labels."""
+    facts = _service(observation, action.service)
+    operations = [unchanged(facts.resource_version)]
+    if action.hash and action.hash != facts.selects:
+        operations.append(operation("add", pointer("spec", "selector", names.POD_HASH), action.hash))
+    if not facts.labelled:
+        operations += _put("labels", _claim(observation), present=facts.labels)
+    await writer.patch(Kind.SERVICE, observation.rollout.namespace, facts.name, operations, names.OBJECT_MANAGER)
+
+
+async def release_service(writer: Writer, observation: Observation, action: ReleaseService) -> None:
+    """Take our key and labels off a Service, or delete it if we created it."""
+    facts, namespace = _service(observation, action.service), observation.rollout.namespace
+    if facts.owned:
+        await writer.delete(Kind.SERVICE, namespace, facts.name, facts.uid)
+        return
+    operations = [unchanged(facts.resource_version)]
+    if facts.selects:
+        operations.append(removal(pointer("spec", "selector", names.POD_HASH)))
+    operations += [removal(pointer("metadata", "labels", key)) for key in _claim(observation)]
+    await writer.patch(Kind.SERVICE, namespace, facts.name, operations, names.OBJECT_MANAGER)

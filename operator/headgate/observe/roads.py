@@ -1,0 +1,124 @@
+"""Gathers the ways by which users reach a Rollout's pods. What cannot be read is Unreadable, and hides nothing else."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from headgate.api import names
+from headgate.api.traffic import Route, Traffic
+from headgate.core import faults, revisions
+from headgate.core.model import Json, Key, Kind, RolloutFacts
+from headgate.core.paths import RouteFacts, ServiceFacts, TrafficFacts, Unreadable
+from headgate.observe import traffic as facts
+from headgate.observe.sources import Reader
+
+_HASHED_FROM: Final = 11
+"""The length of what `revisions.label_value` puts behind a name that is too long: a dash and a hash."""
+
+
+class Roads:
+    """Reads Services, their endpoints, and routes."""
+
+    def __init__(self, reader: Reader) -> None:
+        """Read from *reader*."""
+        self._reader = reader
+        self._released: dict[Key, str] = {}
+
+    def forget(self, key: Key) -> None:
+        """Drop what is kept for *key*."""
+        self._released.pop(key, None)
+
+    async def read(
+        self, rollout: RolloutFacts, traffic: Traffic | None, deployments: Mapping[str, str], *, routed: bool
+    ) -> TrafficFacts | None:
+        """Return what is known; None where routes do not, and did not, decide who gets what.
+
+        Args:
+            rollout: the Rollout.
+            traffic: the Services and routes in force.
+            deployments: the name of each revision's Deployment by its hash.
+            routed: whether routes decided it before.
+        """
+        if traffic is None:
+            former = await self._former(rollout, None) if routed else ()
+            return TrafficFacts(None, None, {}, former) if former else None
+        stable, canary, routes, former = await asyncio.gather(
+            self._service(rollout, traffic.stable_service, deployments),
+            self._service(rollout, traffic.canary_service, deployments),
+            asyncio.gather(*(self._route(rollout, asked, traffic) for asked in traffic.gateway_api.routes)),
+            self._former(rollout, traffic),
+        )
+        by_name = {
+            (asked.kind, asked.name): route for asked, route in zip(traffic.gateway_api.routes, routes, strict=True)
+        }
+        return TrafficFacts(stable, canary, by_name, former)
+
+    async def _former(self, rollout: RolloutFacts, traffic: Traffic | None) -> tuple[ServiceFacts, ...]:
+        """Return the Services that are to be released: asked for until there are none, and then once a policy."""
+        key, ours = Key(rollout.namespace, rollout.name), revisions.label_value(rollout.name)
+        of_what = revisions.digest(traffic.model_dump_json()) if traffic else ""
+        if self._released.get(key) == of_what:
+            return ()
+        try:
+            things = await self._reader.select(
+                Kind.SERVICE, rollout.namespace, {names.MANAGED: "true", names.ROLLOUT: ours}
+            )
+        except faults.Fault:
+            return ()
+        found = facts.former(things, traffic, ours, rollout.uid)
+        if not found:
+            self._released[key] = of_what
+        return found
+
+    async def _service(
+        self, rollout: RolloutFacts, name: str, deployments: Mapping[str, str]
+    ) -> ServiceFacts | Unreadable | None:
+        try:
+            thing, endpoints = await asyncio.gather(
+                self._reader.get(Kind.SERVICE, rollout.namespace, name), self._endpoints(rollout, name, deployments)
+            )
+            if thing is None:
+                return None
+            return await self._held(rollout, thing, endpoints)
+        except faults.Fault as fault:
+            return Unreadable(str(fault))
+
+    async def _endpoints(
+        self, rollout: RolloutFacts, service: str, deployments: Mapping[str, str]
+    ) -> Mapping[str, int] | Unreadable:
+        try:
+            slices = await self._reader.select(Kind.ENDPOINT_SLICE, rollout.namespace, {names.SERVICE_NAME: service})
+        except faults.Fault as fault:
+            return Unreadable(str(fault))
+        return facts.endpoints(slices, deployments)
+
+    async def _held(
+        self, rollout: RolloutFacts, thing: Json, endpoints: Mapping[str, int] | Unreadable
+    ) -> ServiceFacts:
+        """Return what *thing* says; a claim of a Rollout that is no more is none."""
+        ours = revisions.label_value(rollout.name)
+        found = facts.service(thing, ours, rollout.uid, endpoints)
+        if found.holder in ("", ours) or await self._exists(rollout.namespace, found.holder):
+            return found
+        labels = {key: value for key, value in thing["metadata"]["labels"].items() if key != names.ROLLOUT}
+        unheld = {**thing, "metadata": {**thing["metadata"], "labels": labels}}
+        return facts.service(unheld, ours, rollout.uid, endpoints)
+
+    async def _exists(self, namespace: str, holder: str) -> bool:
+        """Return whether there is a Rollout with that value of the Rollout label; True while nobody can tell."""
+        try:
+            if await self._reader.get(Kind.ROLLOUT, namespace, holder) is not None:
+                return True
+            if not revisions.is_hash(holder[-_HASHED_FROM + 1 :]):
+                return False
+            others = await self._reader.select(Kind.ROLLOUT, namespace, {})
+        except faults.Fault:
+            return True
+        return any(revisions.label_value(str(other["metadata"]["name"])) == holder for other in others)
+
+    async def _route(self, rollout: RolloutFacts, asked: Route, traffic: Traffic) -> RouteFacts | Unreadable | None:
+        try:
+            thing = await self._reader.get(Kind(asked.kind), rollout.namespace, asked.name)
+        except faults.Fault as fault:
+            return Unreadable(str(fault))
+        return None if thing is None else facts.route(thing, asked, traffic)

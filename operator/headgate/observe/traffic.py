@@ -1,0 +1,204 @@
+"""Reads the objects by which users reach the pods: Services, EndpointSlices, routes. Nothing in them can raise."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from headgate.api import names
+from headgate.api.traffic import Route, Traffic
+from headgate.core.model import Json
+from headgate.core.paths import ParentFacts, RouteFacts, RuleFacts, ServiceFacts, Unreadable
+from headgate.observe import objects
+
+_PORT_FIELDS: Final = ("name", "port", "targetPort", "protocol", "appProtocol")
+_WORDS_LENGTH: Final = 300
+SOMEBODY: Final = "somebody"
+"""Who changed what nobody owns now: the API server keeps no record of who took a field away."""
+
+
+def _mapping(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def _things(value: Any) -> Iterator[Json]:
+    yield from (entry for entry in (value if isinstance(value, list) else ()) if isinstance(entry, dict))
+
+
+def _number(value: Any, default: int = 0) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else default
+
+
+# --- Services --------------------------------------------------------------------------------------------------------
+
+
+def service(thing: Json, ours: str, uid: str, endpoints: Mapping[str, int] | Unreadable) -> ServiceFacts:
+    """Return what a Service says.
+
+    Args:
+        thing: the Service.
+        ours: the value of the Rollout label of the Rollout that asks.
+        uid: that Rollout's.
+        endpoints: the ready pods behind it by revision.
+    """
+    metadata, spec = thing["metadata"], _mapping(thing.get("spec"))
+    labels, selector = _mapping(metadata.get("labels")), _mapping(spec.get("selector"))
+    holder = str(labels.get(names.ROLLOUT, ""))
+    ports: Iterable[Json] = (
+        {field: port[field] for field in _PORT_FIELDS if field in port} for port in _things(spec.get("ports"))
+    )
+    return ServiceFacts(
+        name=str(metadata["name"]),
+        uid=str(metadata["uid"]),
+        resource_version=str(metadata["resourceVersion"]),
+        holder=holder,
+        owned=objects.owner(thing) == uid,
+        labelled=holder == ours and labels.get(names.MANAGED) == "true",
+        selector={str(key): str(value) for key, value in selector.items()},
+        ports=tuple(ports),
+        writer=_selector_writer(thing, selector),
+        endpoints=endpoints,
+        labels=bool(labels),
+        deleting=metadata.get("deletionTimestamp") is not None,
+    )
+
+
+def _selector_writer(thing: Json, selector: Json) -> str:
+    if names.POD_HASH in selector:
+        return next(objects.other_writers(thing, "spec", "selector", names.POD_HASH), "")
+    others = [
+        entry
+        for entry in _things(thing["metadata"].get("managedFields"))
+        if entry.get("manager") != names.OBJECT_MANAGER and entry.get("subresource") != "status"
+    ]
+    # Times are RFC 3339 in UTC: their order is that of their letters.
+    latest = max(others, key=lambda entry: str(entry.get("time", "")), default={})
+    return str(latest.get("manager") or SOMEBODY)
+
+
+def endpoints(slices: Iterable[Json], deployments: Mapping[str, str]) -> dict[str, int]:
+    """Return how many ready pods stand in *slices* by revision; "" counts what is no pod of any of them.
+
+    Two slices may name one pod: while the controller moves it from one to the other, and with one slice for IPv4 and
+    another for IPv6.
+
+    Args:
+        slices: the EndpointSlices of one Service.
+        deployments: the name of each revision's Deployment by its hash.
+    """
+    found = {}
+    for one in slices:
+        for endpoint in _things(one.get("endpoints")):
+            conditions, target = _mapping(endpoint.get("conditions")), _mapping(endpoint.get("targetRef"))
+            # Absent means ready, and not terminating: so it is written for endpoints that nobody observes.
+            if conditions.get("ready") is False or conditions.get("terminating") is True:
+                continue
+            identity = target.get("uid") or str(endpoint.get("addresses"))
+            found[str(identity)] = _revision(str(target.get("name", "")), deployments)
+    counts: dict[str, int] = {}
+    for revision in found.values():
+        counts[revision] = counts.get(revision, 0) + 1
+    return counts
+
+
+def _revision(pod: str, deployments: Mapping[str, str]) -> str:
+    return next((hash_ for hash_, deployment in deployments.items() if pod.startswith(f"{deployment}-")), "")
+
+
+# --- routes ----------------------------------------------------------------------------------------------------------
+
+
+def route(thing: Json, asked: Route, traffic: Traffic) -> RouteFacts:
+    """Return what a route says about the two Services of *traffic*, in the rules that are *asked* for."""
+    metadata, spec = thing["metadata"], _mapping(thing.get("spec"))
+    annotations, namespace = _mapping(metadata.get("annotations")), str(metadata["namespace"])
+    rules, found = list(_things(spec.get("rules"))), []
+    for index, rule in enumerate(rules):
+        facts = _rule(index, rule, namespace, traffic)
+        if facts is not None and (not asked.rules or rule.get("name") in asked.rules):
+            found.append(facts)
+    present = {rules[facts.index].get("name") for facts in found}
+    return RouteFacts(
+        kind=asked.kind,
+        name=str(metadata["name"]),
+        uid=str(metadata["uid"]),
+        resource_version=str(metadata["resourceVersion"]),
+        generation=_number(metadata.get("generation")),
+        labelled=_mapping(metadata.get("labels")).get(names.MANAGED) == "true",
+        labels=bool(metadata.get("labels")),
+        annotations=bool(annotations),
+        rejected=str(annotations.get(names.REJECTED, "")),
+        rules=tuple(found),
+        missing_rules=tuple(name for name in asked.rules if name not in present),
+        parents=tuple(_parents(thing, namespace)),
+        writer=next(objects.other_writers(thing, "spec", "rules"), ""),
+        deleting=metadata.get("deletionTimestamp") is not None,
+    )
+
+
+def _names(reference: Json, service_name: str, namespace: str) -> bool:
+    """Return whether a backendRef names that Service of the route's own namespace."""
+    return (
+        reference.get("name") == service_name
+        and (reference.get("group") or "") == ""
+        and (reference.get("kind") or "Service") == "Service"
+        and (reference.get("namespace") or namespace) == namespace
+    )
+
+
+def _rule(index: int, rule: Json, namespace: str, traffic: Traffic) -> RuleFacts | None:
+    references = list(_things(rule.get("backendRefs")))
+    at = {
+        name: next((place for place, one in enumerate(references) if _names(one, name, namespace)), None)
+        for name in (traffic.stable_service, traffic.canary_service)
+    }
+    stable_at, canary_at = at[traffic.stable_service], at[traffic.canary_service]
+    if stable_at is None:
+        return None
+    weights = [_number(reference.get("weight"), 1) for reference in references]
+    stable, port = references[stable_at], references[stable_at].get("port")
+    canary_weight = weights[canary_at] if canary_at is not None else 0
+    return RuleFacts(
+        index=index,
+        stable_at=stable_at,
+        stable_weight=weights[stable_at],
+        canary_at=canary_at,
+        canary_weight=canary_weight,
+        foreign_weight=sum(weights) - weights[stable_at] - canary_weight,
+        ports=(port,) if isinstance(port, int) else (),
+        reference=stable,
+    )
+
+
+def _parents(thing: Json, namespace: str) -> Iterator[ParentFacts]:
+    generation = _number(thing["metadata"].get("generation"))
+    wanted = {_parent(one, namespace)[:3] for one in _things(_mapping(thing.get("spec")).get("parentRefs"))}
+    for answer in _things(_mapping(thing.get("status")).get("parents")):
+        reference = _mapping(answer.get("parentRef"))
+        # A controller that is no more leaves its last answer behind when the route is moved to another Gateway.
+        if _parent(reference, namespace)[:3] in wanted:
+            yield _answered(_parent(reference, namespace), list(_things(answer.get("conditions"))), generation)
+
+
+def _parent(reference: Json, namespace: str) -> tuple[str, str, str, str]:
+    kind, home = reference.get("kind") or "Gateway", reference.get("namespace") or namespace
+    return str(kind), str(home), str(reference.get("name", "")), str(reference.get("sectionName") or "")
+
+
+def _answered(parent: tuple[str, str, str, str], conditions: Collection[Json], generation: int) -> ParentFacts:
+    kind, home, name, section = parent
+    fresh = {one.get("type"): one for one in conditions if _number(one.get("observedGeneration")) >= generation}
+    accepted = _mapping(fresh.get("Accepted"))
+    unmet = [one for one in fresh.values() if one.get("status") != "True" and one.get("type") == "Accepted"]
+    unmet += [one for one in fresh.values() if one.get("status") == "False" and one.get("type") == "ResolvedRefs"]
+    words = "; ".join(f"{one.get('reason', '')}: {one.get('message', '')}".strip(": ") for one in unmet)
+    return ParentFacts(
+        name=f"{kind} {home}/{name}" + (f" ({section})" if section else ""),
+        current=bool(accepted),
+        accepted=bool(accepted) and not unmet,
+        words=words[:_WORDS_LENGTH],
+    )
+
+
+def former(things: Iterable[Json], traffic: Traffic | None, ours: str, uid: str) -> tuple[ServiceFacts, ...]:
+    """Return the Services among *things* that *traffic* does not name."""
+    named = {traffic.stable_service, traffic.canary_service} if traffic else set()
+    return tuple(service(thing, ours, uid, {}) for thing in things if thing["metadata"]["name"] not in named)
