@@ -46,6 +46,14 @@ def _carried_out(world: World, action: actions.Record | actions.Action, *, ready
             return world
         case actions.RecordTemplate() | actions.RecordPolicy() | actions.DropRecord():
             return _recorded(world, action)
+        case (
+            actions.CreateService()
+            | actions.SelectRevision()
+            | actions.ReleaseService()
+            | actions.SetWeights()
+            | actions.WatchRoute()
+        ):
+            raise NotImplementedError("worlds with a router come of age in the simulation")
         case _:
             return _deployed(world, action, ready=ready)
 

@@ -43,6 +43,21 @@ def test_an_owner() -> None:
     }
 
 
+def test_a_service() -> None:
+    """A Service that was missing has its sibling's ports, leads to one revision, and goes with its Rollout."""
+    ports = ({"name": "http", "port": 80, "targetPort": 8080},)
+    written = manifests.service(ROLLOUT, "web-canary", A, ports)
+
+    assert written["metadata"] == {
+        "name": "web-canary",
+        "namespace": "prod",
+        "labels": LABELS,
+        "ownerReferences": [manifests.owner_reference(ROLLOUT)],
+    }
+    assert written["spec"]["selector"] == {**SELECTED, "headgate.dev/pod-hash": A}
+    assert list(written["spec"]["ports"]) == list(ports)
+
+
 @pytest.mark.parametrize("metadata", [{}, {"metadata": None}, {"metadata": {"labels": None, "name": "x"}}])
 def test_a_pod_template_gets_one_label(metadata: model.Json) -> None:
     """To the user's template exactly one label is added, and the user's own object is left as it is."""

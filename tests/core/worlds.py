@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from headgate.api import names, spec
 from headgate.api import status as api
-from headgate.core import model, revisions, steps
+from headgate.core import model, paths, revisions, steps
 
 NOON: Final = 1_800_000_000
 """A multiple of 10 and of 60, so that ticks fall on it."""
@@ -90,6 +90,8 @@ class World:
     readings: Mapping[str, model.Reading] = dataclasses.field(default_factory=dict)
     refusals: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
+    traffic: paths.TrafficFacts | None = None
+    policy_waits: bool = False
     written_at: float = NOON
     clock_set_back: bool = False
 
@@ -250,7 +252,7 @@ class World:
         """
         if wrong := list(_contradictions(self)):
             raise ImpossibleError("; ".join(wrong))
-        in_force = self.accepted if self.invalid else self.spec_policy
+        in_force = self.accepted if self.invalid or self.policy_waits else self.spec_policy
         return model.Observation(
             now=self.now,
             rollout=self._rollout(),
@@ -267,6 +269,8 @@ class World:
             settle_seconds=SETTLE,
             written_at=self.written_at,
             foreign=self.foreign,
+            traffic=self.traffic,
+            policy_waits=self.policy_waits,
         )
 
     def _rollout(self) -> model.RolloutFacts:

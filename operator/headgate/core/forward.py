@@ -172,8 +172,8 @@ def enter(situation: Situation, at: int) -> Move:
 
 def complete(situation: Situation) -> Move | None:
     """The new version has everything, and its own evidence: it becomes stable."""
-    canary, status = situation.flight, situation.status
-    if canary is None:
+    canary, stable, status = situation.flight, situation.stable, situation.status
+    if canary is None or stable is None:
         return None
     past = history.remembered(
         status,
@@ -186,7 +186,7 @@ def complete(situation: Situation) -> Move | None:
     )
     ended: dict[str, object] = {"canary": None, "step": None, "weight": None, "scale_floor": None}
     if situation.routing is not None:
-        ended["warm"] = promoted.warmed(status, situation.second)
+        ended["warm"] = promoted.warmed(stable, canary, situation.second)
     changes = {**ended, "stable": history.stable_of(canary), "history": past}
     took = values.format_duration(situation.now - canary.started)
     notice = Notice("Promoted", f"revision {canary.revision} is stable after {took}")

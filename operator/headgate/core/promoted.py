@@ -6,17 +6,14 @@ While it is warm the new one is still judged; going back is one write: the stabl
 import math
 
 from headgate.api import values
-from headgate.api.status import Canary, Ending, Phase, RolloutStatus, Side, Warm, Weight
+from headgate.api.status import Canary, Ending, Phase, Side, Warm, Weight
 from headgate.core import analysis, verdicts
 from headgate.core.model import Notice
 from headgate.core.situation import Move, Rest, Situation
 
 
-def warmed(status: RolloutStatus, at: int) -> Warm | None:
-    """Return the stable revision of *status* as the warm one that it becomes when its canary takes over at *at*."""
-    stable, canary = status.stable, status.canary
-    if stable is None or canary is None:
-        return None
+def warmed(stable: Side, canary: Canary, at: int) -> Warm:
+    """Return *stable* as the warm revision that it becomes when *canary* takes over at *at*."""
     return Warm(
         **stable.model_dump(include=set(Side.model_fields)),
         promoted=at,

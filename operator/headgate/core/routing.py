@@ -4,7 +4,7 @@ from headgate.api.status import Phase
 from headgate.core import contests, revisions, routes, traffic_problems, verdicts
 from headgate.core.actions import Action, CreateService, ReleaseService, SelectRevision, SetWeights, WatchRoute
 from headgate.core.model import Notice
-from headgate.core.paths import RouteFacts, ServiceFacts
+from headgate.core.paths import RouteFacts, ServiceFacts, Unreadable
 from headgate.core.situation import Rest, Situation
 
 ASK_AGAIN_SECONDS = 30.0
@@ -45,41 +45,41 @@ def _weighed(situation: Situation, route: RouteFacts, percent: int | None) -> li
     return [] if route.labelled or route.deleting else [WatchRoute(route.kind, route.name)]
 
 
-def _services(situation: Situation) -> list[Action]:
-    plan, facts, policy = situation.routing, situation.seen.traffic, situation.seen.policy
-    if plan is None or facts is None or policy is None or policy.traffic is None or situation.stable is None:
-        return []
-    wanted: list[Action] = []
-    ports = traffic_problems.ports_to_create(situation.seen)
-    both = (
-        (policy.traffic.stable_service, facts.stable, plan.stable_selects),
-        (policy.traffic.canary_service, facts.canary, plan.canary_selects),
-    )
+def _service(
+    situation: Situation, name: str, service: ServiceFacts | Unreadable | None, selects: str, leads_to: str
+) -> list[Action]:
+    if service is None:
+        ports = traffic_problems.ports_to_create(situation.seen)
+        return [CreateService(name, leads_to, ports)] if ports else []
     ours = ("", revisions.label_value(situation.seen.rollout.name))
-    for name, service, selects in both:
-        if service is None and ports:
-            wanted.append(CreateService(name, situation.stable.hash, ports))
-        elif isinstance(service, ServiceFacts) and service.holder in ours and _due(service, selects):
-            wanted.append(SelectRevision(name, selects or service.selects))
-    return wanted
+    if isinstance(service, ServiceFacts) and service.holder in ours and _due(situation, service, selects):
+        return [SelectRevision(name, selects or service.selects)]
+    return []
 
 
-def _due(service: ServiceFacts, selects: str) -> bool:
+def _due(situation: Situation, service: ServiceFacts, selects: str) -> bool:
     """Return whether *service* is to be written: for another selection, or for the labels by which we watch it."""
-    fit = bool(service.own_selector) and not service.deleting
+    # Our key on a Service that selects other pods would leave it without any.
+    fit = traffic_problems.selects_ours(situation.seen, service) and not service.deleting
     return fit and (bool(selects) or not service.labelled)
 
 
 def actions(situation: Situation) -> list[Action]:
     """Return the writes that bring routes and Services to the plan; going back, they come before everything else."""
-    plan, facts = situation.routing, situation.seen.traffic
+    plan, facts, stable, policy = situation.routing, situation.seen.traffic, situation.stable, situation.seen.policy
     if facts is None:
         return []
     former: list[Action] = [ReleaseService(service.name) for service in facts.former]
-    if plan is None:
+    if plan is None or stable is None or policy is None or policy.traffic is None:
         return former
     weights = [action for route in facts.known_routes for action in _weighed(situation, route, plan.percent)]
-    return [*_services(situation), *weights, *former]
+    # The way to stable first, then who is sent along it; the canary's own is nobody's hurry.
+    return [
+        *_service(situation, policy.traffic.stable_service, facts.stable, plan.stable_selects, stable.hash),
+        *weights,
+        *_service(situation, policy.traffic.canary_service, facts.canary, plan.canary_selects, stable.hash),
+        *former,
+    ]
 
 
 def repairs(situation: Situation) -> tuple[Notice, ...]:

@@ -13,7 +13,7 @@ from typing import Final
 
 from headgate.api.status import TrafficStatus
 from headgate.core import routes
-from headgate.core.paths import RouteFacts, ServiceFacts, TrafficFacts, Unreadable
+from headgate.core.paths import ServiceFacts, TrafficFacts, Unreadable
 from headgate.core.replicas import Budget, Pods, Sizes
 from headgate.core.routes import WHOLE
 
@@ -222,9 +222,9 @@ def _forward_waits(view: View, aim: Sizes, ready: int | None) -> tuple[str, tupl
         return _pods_wait(view, aim), ()
     if waits := _endpoints_wait(view, aim, ready) or unanswered(view.facts) or _off(view, view.weight):
         return waits, ()
-    settled = (view.status.since or math.inf) + SETTLE_SECONDS
-    if view.now < settled:
-        return f"weight {view.weight} % was accepted and settles", (settled,)
+    settled = view.status.since + SETTLE_SECONDS if view.status.since is not None else None
+    if settled is None or view.now < settled:
+        return f"weight {view.weight} % was accepted and settles", () if settled is None else (settled,)
     if stable.counted > aim.stable or stable.wanted != aim.stable:
         return f"{stable.counted} stable pods, going to {aim.stable}", ()
     if canary.wanted != aim.canary:
@@ -329,8 +329,3 @@ def _rest_wait(view: View, *, home: bool) -> str:
     if isinstance(service, ServiceFacts) and not home and view.stable.ready:
         return f"Service {service.name} does not lead to the stable pods alone yet"
     return _off(view, 0) or unanswered(view.facts)
-
-
-def repaired_route(route: RouteFacts, percent: int) -> bool:
-    """Return whether *route* must be written for every rule of ours to give *percent*."""
-    return any(not routes.at(rule, percent) for rule in route.rules)

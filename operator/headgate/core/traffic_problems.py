@@ -58,19 +58,24 @@ def _of_service(seen: Observation, service: ServiceFacts) -> Iterator[Problem]:
             f"Service {service.name} belongs to Rollout {service.holder}: name another one in spec.traffic, or take it "
             "out of that Rollout",
         )
-    labels = (seen.rollout.template.get("metadata") or {}).get("labels") or {}
     if not service.own_selector:
         yield Problem(
             "ServiceSelectsNothing",
             f"Service {service.name} has no selector, so that its pods are not ours to choose: give it "
             f"{_words(seen.rollout.match_labels)}",
         )
-    elif not service.own_selector.items() <= labels.items():
+    elif not selects_ours(seen, service):
         yield Problem(
             "ServiceSelectsOthers",
             f"Service {service.name} selects {_words(service.own_selector)}, which this Rollout's pods do not carry: "
             f"let it select {_words(seen.rollout.match_labels)}",
         )
+
+
+def selects_ours(seen: Observation, service: ServiceFacts) -> bool:
+    """Return whether *service*, but for our key, selects the pods of the Rollout, and not all there are."""
+    labels = (seen.rollout.template.get("metadata") or {}).get("labels") or {}
+    return bool(service.own_selector) and service.own_selector.items() <= labels.items()
 
 
 def _words(labels: Mapping[str, str]) -> str:
