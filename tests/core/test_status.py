@@ -3,6 +3,7 @@
 import pytest
 
 from headgate.api import status as api
+from headgate.core import status
 from headgate.core.decide import decide
 from headgate.core.model import Identity, Target
 from tests.core import aftermath, answers
@@ -145,3 +146,27 @@ def test_the_status_survives_the_cluster() -> None:
     for world in (in_flight(), in_flight().leaving(), World().first(), World().stable()):
         status = decide(world.observe()).status
         assert api.RolloutStatus.model_validate(status.written()) == status
+
+
+def remembered(**changes: object) -> api.RolloutStatus:
+    """Return a status that says of traffic alone: 20 percent for a while, and nothing left of any other weight."""
+    fields: dict[str, object] = {"lowest": 20, "highest": 20, "since": NOON - 60, "home_since": NOON - 900, **changes}
+    return api.RolloutStatus(traffic=api.TrafficStatus.model_validate({"weight": 20, **fields}))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "significant"),
+    [
+        (remembered(), remembered(lowest=0), True),
+        (remembered(), remembered(weight=50, highest=50, since=None), False),
+        (remembered(), remembered(weight=50, highest=50, since=NOON), True),
+        (remembered(since=None), remembered(since=NOON), True),
+        (remembered(home_since=None), remembered(home_since=NOON), True),
+        (remembered(), remembered(since=None), False),
+    ],
+)
+def test_a_clock_of_traffic_is_remembered(
+    before: api.RolloutStatus, after: api.RolloutStatus, *, significant: bool
+) -> None:
+    """A clock that has started is written at once: each pass would start one anew that only it knows."""
+    assert significant == status.significant(before, after)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from headgate.api import names
-from headgate.api.status import Condition, Phase, RolloutStatus, Side
+from headgate.api.status import Condition, Phase, RolloutStatus, Side, TrafficStatus
 from headgate.core import replicas, revisions
 from headgate.core.model import Notice
 from headgate.core.situation import Rest, Situation
@@ -105,10 +105,19 @@ _NUMBERS: dict[str, Any] = {
 """What changes all the time and says nothing new; a restarted operator finds it again by itself."""
 
 
+def _begun(before: TrafficStatus, after: TrafficStatus) -> bool:
+    """Return whether something about traffic has begun that must be remembered from one pass to the next."""
+    if after.lowest < before.lowest:
+        return True  # stable must be whole again even if nobody remembers why
+    # Clocks that only this pass knew would start anew with each one.
+    settles = after.since is not None and (before.since is None or before.weight != after.weight)
+    return settles or (before.home_since is None and after.home_since is not None)
+
+
 def significant(before: RolloutStatus, after: RolloutStatus) -> bool:
     """Return whether *after* says more than other numbers: a verdict, step, phase or wait is another one."""
-    if before.traffic and after.traffic and after.traffic.lowest < before.traffic.lowest:
-        return True  # stable must be whole again even if nobody remembers why
+    if before.traffic and after.traffic and _begun(before.traffic, after.traffic):
+        return True
     return before.model_dump(exclude=_NUMBERS) != after.model_dump(exclude=_NUMBERS)
 
 
