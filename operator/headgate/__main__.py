@@ -75,7 +75,12 @@ class Operator:
         self._workers = Workers(self._queue, self._passes.run, options.workers)
         triggers = Triggers()
         self._watches = Watches(
-            self._queue, triggers, self._login, namespaces=options.namespaces, on_restart=self._rewatching
+            self._queue,
+            triggers,
+            self._login,
+            self._cluster.serves,
+            namespaces=options.namespaces,
+            on_restart=self._rewatching,
         )
         self._resync = Resync(
             self._cluster,

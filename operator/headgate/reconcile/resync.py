@@ -9,14 +9,15 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from headgate.api import names
 from headgate.core.faults import Fault
 from headgate.core.model import Json, Key, Kind
 from headgate.reconcile.queue import Queue
-from headgate.reconcile.triggers import Triggers, sight
+from headgate.reconcile.sightings import sight
+from headgate.reconcile.triggers import WATCHED, Triggers
 
 GRACE_SECONDS: Final = 30.0
 """How far a watch may be behind a list: a relisting watch of 5,000 objects needs some seconds."""
@@ -97,32 +98,31 @@ class Resync:
     async def once(self) -> bool:
         """List everything, and wake what that gives reason for; return whether that was possible."""
         try:
-            rollouts = await self._list(Kind.ROLLOUT, None)
-            deployments = await self._list(Kind.DEPLOYMENT, {names.MANAGED: "true"})
+            listed = {kind: await self._list(kind) for kind in WATCHED}
         except Fault as fault:
             _log.warning("cannot list all Rollouts: %s", fault)
             return False
         first = not self.listed.is_set()
-        behind = [] if first else self._behind(Kind.ROLLOUT, rollouts) + self._behind(Kind.DEPLOYMENT, deployments)
-        self._wake_vanished(rollouts, deployments)
-        self._wake_all(rollouts, at_once=first)
+        behind = [] if first else [found for kind in WATCHED for found in self._behind(kind, listed[kind])]
+        self._wake_vanished(listed)
+        self._wake_all(listed[Kind.ROLLOUT], at_once=first)
         if first:
-            self._expect([_uid(found) for found in (*rollouts, *deployments)])
+            self._expect([_uid(found) for things in listed.values() for found in things])
         if behind:
             asyncio.get_running_loop().call_later(GRACE_SECONDS, self._judge_watches, behind)
         self.listed.set()
         self._on_resync(self._clock())
         return True
 
-    async def _list(self, kind: Kind, labels: dict[str, str] | None) -> list[Json]:
+    async def _list(self, kind: Kind) -> list[Json]:
+        """List all objects of *kind* that are ours, or that we were given a part in."""
+        labels = None if kind is Kind.ROLLOUT else {names.MANAGED: "true"}
         return [found for space in self._namespaces for found in await self._lister.list_metadata(kind, space, labels)]
 
-    def _wake_vanished(self, rollouts: list[Json], deployments: list[Json]) -> None:
-        for key in self._triggers.keep(Kind.DEPLOYMENT, map(_uid, deployments)):
-            self._queue.wake(key)
-        vanished = set(self._triggers.keep(Kind.ROLLOUT, map(_uid, rollouts)))
-        listed = {sight(Kind.ROLLOUT, rollout).key for rollout in rollouts}
-        for key in vanished | (self._remembered() - listed):
+    def _wake_vanished(self, listed: Mapping[Kind, list[Json]]) -> None:
+        lost = {kind: self._triggers.keep(kind, map(_uid, things)) for kind, things in listed.items()}
+        there = {sight(Kind.ROLLOUT, rollout).key for rollout in listed[Kind.ROLLOUT]}
+        for key in {key for keys in lost.values() for key in keys} | (self._remembered() - there):
             self._queue.wake(key)  # the pass finds nothing there and forgets it
 
     def _wake_all(self, rollouts: list[Json], *, at_once: bool) -> None:
@@ -133,8 +133,8 @@ class Resync:
                 continue
             if at_once:
                 # Remembered, so that the same sight through the watch is no second reason for a pass.
-                if self._triggers.worth_a_pass(sighting):
-                    self._queue.wake(sighting.key)
+                for key in self._triggers.woken_by(sighting):
+                    self._queue.wake(key)
             else:
                 self._queue.wake_at(sighting.key, self._clock() + self._period_seconds / 2 * self._jitter())
 

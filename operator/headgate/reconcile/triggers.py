@@ -1,44 +1,24 @@
-"""Which sightings of objects are worth a pass. Pure bookkeeping: remembers of each object one number, and compares.
+"""Which sightings of objects are worth a pass over which Rollouts. Remembers one number of each object, and compares.
 
-A Rollout is worth a pass unless only its status or managedFields changed: those are our own writes. A Deployment is
-worth one over its Rollout if what a pass reads of it changed.
+Routes do not say whose they are: Rollouts name them. A Service's label says it, but not in full where a Rollout's name
+is too long for a label. Both are found through what the Rollouts themselves said when they were seen.
 """
 
 import dataclasses
-import json
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
-from headgate.api import names
-from headgate.core.model import Json, Key, Kind
+from headgate.core import revisions
+from headgate.core.model import Key, Kind
+from headgate.reconcile.sightings import ROUTES, Named, Sighting
 
-_COUNTS: Final = (
-    "observedGeneration",
-    "replicas",
-    "updatedReplicas",
-    "readyReplicas",
-    "availableReplicas",
-    "unavailableReplicas",
-)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Sighting:
-    """An object as a watch or a list showed it, cut down to what matters here."""
-
-    kind: Kind
-    uid: str
-    key: Key | None
-    """The Rollout that it is, or belongs to; None if it belongs to none."""
-    resource_version: str
-    fingerprint: int
-    """Equal for two sightings with nothing worth a pass between them, within this process."""
-    gone: bool = False
+WATCHED: Final = (Kind.ROLLOUT, Kind.DEPLOYMENT, Kind.SERVICE, Kind.ENDPOINT_SLICE, *ROUTES)
+"""The kinds that are watched."""
 
 
 @dataclasses.dataclass(slots=True)
 class _Seen:
-    key: Key | None
+    keys: tuple[Key, ...]
     resource_version: str
     fingerprint: int
 
@@ -47,21 +27,56 @@ class Triggers:
     """What was last seen of every object."""
 
     def __init__(self) -> None:
-        self._seen: dict[Kind, dict[str, _Seen]] = {Kind.ROLLOUT: {}, Kind.DEPLOYMENT: {}}
+        self._seen: dict[Kind, dict[str, _Seen]] = {kind: {} for kind in WATCHED}
+        self._cut: dict[Key, Key] = {}
+        """Rollouts whose names are too long for labels, by what their labels make of them."""
+        self._naming: dict[Named, set[Key]] = {}
 
-    def worth_a_pass(self, sighting: Sighting) -> bool:
-        """Remember *sighting*, and tell whether it is worth a pass over its key."""
-        seen = self._seen[sighting.kind]
+    def woken_by(self, sighting: Sighting) -> tuple[Key, ...]:
+        """Remember *sighting*, and return the Rollouts over which it is worth a pass."""
+        if sighting.kind is Kind.ROLLOUT and sighting.key is not None:
+            self._introduced(sighting.key, sighting)
+        seen, keys = self._seen[sighting.kind], self._keys_of(sighting)
         if sighting.gone:
-            seen.pop(sighting.uid, None)
-            return sighting.key is not None
+            # One that lost the label by which it is watched is gone too, as far as a watch can tell.
+            before = seen.pop(sighting.uid, None)
+            return keys or (before.keys if before else ())
         before = seen.get(sighting.uid)
-        seen[sighting.uid] = _Seen(sighting.key, sighting.resource_version, sighting.fingerprint)
-        return sighting.key is not None and (before is None or before.fingerprint != sighting.fingerprint)
+        seen[sighting.uid] = _Seen(keys, sighting.resource_version, sighting.fingerprint)
+        if before is not None and before.fingerprint == sighting.fingerprint:
+            return ()
+        # One that changed hands matters to both sides.
+        return tuple(dict.fromkeys((*keys, *(before.keys if before else ()))))
+
+    def _introduced(self, key: Key, sighting: Sighting) -> None:
+        label = revisions.label_value(key.name)
+        if label != key.name:
+            self._cut[Key(key.namespace, label)] = key
+        for route in sighting.names:
+            # Kept when the spec names another one: a rollout in flight goes on with those that it began with.
+            self._naming.setdefault(route, set()).add(key)
+        if sighting.gone:
+            self._forgotten(key)
+
+    def _forgotten(self, key: Key) -> None:
+        self._cut.pop(Key(key.namespace, revisions.label_value(key.name)), None)
+        for route in [route for route, keys in self._naming.items() if key in keys]:
+            self._naming[route].discard(key)
+            if not self._naming[route]:
+                del self._naming[route]
+
+    def _keys_of(self, sighting: Sighting) -> tuple[Key, ...]:
+        if sighting.route is not None:
+            return tuple(self._naming.get(sighting.route, ()))
+        return (self._cut.get(sighting.key, sighting.key),) if sighting.key is not None else ()
 
     def keys(self) -> set[Key]:
         """Return all Rollouts that were seen and not seen to go."""
-        return {seen.key for seen in self._seen[Kind.ROLLOUT].values() if seen.key is not None}
+        return {key for seen in self._seen[Kind.ROLLOUT].values() for key in seen.keys}
+
+    def named(self) -> frozenset[Kind]:
+        """Return the kinds of route that some Rollout names."""
+        return frozenset(kind for kind, _, _ in self._naming)
 
     def resource_version(self, kind: Kind, uid: str) -> str:
         """Return at which resourceVersion the object was last seen; empty if it never was."""
@@ -71,58 +86,8 @@ class Triggers:
     def keep(self, kind: Kind, uids: Iterable[str]) -> list[Key]:
         """Forget the objects that are not among *uids*, and return the keys of those: nobody saw them go."""
         seen = self._seen[kind]
-        lost = seen.keys() - set(uids)
-        return [known.key for uid in lost if (known := seen.pop(uid)).key is not None]
-
-
-def sight(kind: Kind, body: Mapping[str, Any], *, gone: bool = False) -> Sighting:
-    """Return *body* cut down to a Sighting; it need not be well-formed beyond what the API server guarantees."""
-    metadata = body.get("metadata") or {}
-    facts = _rollout_facts(metadata) if kind is Kind.ROLLOUT else _deployment_facts(body, metadata)
-    return Sighting(
-        kind=kind,
-        uid=str(metadata.get("uid", "")),
-        key=_rollout_key(metadata) if kind is Kind.ROLLOUT else _owner_key(metadata),
-        resource_version=str(metadata.get("resourceVersion", "")),
-        fingerprint=hash(json.dumps(facts, sort_keys=True)),
-        gone=gone,
-    )
-
-
-def _rollout_key(metadata: Json) -> Key:
-    return Key(str(metadata.get("namespace", "")), str(metadata.get("name", "")))
-
-
-def _rollout_facts(metadata: Json) -> list[Any]:
-    return [metadata.get(field) for field in ("generation", "annotations", "finalizers", "deletionTimestamp")]
-
-
-def _owner_key(metadata: Json) -> Key | None:
-    """Return the Rollout that a Deployment belongs to: its controller, or the one that an orphan's label names."""
-    namespace = str(metadata.get("namespace", ""))
-    for owner in metadata.get("ownerReferences") or ():
-        if owner.get("controller"):
-            ours = owner.get("kind") == names.KIND and str(owner.get("apiVersion", "")).startswith(f"{names.GROUP}/")
-            return Key(namespace, str(owner.get("name", ""))) if ours else None
-    label = (metadata.get("labels") or {}).get(names.ROLLOUT)
-    return Key(namespace, str(label)) if label else None
-
-
-def _deployment_facts(body: Mapping[str, Any], metadata: Json) -> list[Any]:
-    status = body.get("status") or {}
-    annotations = metadata.get("annotations") or {}
-    return [
-        metadata.get("generation"),
-        metadata.get("deletionTimestamp"),
-        metadata.get("labels"),
-        [owner.get("uid") for owner in metadata.get("ownerReferences") or ()],
-        {name: value for name, value in annotations.items() if name.startswith(f"{names.GROUP}/")},
-        [status.get(count) for count in _COUNTS],
-        [_condition(condition) for condition in status.get("conditions") or ()],
-    ]
-
-
-def _condition(condition: Json) -> list[Any]:
-    # Messages repeat the counts or name a ReplicaSet; only why pods cannot be created is read by a pass.
-    words = condition.get("message") if condition.get("type") == "ReplicaFailure" else None
-    return [condition.get("type"), condition.get("status"), condition.get("reason"), words]
+        lost = [key for uid in seen.keys() - set(uids) for key in seen.pop(uid).keys]
+        if kind is Kind.ROLLOUT:
+            for key in lost:
+                self._forgotten(key)
+        return lost

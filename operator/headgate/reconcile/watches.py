@@ -17,9 +17,11 @@ from typing import Any, Final
 import kopf
 
 from headgate.api import names
+from headgate.core.faults import Fault
 from headgate.core.model import Kind
 from headgate.reconcile.queue import Queue
-from headgate.reconcile.triggers import Sighting, Triggers, sight
+from headgate.reconcile.sightings import ROUTES, Sighting, sight
+from headgate.reconcile.triggers import WATCHED, Triggers
 
 RESTART_FIRST_SECONDS: Final = 0.5
 RESTART_LAST_SECONDS: Final = 30.0
@@ -31,8 +33,22 @@ STOP_SECONDS: Final = 2.0
 CLOSING_SECONDS: Final = 0.1
 """aiohttp closes TLS connections a few turns of the loop after it says so."""
 
+SERVED_SECONDS: Final = 10.0
+"""How often at most it is asked whether the cluster has a kind of route by now that a Rollout names."""
+
 Login = Callable[[], Coroutine[Any, Any, kopf.ConnectionInfo]]
 """Returns fresh credentials; awaited in our own loop."""
+Serves = Callable[[Kind], Coroutine[Any, Any, bool]]
+"""Returns whether the cluster has a kind at all; awaited in our own loop."""
+
+_RESOURCES: Final[Mapping[Kind, tuple[str, str, str]]] = {
+    Kind.ROLLOUT: (names.GROUP, names.VERSION, names.PLURAL),
+    Kind.DEPLOYMENT: ("apps", "v1", "deployments"),
+    Kind.SERVICE: ("", "v1", "services"),
+    Kind.ENDPOINT_SLICE: ("discovery.k8s.io", "v1", "endpointslices"),
+    Kind.HTTP_ROUTE: ("gateway.networking.k8s.io", "v1", "httproutes"),
+    Kind.GRPC_ROUTE: ("gateway.networking.k8s.io", "v1", "grpcroutes"),
+}
 
 _log = logging.getLogger(__name__)
 
@@ -78,7 +94,9 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.persistence.progress_storage = _NoProgress()
     settings.queueing.idle_timeout = 0.2  # seconds; with the chunks below half the memory at 5,000 objects
     settings.watching.chunk_size = 200
-    settings.watching.label_selectors["apps", "v1", "deployments"] = f"{names.MANAGED}=true"
+    for kind in WATCHED:
+        if kind is not Kind.ROLLOUT:  # slices have the labels of their Services
+            settings.watching.label_selectors[_RESOURCES[kind]] = f"{names.MANAGED}=true"
     settings.networking.request_timeout = 30.0
     settings.networking.error_backoffs = (1, 1, 2, 3, 5)
     # Ten minutes after kopf ended by itself it would kill the process: its end is not ours.
@@ -87,13 +105,14 @@ def kopf_settings() -> kopf.OperatorSettings:
 
 
 class Watches:
-    """The watches over Rollouts and their Deployments. Run `run` as a task in the loop that the queue belongs to."""
+    """The watches over Rollouts and what belongs to them. Run `run` as a task in the loop that the queue belongs to."""
 
     def __init__(
         self,
         queue: Queue,
         triggers: Triggers,
         login: Login,
+        serves: Serves,
         *,
         namespaces: tuple[str, ...] = (),
         on_restart: Callable[[], None] = lambda: None,
@@ -101,6 +120,9 @@ class Watches:
         self._queue = queue
         self._triggers = triggers
         self._login = login
+        self._serves = serves
+        self._routes: frozenset[Kind] = frozenset()
+        self._looks: asyncio.Task[None] | None = None
         self._namespaces = namespaces
         self._on_restart = on_restart
         self._round: _Round | None = None
@@ -139,6 +161,7 @@ class Watches:
         loop = asyncio.get_running_loop()
         while True:
             started = loop.time()
+            self._routes = await self._served()
             self._round = _Round(loop, self._operator, self._hear)
             giving_up = loop.call_later(FIRST_LISTING_SECONDS, self._listed.set)
             try:
@@ -160,8 +183,27 @@ class Watches:
             self._awaited.discard(sighting.uid)
             if not self._awaited:
                 self._listed.set()
-        if self._triggers.worth_a_pass(sighting) and sighting.key is not None:
-            self._queue.wake(sighting.key)
+        for key in self._triggers.woken_by(sighting):
+            self._queue.wake(key)
+        if sighting.kind is Kind.ROLLOUT and self._looks is None and self._triggers.named() - self._routes:
+            self._looks = asyncio.create_task(self._look_for_routes(), name="look for kinds of route")
+
+    async def _served(self) -> frozenset[Kind]:
+        """Return the kinds of route that the cluster has; the last answer while nobody can tell."""
+        try:
+            return frozenset([kind for kind in ROUTES if await self._serves(kind)])
+        except Fault:
+            return self._routes
+
+    async def _look_for_routes(self) -> None:
+        """Start kopf anew if the cluster has a kind of route by now that is not watched: a watch of none would fail."""
+        try:
+            if await self._served() - self._routes:
+                _log.info("the cluster has routes now: starting the watches anew")
+                self.restart()
+            await asyncio.sleep(SERVED_SECONDS)
+        finally:
+            self._looks = None
 
     def _logged_in(self) -> None:
         """Take in that kopf has credentials: with nothing to list it has nothing more to show."""
@@ -180,13 +222,9 @@ class Watches:
             loop.call_soon_threadsafe(self._logged_in)
             return info
 
-        @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=registry, id="rollout")
-        async def rollout(event: Mapping[str, Any], **_: Any) -> None:
-            tell(sight(Kind.ROLLOUT, event["object"], gone=event["type"] == "DELETED"))
-
-        @kopf.on.event("apps", "v1", "deployments", registry=registry, id="deployment")
-        async def deployment(event: Mapping[str, Any], **_: Any) -> None:
-            tell(sight(Kind.DEPLOYMENT, event["object"], gone=event["type"] == "DELETED"))
+        for kind in WATCHED:
+            if kind not in ROUTES or kind in self._routes:
+                _register(registry, kind, tell)
 
         # Given, because kopf would make one of the user name, and a uid in a pod often has none: no watch would start.
         identity: Any = names.OBJECT_MANAGER
@@ -199,6 +237,12 @@ class Watches:
             namespaces=self._namespaces,
             stop_flag=stop,
         )
+
+
+def _register(registry: kopf.OperatorRegistry, kind: Kind, tell: Callable[[Sighting], None]) -> None:
+    @kopf.on.event(*_RESOURCES[kind], registry=registry, id=kind.value.lower())
+    async def _(event: Mapping[str, Any], **_: Any) -> None:
+        tell(sight(kind, event["object"], gone=event["type"] == "DELETED"))
 
 
 _Factory = Callable[[Callable[[Sighting], None], asyncio.Event, asyncio.AbstractEventLoop], Coroutine[Any, Any, None]]

@@ -151,6 +151,13 @@ class Cluster:
         """Return the metadata, and nothing else, of all objects of *kind*; an empty *namespace* means all of them."""
         return await self._list(kind, namespace, labels or {}, accept=_METADATA_LIST)
 
+    async def serves(self, kind: Kind) -> bool:
+        """Return whether the cluster has that kind at all."""
+        resource = RESOURCES[kind]
+        group = dataclasses.replace(resource, plural="")
+        found = await self._call_unless_missing(_Request(verb="GET", resource=group, namespace=""))
+        return found is not None and any(one.get("name") == resource.plural for one in found.get("resources") or ())
+
     async def probe(self) -> None:
         """Return if the server answers and can read Rollouts."""
         await self._call_unless_missing(
@@ -196,6 +203,8 @@ class Cluster:
             try:
                 page = await self._call(request)
             except failures.Missing as missing:  # not for a missing namespace: that has an empty list
+                if resource.optional:
+                    return []
                 raise Refused(str(missing)) from None
             found.extend(page.get("items") or ())
             more = (page.get("metadata") or {}).get("continue")
