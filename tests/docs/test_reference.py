@@ -44,7 +44,7 @@ def test_every_rule_is_told(rule: cel.Rule) -> None:
     [
         ("spec.replicas", ["integer", "", "0 to 100,000"]),
         ("spec.paused", ["true or false", "`false`, stored", ""]),
-        ("spec.strategy.canary.maxSurge", ["number or percentage", "`25%`", ""]),
+        ("spec.strategy.canary.maxUnavailable", ["number or percentage", "`0`", ""]),
         ("spec.analysis.metrics[].window", ["duration", "`1m`", "up to 32 characters"]),
         ("spec.analysis.metrics[].name", ["text", "*required*", "1 to 63 characters"]),
         ("spec.analysis.metrics", ["list of objects, merged by `name`", "", "up to 20 entries"]),

@@ -11,6 +11,7 @@ PAGE = pages.page("troubleshooting")
 REASONS = said.reasons()
 AVAILABLE = REASONS["_flag"]
 EVENTS = REASONS["Notice"]
+PROBLEMS = REASONS["Problem"]
 READY = set().union(*(words for taker, words in REASONS.items() if taker in ("Rest", "leave")))
 WORD = re.compile(r"([A-Z][a-z]+)+")
 SETTING = re.compile(r"^headgate: (?P<variable>HEADGATE_\w+)='(?P<value>.*?)': (?P<words>.*?)…?$")
@@ -45,9 +46,16 @@ def test_every_reason_of_the_available_condition_is_there() -> None:
     assert AVAILABLE == {row[0].strip("`") for row in table[1:]}
 
 
+def test_every_problem_of_routes_and_services_is_there() -> None:
+    """Those that only spec.traffic can have stand in a table of their own."""
+    (table,) = pages.tables(pages.section(PAGE, "Routes and Services"))
+
+    assert PROBLEMS == {row[0].strip("`") for row in table[1:]}
+
+
 def test_every_other_reason_is_one_of_these() -> None:
     """The history and the list of rejections use no word that is not on the page."""
-    assert set().union(*REASONS.values()) <= READY | EVENTS | AVAILABLE
+    assert set().union(*REASONS.values()) <= READY | EVENTS | AVAILABLE | PROBLEMS
 
 
 @pytest.mark.parametrize("reason", sorted(READY | EVENTS))

@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.control_plane.conftest import ControlPlane
+from tests.control_plane.life import gateways
+from tests.control_plane.life.gateways import Gateways
 from tests.control_plane.life.operators import Operator, kubeconfig_of_operator
 from tests.control_plane.life.rollouts import World
+from tests.control_plane.life.shops import Shop
 from tests.prometheus.server import ScriptedPrometheus
 
 
@@ -29,10 +32,22 @@ def running_prometheus() -> Iterator[ScriptedPrometheus]:
 
 
 @pytest.fixture(scope="session")
+def running_gateways(control_plane: ControlPlane) -> Iterator[Gateways]:
+    """The Gateway API, and a controller for the routes of all namespaces."""
+    gateways.install(control_plane.cluster)
+    with Gateways(control_plane.cluster) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
 def one_operator(
-    control_plane: ControlPlane, running_prometheus: ScriptedPrometheus, tmp_path_factory: pytest.TempPathFactory
+    control_plane: ControlPlane,
+    running_prometheus: ScriptedPrometheus,
+    running_gateways: Gateways,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Operator]:
     """The operator process; its log is kept where HEADGATE_TEST_LOGS says, for people to read after a failure."""
+    assert running_gateways.alive
     folder = Path(os.environ.get("HEADGATE_TEST_LOGS") or tmp_path_factory.mktemp("operator"))
     settings = {
         "HEADGATE_PROMETHEUS_ADDRESS": running_prometheus.address,
@@ -76,3 +91,15 @@ def world(control_plane: ControlPlane, operator: Operator) -> Iterator[World]:
     kubectl("create", "namespace", namespace)
     yield World(kubectl, namespace)
     kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+@pytest.fixture
+def gateways_of(running_gateways: Gateways) -> Gateways:
+    """The controller of the Gateways, which accepts all routes at once unless it is told otherwise."""
+    return running_gateways
+
+
+@pytest.fixture
+def shop(world: World) -> Shop:
+    """A fresh namespace for a Rollout with a route."""
+    return Shop(world.kubectl, world.namespace)

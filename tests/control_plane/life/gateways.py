@@ -1,0 +1,154 @@
+"""The Gateway API's routes, and a controller that answers for them as a test says: at once, never, or with a refusal.
+
+Owns the answers in a route's status; moves no traffic.
+"""
+
+import base64
+import dataclasses
+import enum
+import json
+import subprocess
+import threading
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Self
+
+import requests
+import yaml
+
+from tests.cluster import Cluster, binaries, gateway, wait_until
+
+Json = dict[str, Any]
+
+KINDS = ("httproutes", "grpcroutes")
+CONTROLLER = "gateways.headgate.test/controller"
+_ROOT = "apis/gateway.networking.k8s.io/v1"
+
+
+class Answer(enum.Enum):
+    """What the controller says of the routes of a namespace."""
+
+    ACCEPTED = "Accepted"
+    REFUSED = "Refused"
+    SILENT = "Silent"
+
+
+def install(cluster: Cluster) -> None:
+    """Install the kinds of route, and return once the API server serves them."""
+    folder = binaries.install((gateway.CRDS,), print).folder("gateway-api", gateway.CRD_FOLDER)
+    kubectl = [str(cluster.kubectl), f"--kubeconfig={cluster.kubeconfig}"]
+    for kind in KINDS:
+        file = folder / f"gateway.networking.k8s.io_{kind}.yaml"
+        subprocess.run([*kubectl, "apply", "--server-side", "-f", str(file)], check=True, capture_output=True)
+    names = [f"crd/{kind}.gateway.networking.k8s.io" for kind in KINDS]
+    waiting = [*kubectl, "wait", "--for=condition=Established", "--timeout=60s", *names]
+    subprocess.run(waiting, check=True, capture_output=True)
+
+    def served() -> bool:
+        listed = [subprocess.run([*kubectl, "get", kind], check=False, capture_output=True) for kind in KINDS]
+        return not any(one.returncode for one in listed)
+
+    assert wait_until(served, deadline_seconds=30)
+
+
+def client(cluster: Cluster) -> requests.Session:
+    """Return an HTTP client with the administrator's certificate."""
+    session, loaded = requests.Session(), yaml.safe_load(cluster.kubeconfig.read_text())
+    user, server, files = loaded["users"][0]["user"], loaded["clusters"][0]["cluster"], []
+    for name, text in (
+        ("client.crt", user["client-certificate-data"]),
+        ("client.key", user["client-key-data"]),
+        ("authority.crt", server["certificate-authority-data"]),
+    ):
+        file = Path(cluster.state, f"gateways-{name}")
+        file.write_bytes(base64.b64decode(text))
+        files.append(str(file))
+    session.trust_env = False  # a proxy that somebody uses is not for loopback addresses
+    session.cert, session.verify = (files[0], files[1]), files[2]
+    return session
+
+
+@dataclasses.dataclass
+class Gateways:
+    """One controller for all routes. By default it accepts them at once."""
+
+    cluster: Cluster
+    answers: dict[str, Answer] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._client = client(self.cluster)
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._threads = [threading.Thread(target=self._follow, args=(kind,), daemon=True) for kind in KINDS]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still answers."""
+        return all(thread.is_alive() for thread in self._threads)
+
+    def answer(self, namespace: str, answer: Answer) -> None:
+        """Answer so from now on in *namespace*, for the routes that are there too."""
+        self.answers[namespace] = answer
+        for kind in KINDS:
+            found = self._client.get(f"{self.cluster.server}/{_ROOT}/namespaces/{namespace}/{kind}", timeout=10)
+            for route in found.json()["items"]:
+                self._say(kind, route)
+
+    def _follow(self, kind: str) -> None:
+        """Watch all routes of a kind until the end."""
+        while not self._ended.is_set():
+            try:
+                query = {"watch": "true", "timeoutSeconds": "300"}
+                url = f"{self.cluster.server}/{_ROOT}/{kind}"
+                with client(self.cluster).get(url, params=query, stream=True, timeout=(5, 310)) as stream:
+                    for line in stream.iter_lines():
+                        event = json.loads(line)
+                        if event["type"] in ("ADDED", "MODIFIED"):
+                            self._say(kind, event["object"])
+            except (OSError, requests.RequestException):
+                self._ended.wait(0.5)  # the API server is away, as some tests want it
+
+    def _say(self, kind: str, route: Json) -> None:
+        metadata = route["metadata"]
+        answer = self.answers.get(metadata["namespace"], Answer.ACCEPTED)
+        if answer is Answer.SILENT:
+            return
+        said = [parent(reference, metadata["generation"], answer) for reference in route["spec"].get("parentRefs", [])]
+        if stripped(said) == stripped(route.get("status", {}).get("parents", [])):
+            return
+        with self._lock:
+            said_so = self._client.patch(
+                f"{self.cluster.server}/{_ROOT}/namespaces/{metadata['namespace']}/{kind}/{metadata['name']}/status",
+                data=json.dumps({"status": {"parents": said}}),
+                headers={"Content-Type": "application/merge-patch+json"},
+                timeout=10,
+            )
+            assert said_so.ok or said_so.status_code == HTTPStatus.NOT_FOUND, said_so.text
+
+
+def parent(reference: Json, generation: int, answer: Answer) -> Json:
+    """Return what a Gateway says of a route of that *generation*."""
+    accepted = answer is Answer.ACCEPTED
+    verdict = {
+        "type": "Accepted",
+        "status": "True" if accepted else "False",
+        "reason": "Accepted" if accepted else "NotAllowedByListeners",
+        "message": "" if accepted else "no listener allows it",
+    }
+    resolved = {"type": "ResolvedRefs", "status": "True", "reason": "ResolvedRefs", "message": ""}
+    common = {"observedGeneration": generation, "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    conditions = [{**condition, **common} for condition in (verdict, resolved)]
+    return {"parentRef": reference, "controllerName": CONTROLLER, "conditions": conditions}
+
+
+def stripped(parents: list[Json]) -> list[Json]:
+    """Return *parents* without what the API server adds to their references."""
+    return [{"name": one["parentRef"]["name"], "conditions": one["conditions"]} for one in parents]

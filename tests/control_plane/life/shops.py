@@ -1,0 +1,133 @@
+"""A shop whose Rollout is reached through a route of its own: manifests, and what they hold at any moment."""
+
+import copy
+import dataclasses
+import json
+from typing import Any
+
+from tests.control_plane.life.rollouts import Json, World
+
+STEPS = {"canary": {"steps": [{"setWeight": 25}, {"setWeight": 50}], "scaleDownDelay": "0s"}}
+GATED = {"canary": {"steps": [{"setWeight": 25}, {"pause": {}}, {"setWeight": 50}], "scaleDownDelay": "0s"}}
+"""With a pause at 25 percent until somebody promotes."""
+
+
+def traffic(**more: Any) -> Json:
+    """Return a spec.traffic over the route web, with a drain of a second."""
+    return {
+        "stableService": "web",
+        "canaryService": "web-canary",
+        "drain": "1s",
+        "gatewayAPI": {"routes": [{"kind": "HTTPRoute", "name": "web"}]},
+        **more,
+    }
+
+
+def service(name: str = "web") -> Json:
+    """Return a Service of the user's own."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name},
+        "spec": {"selector": {"app": "web"}, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]},
+    }
+
+
+def route(*rules: Json, kind: str = "HTTPRoute", name: str = "web") -> Json:
+    """Return a route of these rules; one rule that leads to web if none are given."""
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": kind,
+        "metadata": {"name": name},
+        "spec": {
+            "parentRefs": [{"name": "public", "namespace": "eg"}],
+            "rules": list(rules) or [{"backendRefs": [{"name": "web", "port": 80}]}],
+        },
+    }
+
+
+def rich_route() -> Json:
+    """Return a route whose second rule is ours to weigh, between two others and beside a third backend."""
+    header = {"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "x-shop", "value": "1"}]}}
+    redirect = {"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "statusCode": 301}}
+    return route(
+        {
+            "matches": [{"path": {"type": "PathPrefix", "value": "/static"}}],
+            "backendRefs": [{"name": "static", "port": 8080, "weight": 3}, {"name": "cdn", "port": 8080}],
+        },
+        {
+            "matches": [{"path": {"type": "PathPrefix", "value": "/"}, "headers": [{"name": "a", "value": "b"}]}],
+            "filters": [header],
+            "backendRefs": [
+                {"name": "web", "port": 80, "weight": 900, "filters": [header]},
+                {"name": "legacy", "port": 80, "weight": 100},
+            ],
+            "timeouts": {"request": "10s"},
+        },
+        {"matches": [{"path": {"type": "Exact", "value": "/old"}}], "filters": [redirect]},
+    )
+
+
+@dataclasses.dataclass
+class Shop(World):
+    """A namespace with Services, a route, and one Rollout called web."""
+
+    def add(self, *things: Json) -> None:
+        """Apply things of the user's."""
+        listed = {"apiVersion": "v1", "kind": "List", "items": list(things)}
+        self.kubectl("apply", "-n", self.namespace, "-f", "-", stdin=json.dumps(listed))
+
+    def open(self, *things: Json, version: str = "v1", **spec: Any) -> None:
+        """Apply *things* (a Service and a route if none) and the Rollout, and wait until it is at rest."""
+        self.add(*(things or (service(), route())))
+        self.deploy(version, **spec)
+        self.wait_stable(version)
+        self.wait(lambda: self.selects("web") == self.selects("web-canary") == self.hash_of(version), "at rest")
+
+    def deploy(self, version: str, **spec: Any) -> None:
+        """Apply the Rollout with spec.traffic and this version of the template."""
+        self.ship(version, **{"strategy": GATED, "traffic": traffic(), **spec})
+
+    def get(self, kind: str, name: str) -> Json:
+        """Return an object as it is now."""
+        found: Json = json.loads(self.kubectl("get", kind, name, "-n", self.namespace, "-o", "json"))
+        return found
+
+    def selects(self, service_name: str) -> str:
+        """Return the revision that a Service selects; empty without our key, or without a Service."""
+        found = json.loads(self.kubectl("get", "services", "-n", self.namespace, "-o", "json"))["items"]
+        selectors = [one["spec"].get("selector", {}) for one in found if one["metadata"]["name"] == service_name]
+        return str(selectors[0].get("headgate.dev/pod-hash", "")) if selectors else ""
+
+    def hash_of(self, version: str) -> str:
+        """Return the revision of a version; empty if it has no Deployment."""
+        found = self.deployments().get(version)
+        return str(found["metadata"]["labels"]["headgate.dev/pod-hash"]) if found else ""
+
+    def weights(self, rule: int = 0, name: str = "web", kind: str = "httproute") -> dict[str, int]:
+        """Return the weights of a rule by backend."""
+        references = self.get(kind, name)["spec"]["rules"][rule]["backendRefs"]
+        return {one["name"]: one.get("weight", 1) for one in references}
+
+    def wait_weight(self, percent: int, deadline_seconds: float = 60) -> None:
+        """Wait until the step holds that gives the canary *percent*."""
+
+        def there() -> bool:
+            weight = self.status.get("weight", {})
+            return weight.get("desired") == percent and "since" in weight
+
+        self.wait(there, f"weight {percent} holds", deadline_seconds)
+
+
+def without_ours(found: Json) -> Json:
+    """Return a route's spec without the two weights that are ours, and without the canary's backendRef."""
+    spec: Json = copy.deepcopy(found["spec"])
+    for rule in spec["rules"]:
+        named = {one["name"] for one in rule.get("backendRefs", [])}
+        if "web" not in named:
+            continue
+        rule["backendRefs"] = [one for one in rule["backendRefs"] if one["name"] != "web-canary"]
+        for one in rule["backendRefs"]:
+            if one["name"] == "web":
+                del one["weight"]
+    return spec
