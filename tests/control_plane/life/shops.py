@@ -7,7 +7,6 @@ from typing import Any
 
 from tests.control_plane.life.rollouts import Json, World
 
-STEPS = {"canary": {"steps": [{"setWeight": 25}, {"setWeight": 50}], "scaleDownDelay": "0s"}}
 GATED = {"canary": {"steps": [{"setWeight": 25}, {"pause": {}}, {"setWeight": 50}], "scaleDownDelay": "0s"}}
 """With a pause at 25 percent until somebody promotes."""
 
@@ -87,6 +86,10 @@ class Shop(World):
     def deploy(self, version: str, **spec: Any) -> None:
         """Apply the Rollout with spec.traffic and this version of the template."""
         self.ship(version, **{"strategy": GATED, "traffic": traffic(), **spec})
+
+    def promote(self) -> None:
+        """End the pause at 25 percent."""
+        self.command("promote", f"{self.status['canary']['hash']}/2")
 
     def get(self, kind: str, name: str) -> Json:
         """Return an object as it is now."""

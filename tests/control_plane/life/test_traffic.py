@@ -2,20 +2,21 @@
 
 import pytest
 
-from tests.control_plane.life.shops import STEPS, Shop, rich_route, service, without_ours
+from tests.control_plane.life.shops import Shop, rich_route, service, without_ours
 
 pytestmark = pytest.mark.control_plane
 
 
 def test_whole_canary_through_a_route(shop: Shop) -> None:
     """A version takes the traffic by weight; foreign rules, filters and backends stay byte for byte what they were."""
-    shop.open(service(), rich_route(), strategy=STEPS)
+    shop.open(service(), rich_route())
     before = shop.get("httproute", "web")
     assert shop.weights(1) == {"web": 900, "legacy": 100}, "at rest nothing is written"
-    shop.deploy("v2", strategy=STEPS)
+    shop.deploy("v2")
     shop.wait_weight(25)
     during = shop.get("httproute", "web")
     assert shop.weights(1) == {"web": 675, "legacy": 100, "web-canary": 225}
+    shop.promote()
     shop.wait_stable("v2")
     after = shop.get("httproute", "web")
 
