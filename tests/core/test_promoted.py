@@ -37,6 +37,8 @@ def test_promotion_is_one_status_write_before_any_selector_moves() -> None:
     assert status.warm is not None
     assert (B, A, NOON, None) == (status.stable.hash, status.warm.hash, status.warm.promoted, status.warm.until)
     assert [SelectRevision(STABLE, B)] == traffic_of(decision)
+    assert status.traffic is not None
+    assert status.traffic.home_since is None, "its Service leads to it only from when its endpoints say so"
     assert decision.write_status
     assert "revision 2 is stable; Service web does not lead to the stable pods alone yet" == message(decision)
     assert not any(isinstance(action, ScaleDeployment) for action in decision.actions)

@@ -187,6 +187,7 @@ def complete(situation: Situation) -> Move | None:
     ended: dict[str, object] = {"canary": None, "step": None, "weight": None, "scale_floor": None}
     if situation.routing is not None:
         ended["warm"] = promoted.warmed(stable, canary, situation.second)
+        ended["traffic"] = promoted.unhomed(status)
     changes = {**ended, "stable": history.stable_of(canary), "history": past}
     took = values.format_duration(situation.now - canary.started)
     notice = Notice("Promoted", f"revision {canary.revision} is stable after {took}")

@@ -6,7 +6,7 @@ While it is warm the new one is still judged; going back is one write: the stabl
 import math
 
 from headgate.api import values
-from headgate.api.status import Canary, Ending, Phase, Side, Warm, Weight
+from headgate.api.status import Canary, Ending, Phase, RolloutStatus, Side, TrafficStatus, Warm, Weight
 from headgate.core import analysis, verdicts
 from headgate.core.model import Notice
 from headgate.core.situation import Move, Rest, Situation
@@ -22,6 +22,11 @@ def warmed(stable: Side, canary: Canary, at: int) -> Warm:
     )
 
 
+def unhomed(status: RolloutStatus) -> TrafficStatus | None:
+    """Return what is known of traffic when another revision becomes stable: its Service leads to it only from then."""
+    return status.traffic.model_copy(update={"home_since": None}) if status.traffic else None
+
+
 def go_back(situation: Situation, ending: Ending, reason: str, message: str, *, by: str) -> Move | None:
     """Return the move by which the warm revision is stable again and the promoted one leaves; None without one."""
     status, warm, stable = situation.status, situation.status.warm, situation.stable
@@ -31,7 +36,7 @@ def go_back(situation: Situation, ending: Ending, reason: str, message: str, *, 
         **stable.model_dump(include=set(Side.model_fields)), started=warm.started, judged_from=warm.judged_from
     )
     back = Side.model_validate(warm.model_dump(include=set(Side.model_fields)))
-    changes = {"stable": back, "canary": canary, "warm": None, "weight": Weight(desired=0)}
+    changes = {"stable": back, "canary": canary, "warm": None, "weight": Weight(desired=0), "traffic": unhomed(status)}
     swapped = situation.moved(status.model_copy(update={**changes, "scale_floor": situation.wanted_now}))
     return verdicts.leave(swapped, canary, ending, reason, message, by=by)
 
