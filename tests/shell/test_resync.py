@@ -9,7 +9,8 @@ from headgate.core.faults import Unreachable
 from headgate.core.model import Json, Key, Kind
 from headgate.reconcile.queue import Queue
 from headgate.reconcile.resync import GRACE_SECONDS, RETRY_SECONDS, Resync
-from headgate.reconcile.triggers import Triggers, sight
+from headgate.reconcile.sightings import sight
+from headgate.reconcile.triggers import Triggers
 from tests.shell import virtual
 
 
@@ -43,7 +44,7 @@ class Setting:
         )
 
     async def list_metadata(self, kind: Kind, namespace: str = "", labels: dict[str, str] | None = None) -> list[Json]:
-        """List the Rollouts; there are no Deployments."""
+        """List the Rollouts; there is nothing else."""
         self.asked.append((kind, namespace))
         assert (labels is None) == (kind is Kind.ROLLOUT)
         if self.down:
@@ -71,7 +72,7 @@ def test_first_resync_wakes_all_at_once() -> None:
         assert await setting.resync.once()
         assert setting.drained() == {Key("shop", "a"), Key("shop", "b")}
         assert setting.expected == ["uid-a", "uid-b"]
-        assert not setting.triggers.worth_a_pass(sight(Kind.ROLLOUT, rollout("a")))
+        assert not setting.triggers.woken_by(sight(Kind.ROLLOUT, rollout("a")))
 
     virtual.run(main)
 
@@ -119,7 +120,7 @@ def test_dead_watch_is_found(*, shown: bool, restarts: int) -> None:
         setting.rollouts = [rollout("a", "2")]
         await setting.resync.once()
         if shown:
-            setting.triggers.worth_a_pass(sight(Kind.ROLLOUT, rollout("a", "2")))
+            setting.triggers.woken_by(sight(Kind.ROLLOUT, rollout("a", "2")))
         await virtual.elapse(GRACE_SECONDS + 1)
         assert setting.restarts == restarts
 

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from headgate.core import revisions
 from headgate.core.model import Key, Kind
-from headgate.reconcile.triggers import Triggers, sight
+from headgate.reconcile.sightings import sight
+from headgate.reconcile.triggers import Triggers
 
 ROLLOUT: dict[str, Any] = {
     "metadata": {
@@ -52,6 +54,53 @@ def changed(body: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     return result
 
 
+SERVICE: dict[str, Any] = {
+    "metadata": {
+        "namespace": "shop",
+        "name": "web",
+        "uid": "s1",
+        "resourceVersion": "7",
+        "labels": {"headgate.dev/managed": "true", "headgate.dev/rollout": "web"},
+    },
+    "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]},
+}
+SLICE: dict[str, Any] = {
+    "metadata": {**SERVICE["metadata"], "name": "web-x", "uid": "e1"},
+    "endpoints": [{"conditions": {"ready": True}, "targetRef": {"uid": "p1"}}, {"conditions": {"ready": False}}],
+}
+ROUTE: dict[str, Any] = {
+    "metadata": {
+        "namespace": "shop",
+        "name": "web",
+        "uid": "h1",
+        "resourceVersion": "8",
+        "generation": 1,
+        "labels": {"headgate.dev/managed": "true"},
+    },
+    "status": {"parents": [{"parentRef": {"name": "eg"}, "conditions": [{"type": "Accepted", "status": "True"}]}]},
+}
+BODIES = {
+    Kind.ROLLOUT: ROLLOUT,
+    Kind.DEPLOYMENT: DEPLOYMENT,
+    Kind.SERVICE: SERVICE,
+    Kind.ENDPOINT_SLICE: SLICE,
+    Kind.HTTP_ROUTE: ROUTE,
+}
+
+
+def naming(*routes: dict[str, str], name: str = "web", uid: str = "r1") -> dict[str, Any]:
+    """Return a Rollout whose spec names these routes."""
+    metadata = {**ROLLOUT["metadata"], "name": name, "uid": uid}
+    return {"metadata": metadata, "spec": {"traffic": {"gatewayAPI": {"routes": list(routes)}}}}
+
+
+def knowing() -> Triggers:
+    """Return Triggers that have seen the Rollout web, which names the route web."""
+    triggers = Triggers()
+    triggers.woken_by(sight(Kind.ROLLOUT, naming({"kind": "HTTPRoute", "name": "web"}, uid="r0")))
+    return triggers
+
+
 @pytest.mark.parametrize(
     ("kind", "path", "value", "wakes"),
     [
@@ -69,27 +118,38 @@ def changed(body: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
         (Kind.DEPLOYMENT, "status/conditions/0/reason", "Other", True),
         (Kind.DEPLOYMENT, "status/conditions/0/message", "new", False),
         (Kind.DEPLOYMENT, "metadata/managedFields", [{}], False),
+        (Kind.SERVICE, "spec/selector/headgate.dev~pod-hash", "abc", True),
+        (Kind.SERVICE, "spec/ports", [], True),
+        (Kind.SERVICE, "spec/clusterIP", "10.0.0.1", False),
+        (Kind.SERVICE, "metadata/labels/team", "shop", False),
+        (Kind.ENDPOINT_SLICE, "endpoints/1/conditions/ready", True, True),
+        (Kind.ENDPOINT_SLICE, "endpoints/0/conditions/terminating", True, True),
+        (Kind.ENDPOINT_SLICE, "endpoints/0/nodeName", "n1", False),
+        (Kind.HTTP_ROUTE, "metadata/generation", 2, True),
+        (Kind.HTTP_ROUTE, "metadata/annotations/headgate.dev~rejected", "abc/1", True),
+        (Kind.HTTP_ROUTE, "metadata/annotations/team", "shop", False),
+        (Kind.HTTP_ROUTE, "status/parents/0/conditions/0/status", "False", True),
+        (Kind.HTTP_ROUTE, "status/parents/0/conditions/0/observedGeneration", 2, True),
+        (Kind.HTTP_ROUTE, "status/parents/0/conditions/0/lastTransitionTime", "2026-01-01T00:00:00Z", False),
     ],
 )
 def test_change_wakes(kind: Kind, path: str, value: Any, *, wakes: bool) -> None:
     """A change that a pass could see wakes; one of our own status, or of bookkeeping, does not."""
-    body = ROLLOUT if kind is Kind.ROLLOUT else DEPLOYMENT
-    triggers = Triggers()
-    triggers.worth_a_pass(sight(kind, body))
+    body, triggers = BODIES[kind], knowing()
+    triggers.woken_by(sight(kind, body))
 
-    assert wakes == triggers.worth_a_pass(sight(kind, changed(body, path, value)))
+    assert wakes == bool(triggers.woken_by(sight(kind, changed(body, path, value))))
     assert triggers.resource_version(kind, body["metadata"]["uid"]) == "99"
 
 
-@pytest.mark.parametrize(("kind", "body"), [(Kind.ROLLOUT, ROLLOUT), (Kind.DEPLOYMENT, DEPLOYMENT)])
+@pytest.mark.parametrize(("kind", "body"), BODIES.items())
 def test_first_and_last_sight_wake(kind: Kind, body: dict[str, Any]) -> None:
     """An object that appears or goes wakes its Rollout; the same sight again does not."""
-    triggers = Triggers()
+    triggers = knowing()
 
-    assert sight(kind, body).key == Key("shop", "web")
-    assert triggers.worth_a_pass(sight(kind, body))
-    assert not triggers.worth_a_pass(sight(kind, body))
-    assert triggers.worth_a_pass(sight(kind, body, gone=True))
+    assert triggers.woken_by(sight(kind, body)) == (Key("shop", "web"),)
+    assert not triggers.woken_by(sight(kind, body))
+    assert triggers.woken_by(sight(kind, body, gone=True)) == (Key("shop", "web"),)
     assert triggers.resource_version(kind, body["metadata"]["uid"]) == ""
 
 
@@ -97,9 +157,9 @@ def test_refusal_of_pods_is_read_whole() -> None:
     """Why pods cannot be created is shown to users, so its words count."""
     body = changed(DEPLOYMENT, "status/conditions/0/type", "ReplicaFailure")
     triggers = Triggers()
-    triggers.worth_a_pass(sight(Kind.DEPLOYMENT, body))
+    triggers.woken_by(sight(Kind.DEPLOYMENT, body))
 
-    assert triggers.worth_a_pass(sight(Kind.DEPLOYMENT, changed(body, "status/conditions/0/message", "quota")))
+    assert triggers.woken_by(sight(Kind.DEPLOYMENT, changed(body, "status/conditions/0/message", "quota")))
 
 
 def test_orphan_belongs_to_whom_its_label_names() -> None:
@@ -122,7 +182,7 @@ def test_foreign_deployment_wakes_nobody(owner: dict[str, Any]) -> None:
     sighting = sight(Kind.DEPLOYMENT, changed(DEPLOYMENT, "metadata/ownerReferences", [owner]))
 
     assert sighting.key is None
-    assert not Triggers().worth_a_pass(sighting)
+    assert not Triggers().woken_by(sighting)
 
 
 def test_malformed_object_is_a_sighting() -> None:
@@ -135,10 +195,50 @@ def test_malformed_object_is_a_sighting() -> None:
 def test_lost_objects_are_found() -> None:
     """What is not listed any more, and nobody saw go, is forgotten and named."""
     triggers = Triggers()
-    triggers.worth_a_pass(sight(Kind.ROLLOUT, ROLLOUT))
-    triggers.worth_a_pass(sight(Kind.DEPLOYMENT, DEPLOYMENT))
+    triggers.woken_by(sight(Kind.ROLLOUT, ROLLOUT))
+    triggers.woken_by(sight(Kind.DEPLOYMENT, DEPLOYMENT))
 
     assert triggers.keep(Kind.DEPLOYMENT, ["d1"]) == []
     assert triggers.keep(Kind.DEPLOYMENT, []) == [Key("shop", "web")]
     assert triggers.keep(Kind.ROLLOUT, []) == [Key("shop", "web")]
     assert triggers.keep(Kind.ROLLOUT, []) == []
+
+
+def test_route_wakes_all_that_name_it() -> None:
+    """A route wakes every Rollout whose spec names it, or has named it, until that Rollout is gone; no other."""
+    triggers, api = knowing(), naming({"kind": "HTTPRoute", "name": "web"}, name="api", uid="r2")
+    triggers.woken_by(sight(Kind.ROLLOUT, api))
+    triggers.woken_by(sight(Kind.ROLLOUT, changed(naming(name="api", uid="r2"), "metadata/generation", 2)))
+    assert set(triggers.woken_by(sight(Kind.HTTP_ROUTE, ROUTE))) == {Key("shop", "web"), Key("shop", "api")}
+    assert triggers.named() == {Kind.HTTP_ROUTE}
+    assert triggers.woken_by(sight(Kind.GRPC_ROUTE, ROUTE)) == ()
+    triggers.woken_by(sight(Kind.ROLLOUT, api, gone=True))
+
+    again = changed(ROUTE, "metadata/generation", 5)
+    assert triggers.woken_by(sight(Kind.HTTP_ROUTE, again)) == (Key("shop", "web"),)
+    triggers.keep(Kind.ROLLOUT, [])
+    assert triggers.named() == set()
+
+
+def test_long_names_are_found_by_their_label() -> None:
+    """The label of a Rollout with a name too long for labels leads to it."""
+    name, triggers = "w" * 200, Triggers()
+    triggers.woken_by(sight(Kind.ROLLOUT, naming(name=name)))
+    body = changed(SERVICE, "metadata/labels/headgate.dev~rollout", revisions.label_value(name))
+    assert triggers.woken_by(sight(Kind.SERVICE, body)) == (Key("shop", name),)
+
+
+def test_change_of_hands_wakes_both() -> None:
+    """A Service that gets another Rollout's label wakes the one that had it, too."""
+    triggers = knowing()
+    triggers.woken_by(sight(Kind.SERVICE, SERVICE))
+    taken = changed(SERVICE, "metadata/labels/headgate.dev~rollout", "api")
+    assert set(triggers.woken_by(sight(Kind.SERVICE, taken))) == {Key("shop", "api"), Key("shop", "web")}
+
+
+def test_service_without_its_label_wakes() -> None:
+    """One that lost the label by which it is watched is shown as gone, and wakes whom it belonged to."""
+    triggers = knowing()
+    triggers.woken_by(sight(Kind.SERVICE, SERVICE))
+    bare = changed(SERVICE, "metadata/labels", {})
+    assert triggers.woken_by(sight(Kind.SERVICE, bare, gone=True)) == (Key("shop", "web"),)

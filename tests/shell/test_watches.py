@@ -11,7 +11,8 @@ from headgate.adapters import cluster
 from headgate.core.model import Json, Key, Kind
 from headgate.reconcile import watches
 from headgate.reconcile.queue import Queue
-from headgate.reconcile.triggers import Sighting, Triggers, sight
+from headgate.reconcile.sightings import Sighting, sight
+from headgate.reconcile.triggers import Triggers
 from tests import cluster as clusters
 from tests.control_plane.conftest import ControlPlane
 from tests.shell.test_api_server import DEPLOYMENT, ROLLOUT, with_
@@ -24,13 +25,21 @@ async def _no_login() -> kopf.ConnectionInfo:
     raise AssertionError("nobody logs in here")
 
 
+async def _serves_all(_kind: Kind) -> bool:
+    return True
+
+
+async def _serves_none(_kind: Kind) -> bool:
+    return False
+
+
 class Scripted(watches.Watches):
     """Watches whose kopf does what a script says, once per start."""
 
     def __init__(self, *script: Callable[[Tell, asyncio.Event], Coroutine[Any, Any, None]]) -> None:
         self.queue = Queue()
         self.restarts = 0
-        super().__init__(self.queue, Triggers(), _no_login, on_restart=self._restarted)
+        super().__init__(self.queue, Triggers(), _no_login, _serves_all, on_restart=self._restarted)
         self._script = list(script)
 
     def _restarted(self) -> None:
@@ -149,7 +158,8 @@ async def test_changes_in_a_real_cluster_wake(control_plane: ControlPlane, api: 
     namespace = "watches"
     control_plane.kubectl("create", "namespace", namespace)
     queue, key = Queue(), Key(namespace, "web")
-    running = asyncio.create_task(watches.Watches(queue, Triggers(), _login, namespaces=(namespace,)).run())
+    watching = watches.Watches(queue, Triggers(), _login, _serves_none, namespaces=(namespace,))
+    running = asyncio.create_task(watching.run())
 
     async def woken() -> None:
         async with asyncio.timeout(20):
@@ -183,7 +193,8 @@ async def test_api_server_that_comes_back_is_watched_again(control_plane: Contro
     namespace = "outage"
     control_plane.kubectl("create", "namespace", namespace)
     queue, key = Queue(), Key(namespace, "web")
-    running = asyncio.create_task(watches.Watches(queue, Triggers(), _login, namespaces=(namespace,)).run())
+    watching = watches.Watches(queue, Triggers(), _login, _serves_none, namespaces=(namespace,))
+    running = asyncio.create_task(watching.run())
     await api.create(Kind.ROLLOUT, namespace, ROLLOUT)
     async with asyncio.timeout(20):
         await queue.take()

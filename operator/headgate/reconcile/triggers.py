@@ -45,8 +45,9 @@ class Triggers:
         seen[sighting.uid] = _Seen(keys, sighting.resource_version, sighting.fingerprint)
         if before is not None and before.fingerprint == sighting.fingerprint:
             return ()
-        # One that changed hands matters to both sides.
-        return tuple(dict.fromkeys((*keys, *(before.keys if before else ()))))
+        # A Service that changed hands matters to both sides.
+        given_up = before.keys if before is not None and sighting.route is None else ()
+        return tuple(dict.fromkeys((*keys, *given_up)))
 
     def _introduced(self, key: Key, sighting: Sighting) -> None:
         label = revisions.label_value(key.name)
