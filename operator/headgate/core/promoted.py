@@ -64,10 +64,10 @@ def moving(situation: Situation) -> Move | Rest | None:
     if warm is None or plan is None or view is None or warm.until is not None:
         return None
     since, home = view.status.since, view.status.home_since
-    if plan.waits or since is None or home is None:
+    if plan.waits or since is None or (home is None and situation.total):
         waits = plan.waits or "the Gateway's answer"
         return Rest(Phase.PROMOTING, "MovingTraffic", f"revision {_number(situation)} is stable; {waits}")
-    drained = max(since, home) + view.drain_seconds
+    drained = max(since, home or since) + view.drain_seconds  # of no pods there is none that leads home
     until = math.ceil(max(drained, warm.promoted + _delay_seconds(situation)))
     return Move(situation.status.model_copy(update={"warm": warm.model_copy(update={"until": until})}))
 

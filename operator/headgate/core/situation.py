@@ -181,6 +181,7 @@ class Situation:
             return None
         other = self.canary or status.warm
         leaving = self.canary is not None and self.canary.leaving is not None
+        hashes = {side.hash for side in (self.stable, other) if side}
         return traffic.View(
             now=self.now,
             facts=seen.traffic,
@@ -190,6 +191,7 @@ class Situation:
             stable_hash=self.stable.hash,
             stable=self.pods(self.stable),
             other_hash=other.hash if other else "",
+            leftover=sum(facts.pods for facts in seen.deployments.values() if facts.hash not in hashes),
             other=self.pods(other),
             weight=status.weight.desired if status.weight else 0,
             waits_without_progress=self.waits_without_progress if leaving else 0,

@@ -35,6 +35,8 @@ class View:
     other_hash: str = ""
     """The canary's, or that of the revision that is kept warm."""
     other: Pods = dataclasses.field(default_factory=Pods)
+    leftover: int = 0
+    """How many pods there are of revisions that are neither: on their way out, but still within the bound."""
     weight: int = 0
     """What the step asks for, in percent."""
     waits_without_progress: int = 0
@@ -90,8 +92,12 @@ def carries(ready: int, total: int) -> int:
 
 
 def goal(budget: Budget, percent: int) -> Sizes:
-    """Return the sizes that *percent* means: the canary as large as its share, stable as whole as the surge allows."""
-    canary = needed(budget.total, percent)
+    """Return the sizes that *percent* means: the canary as large as its share, stable as whole as the surge allows.
+
+    One stable pod stays whatever the share: callers inside the cluster know nothing of routes. Without any surge the
+    canary is one pod short for that, which maxUnavailable allows.
+    """
+    canary = min(needed(budget.total, percent), max(0, budget.most_pods - 1))
     return Sizes(min(budget.total, max(0, budget.most_pods - canary)), canary)
 
 
@@ -133,13 +139,21 @@ def _forward_sizes(view: View, aim: Sizes) -> Sizes:
     budget, stable, canary, status = view.budget, view.stable, view.other, view.status
     room = max(0, budget.most_pods - stable.counted - canary.counted)
     carried = needed(budget.total, WHOLE - status.lowest) - budget.unavailable
-    least = max(carried, 1 if status.lowest < WHOLE and budget.total else 0)
+    spare = stable.unready + max(0, stable.ready + canary.ready - budget.least_ready)
+    least = max(carried, min(1, budget.total), stable.wanted - spare)
     next_stable = _shrunk(max(aim.stable, least), stable, canary)
     if next_stable > stable.wanted:
         next_stable = min(next_stable, stable.wanted + room)
         room -= next_stable - stable.wanted
+    room = 0 if _strays(view) else max(0, room - view.leftover)
     next_canary = _shrunk(max(aim.canary, needed(budget.total, status.highest)), canary, stable)
     return Sizes(next_stable, min(next_canary, canary.wanted + room) if next_canary > canary.wanted else next_canary)
+
+
+def _strays(view: View) -> bool:
+    """Return whether new pods would stand behind the stable Service, because it does not tell them from stable ones."""
+    service = view.facts.stable
+    return isinstance(service, ServiceFacts) and service.selects != view.stable_hash and view.stable.ready > 0
 
 
 def _raised(view: View, ready: int | None) -> int | None:
@@ -157,7 +171,8 @@ def _raised(view: View, ready: int | None) -> int | None:
         return view.weight
     if not service.leads_only_to(view.other_hash) or not _accepted(view.facts):
         return None
-    return max(written, min(view.weight, carries(ready, view.budget.total)))
+    whole = goal(view.budget, WHOLE).canary
+    return max(written, min(view.weight, WHOLE if ready >= whole else carries(ready, view.budget.total)))
 
 
 def _accepted(facts: TrafficFacts) -> bool:
@@ -195,22 +210,22 @@ def forward(view: View) -> Plan:
     return Plan(
         sizes=sizes,
         percent=_raised(view, ready),
-        stable_selects=_selected(view.facts.stable, view.stable_hash, view.stable),
+        stable_selects=_selected(view, view.facts.stable, view.stable_hash, view.stable),
         canary_selects=_canary_selected(view),
         waits=waits,
         recheck_at=(*recheck_at, *view.drain_ends),
     )
 
 
-def _selected(service: ServiceFacts | Unreadable | None, revision_hash: str, pods: Pods) -> str:
-    """Return *revision_hash* if *service* does not select it and there are pods to select."""
-    if not isinstance(service, ServiceFacts) or service.selects == revision_hash or not pods.ready:
+def _selected(view: View, service: ServiceFacts | Unreadable | None, revision_hash: str, pods: Pods) -> str:
+    """Return *revision_hash* if *service* does not select it and there are pods to select, or shall be none."""
+    if not isinstance(service, ServiceFacts) or service.selects == revision_hash:
         return ""
-    return revision_hash
+    return revision_hash if pods.ready or not view.budget.total else ""
 
 
 def _canary_selected(view: View) -> str:
-    service, wanted = view.facts.canary, _selected(view.facts.canary, view.other_hash, view.other)
+    service, wanted = view.facts.canary, _selected(view, view.facts.canary, view.other_hash, view.other)
     # Never under traffic, unless a stranger has changed it in flight: stable's hash is what it has at rest.
     resting = isinstance(service, ServiceFacts) and service.selects == view.stable_hash
     return "" if resting and view.status.highest else wanted
@@ -218,6 +233,8 @@ def _canary_selected(view: View) -> str:
 
 def _forward_waits(view: View, aim: Sizes, ready: int | None) -> tuple[str, tuple[float, ...]]:
     stable, canary = view.stable, view.other
+    if not view.budget.total:
+        return "", ()  # nobody is served, by whichever version
     if canary.wanted < aim.canary or canary.ready < aim.canary:
         return _pods_wait(view, aim), ()
     if waits := _endpoints_wait(view, aim, ready) or unanswered(view.facts) or _off(view, view.weight):
@@ -254,7 +271,7 @@ def backward(view: View) -> Plan:
     """Return the plan for a canary that is leaving: stable has the traffic back first, then drain, then pods."""
     budget, stable, canary = view.budget, view.stable, view.other
     carried = canary.wanted
-    if view.home_drained and (stable.ready or not budget.total):
+    if view.drained and view.home_drained and (stable.ready or not budget.total):
         carried = min(canary.wanted, needed(budget.total, view.status.highest))
     percent, waits = _given_back(view)
     return Plan(
@@ -275,7 +292,7 @@ def _taken_home(view: View) -> str:
     """Return what the stable Service is to select: it may still, or already, select the revision that leaves."""
     if _short(view, view.stable.ready):
         return ""
-    return _selected(view.facts.stable, view.stable_hash, view.stable)
+    return _selected(view, view.facts.stable, view.stable_hash, view.stable)
 
 
 def _given_back(view: View) -> tuple[int | None, str]:
@@ -309,19 +326,28 @@ def at_rest(view: View) -> Plan:
     """Return the plan with no canary; `view.other` is the revision that is kept warm, if one is."""
     stable_service, canary_service = view.facts.stable, view.facts.canary
     home = isinstance(stable_service, ServiceFacts) and stable_service.selects == view.stable_hash
-    if view.other_hash:
+    if view.other_hash and view.budget.total:
         home = home and isinstance(stable_service, ServiceFacts) and stable_service.leads_only_to(view.stable_hash)
     free = not view.status.highest or (
         isinstance(canary_service, ServiceFacts) and canary_service.selects not in ("", view.other_hash)
     )
+    # What the routes took away from the stable Service may still be on its way to it.
+    quiet = not view.other_hash or view.drained or not view.status.weight
     return Plan(
-        sizes=Sizes(view.budget.total, view.other.wanted),
+        sizes=_rest_sizes(view),
         percent=0 if home else None,
-        stable_selects=_selected(stable_service, view.stable_hash, view.stable),
-        canary_selects=_selected(canary_service, view.stable_hash, view.stable) if free else "",
+        stable_selects=_selected(view, stable_service, view.stable_hash, view.stable) if quiet else "",
+        canary_selects=_selected(view, canary_service, view.stable_hash, view.stable) if free else "",
         waits=_rest_wait(view, home=home),
         recheck_at=view.drain_ends if view.other_hash else (),
     )
+
+
+def _rest_sizes(view: View) -> Sizes:
+    """Return the sizes of rest: while the old revision is warm, both together stay within the bound."""
+    budget, stable, warm = view.budget, view.stable, view.other
+    room = budget.most_pods - warm.counted if view.other_hash else budget.total
+    return Sizes(min(budget.total, max(stable.wanted, room)), warm.wanted)
 
 
 def _rest_wait(view: View, *, home: bool) -> str:

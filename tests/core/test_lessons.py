@@ -1,0 +1,92 @@
+"""What the simulation taught about traffic: each case is a world in which somebody would have been hurt."""
+
+import pytest
+
+from headgate.api.status import Phase
+from headgate.core import traffic
+from headgate.core.decide import decide
+from headgate.core.replicas import Budget, Pods, Sizes
+from tests.core import answers, ways
+from tests.core.ways import CANARY, DRAIN, STABLE, facts, known, pods, route, rule, service, view
+from tests.core.worlds import NOON, A, B, World
+
+
+def test_the_ways_are_looked_at_as_soon_as_the_first_revision_is_stable() -> None:
+    """Nothing else may happen for long, and a Service that selects everything would lead to the next canary's pods."""
+    world = ways.routed(World().first(10, 10))
+    decision = decide(world.observe())
+
+    assert (Phase.PROGRESSING, world.now) == (decision.status.phase, decision.recheck_at)
+    assert answers.ready(decision)[0] == "MovingTraffic"
+
+
+def test_no_new_pod_stands_behind_the_stable_service() -> None:
+    """While the stable Service does not tell new pods from old ones, there are none; unless nobody serves there."""
+    seen = view(other_hash=B, weight=20, facts=facts(stable=service(STABLE, "")))
+    assert traffic.forward(seen).sizes == Sizes(10, 0)
+
+    nobody = view(other_hash=B, weight=20, facts=facts(stable=service(STABLE, "")), stable=pods(10, 0))
+    assert traffic.forward(nobody).sizes == Sizes(10, 2)
+
+
+def test_pods_of_an_older_revision_count() -> None:
+    """Three versions together stay within the bound: the newest waits until the oldest is gone."""
+    assert traffic.forward(view(other_hash=B, weight=20, leftover=9)).sizes == Sizes(10, 1)
+    assert traffic.forward(view(other_hash=B, weight=20, leftover=10)).sizes == Sizes(10, 0)
+
+
+def test_without_surge_it_arrives_and_stable_is_never_empty() -> None:
+    """One stable pod stays for callers inside the cluster, and the canary that the bound allows carries everything."""
+    assert traffic.goal(Budget(4, 0, 1), 100) == Sizes(1, 3)
+    ways_now = facts(canary=service(CANARY, B, {B: 3}), route=route(rule(25, 75)))
+    seen = view(
+        0, 4, 1, weight=100, other_hash=B, other=pods(3), stable=pods(1), status=known(75, lowest=75), facts=ways_now
+    )
+
+    plan = traffic.forward(seen)
+    assert (plan.percent, plan.sizes) == (100, Sizes(1, 3))
+
+
+def test_stable_goes_only_as_far_as_the_pods_of_both_allow() -> None:
+    """After a scale-up the canary's share of the pods is late: stable does not shrink before it is there."""
+    ways_now = facts(canary=service(CANARY, B, {B: 5}), route=route(rule(50, 50)))
+    seen = view(2, 15, weight=50, other_hash=B, other=pods(5), stable=pods(10), status=known(50), facts=ways_now)
+
+    assert traffic.forward(seen).sizes == Sizes(10, 7)
+
+
+def test_no_replicas_no_wait() -> None:
+    """Nobody is served by whichever version: no pod, endpoint or weight is waited for, and Services follow."""
+    nobody = facts(stable=service(STABLE, A, {}), canary=service(CANARY, A, {}))
+    seen = view(0, 0, weight=20, other_hash=B, other=pods(0), facts=nobody)
+    assert (traffic.forward(seen).waits, traffic.forward(seen).percent) == ("", 0)
+
+    rest = traffic.at_rest(view(0, 0, stable_hash=B, other_hash=A, other=pods(0), facts=nobody))
+    assert (rest.stable_selects, rest.canary_selects, rest.waits) == (B, B, "")
+
+
+@pytest.mark.parametrize(("since", "chosen"), [(NOON - DRAIN + 1, ""), (NOON - DRAIN, B)])
+def test_the_stable_service_moves_once_its_weight_has_drained(since: int, chosen: str) -> None:
+    """A Gateway that is late with 100 percent still sends users to the stable Service when B is stable."""
+    ways_now = facts(canary=service(CANARY, B), route=route(rule(0, 100)))
+    seen = view(facts=ways_now, status=known(100, since=since), stable_hash=B, other_hash=A, other=pods(10))
+
+    assert traffic.at_rest(seen).stable_selects == chosen
+
+
+def test_both_stay_within_the_bound_while_the_old_one_is_warm() -> None:
+    """Without surge the promoted revision grows to its full size when the warm one goes."""
+    ways_now = facts(stable=service(STABLE, B), canary=service(CANARY, B))
+    seen = view(0, 4, 1, facts=ways_now, stable_hash=B, stable=pods(3), other_hash=A, other=pods(1))
+    assert traffic.at_rest(seen).sizes == Sizes(3, 1)
+
+    alone = view(0, 4, 1, facts=ways_now, stable_hash=B, stable=pods(3))
+    assert traffic.at_rest(alone).sizes == Sizes(4, 0)
+
+
+def test_a_leaving_canary_keeps_its_pods_while_any_weight_of_it_may_be_in_effect() -> None:
+    """What was highest may have been lost with a status that could not be written: nothing goes before the drain."""
+    ways_now = facts(canary=service(CANARY, B, {B: 5}))
+    seen = view(facts=ways_now, status=known(0, since=NOON - 1, highest=20), other_hash=B, other=Pods(5, 5, 5))
+
+    assert traffic.backward(seen).sizes == Sizes(10, 5)
