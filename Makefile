@@ -35,6 +35,7 @@ check: $(VENV) ## Check format, lint, types, import contracts and the CRDs
 	$(PYTHON) -m headgate.cli crds --check crds/
 	$(PYTHON) -m headgate.cli crds --check charts/headgate/files/
 	$(PYTHON) -m headgate.cli reference --check docs/
+	$(PYTHON) -m tests.hazards --check docs/
 
 format: $(VENV) ## Format, and mend what the linter can
 	$(PYTHON) -m ruff format .
@@ -58,10 +59,11 @@ test-e2e: $(VENV) ## Real pods, Prometheus and users, on a node of its own (root
 demo: $(VENV) ## Watch a good version promoted and a bad one taken back (root; KEEP=1 leaves the cluster up)
 	$(PYTHON) -m demo
 
-crds: $(VENV) ## Write crds/ and docs/reference.md anew from the API models
+crds: $(VENV) ## Write crds/, docs/reference.md and docs/hazards.md anew from the API models and the tests
 	$(PYTHON) -m headgate.cli crds --write crds/
 	$(PYTHON) -m headgate.cli crds --write charts/headgate/files/
 	$(PYTHON) -m headgate.cli reference --write docs/
+	$(PYTHON) -m tests.hazards --write docs/
 	$(PYTHON) -m tests.chart.values_table
 
 cluster: $(VENV) ## Start a local cluster: SIZE=control-plane NAME=headgate

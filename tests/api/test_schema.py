@@ -7,7 +7,8 @@ import pydantic
 import pytest
 
 from headgate.api import cel, crd, schema
-from headgate.api.spec import RolloutSpec, SpecModel
+from headgate.api.model import SpecModel
+from headgate.api.spec import RolloutSpec
 from headgate.cli import crds
 from headgate.core import queries
 
