@@ -31,6 +31,7 @@ REFUSALS = ("forbidden", "permission denied", "read-only file system", "tracebac
 @pytest.fixture(scope="module")
 def image() -> images.Image:
     """The operator's image, made of the tree as it is."""
+    nodes.require()
     try:
         return images.build(lifecycle.to_standard_error)
     except ImageError as error:
