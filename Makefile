@@ -2,6 +2,7 @@
 PYTHON ?= .venv/bin/python
 SIZE   ?= control-plane
 NAME   ?= headgate
+ON     ?= detect
 TIERS  ?= core api simulation house docs adapters cluster shell chart control_plane
 
 # With a Python of your own (PYTHON=…) the virtual environment is yours too.
@@ -64,11 +65,11 @@ crds: $(VENV) ## Write crds/ and docs/reference.md anew from the API models
 	$(PYTHON) -m headgate.cli reference --write docs/
 	$(PYTHON) -m tests.chart.values_table
 
-cluster: $(VENV) ## Start a local cluster: SIZE=control-plane NAME=headgate
-	@$(PYTHON) -m tests.cluster up --size $(SIZE) --name $(NAME)
+cluster: $(VENV) ## Start a cluster: SIZE=control-plane|node NAME=headgate ON=kind|local (kind where Docker answers)
+	@$(PYTHON) -m tests.cluster up --size $(SIZE) --name $(NAME) --on $(ON)
 
-cluster-down: $(VENV) ## Stop the local cluster: NAME=headgate
-	@$(PYTHON) -m tests.cluster down --name $(NAME)
+cluster-down: $(VENV) ## Stop the cluster: NAME=headgate, whatever it is ON
+	@$(PYTHON) -m tests.cluster down --name $(NAME) --on $(ON)
 
 run: $(VENV) ## Run the operator from this desk with the current KUBECONFIG
 	$(PYTHON) -m headgate

@@ -46,7 +46,7 @@ def program(name: str) -> Path:
 def lacks() -> str:
     """Return in one line why a real node cannot run on this machine, '' if it can."""
     if not sys.platform.startswith("linux"):
-        return "a real node needs Linux; elsewhere use kind with kind-config.yaml"
+        return "a real node needs Linux; elsewhere use kind: make cluster SIZE=node ON=kind"
     missing = " ".join(_missing())
     if os.geteuid() != 0:
         packages = f", and these Debian packages: {missing}" if missing else ""

@@ -36,7 +36,7 @@ def test_other_systems_are_told_of_kind(monkeypatch: pytest.MonkeyPatch) -> None
     """Where there is no Linux, the way to go is named."""
     monkeypatch.setattr("sys.platform", "darwin")
 
-    assert "a real node needs Linux; elsewhere use kind with kind-config.yaml" == lifecycle.lacking("node")
+    assert "a real node needs Linux; elsewhere use kind: make cluster SIZE=node ON=kind" == lifecycle.lacking("node")
     assert "" == lifecycle.lacking("control-plane")
 
 
