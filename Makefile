@@ -3,7 +3,7 @@ PYTHON ?= .venv/bin/python
 SIZE   ?= control-plane
 NAME   ?= headgate
 ON     ?= detect
-TIERS  ?= core api simulation house docs adapters cluster shell chart control_plane
+TIERS  ?= core api simulation house docs adapters cluster shell chart control_plane e2e
 
 # With a Python of your own (PYTHON=…) the virtual environment is yours too.
 VENV := $(if $(filter .venv/bin/python,$(PYTHON)),.venv/.installed)
@@ -53,7 +53,7 @@ test-simulation: $(VENV) ## The invariants, in a virtual cluster
 test-control-plane: $(VENV) ## Against a real API server, built here the first time
 	$(PYTHON) -m tests control_plane
 
-test-e2e: $(VENV) ## Real pods, Prometheus and users, on a node of its own (root; not yet part of `make test`)
+test-e2e: $(VENV) ## Real pods, Prometheus and users, on a node of its own (root)
 	$(PYTHON) -m tests e2e
 
 demo: $(VENV) ## Watch a good version promoted and a bad one taken back (root; KEEP=1 leaves the cluster up)
