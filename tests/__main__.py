@@ -102,7 +102,14 @@ def call(*module_and_arguments: str, output: Output) -> int:
     """Run a module with this Python at the root of the tree and return its exit code."""
     command = [sys.executable, "-m", *module_and_arguments]
     errors = None if output is None else subprocess.STDOUT
-    return subprocess.run(command, cwd=ROOT, check=False, stdout=output, stderr=errors).returncode
+    with subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=errors) as program:
+        try:
+            return program.wait()
+        except KeyboardInterrupt:
+            # It has heard of that as well, and takes its clusters down, for seconds. subprocess.run would kill it after
+            # 0.25 s, and leave them.
+            program.wait()
+            raise
 
 
 def tally(report: Path, *, gate_failed: bool) -> Tally:

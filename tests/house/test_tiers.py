@@ -1,6 +1,10 @@
 """`python -m tests` tells the truth about what ran."""
 
+import os
 import re
+import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -107,6 +111,41 @@ def test_output_of_a_tier_goes_where_it_is_told(tmp_path: Path) -> None:
         output.seek(0)
 
         assert (2, True) == (code, "no such tier: no-such-tier" in output.read())
+
+
+# Says when it runs, and needs longer to clean up than the 0.25 s after which subprocess.run kills.
+LINGERING = """
+import pathlib, threading
+
+def test_lingers():
+    try:
+        print("runs", flush=True)
+        threading.Event().wait(60)
+    finally:
+        threading.Event().wait(1)
+        pathlib.Path(__file__).with_name("cleaned").touch()
+"""
+
+
+def test_interrupted_tests_clean_up(tmp_path: Path) -> None:
+    """After Ctrl-C a tier takes down what it has started, however long that takes, and only then we end."""
+    (tmp_path / "test_lingering.py").write_text(LINGERING)
+    script = f"from tests import __main__ as tiers; tiers.call('pytest', '-s', {str(tmp_path)!r}, output=None)"
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=tiers.ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    ) as interrupted:
+        assert interrupted.stdout is not None
+        assert any("runs" in line for line in interrupted.stdout)
+        os.killpg(interrupted.pid, signal.SIGINT)
+        interrupted.stdout.read()
+        interrupted.wait(PATIENCE_SECONDS)
+
+    assert (tmp_path / "cleaned").exists()
 
 
 def test_make_test_runs_every_tier() -> None:
