@@ -2,7 +2,8 @@
 PYTHON ?= .venv/bin/python
 SIZE   ?= control-plane
 NAME   ?= headgate
-TIERS  ?= core api simulation house docs adapters cluster shell chart control_plane
+ON     ?= detect
+TIERS  ?= core api simulation house docs adapters cluster shell chart control_plane e2e
 
 # With a Python of your own (PYTHON=…) the virtual environment is yours too.
 VENV := $(if $(filter .venv/bin/python,$(PYTHON)),.venv/.installed)
@@ -53,7 +54,7 @@ test-simulation: $(VENV) ## The invariants, in a virtual cluster
 test-control-plane: $(VENV) ## Against a real API server, built here the first time
 	$(PYTHON) -m tests control_plane
 
-test-e2e: $(VENV) ## Real pods, Prometheus and users, on a node of its own (root; not yet part of `make test`)
+test-e2e: $(VENV) ## Real pods, Prometheus and users, on a node of its own (root)
 	$(PYTHON) -m tests e2e
 
 demo: $(VENV) ## Watch a good version promoted and a bad one taken back (root; KEEP=1 leaves the cluster up)
@@ -66,11 +67,11 @@ crds: $(VENV) ## Write crds/, docs/reference.md and docs/hazards.md anew from th
 	$(PYTHON) -m tests.hazards --write docs/
 	$(PYTHON) -m tests.chart.values_table
 
-cluster: $(VENV) ## Start a local cluster: SIZE=control-plane NAME=headgate
-	@$(PYTHON) -m tests.cluster up --size $(SIZE) --name $(NAME)
+cluster: $(VENV) ## Start a cluster: SIZE=control-plane|node NAME=headgate ON=kind|local (kind where Docker answers)
+	@$(PYTHON) -m tests.cluster up --size $(SIZE) --name $(NAME) --on $(ON)
 
-cluster-down: $(VENV) ## Stop the local cluster: NAME=headgate
-	@$(PYTHON) -m tests.cluster down --name $(NAME)
+cluster-down: $(VENV) ## Stop the cluster: NAME=headgate, whatever it is ON
+	@$(PYTHON) -m tests.cluster down --name $(NAME) --on $(ON)
 
 run: $(VENV) ## Run the operator from this desk with the current KUBECONFIG
 	$(PYTHON) -m headgate

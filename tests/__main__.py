@@ -1,9 +1,10 @@
-"""Run tiers of tests one after the other: `python -m tests core house`.
+"""Run tiers of tests, those that mostly wait beside the others: `python -m tests core house`.
 
 Owns the order, what makes a tier impossible on this machine, and the total. Must not know what any test does.
 With CI=true nothing may be skipped: there a skip, of a tier or of a test, is a failure.
 """
 
+import concurrent.futures
 import dataclasses
 import os
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import IO
 from xml.etree import ElementTree as ET
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,35 +35,39 @@ class Tally:
         return "skipped" if self.why_skipped else "passed"
 
 
-def nothing_missing() -> str:
+Output = IO[str] | None
+"""Where a tier says what it does; None is our own output, as it comes."""
+
+
+def nothing_missing(_output: Output) -> str:
     """Return "": Python is enough."""
     return ""
 
 
-def control_plane_missing() -> str:
+def control_plane_missing(output: Output) -> str:
     """Build what the control plane needs and return "", or why that cannot be done here."""
-    return _missing("control-plane")
+    return _missing("control-plane", output)
 
 
-def node_missing() -> str:
+def node_missing(output: Output) -> str:
     """Build what a whole node needs and return "", or why that cannot be done here."""
-    return _missing("node")
+    return _missing("node", output)
 
 
-def _missing(size: str) -> str:
+def _missing(size: str, output: Output) -> str:
     if sys.platform != "linux":
         return "the local clusters run on Linux"
     command = [sys.executable, "-m", "tests.cluster", "build", "--size", size]
     last = ""
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as build:
         for line in build.stderr or ():
-            print(line, end="", flush=True)  # it takes minutes the first time: show that it moves
+            print(line, end="", flush=True, file=output)  # it takes minutes the first time: show that it moves
             last = line.strip() or last
     return f"the {size} cannot be built: {last}" if build.returncode else ""
 
 
 # A tier is a folder of tests/. Its function prepares what the tier stands on and returns why that is not to be had.
-TIERS: dict[str, Callable[[], str]] = {
+TIERS: dict[str, Callable[[Output], str]] = {
     "core": nothing_missing,
     "api": nothing_missing,
     "simulation": nothing_missing,
@@ -74,23 +80,36 @@ TIERS: dict[str, Callable[[], str]] = {
     "control_plane": control_plane_missing,
     "e2e": node_missing,
 }
+# These wait for pods, windows and drains most of their time. Measured on 2 cores: e2e takes 6 min alone; beside the
+# others it takes 7, and all tiers together 10.
+BESIDE = frozenset({"e2e"})
 
 
-def run(tier: str) -> Tally:
+def run(tier: str, output: Output = None) -> Tally:
     """Run *tier* with pytest, under the coverage gate if it is core."""
-    if why := TIERS[tier]():
+    if why := TIERS[tier](output):
+        print(f"skipped: {why}", flush=True, file=output)
         return Tally(why_skipped=why)
     tool = ["coverage", "run", "-m", "pytest"] if tier == "core" else ["pytest"]
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
-        code = call(*tool, f"tests/{tier}", f"--junit-xml={report}")
-        gate = call("coverage", "report") if tier == "core" and code == 0 else 0
+        code = call(*tool, f"tests/{tier}", f"--junit-xml={report}", output=output)
+        gate = call("coverage", "report", output=output) if tier == "core" and code == 0 else 0
         return tally(report, gate_failed=code != 0 or gate != 0)
 
 
-def call(*module_and_arguments: str) -> int:
+def call(*module_and_arguments: str, output: Output) -> int:
     """Run a module with this Python at the root of the tree and return its exit code."""
-    return subprocess.run([sys.executable, "-m", *module_and_arguments], cwd=ROOT, check=False).returncode
+    command = [sys.executable, "-m", *module_and_arguments]
+    errors = None if output is None else subprocess.STDOUT
+    with subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=errors) as program:
+        try:
+            return program.wait()
+        except KeyboardInterrupt:
+            # It has heard of that as well, and takes its clusters down, for seconds. subprocess.run would kill it after
+            # 0.25 s, and leave them.
+            program.wait()
+            raise
 
 
 def tally(report: Path, *, gate_failed: bool) -> Tally:
@@ -104,6 +123,35 @@ def tally(report: Path, *, gate_failed: bool) -> Tally:
         bad += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
         skipped += int(suite.get("skipped", 0))
     return Tally(max(0, total - bad - skipped), bad, skipped, gate_failed=gate_failed)
+
+
+def run_all(tiers: Sequence[str]) -> dict[str, Tally]:
+    """Run *tiers* in order, those of BESIDE meanwhile, and return how each ended, in the order of *tiers*.
+
+    What the latter say is printed when the others are done.
+    """
+    titles = {tier: f"\n=== tier {number} of {len(tiers)}: {tier}" for number, tier in enumerate(tiers, start=1)}
+    beside = [tier for tier in tiers if tier in BESIDE and len(tiers) > 1]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Path(folder, "output").open("w+", encoding="utf-8") as output,
+        concurrent.futures.ThreadPoolExecutor(max_workers=1) as background,
+    ):
+        waiting = {
+            tier: background.submit(_titled, f"{titles[tier]}, beside the others", tier, output) for tier in beside
+        }
+        ended = {tier: _titled(titles[tier], tier, None) for tier in tiers if tier not in waiting}
+        if waiting:
+            print(f"\n=== waiting for {', '.join(waiting)}, begun beside the others", flush=True)
+        ended |= {tier: future.result() for tier, future in waiting.items()}
+        output.seek(0)
+        print(output.read(), end="", flush=True)
+    return {tier: ended[tier] for tier in tiers}
+
+
+def _titled(title: str, tier: str, output: Output) -> Tally:
+    print(title, flush=True, file=output)
+    return run(tier, output)
 
 
 def describe(tier: str, result: Tally, *, on_ci: bool) -> str:
@@ -121,12 +169,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"no such tier: {', '.join(unknown)} (there are {', '.join(TIERS)})", file=sys.stderr)
         return 2
     on_ci = os.environ.get("CI") == "true"
-    results: dict[str, Tally] = {}
-    for number, tier in enumerate(tiers, start=1):
-        print(f"\n=== tier {number} of {len(tiers)}: {tier}", flush=True)
-        results[tier] = run(tier)
-        if results[tier].why_skipped:
-            print(f"skipped: {results[tier].why_skipped}", flush=True)
+    results = run_all(tiers)
     print()
     for tier, result in results.items():
         print(describe(tier, result, on_ci=on_ci))

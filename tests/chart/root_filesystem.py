@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
+from tests.cluster import machine
+
 INCLUDED: Final = ("python3", "python3-venv")
 LEFT_OUT: Final = ("doc", "locale", "man")
 # What mmdebstrap takes from this machine is this machine's business: a root file system is shown to others.
@@ -39,8 +41,9 @@ def require(tools: Iterable[str], say: Say) -> None:
         raise ImageError(f"missing: {words}; install them, on Debian: sudo apt-get install {words}")
     say(f"installing {words}")
     apt = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=300"]
-    run([*apt, "update"])
-    run([*apt, "install", "-y", "--no-install-recommends", *missing])
+    with machine.package_lock():
+        run([*apt, "update"])
+        run([*apt, "install", "-y", "--no-install-recommends", *missing])
 
 
 def make(cache: Path, say: Say) -> Path:

@@ -1,34 +1,80 @@
-"""The command line of the local clusters.
+"""The command line of the local clusters, and of those of kind.
 
-Owns arguments, output and exit codes. What `eval` is to read goes to stdout,
-everything else to stderr.
+Owns arguments, output, exit codes, and the choice between the two. What `eval`
+is to read goes to stdout, everything else to stderr.
 """
 
 import argparse
+import enum
 import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tests.cluster import lifecycle
+from tests.cluster import kind, layout, lifecycle
 from tests.cluster.errors import ClusterError
 from tests.cluster.lifecycle import Logs
 
 INTERRUPTED = 130
 
 
+class On(enum.Enum):
+    """What a cluster stands on."""
+
+    LOCAL = "local"
+    KIND = "kind"
+    # KIND if it can be had, and LOCAL if not.
+    DETECT = "detect"
+
+
 def _up(arguments: argparse.Namespace) -> None:
-    cluster = lifecycle.start(arguments.name, arguments.size)
-    lifecycle.to_standard_error(f"server {cluster.server}, state and logs {cluster.state}, kubectl {cluster.kubectl}")
-    print(f"export KUBECONFIG={shlex.quote(str(cluster.kubeconfig))}")
+    if _chosen(arguments) is On.KIND:
+        kubeconfig = _up_on_kind(arguments)
+    else:
+        cluster = lifecycle.start(arguments.name, arguments.size)
+        kubeconfig = cluster.kubeconfig
+        lifecycle.to_standard_error(
+            f"server {cluster.server}, state and logs {cluster.state}, kubectl {cluster.kubectl}"
+        )
+    print(f"export KUBECONFIG={shlex.quote(str(kubeconfig))}")
+
+
+def _chosen(arguments: argparse.Namespace) -> On:
+    """Choose what the cluster is to stand on, and say in one line which and why if anybody asked."""
+    on: On | None = arguments.on
+    if on is None:
+        return On.LOCAL
+    if on is not On.DETECT:
+        why = "as asked"
+    elif layout.read_record(layout.of(arguments.name)) is not None:
+        on, why = On.LOCAL, "it is there already"
+    elif kind.knows(arguments.name):
+        on, why = On.KIND, "it was before"
+    elif lacking := kind.lacks():
+        on, why = On.LOCAL, lacking
+    else:
+        on, why = On.KIND, "kind is on the PATH and a Docker engine answers"
+    lifecycle.to_standard_error(f"the cluster {arguments.name} is {on.value}: {why}")
+    return on
+
+
+def _up_on_kind(arguments: argparse.Namespace) -> Path:
+    cluster = kind.start(arguments.name, arguments.size, lifecycle.to_standard_error)
+    offers = "".join(f", {name} {url}" for name, url in cluster.urls.items())
+    lifecycle.to_standard_error(f"the cluster {arguments.name} is ready for your own kubectl{offers}")
+    return cluster.kubeconfig
 
 
 def _down(arguments: argparse.Namespace) -> None:
-    ended = lifecycle.stop(arguments.name, arguments.logs)
-    lifecycle.to_standard_error(
-        f"the cluster {arguments.name} is down: {ended} processes ended, logs {arguments.logs.value}"
-    )
+    words = []
+    on: On = arguments.on or On.LOCAL
+    if on is not On.KIND:
+        ended = lifecycle.stop(arguments.name, arguments.logs)
+        words.append(f"{ended} processes ended, logs {arguments.logs.value}")
+    if on is not On.LOCAL:
+        words.append(kind.stop(arguments.name))
+    lifecycle.to_standard_error(f"the cluster {arguments.name} is down: {'; '.join(words)}")
 
 
 def _build(arguments: argparse.Namespace) -> None:
@@ -70,7 +116,9 @@ COMMANDS: Mapping[str, tuple[Callable[[argparse.Namespace], None], str]] = {
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tests.cluster", description="Kubernetes here, without Docker.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.cluster", description="Kubernetes here, without Docker or with kind."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     parsers = {name: commands.add_parser(name, help=text) for name, (_, text) in COMMANDS.items()}
     for name, (run, _) in COMMANDS.items():
@@ -80,6 +128,11 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("up", "build"):
         parsers[name].add_argument(
             "--size", default=lifecycle.DEFAULT_SIZE, choices=lifecycle.SIZES, help="how much of one (%(default)s)"
+        )
+    for name in ("up", "down"):
+        # Tests use this command line as well, and they never stand on kind: who wants it, says so.
+        parsers[name].add_argument(
+            "--on", type=On, metavar="|".join(on.value for on in On), help="what it stands on (default: local)"
         )
     parsers["enter"].add_argument("words", nargs=argparse.REMAINDER, metavar="COMMAND", help="what to run (a shell)")
     parsers["load"].add_argument("archives", nargs="+", type=Path, metavar="IMAGE.tar", help="what to load")

@@ -140,6 +140,14 @@ def _requirements(group: WheelGroup) -> Path:
     return MODULES / group.name / "requirements.txt"
 
 
+def wheel_version(group: WheelGroup) -> str:
+    """Return the version of the group's wheel, as its requirements.txt pins it."""
+    found = re.search(r"^\S+==(\S+)", _requirements(group).read_text(), re.MULTILINE)
+    if found is None:
+        raise ClusterError(f"{_requirements(group)} pins no version: it needs a line like 'name==1.0'")
+    return found[1]
+
+
 def version(group: ModuleGroup) -> str:
     """Return the version of the group's main module, as its go.mod pins it."""
     found = re.search(rf"\b{re.escape(group.versioned_by)} (v\S+)", _go_mod(group).read_text())

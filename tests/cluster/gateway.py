@@ -31,10 +31,11 @@ CLASS, GATEWAY, NAMESPACE = "traefik", "headgate", "gateway"
 def write_files(site: Site) -> None:
     """Write the Gateway and what it needs."""
     identities.write_kubeconfig(site, USER)
-    files.write(site.layout.configuration / "gateway.json", json.dumps(_objects()))
+    files.write(site.layout.configuration / "gateway.json", json.dumps(objects()))
 
 
-def _objects() -> dict[str, Any]:
+def objects() -> dict[str, Any]:
+    """Return the Gateway, its class and its namespace, as one List."""
     api = "gateway.networking.k8s.io/v1"
     listener = {
         "name": "http",
@@ -60,26 +61,30 @@ def _objects() -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "List", "items": items}
 
 
-def components(site: Site) -> tuple[Component, ...]:
-    """Return Traefik."""
-    flags = {
-        "entrypoints.web.address": f"{addresses.NODE}:{PORT}",
-        "entrypoints.health.address": f"{addresses.NODE}:{HEALTH_PORT}",
+def flags(address: str) -> dict[str, str]:
+    """Return what Traefik is told, wherever it runs; its ports listen on *address*, "" is every one."""
+    return {
+        "entrypoints.web.address": f"{address}:{PORT}",
+        "entrypoints.health.address": f"{address}:{HEALTH_PORT}",
         "ping": "true",
         "ping.entrypoint": "health",
         "providers.kubernetesgateway": "true",
-        "providers.kubernetesgateway.statusaddress.ip": addresses.NODE,
         "global.checknewversion": "false",
         "global.sendanonymoususage": "false",
         "log.level": "INFO",
         "log.nocolor": "true",
     }
+
+
+def components(site: Site) -> tuple[Component, ...]:
+    """Return Traefik."""
+    told = {**flags(addresses.NODE), "providers.kubernetesgateway.statusaddress.ip": addresses.NODE}
     path = f"apis/gateway.networking.k8s.io/v1/namespaces/{NAMESPACE}/gateways/{GATEWAY}"
     url = f"{site.https('kube-apiserver')}/{path}"
     ready = probes.holds(url, identities.authority(site), identities.admin(site), _unready)
     traefik = Component(
         "traefik",
-        site.argv("traefik", "traefik", flags),
+        site.argv("traefik", "traefik", told),
         ready,
         after=("kube-apiserver",),
         prepare=lambda: _apply(site),

@@ -4,13 +4,15 @@ Owns the list of Debian packages, and installs the missing ones where it may.
 Must not know what the programs are used for.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from tests.cluster import files, layout
 from tests.cluster.components import Say
 from tests.cluster.errors import ClusterError
 
@@ -46,7 +48,7 @@ def program(name: str) -> Path:
 def lacks() -> str:
     """Return in one line why a real node cannot run on this machine, '' if it can."""
     if not sys.platform.startswith("linux"):
-        return "a real node needs Linux; elsewhere use kind with kind-config.yaml"
+        return "a real node needs Linux; elsewhere use kind: make cluster SIZE=node ON=kind"
     missing = " ".join(_missing())
     if os.geteuid() != 0:
         packages = f", and these Debian packages: {missing}" if missing else ""
@@ -60,13 +62,22 @@ def provide(say: Say) -> None:
     """Install what is missing, or say in one line why a real node cannot run here."""
     if why := lacks():
         raise ClusterError(why)
-    if missing := _missing():
-        say(f"installing Debian packages: {' '.join(missing)}")
-        _install(missing)
+    if _missing():
+        with package_lock():
+            if missing := _missing():
+                say(f"installing Debian packages: {' '.join(missing)}")
+                _install(missing)
     if still := _missing():
         raise ClusterError(
             f"apt-get brought no {', '.join(PACKAGES[package] for package in still)}: install it by hand"
         )
+
+
+@contextlib.contextmanager
+def package_lock() -> Iterator[None]:
+    """Hold the right to call apt-get: it fails beside another one that reads the lists, and tiers run side by side."""
+    with files.locked_file(layout.cache_root() / "packages.lock"):
+        yield
 
 
 def _missing() -> list[str]:

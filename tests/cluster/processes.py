@@ -36,7 +36,7 @@ class Process:
 def start(argv: Sequence[str], environment: Mapping[str, str], mark: str, log: Path) -> Process:
     """Start *argv* in a session of its own, marked with *mark*, all it says appended to *log*."""
     if not sys.platform.startswith("linux"):
-        raise ClusterError("the local cluster needs Linux (/proc and pidfd); elsewhere use kind with kind-config.yaml")
+        raise ClusterError("the local cluster needs Linux (/proc and pidfd); elsewhere use kind: make cluster ON=kind")
     log.parent.mkdir(parents=True, exist_ok=True)
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
     actions = [

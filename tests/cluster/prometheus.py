@@ -4,6 +4,7 @@ Owns what is scraped, how often, and how samples are labelled.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from tests.cluster import addresses, files, identities, probes
@@ -37,11 +38,13 @@ LABELS = {
 def write_files(site: Site) -> None:
     """Write the configuration."""
     identities.write_kubeconfig(site, USER)
-    files.write(site.layout.configuration / "prometheus.json", json.dumps(_configuration(site)))
+    access = {"kubeconfig_file": str(identities.kubeconfig(site, "prometheus"))}
+    files.write(site.layout.configuration / "prometheus.json", json.dumps(configuration(access)))
 
 
-def _configuration(site: Site) -> dict[str, Any]:
-    discovery = {"role": "pod", "kubeconfig_file": str(identities.kubeconfig(site, "prometheus"))}
+def configuration(access: Mapping[str, str]) -> dict[str, Any]:
+    """Return what is scraped. *access* says how the API server is reached; in a pod that needs no saying."""
+    discovery = {"role": "pod", **access}
     job = {"job_name": "pods", "kubernetes_sd_configs": [discovery], "relabel_configs": _relabelling()}
     return {"global": {"scrape_interval": SCRAPE_INTERVAL, "scrape_timeout": SCRAPE_INTERVAL}, "scrape_configs": [job]}
 
@@ -57,16 +60,22 @@ def _relabelling() -> list[dict[str, Any]]:
     ]
 
 
+def flags(configuration_file: object, samples: object, address: str) -> dict[str, object]:
+    """Return what Prometheus is told, wherever it runs; it listens on *address*, "" is every one."""
+    return {
+        "config.file": configuration_file,
+        "storage.tsdb.path": samples,
+        "storage.tsdb.retention.time": RETENTION,
+        "web.listen-address": f"{address}:{PORT}",
+    }
+
+
 def components(site: Site) -> tuple[Component, ...]:
     """Return Prometheus."""
-    flags = {
-        "config.file": site.layout.configuration / "prometheus.json",
-        "storage.tsdb.path": site.layout.data / "prometheus" / "samples",
-        "storage.tsdb.retention.time": RETENTION,
-        "web.listen-address": f"{addresses.NODE}:{PORT}",
-    }
+    configuration_file = site.layout.configuration / "prometheus.json"
+    told = flags(configuration_file, site.layout.data / "prometheus" / "samples", addresses.NODE)
     ready = probes.answers(f"{URL}/-/ready", identities.authority(site), identities.admin(site))
-    argv = site.argv("prometheus", "prometheus", flags)
+    argv = site.argv("prometheus", "prometheus", told)
     return (Component("prometheus", argv, ready, after=("kube-apiserver",)),)
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,8 +16,22 @@ from typing import Any
 import pytest
 
 from tests import cluster as clusters
-from tests.cluster import cgroups, images, layout, machine, mounts, processes
+from tests.cluster import (
+    add_ons,
+    addresses,
+    binaries,
+    cgroups,
+    gateway,
+    images,
+    kind,
+    layout,
+    machine,
+    mounts,
+    processes,
+    prometheus,
+)
 from tests.cluster.lifecycle import Cluster
+from tests.cluster.stand_ins import StandIns
 
 REPOSITORY = Path(__file__).parents[2]
 DEADLINE_SECONDS = 60.0
@@ -206,6 +221,43 @@ def test_the_machine_keeps_its_own_settings(cluster: Cluster) -> None:
     assert "1\n" == (root / "proc/sys/vm/overcommit_memory").read_text()
     assert (root / "run/containerd/containerd.sock").exists()
     assert not (root / "run/containerd").samefile("/run")
+
+
+@pytest.fixture
+def plain(_own_state: None, tmp_path: Path) -> Iterator[Cluster]:
+    """Give a node with podinfo, whose Gateway nobody looks after, and with the images that kind would pull."""
+    try:
+        started = clusters.start("plain", "node")
+        for name in ("traefik", "prometheus"):
+            clusters.stop_component(started, name)
+        _kubectl(started, "delete", f"namespace/{gateway.NAMESPACE}", f"gatewayclass/{gateway.CLASS}")
+        built = binaries.install((gateway.TRAEFIK, prometheus.PROMETHEUS), print)
+        for name, image in zip(("traefik", "prometheus"), add_ons.images(), strict=True):
+            clusters.load_image(started, images.build(tmp_path / f"{name}.tar", image, built.binary(name, name)))
+        _deploy(started)
+        yield started
+    finally:
+        clusters.stop("plain")
+
+
+def test_what_kind_gets_works_as_pods(plain: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told by us through a stand-in for Docker, with their own service accounts, Traefik routes, Prometheus scrapes."""
+    kubectl = shlex.join(clusters.command(plain, [str(plain.kubectl), f"--kubeconfig={plain.kubeconfig}"]))
+    ports = [f"port*{port}/tcp) echo {addresses.NODE}:{port}" for port in (30080, 30090)]
+    stand_ins = StandIns(tmp_path / "programs")
+    stand_ins.add("kind", "'get clusters') echo shop")
+    # Instead of: exec --interactive CONTAINER kubectl --kubeconfig=FILE
+    stand_ins.add("docker", "info*) echo 29.1.0", f'exec*) shift 5; exec {kubectl} "$@"', *ports)
+    stand_ins.before_others(monkeypatch)
+    urls = kind.start("shop", "node", print).urls
+    query = urllib.parse.urlencode({"query": "sum(http_requests_total{app='web',headgate_dev_pod_hash='h1'})"})
+
+    def measured() -> bool:
+        return bool(_get(plain, f"{urls['prometheus']}/api/v1/query?{query}").get("data", {}).get("result"))
+
+    assert clusters.wait_until(lambda: _get(plain, f"{urls['gateway']}/version"), DEADLINE_SECONDS)
+    assert "1.0.0" == _get(plain, f"{urls['gateway']}/version")["version"]
+    assert clusters.wait_until(measured, DEADLINE_SECONDS)
 
 
 def _shims(place: layout.Layout) -> list[processes.Process]:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+import threading
 import tomllib
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def test_other_systems_are_told_of_kind(monkeypatch: pytest.MonkeyPatch) -> None
     """Where there is no Linux, the way to go is named."""
     monkeypatch.setattr("sys.platform", "darwin")
 
-    assert "a real node needs Linux; elsewhere use kind with kind-config.yaml" == lifecycle.lacking("node")
+    assert "a real node needs Linux; elsewhere use kind: make cluster SIZE=node ON=kind" == lifecycle.lacking("node")
     assert "" == lifecycle.lacking("control-plane")
 
 
@@ -63,6 +64,30 @@ def test_missing_packages_are_installed_after_an_update(monkeypatch: pytest.Monk
     with pytest.raises(ClusterError, match="apt-get brought no runc"):
         machine.provide(lambda _: None)
     assert [("update", "--quiet"), ("install", "runc")] == [(words[1], words[-1]) for words in commands]
+
+
+def test_two_that_install_take_turns(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whoever comes second waits, looks again, and finds that nothing is missing any more."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    missing = {"runc"}
+    asked: list[str] = []
+
+    def install(packages: list[str]) -> None:
+        asked.extend(packages)
+        missing.clear()
+
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(machine, "_missing", lambda: sorted(missing))
+    monkeypatch.setattr(machine, "_install", install)
+    threads = [threading.Thread(target=machine.provide, args=(lambda _: None,)) for _ in range(2)]
+    with machine.package_lock():
+        for thread in threads:
+            thread.start()
+        assert asked == []
+    for thread in threads:
+        thread.join(10)
+
+    assert asked == ["runc"]
 
 
 def test_a_state_folder_that_the_node_hides_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

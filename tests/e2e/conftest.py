@@ -28,17 +28,10 @@ def logs(request: pytest.FixtureRequest) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _real_nodes() -> None:
-    """Skip where no real node can run, and build what it needs."""
-    if why := cluster.lacking("node"):
-        pytest.skip(why)
-    cluster.build("node")
-
-
 @pytest.fixture(scope="package")
 def node() -> Iterator[Node]:
     """The node of this folder, with the kind Rollout."""
+    nodes.require()
     with nodes.running(f"e2e-{os.getpid()}") as started:
         started.install_crd()
         yield started

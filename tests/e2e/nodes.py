@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from headgate.api import crd
 from headgate.cli import crds
 from tests import cluster
@@ -88,6 +90,12 @@ def running(name: str) -> Iterator[Node]:
         yield Node(cluster.start(name, size="node"))
     finally:
         cluster.stop(name)
+
+
+def require() -> None:
+    """Skip the test where no node can run."""
+    if why := cluster.lacking("node"):
+        pytest.skip(why)
 
 
 @contextlib.contextmanager

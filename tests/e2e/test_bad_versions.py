@@ -5,14 +5,13 @@ import pytest
 from tests.e2e import podinfo
 from tests.e2e.conftest import OpenShop
 from tests.e2e.nodes import Json
-from tests.e2e.shops import PATIENCE_SECONDS, Shop, serving
+from tests.e2e.shops import PATIENCE_SECONDS, SURE, Shop, serving
 from tests.e2e.timeline import POD, SLICE
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
-# podinfo 3.0.0 fails for whole seconds, a third of them: a window of 8 s sees none of those in one of 25 cases.
-ERRORS = podinfo.error_rate("[45]..", window="8s", passesToAdvance=2)
-LATENCY = podinfo.latency_p99(0.25, window="8s", passesToAdvance=2)
+ERRORS = podinfo.error_rate("[45]..", **SURE)
+LATENCY = podinfo.latency_p99(0.25, **SURE)
 DELAY = ["--random-delay", "--random-delay-unit=ms", "--random-delay-min=300", "--random-delay-max=600"]
 
 

@@ -19,8 +19,7 @@ from tests.e2e.nodes import SCRAPE_SECONDS, Json, Node
 from tests.e2e.shops import Shop
 from tests.e2e.timeline import Timeline
 
-# podinfo 3.0.0 fails for whole seconds, a third of them: a window of 8 s sees none of those in one of 25 cases.
-METRIC = podinfo.error_rate("[45]..", window="8s", passesToAdvance=2)
+METRIC = podinfo.error_rate("[45]..", **shops.SURE)
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 NAMESPACE = "headgate-system"
@@ -31,6 +30,7 @@ REFUSALS = ("forbidden", "permission denied", "read-only file system", "tracebac
 @pytest.fixture(scope="module")
 def image() -> images.Image:
     """The operator's image, made of the tree as it is."""
+    nodes.require()
     try:
         return images.build(lifecycle.to_standard_error)
     except ImageError as error:

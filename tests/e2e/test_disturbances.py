@@ -9,7 +9,7 @@ from tests.control_plane.life.operators import Operator
 from tests.e2e import podinfo
 from tests.e2e.conftest import OpenShop
 from tests.e2e.nodes import Node
-from tests.e2e.shops import PATIENCE_SECONDS, Shop, serving
+from tests.e2e.shops import PATIENCE_SECONDS, SURE, Shop, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -25,7 +25,8 @@ def blind(open_shop: OpenShop, node: Node) -> Iterator[Shop]:
 @pytest.fixture(scope="module")
 def shops(open_shop: OpenShop, operator: Operator, node: Node) -> dict[str, Shop]:
     """Return two shops whose operator was killed mid-canary and started when the bad version had hurt users."""
-    found = {"good": open_shop("headless"), "bad": open_shop("unwatched")}
+    errors_metric = podinfo.error_rate("[45]..", **SURE)
+    found = {"good": open_shop("headless"), "bad": open_shop("unwatched", metrics=[errors_metric])}
     for shop in found.values():
         serving(shop)
     found["good"].ship(podinfo.BETTER)

@@ -1,5 +1,11 @@
 """`python -m tests` tells the truth about what ran."""
 
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -38,6 +44,116 @@ def test_unknown_tier_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """A mistyped tier runs nothing and names those there are."""
     assert tiers.main(["cor"]) != 0
     assert "core" in capsys.readouterr().err
+
+
+PATIENCE_SECONDS = 60
+
+
+def test_waiting_tier_runs_beside_the_others(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """While e2e waits, the others run; what it says comes when they are done, and the table keeps its order."""
+    core_ran, e2e_runs = threading.Event(), threading.Event()
+
+    def run(tier: str, output: tiers.Output = None) -> tiers.Tally:
+        mine, other = (core_ran, e2e_runs) if tier == "core" else (e2e_runs, core_ran)
+        mine.set()
+        print(f"{tier} has met the other: {other.wait(PATIENCE_SECONDS)}", file=output)
+        return tiers.Tally(passed=1)
+
+    monkeypatch.setattr(tiers, "run", run)
+
+    assert 0 == tiers.main(["e2e", "core"])
+    said = [line for line in capsys.readouterr().out.splitlines() if line and not line.startswith("===")]
+    assert ["core has met the other: True", "e2e has met the other: True"] == said[:2]
+    assert ["e2e", "core", "total:"] == [line.split()[0] for line in said[2:]]
+
+
+@pytest.mark.parametrize("broken", ["core", "e2e"])
+def test_failure_beside_the_others_is_a_failure(monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+    """Whichever of two tiers fails, the run has failed."""
+    monkeypatch.setattr(tiers, "run", lambda tier, _output: tiers.Tally(passed=1, failed=int(tier == broken)))
+
+    assert 1 == tiers.main(["core", "e2e"])
+
+
+def test_tier_that_falls_over_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes wrong in us while a tier runs beside the others is not lost."""
+
+    def run(tier: str, _output: tiers.Output) -> tiers.Tally:
+        if tier == "e2e":
+            raise OSError("no space left")
+        return tiers.Tally(passed=1)
+
+    monkeypatch.setattr(tiers, "run", run)
+
+    with pytest.raises(OSError, match="no space left"):
+        tiers.main(["core", "e2e"])
+
+
+def test_tier_alone_says_what_it_does_as_it_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who runs e2e alone watches it."""
+    outputs: list[tiers.Output] = []
+
+    def run(_tier: str, output: tiers.Output) -> tiers.Tally:
+        outputs.append(output)
+        return tiers.Tally(passed=1)
+
+    monkeypatch.setattr(tiers, "run", run)
+
+    assert (0, [None]) == (tiers.main(["e2e"]), outputs)
+
+
+def test_output_of_a_tier_goes_where_it_is_told(tmp_path: Path) -> None:
+    """All that a tier says on either stream is in its own output, and its exit code is its own."""
+    with (tmp_path / "output").open("w+") as output:
+        code = tiers.call("tests", "no-such-tier", output=output)
+        output.seek(0)
+
+        assert (2, True) == (code, "no such tier: no-such-tier" in output.read())
+
+
+# Says when it runs, and needs longer to clean up than the 0.25 s after which subprocess.run kills.
+LINGERING = """
+import pathlib, threading
+
+def test_lingers():
+    try:
+        print("runs", flush=True)
+        threading.Event().wait(60)
+    finally:
+        threading.Event().wait(1)
+        pathlib.Path(__file__).with_name("cleaned").touch()
+"""
+
+
+def test_interrupted_tests_clean_up(tmp_path: Path) -> None:
+    """After Ctrl-C a tier takes down what it has started, however long that takes, and only then we end."""
+    (tmp_path / "test_lingering.py").write_text(LINGERING)
+    script = f"from tests import __main__ as tiers; tiers.call('pytest', '-s', {str(tmp_path)!r}, output=None)"
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=tiers.ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    ) as interrupted:
+        assert interrupted.stdout is not None
+        assert any("runs" in line for line in interrupted.stdout)
+        os.killpg(interrupted.pid, signal.SIGINT)
+        interrupted.stdout.read()
+        interrupted.wait(PATIENCE_SECONDS)
+
+    assert (tmp_path / "cleaned").exists()
+
+
+def test_make_test_runs_every_tier() -> None:
+    """No tier waits for somebody to remember it."""
+    found = re.search(r"(?m)^TIERS +\?= (.+)$", (tiers.ROOT / "Makefile").read_text())
+
+    assert found is not None
+    assert list(tiers.TIERS) == found[1].split()
 
 
 def test_every_tier_with_tests_is_known() -> None:
