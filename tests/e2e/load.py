@@ -8,6 +8,7 @@ import base64
 import contextlib
 import dataclasses
 import datetime
+import enum
 import json
 import math
 import os
@@ -25,6 +26,15 @@ NOBODY: Final = "nobody"
 """The version of a response from no pod: the gateway's own, or none at all."""
 NO_ANSWER: Final = "none"
 """The status class of a request that got no response: refused, reset, timed out."""
+
+
+class Connections(enum.Enum):
+    """How users connect: by a connection that stays open, or by a new one for each request."""
+
+    KEPT = "true"
+    NEW = "false"
+
+
 _TIMEOUT_SECONDS = 5
 _STOP_SECONDS = 2.0 * _TIMEOUT_SECONDS
 _BODY_BYTES = 512
@@ -173,6 +183,7 @@ class Load:
         rate_per_second: how many requests are sent, evenly spread.
         duration_seconds: after which the attack ends by itself, whatever becomes of this process.
         host: the Host header, if not that of *url*.
+        connections: how users connect.
     """
 
     def __init__(
@@ -184,12 +195,18 @@ class Load:
         *,
         duration_seconds: int = 60,
         host: str = "",
+        connections: Connections = Connections.KEPT,
     ) -> None:
         if not (0 < rate_per_second <= RATE_MAX and 0 < duration_seconds <= DURATION_MAX_SECONDS):
             raise ValueError(f"a load has at most {RATE_MAX} requests/s and {DURATION_MAX_SECONDS} s")
         self._cluster = cluster
         self._target = f"GET {url}\n" + (f"Host: {host}\n" if host else "")
-        self._flags = (f"-rate={rate_per_second}", f"-duration={duration_seconds}s", f"-timeout={_TIMEOUT_SECONDS}s")
+        self._flags = (
+            f"-rate={rate_per_second}",
+            f"-duration={duration_seconds}s",
+            f"-timeout={_TIMEOUT_SECONDS}s",
+            f"-keepalive={connections.value}",
+        )
         self._tally = Tally(identify)
         self._processes: list[subprocess.Popen[str]] = []
         self._reader: threading.Thread | None = None

@@ -1,4 +1,4 @@
-"""What happened on a node, in order and with times: the changes of Rollouts, of pods, and of who serves.
+"""What happened on a node, in order and with times: the changes of Rollouts, pods, routes, and of who serves.
 
 Owns the watches and what is noted of each change. It has threads and processes of its own, and no opinion.
 """
@@ -69,11 +69,19 @@ def _slice(body: Json) -> Json:
     return {"serving": sorted(one["targetRef"]["name"] for one in ready if "targetRef" in one)}
 
 
-ROLLOUT, POD, SLICE = "Rollout", "Pod", "EndpointSlice"
+def _route(body: Json) -> Json:
+    rules = body.get("spec", {}).get("rules", [])
+    found = [[one.get("weight", 1) for one in rule.get("backendRefs") or []] for rule in rules]
+    return {"weights": found, "rejected": body["metadata"].get("annotations", {}).get(REJECTED)}
+
+
+REJECTED = "headgate.dev/rejected"
+ROLLOUT, POD, SLICE, ROUTE = "Rollout", "Pod", "EndpointSlice", "HTTPRoute"
 WATCHED: Mapping[str, tuple[str, Callable[[Json], Json]]] = {
     ROLLOUT: ("/apis/headgate.dev/v1alpha1/rollouts", _rollout),
     POD: ("/api/v1/pods", _pod),
     SLICE: ("/apis/discovery.k8s.io/v1/endpointslices", _slice),
+    ROUTE: ("/apis/gateway.networking.k8s.io/v1/httproutes", _route),
 }
 
 
