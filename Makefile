@@ -10,8 +10,8 @@ VENV := $(if $(filter .venv/bin/python,$(PYTHON)),.venv/.installed)
 PINS := --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check format test test-core test-simulation test-control-plane test-e2e demo crds cluster cluster-down run \
-	requirements clean
+.PHONY: help venv check format test test-core test-simulation test-control-plane test-e2e demo bench crds cluster cluster-down \
+	run requirements clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ test-e2e: $(VENV) ## Real pods, Prometheus and users, on a node of its own (root
 
 demo: $(VENV) ## Watch a good version promoted and a bad one taken back (root; KEEP=1 leaves the cluster up)
 	$(PYTHON) -m demo
+
+bench: $(VENV) ## Measure latency, API requests, memory and scale on a control plane (FULL=1; SECTIONS="react writes …")
+	$(PYTHON) -m bench $(SECTIONS)
 
 crds: $(VENV) ## Write crds/, docs/reference.md and docs/hazards.md anew from the API models and the tests
 	$(PYTHON) -m headgate.cli crds --write crds/

@@ -22,7 +22,7 @@ from tests.prometheus import scripts
 ANSWER_SECONDS = 10.0
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Asked:
     """One query as it came in."""
 
@@ -35,6 +35,8 @@ class Asked:
     port: int
     """The client's: the same for queries over one connection."""
     arrived: float
+    answered: float | None = None
+    """When the answer was ready to be sent: nobody can have had it before."""
 
     @property
     def ticks(self) -> range:
@@ -221,6 +223,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             return
         body = json.dumps(self._said(asked, rule)) if rule.body is None else rule.body
+        asked.answered = time.time()
         self._send(rule.status, body, rule.content_type, (("Location", rule.location),) if rule.location else ())
 
     def _said(self, asked: Asked, rule: scripts.Rule) -> dict[str, Any]:
