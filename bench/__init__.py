@@ -8,5 +8,6 @@ client    a plain client: what the operator's work would cost if it were free
 audit     who asked the API server for what, and when
 usage     what a process uses
 crowd     many Rollouts at once
-react, writes, scale, analysis, soak, raw: a section each
+servers   the Prometheus servers that canaries are measured by
+raw, react, writes, scale, waves, analysis, soak: a section each
 """

@@ -19,7 +19,7 @@ from typing import Final
 
 import rich.console
 
-from bench import analysis, raw, react, scale, scope, soak, table, writes
+from bench import analysis, raw, react, scale, scope, soak, table, waves, writes
 from bench.figures import Figure
 from bench.scope import Scope
 from bench.stage import Say
@@ -32,6 +32,7 @@ SECTIONS: Final[dict[str, Section]] = {
     "react": react.measure,
     "writes": writes.measure,
     "scale": scale.measure,
+    "waves": waves.measure,
     "analysis": analysis.measure,
     "soak": soak.measure,
 }

@@ -17,6 +17,7 @@ ADMINISTRATOR: Final = "kubernetes-admin"
 DEPLOYMENTS: Final = "system:serviceaccount:kube-system:deployment-controller"
 ENDPOINTS: Final = "system:serviceaccount:kube-system:endpointslice-controller"
 READS: Final = ("get", "list")
+REFUSED: Final = 400
 
 Counted = collections.Counter[tuple[str, str]]
 
@@ -102,7 +103,13 @@ def moment(text: str) -> float:
 
 def counted(calls: Iterable[Call]) -> Counted:
     """Return how many of *calls* there are of each verb and resource."""
-    return collections.Counter((f"{one.verb}{' (dry run)' * ('dryRun=All' in one.uri)}", one.resource) for one in calls)
+    return collections.Counter((_verb(one), one.resource) for one in calls)
+
+
+def _verb(call: Call) -> str:
+    """Return the verb of *call*, and what became of it where that is not what was wanted."""
+    dry = " (dry run)" if "dryRun=All" in call.uri else ""
+    return f"{call.verb}{dry}{f' ({call.code})' if call.code >= REFUSED else ''}"
 
 
 def detail(counts: Counted) -> dict[str, float]:

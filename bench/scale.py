@@ -1,4 +1,4 @@
-"""How it grows: memory, time to start, and work at rest for so many Rollouts; and many canaries at once.
+"""How it grows: memory, time to start, and work at rest for so many Rollouts.
 
 Each size is reached by adding to the one before. An operator that brought all to rest is then replaced by a fresh one,
 which finds nothing to do. A Rollout counts as reconciled once a pass over it has ended: the operator's own gauge
@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from bench import audit, crowd, usage, waves
+from bench import audit, crowd, usage
 from bench.crowd import Member
 from bench.figures import Beside, Budget, Figure
 from bench.scope import Scope
@@ -28,7 +28,7 @@ KINDS_WATCHED: Final = 6
 
 
 def measure(scope: Scope, say: Say) -> Iterator[Figure]:
-    """Measure all sizes, then canaries at once."""
+    """Measure all sizes."""
     with running("scale", say) as stage:
         there: list[Member] = []
         for size in scope.sizes:
@@ -38,8 +38,6 @@ def measure(scope: Scope, say: Say) -> Iterator[Figure]:
             yield from _starts(stage, scope, len(there))
             yield from _rest(stage, scope, len(there))
             stage.operator.stop()
-    with running("waves", say) as stage:
-        yield from waves.measure(stage, scope)
 
 
 def _brought_to_rest(stage: Stage, scope: Scope, more: Sequence[Member], total: int) -> None:

@@ -13,9 +13,9 @@ from bench.client import MERGE, Json, Request
 from bench.crowd import Member
 from bench.figures import Beside, Budget, Figure
 from bench.scope import Scope
-from bench.stage import Stage
+from bench.stage import Say, Stage, running
 
-SECTION: Final = "scale"
+SECTION: Final = "waves"
 REPLICAS: Final = 5
 WEIGHTS: Final = (20, 40, 60, 80, 90)
 TOGETHER_BUDGET: Final = Budget(1.5, "median")
@@ -23,12 +23,13 @@ TOGETHER_BUDGET: Final = Budget(1.5, "median")
 APPS: Final = "/apis/apps/v1"
 
 
-def measure(stage: Stage, scope: Scope) -> Iterator[Figure]:
+def measure(scope: Scope, say: Say) -> Iterator[Figure]:
     """Measure canaries that never pause, and, if wanted, some that do."""
-    yield from _wave(stage, scope, "no pauses", None)
-    if scope.paced_pause:
-        yield from _wave(stage, scope, f"{scope.paced_pause} after each step", {"duration": scope.paced_pause})
-    yield from _plain(stage, scope)
+    with running("waves", say) as stage:
+        yield from _wave(stage, scope, "no pauses", None)
+        if scope.paced_pause:
+            yield from _wave(stage, scope, f"{scope.paced_pause} after each step", {"duration": scope.paced_pause})
+        yield from _plain(stage, scope)
 
 
 def _wave(stage: Stage, scope: Scope, words: str, pause: Json | None) -> Iterator[Figure]:
