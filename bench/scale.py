@@ -13,7 +13,7 @@ from bench import audit, crowd, usage
 from bench.crowd import Member
 from bench.figures import Beside, Budget, Figure
 from bench.scope import Scope
-from bench.stage import Say, Stage, running
+from bench.stage import REFRESH_SECONDS, Say, Stage, running
 from tests import cluster as clusters
 
 SECTION: Final = "scale"
@@ -51,7 +51,7 @@ def _brought_to_rest(stage: Stage, scope: Scope, more: Sequence[Member], total: 
         if number > 1:
             crowd.ship(stage.client, more, f"v{number}")
         crowd.wait(stage, more, crowd.at_rest, f"version {number} at rest", 120 + 2 * len(more))
-    stage.quiet(3.0)
+    stage.quiet(REFRESH_SECONDS)
     stage.operator.stop()
     stage.say(f"{total} are at rest, after {time.monotonic() - began:.0f} s")
 

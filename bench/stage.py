@@ -28,6 +28,8 @@ Say = Callable[[str], None]
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _ANSWER_SECONDS: Final = 30
+REFRESH_SECONDS: Final = 33.0
+"""After half a minute a status is written whose numbers alone have changed. Who is silent for longer is at rest."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
