@@ -6,6 +6,7 @@ holds no bodies. Must not run while the operator does: it would answer.
 
 import collections
 import dataclasses
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -18,6 +19,11 @@ from bench.scope import Scope
 from bench.stage import Say, Stage, running
 
 MILLISECONDS: Final = 1000.0
+PASSES: Final = 20
+APART_SECONDS: Final = 0.5
+"""Between two passes: each has long ended when the next begins."""
+_NUMBERS: Final = map(str, itertools.count())
+"""So that no two replays on a cluster make the same object."""
 _MARK: Final = "bench.headgate.dev/replay"
 _OURS: Final = re.compile(r"headgate\.dev/")
 _PERSONAL: Final = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
@@ -29,7 +35,6 @@ class Replay:
 
     client: Client
     calls: Sequence[Call]
-    number: int = 0
     _samples: dict[str, Json] = dataclasses.field(default_factory=dict)
     _made: dict[str, list[str]] = dataclasses.field(default_factory=lambda: collections.defaultdict(list))
 
@@ -43,7 +48,6 @@ class Replay:
 
     def _requests(self) -> Iterator[Request]:
         for call in self.calls:
-            self.number += 1
             if call.verb in READS:
                 yield Request("GET", call.uri)
             elif call.verb == "create":
@@ -53,7 +57,7 @@ class Replay:
             elif call.resource == "rollouts/status":
                 yield self._status(call)
             elif call.verb == "patch":
-                body = {"metadata": {"annotations": {_MARK: str(self.number)}}}
+                body = {"metadata": {"annotations": {_MARK: next(_NUMBERS)}}}
                 yield Request("PATCH", call.uri.partition("?")[0], body, MERGE)
 
     def _status(self, call: Call) -> Request:
@@ -62,7 +66,7 @@ class Replay:
         found = self._sample(path.removesuffix("/status"))
         metadata = {field: found["metadata"][field] for field in ("name", "namespace", "uid")}
         conditions = [dict(one) for one in found["status"]["conditions"]]
-        conditions[0]["message"] = f"replay {self.number}"
+        conditions[0]["message"] = f"replay {next(_NUMBERS)}"
         head = {field: found[field] for field in ("apiVersion", "kind")}
         body = {**head, "metadata": metadata, "status": {**found["status"], "conditions": conditions}}
         return Request("PATCH", f"{path}?fieldManager=headgate-status&force=true", body, APPLY)
@@ -84,11 +88,10 @@ class Replay:
 
     def _copy(self, folder: str) -> Json:
         """Return an object like one that is there, with another name, of which no controller makes anything."""
-        self.number += 1
         found = self._sample(f"{folder}?limit=1")["items"][0]
         head = {field: found[field] for field in found if field not in ("metadata", "status", "spec")}
         labels = {key: text for key, text in found["metadata"].get("labels", {}).items() if not _OURS.match(key)}
-        body = {**head, "metadata": {"name": f"replay-{self.number}", "labels": labels}}
+        body = {**head, "metadata": {"name": f"replay-{next(_NUMBERS)}", "labels": labels}}
         if "spec" in found:
             body["spec"] = {key: part for key, part in found["spec"].items() if key not in _PERSONAL}
         if "replicas" in body.get("spec", {}):
@@ -118,20 +121,27 @@ def measure(scope: Scope, say: Say) -> Iterator[Figure]:
         crowd.create(stage.client, {plain: {}, routed: {"traffic": crowd.road(routed, "1s")}})
         stage.operator.start()
         crowd.wait(stage, [plain, routed], crowd.at_rest, "at rest", 60)
-        passes = {member: list(_passes(stage, member, scope.replays)) for member in (plain, routed)}
+        stage.quiet()
+        passes = {member: _passes(stage, member, PASSES) for member in (plain, routed)}
         stage.operator.stop()
         for member, made in passes.items():
-            taken = tuple((calls[-1].ended - calls[0].began) * MILLISECONDS for calls in made)
+            taken = tuple((max(one.ended for one in calls) - calls[0].began) * MILLISECONDS for calls in made)
             same = beside(stage.client, made[-1], scope.replays)
-            name = f"one pass over a Rollout at rest, {member.namespace.partition('-')[0]}"
+            name = f"one pass over a Rollout at rest, {'with a route' if member is routed else 'without a route'}"
             yield Figure("raw", name, "ms", taken, None, (same,), detail=detail(counted(made[-1])))
 
 
-def _passes(stage: Stage, member: crowd.Member, times: int) -> Iterator[list[Call]]:
-    """Cause passes over *member* by an annotation that is nobody's, and give the calls of each."""
+def _passes(stage: Stage, member: crowd.Member, times: int) -> list[list[Call]]:
+    """Cause passes over *member* by an annotation that is nobody's, and return the calls of each."""
+    since = stage.audit.mark()
     for number in range(times):
-        stage.quiet(1.0)
-        since = stage.audit.mark()
         stage.client.merge(member.path, {"metadata": {"annotations": {"bench": str(number)}}})
-        stage.quiet(1.0)
-        yield [one for one in stage.audit.calls(since, OPERATOR) if one.verb != "watch"]
+        stage.rest(APART_SECONDS)
+    passes: list[list[Call]] = []
+    calls = [one for one in stage.audit.calls(since, OPERATOR) if one.verb != "watch"]
+    for call in sorted(calls, key=lambda one: one.began):
+        if call.verb == "get" and call.resource == "rollouts":
+            passes.append([])
+        if passes:
+            passes[-1].append(call)
+    return passes

@@ -13,7 +13,7 @@ from bench import audit, crowd, usage
 from bench.crowd import Member
 from bench.figures import Beside, Budget, Figure
 from bench.scope import Scope
-from bench.stage import REFRESH_SECONDS, Say, Stage, running
+from bench.stage import Say, Stage, running
 from tests import cluster as clusters
 
 SECTION: Final = "scale"
@@ -45,14 +45,17 @@ def _brought_to_rest(stage: Stage, scope: Scope, more: Sequence[Member], total: 
     began = time.monotonic()
     stage.say(f"bringing {total} Rollouts to rest, {len(more)} of them new")
     one_step = crowd.steps(50)
-    crowd.create(stage.client, {member: {"replicas": 1, "strategy": one_step} for member in more})
+    crowd.create(stage.client, {member: {"replicas": scope.pods, "strategy": one_step} for member in more})
     stage.operator.start()
     for number in range(1, scope.versions + 1):
         if number > 1:
             crowd.ship(stage.client, more, f"v{number}")
         crowd.wait(stage, more, crowd.at_rest, f"version {number} at rest", 120 + 2 * len(more))
-    stage.quiet(REFRESH_SECONDS)
     stage.operator.stop()
+    # A fresh one writes at once what the last one would have written half a minute after its last write.
+    stage.operator.start()
+    stage.wait(lambda: reconciled(stage) >= total, f"{total} Rollouts reconciled", 600)
+    stage.quiet(3.0)
     stage.say(f"{total} are at rest, after {time.monotonic() - began:.0f} s")
 
 

@@ -12,12 +12,14 @@ class Scope:
     reactions: int = 20
     """Reactions of each sort."""
     crowd: int = 200
-    """Canaries in flight while it reacts, and canaries that are started at once."""
+    """Canaries in flight while it reacts."""
+    wave: int = 200
+    """Canaries that are started at once."""
     crowd_interval: str = "10s"
     """How often each of those in flight is measured."""
     canaries: int = 3
     """Canaries, aborts and promotions whose requests are counted."""
-    replays: int = 20
+    replays: int = 10
     """How often the plain client makes the same calls."""
     sizes: tuple[int, ...] = (100, 1000)
     """Numbers of Rollouts, growing."""
@@ -25,15 +27,19 @@ class Scope:
     """Versions that each of them has had: from 3 on the history is full."""
     starts: int = 3
     """Starts at each size."""
-    rest_seconds: int = 60
+    pods: int = 0
+    """Pods of each of them: an operator at rest has nothing to do with pods, and a thousand take long to make."""
+    rest_seconds: int = 30
     """How long nothing happens while rest is measured."""
+    routed_rest_seconds: int = 0
+    """The same with Rollouts that have routes; 0: not at all."""
     paced_pause: str = ""
     """The pause after each step of canaries that do pause; empty: only those are started that do not."""
     analyses: tuple[int, ...] = (100,)
     """Numbers of active analyses, against the scripted Prometheus."""
     real_analyses: int = 0
     """The same against a real one; 0: not at all."""
-    analysis_seconds: int = 60
+    analysis_seconds: int = 30
     soak_seconds: int = 0
     soak_rollouts: int = 20
     per_namespace: int = 20
@@ -64,12 +70,15 @@ QUICK: Final = Scope()
 FULL: Final = Scope(
     reactions=100,
     crowd=1000,
+    wave=200,
     canaries=10,
     replays=50,
     sizes=(100, 1000, 5000),
     versions=3,
     starts=5,
+    pods=1,
     rest_seconds=120,
+    routed_rest_seconds=660,
     paced_pause="10s",
     analyses=(100, 1000),
     real_analyses=100,
@@ -79,13 +88,16 @@ FULL: Final = Scope(
 TINY: Final = Scope(
     reactions=3,
     crowd=6,
+    wave=6,
     crowd_interval="2s",
     canaries=1,
     replays=3,
     sizes=(5, 15),
     versions=2,
     starts=2,
+    pods=1,
     rest_seconds=5,
+    routed_rest_seconds=5,
     paced_pause="2s",
     analyses=(4,),
     real_analyses=4,

@@ -81,9 +81,13 @@ class Stage:
     @property
     def server_pid(self) -> int:
         """The API server's."""
-        process = clusters.component_process(self.cluster, "kube-apiserver")
+        return self.component_pid("kube-apiserver")
+
+    def component_pid(self, name: str) -> int:
+        """Return the pid of a component of the cluster."""
+        process = clusters.component_process(self.cluster, name)
         if process is None:
-            raise clusters.ClusterError("the API server does not run")
+            raise clusters.ClusterError(f"{name} does not run")
         return process.pid
 
     def wait(self, condition: Callable[[], object], what: str, seconds: float, poll_seconds: float = 0.25) -> None:

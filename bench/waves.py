@@ -21,6 +21,8 @@ WEIGHTS: Final = (20, 40, 60, 80, 90)
 TOGETHER_BUDGET: Final = Budget(1.5, "median")
 """Times what one alone takes."""
 APPS: Final = "/apis/apps/v1"
+COMPONENTS: Final = ("kube-apiserver", "etcd", "kube-controller-manager", "kwok")
+PERCENT: Final = 100.0
 
 
 def measure(scope: Scope, say: Say) -> Iterator[Figure]:
@@ -34,7 +36,7 @@ def measure(scope: Scope, say: Say) -> Iterator[Figure]:
 
 def _wave(stage: Stage, scope: Scope, words: str, pause: Json | None) -> Iterator[Figure]:
     name = "paced" if pause else "wave"
-    everybody = crowd.members(name, scope.crowd, scope.per_namespace)
+    everybody = crowd.members(name, scope.wave, scope.per_namespace)
     strategy = crowd.steps(*WEIGHTS, pause=pause)
     stage.say(f"bringing {len(everybody)} Rollouts to rest")
     crowd.create(stage.client, {one: {"replicas": REPLICAS, "strategy": strategy} for one in everybody})
@@ -43,19 +45,26 @@ def _wave(stage: Stage, scope: Scope, words: str, pause: Json | None) -> Iterato
     stage.quiet()
     alone = [_together(stage, [one], "v2")[0] for one in everybody[: min(3, len(everybody))]]
     began, busy = time.monotonic(), _busy(stage)
+    since = stage.audit.mark()
     each = _together(stage, everybody, "v3")
+    calls = stage.audit.calls(since, audit.OPERATOR, audit.DEPLOYMENTS)
     used = {name: after - busy[name] for name, after in _busy(stage).items()}
     taken, seconds = max(each), time.monotonic() - began
     beside = (Beside("one alone", tuple(alone)),)
     what = f"{len(everybody)} canaries of {len(WEIGHTS)} weights at once, {words}"
-    note = ", ".join(f"{name} used {cpu / seconds * 100:.0f} % of a core" for name, cpu in used.items())
+    busy_words = ", ".join(f"{name} {cpu / seconds * PERCENT:.0f}" for name, cpu in used.items())
+    note = f"percent of a core: {busy_words}"
     yield Figure(SECTION, f"{what}: each", "s", tuple(each), None, beside, note)
+    ours = tuple(waiting_for_us(calls, member) * PERCENT for member in everybody)
+    note = "from the last event before each write of ours until that write begins; the rest is the cluster's"
+    yield Figure(SECTION, f"{what}: share of that time that is Headgate's", "%", ours, None, (), note)
     ratio = taken / Beside("", tuple(alone)).median
     yield Figure(SECTION, f"{what}: the last ÷ one alone", "times", (ratio,), TOGETHER_BUDGET, (), f"{taken:.1f} s")
 
 
 def _busy(stage: Stage) -> Mapping[str, float]:
-    return {"operator": usage.cpu_seconds(stage.pid), "API server": usage.cpu_seconds(stage.server_pid)}
+    others = {name: usage.cpu_seconds(stage.component_pid(name)) for name in COMPONENTS}
+    return {"operator": usage.cpu_seconds(stage.pid), **others}
 
 
 def _together(stage: Stage, members: Sequence[Member], version: str) -> list[float]:
@@ -68,6 +77,15 @@ def _together(stage: Stage, members: Sequence[Member], version: str) -> list[flo
     shipped = min(one.ended for one in calls if one.user == audit.ADMINISTRATOR and one.resource == "rollouts")
     ends = _ends([one for one in calls if one.user == audit.OPERATOR and one.is_write])
     return [ends[member] - shipped for member in members]
+
+
+def waiting_for_us(calls: Sequence[Call], member: Member) -> float:
+    """Return the share of a canary's time in which the last word was the cluster's, and the next one ours."""
+    mine = [one for one in calls if one.is_write and one.namespace == member.namespace and one.about(member.name)]
+    writes = sorted((one for one in mine if one.user == audit.OPERATOR), key=lambda one: one.began)
+    heard = sorted(one.ended for one in mine)
+    lags = [one.began - max(moment for moment in heard if moment <= one.began) for one in writes[1:]]
+    return sum(lags) / (writes[-1].ended - writes[0].began)
 
 
 def _ends(writes: Sequence[Call]) -> dict[Member, float]:
@@ -86,7 +104,7 @@ def _ends(writes: Sequence[Call]) -> dict[Member, float]:
 def _plain(stage: Stage, scope: Scope) -> Iterator[Figure]:
     """Roll plain Deployments of the same size out at once."""
     stage.operator.stop()
-    everybody = crowd.members("plain", scope.crowd, scope.per_namespace)
+    everybody = crowd.members("plain", scope.wave, scope.per_namespace)
     crowd.namespaces(stage.client, everybody)
     stage.say(f"{len(everybody)} plain Deployments")
     stage.client.burst(Request("POST", _folder(one), _deployment(one)) for one in everybody)

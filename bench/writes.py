@@ -18,7 +18,8 @@ from tests.prometheus.scripts import constant
 SECTION: Final = "writes"
 WEIGHTS: Final = (10, 20, 40, 60, 80)
 CANARY_BUDGET: Final = Budget(14 + 4 * len(WEIGHTS))
-REST_BUDGET: Final = Budget(0)
+REST_BUDGETS: Final = {"requests": Budget(0.6), "writes": Budget(0)}
+"""A minute: one request a kind in ten minutes."""
 EVENTS: Final = "events"
 REPLAYS: Final = 3
 """Of what a whole canary asks for."""
@@ -35,26 +36,31 @@ def measure(scope: Scope, say: Say) -> Iterator[Figure]:
         crowd.wait(stage, everybody, crowd.at_rest, "at rest", 120)
         stage.quiet()
         say(f"{len(plain)} canaries without and {len(judged)} with analysis, {len(WEIGHTS)} weights, behind routes")
-        whole = [*plain, *judged]
-        taken = _taken(stage, whole, lambda: crowd.ship(stage.client, whole, "v2"), crowd.at_rest)
-        halfway = [*aborted, *promoted]
+        whole, halfway = [*plain, *judged], [*aborted, *promoted]
         crowd.ship(stage.client, halfway, "v2")
         crowd.wait(stage, halfway, crowd.at_weight(WEIGHTS[0]), "at the first weight", 120)
         stage.quiet()
-        taken |= _taken(stage, aborted, lambda: _tell(stage, aborted, "abort"), crowd.taken_back)
-        taken |= _taken(stage, promoted, lambda: _tell(stage, promoted, "promote-full"), crowd.at_rest)
-        at_rest = _rest(stage, scope.rest_seconds)
+        since = stage.audit.mark()
+        crowd.ship(stage.client, whole, "v2")
+        _tell(stage, aborted, "abort")
+        _tell(stage, promoted, "promote-full")
+        crowd.wait(stage, aborted, crowd.taken_back, "taken back", 300)
+        crowd.wait(stage, [*whole, *promoted], crowd.at_rest, "promoted", 300)
+        stage.quiet()
+        taken = _taken(stage, since, everybody)
+        at_rest = _rest(stage, scope.routed_rest_seconds)
         stage.operator.stop()
         for name, members in zip(_NAMES.values(), (plain, judged, aborted, promoted), strict=True):
             budget = CANARY_BUDGET if members[0] in whole else None
             yield from _figures(stage, name, [taken[member] for member in members], budget)
-        yield _rest_figure("requests", at_rest, scope, lambda call: call.verb != "watch")
-        yield _rest_figure("writes", at_rest, scope, lambda call: call.is_write)
+        if scope.routed_rest_seconds:
+            yield _rest_figure("requests", at_rest, scope, lambda call: call.verb != "watch")
+            yield _rest_figure("writes", at_rest, scope, lambda call: call.is_write)
 
 
 _NAMES: Final = {
     "plain": f"a canary of {len(WEIGHTS)} weights",
-    "judged": "the same with analysis",
+    "judged": f"a canary of {len(WEIGHTS)} weights with analysis",
     "aborted": "an abort at the first weight",
     "promoted": "a promotion from the first weight",
 }
@@ -76,14 +82,8 @@ def _tell(stage: Stage, members: Sequence[Member], command: str) -> None:
         stage.client.merge(member.path, {"metadata": {"annotations": {f"headgate.dev/{command}": value}}})
 
 
-def _taken(
-    stage: Stage, members: Sequence[Member], begin: Callable[[], None], ended: crowd.Test
-) -> dict[Member, list[Call]]:
-    """Return the operator's calls for each of *members* from *begin* until it has *ended*."""
-    since = stage.audit.mark()
-    begin()
-    crowd.wait(stage, members, ended, "its end", 300)
-    stage.quiet()
+def _taken(stage: Stage, since: int, members: Sequence[Member]) -> dict[Member, list[Call]]:
+    """Return the operator's calls for each of *members*: each has a namespace of its own."""
     calls = [one for one in stage.audit.calls(since, audit.OPERATOR) if one.verb != "watch"]
     return {member: [one for one in calls if one.namespace == member.namespace] for member in members}
 
@@ -101,6 +101,8 @@ def _figures(stage: Stage, name: str, each: list[list[Call]], budget: Budget | N
 
 
 def _rest(stage: Stage, seconds: int) -> list[Call]:
+    if not seconds:
+        return []
     stage.quiet(REFRESH_SECONDS)
     since = stage.audit.mark()
     stage.rest(seconds)
@@ -109,7 +111,7 @@ def _rest(stage: Stage, seconds: int) -> list[Call]:
 
 def _rest_figure(words: str, calls: Sequence[Call], scope: Scope, counts: Callable[[Call], bool]) -> Figure:
     found = [call for call in calls if counts(call)]
-    samples = (len(found) * 60 / scope.rest_seconds,)
+    samples = (len(found) * 60 / scope.routed_rest_seconds,)
     detail = audit.detail(audit.counted(found))
-    note = f"{len(_NAMES) * scope.canaries} Rollouts with routes, over {scope.rest_seconds} s"
-    return Figure(SECTION, f"{words} a minute at rest", words, samples, REST_BUDGET, (), note, detail)
+    note = f"{len(_NAMES) * scope.canaries} Rollouts with routes, over {scope.routed_rest_seconds} s"
+    return Figure(SECTION, f"{words} a minute at rest", words, samples, REST_BUDGETS[words], (), note, detail)
