@@ -2,8 +2,10 @@
 
 import pytest
 
+from headgate.api import status as api
 from headgate.api.status import Phase
-from headgate.core import traffic
+from headgate.core import routing, traffic
+from headgate.core.actions import DropRecord
 from headgate.core.decide import decide
 from headgate.core.replicas import Budget, Pods, Sizes
 from tests.core import answers, ways
@@ -90,3 +92,35 @@ def test_a_leaving_canary_keeps_its_pods_while_any_weight_of_it_may_be_in_effect
     seen = view(facts=ways_now, status=known(0, since=NOON - 1, highest=20), other_hash=B, other=Pods(5, 5, 5))
 
     assert traffic.backward(seen).sizes == Sizes(10, 5)
+
+
+def test_the_canary_service_leads_to_somebody_before_it_leads_to_new_pods() -> None:
+    """Left on a revision without pods it goes to stable's first: a Gateway may hear of the weight before the pods."""
+    left = facts(canary=service(CANARY, "older", {}))
+    assert traffic.forward(view(other_hash=B, other=pods(2, 0), weight=20, facts=left)).canary_selects == A
+
+
+def test_what_was_undrained_at_rest_is_looked_at_again() -> None:
+    """A weight that a stranger set and we put back is forgotten once it has drained, not at the next resync."""
+    seen = view(status=known(0, since=NOON - 1, highest=70))
+    assert traffic.at_rest(seen).recheck_at == (NOON - 1 + DRAIN,)
+
+
+@pytest.mark.parametrize("until", [None, NOON + 3600])
+def test_the_record_of_a_warm_revision_stays(until: int | None) -> None:
+    """Its Deployment may be deleted by hand at any moment, and is made anew from the record as long as it is warm."""
+    world = ways.warm(until=until).recorded(A).recorded(B)
+    world = world.but(deployments={B: world.deployments[B]})
+
+    assert [] == [action for action in decide(world.observe()).actions if isinstance(action, DropRecord)]
+
+
+def test_a_route_that_is_gone_is_looked_for_after_a_rollback_too() -> None:
+    """One that comes back may hold any weight and bears no label of ours, so that no watch shows it."""
+    taken_back = api.Rejected(revision=2, hash=B, reason="MetricFailed", message="why", at=NOON - 500)
+    world = ways.routed(World().stable(), 20, ways=facts(route=None)).wants(B).with_status(rejected=(taken_back,))
+    waits = world.but(status=decide(world.observe()).status)
+    decision = decide(waits.observe())
+
+    assert Phase.ROLLED_BACK is decision.status.phase
+    assert decision.recheck_at == NOON + routing.ASK_AGAIN_SECONDS

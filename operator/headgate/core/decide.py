@@ -9,7 +9,18 @@ from collections.abc import Callable
 from typing import Final
 
 from headgate.api.status import RolloutStatus
-from headgate.core import analysis, commands, forward, opening, promoted, resting, routing, upkeep, verdicts
+from headgate.core import (
+    analysis,
+    commands,
+    forward,
+    opening,
+    promoted,
+    resting,
+    routing,
+    traffic_problems,
+    upkeep,
+    verdicts,
+)
 from headgate.core import status as statuses
 from headgate.core.model import Decision, Notice, Observation
 from headgate.core.situation import Move, Rest, Situation
@@ -87,6 +98,9 @@ def _recheck_at(situation: Situation, rest: Rest, status: RolloutStatus, *, writ
         moments += verdicts.patience_ends(situation)
     if situation.routing is not None:
         moments += [*situation.routing.recheck_at, *promoted.ends(situation)]
+    if situation.seen.routed and traffic_problems.problems(situation.seen):
+        # Whatever is waited for: a route that comes back bears no label of ours, and no watch shows it.
+        moments.append(situation.now + routing.ASK_AGAIN_SECONDS)
     if not written and status != situation.seen.status:
         moments.append(situation.seen.written_at + statuses.REFRESH_SECONDS)
     return max(min(moments), situation.now) if moments else None

@@ -226,6 +226,11 @@ def _selected(view: View, service: ServiceFacts | Unreadable | None, revision_ha
 
 def _canary_selected(view: View) -> str:
     service, wanted = view.facts.canary, _selected(view, view.facts.canary, view.other_hash, view.other)
+    if not wanted and not view.status.highest and isinstance(service, ServiceFacts):
+        # Until there are pods to select it leads to stable ones: a Gateway that hears of the weight before it hears of
+        # the endpoints then still knows somebody.
+        left = service.selects != view.other_hash
+        return _selected(view, service, view.stable_hash, view.stable) if left else ""
     # Never under traffic, unless a stranger has changed it in flight: stable's hash is what it has at rest.
     resting = isinstance(service, ServiceFacts) and service.selects == view.stable_hash
     return "" if resting and view.status.highest else wanted
@@ -339,7 +344,7 @@ def at_rest(view: View) -> Plan:
         stable_selects=_selected(view, stable_service, view.stable_hash, view.stable) if quiet else "",
         canary_selects=_selected(view, canary_service, view.stable_hash, view.stable) if free else "",
         waits=_rest_wait(view, home=home),
-        recheck_at=view.drain_ends if view.other_hash else (),
+        recheck_at=view.drain_ends,
     )
 
 

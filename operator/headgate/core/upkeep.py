@@ -110,6 +110,7 @@ def _tidied(situation: Situation) -> list[Action]:
     gone = {facts.hash for facts in surplus}
     kept = {hash_ for hash_ in seen.deployments if hash_ not in gone}
     kept |= {situation.stable.hash, situation.target_hash, *(entry.hash for entry in status.rejected)}
+    kept |= {status.warm.hash} if status.warm else set()
     tidied: list[Action] = [DeleteDeployment(facts.hash) for facts in surplus]
     tidied += [DropRecord(record.name) for hash_, record in seen.templates.items() if hash_ not in kept]
     if seen.status.policy == status.policy and status.policy in seen.policies:
