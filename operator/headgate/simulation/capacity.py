@@ -57,7 +57,12 @@ class Capacity:
         if scene.in_flight and total > most:
             scene.fail(f"{total} pods exist, at most {most} may: {living}")
         canary = scene.status.canary
-        if canary and scene.in_flight and pod["metadata"]["labels"].get(names.POD_HASH) == canary.hash:
+        if (
+            canary
+            and scene.in_flight
+            and not scene.rerouted
+            and pod["metadata"]["labels"].get(names.POD_HASH) == canary.hash
+        ):
             allowed = self._allowed_canaries()
             if living[canary.hash][0] > allowed:
                 scene.fail(f"{living[canary.hash][0]} canary pods exist, at most {allowed} may: {living}")
@@ -92,6 +97,8 @@ class Capacity:
         self.least_serving = min(self.least_serving, sum(count for _, count, _ in living.values()))
         self.least_stable = min(self.least_stable, stable)
         self.most_canary = max(self.most_canary, canary)
+        if scene.routed:
+            return
         share = fractions.Fraction(canary, max(1, canary + stable + failed))
         self.most_share = max(self.most_share, share)
         totals = scene.wanted(scene.flight_began)

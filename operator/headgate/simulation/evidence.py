@@ -9,6 +9,7 @@ from headgate.simulation.capacity import Capacity
 from headgate.simulation.driver import SETTLE_SECONDS
 from headgate.simulation.judging import RECENT_SECONDS, Scene
 from headgate.simulation.store import Change
+from headgate.simulation.ways import Ways
 
 ROUNDING_SECONDS = 1.0
 """The status keeps whole seconds, and the Deployment's counts are a moment behind the pods."""
@@ -19,8 +20,9 @@ LATE_SECONDS = 10.0
 class Evidence:
     """Looks at every status in which the weight grows or a canary becomes stable."""
 
-    def __init__(self, scene: Scene, capacity: Capacity) -> None:
+    def __init__(self, scene: Scene, capacity: Capacity, ways: Ways) -> None:
         self._scene = scene
+        self._ways = ways
         self._capacity = capacity
         self._before = RolloutStatus()
         self.advances = 0
@@ -57,7 +59,8 @@ class Evidence:
         if metric.get("noData", {}).get("then") == "Advance":
             return
         self._unbreached(metric, before.canary.hash, before.canary.started)
-        held = self._capacity.held.get((before.canary.started, before.weight.desired))
+        where = self._ways.held if self._scene.routed else self._capacity.held
+        held = where.get((before.canary.started, before.weight.desired))
         if held is None:
             self._scene.fail(f"weight {before.weight.desired} was left and never held")
             return

@@ -15,7 +15,7 @@ from headgate.simulation.agenda import Agenda
 Place = tuple[Kind, str, str]
 """Kind, namespace, name."""
 
-_GENERATED: Final = (Kind.ROLLOUT, Kind.DEPLOYMENT)
+_GENERATED: Final = (Kind.ROLLOUT, Kind.DEPLOYMENT, Kind.HTTP_ROUTE, Kind.GRPC_ROUTE)
 _ORPHAN: Final = "orphan"
 COLLECTED_AFTER_SECONDS: Final = 0.2
 """How long after its owner's end a dependent is collected."""
