@@ -11,7 +11,7 @@ from headgate.act import writes
 from headgate.act.sinks import Notices, Writer
 from headgate.core import faults
 from headgate.core.actions import AddFinalizer, RecordPolicy, RecordTemplate
-from headgate.core.model import Decision, Key, Observation
+from headgate.core.model import Decision, Key, Notice, Observation
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class _Tally:
 
     resource_version: str
     status_written: bool = False
+    status_refused: str = ""
     conflict: bool = False
     refusals: list[str] = dataclasses.field(default_factory=list)
     unreachable: str = ""
@@ -69,16 +70,20 @@ class Actor:
         if not tally.failed:
             await self._write_status(observation, decision, tally)
         if tally.failed and not decision.urgent:
+            self._say(observation, _unwritten(decision, tally))
             return tally.result()
         await self._carry_out(observation, decision, tally)
         if decision.urgent:
             # What is needed to remember comes after what is needed to go back.
             await self._record(observation, decision, tally)
-        if not decision.write_status or tally.status_written:
-            key = Key(observation.rollout.namespace, observation.rollout.name)
-            for notice in decision.notices:
-                self._notices.post(key, observation.rollout.uid, notice)
+        written = tally.status_written or not decision.write_status
+        self._say(observation, decision.notices if written else _unwritten(decision, tally))
         return tally.result()
+
+    def _say(self, observation: Observation, notices: tuple[Notice, ...]) -> None:
+        key = Key(observation.rollout.namespace, observation.rollout.name)
+        for notice in notices:
+            self._notices.post(key, observation.rollout.uid, notice)
 
     async def _record(self, observation: Observation, decision: Decision, tally: _Tally) -> None:
         for record in decision.records:
@@ -112,6 +117,7 @@ class Actor:
             )
         except faults.Fault as fault:
             tally.note(f"status of Rollout {rollout.name}", fault)
+            tally.status_refused = str(fault) if isinstance(fault, faults.Refused) else ""
             return
         tally.status_written = stored is not None
         tally.conflict = tally.conflict or stored is None
@@ -124,3 +130,11 @@ class Actor:
                 tally.note(writes.subject(observation, action), fault)
                 if isinstance(fault, faults.Unreachable) and not decision.urgent:
                     return
+
+
+def _unwritten(decision: Decision, tally: _Tally) -> tuple[Notice, ...]:
+    """Return what is said where the status was not written: what it would say, if no later pass will write it."""
+    if not tally.status_refused:
+        return ()
+    refused = Notice("StatusRefused", f"the status cannot be written: {tally.status_refused}", warning=True)
+    return (refused, *(notice for notice in decision.notices if notice.warning))

@@ -68,11 +68,17 @@ def parsed_policy(raw: Any) -> spec.Policy | None:
 
 
 def parsed_status(raw: Any) -> RolloutStatus:
-    """Return the status, or an empty one where somebody made it unreadable: it is then found again from the pods."""
+    """Return the status, or an empty one where somebody made it unreadable: it is then found again from the pods.
+
+    A revision that stands beside itself is there once: two sizes for one Deployment would follow each other for ever.
+    """
     try:
-        return RolloutStatus.model_validate(_mapping(raw))
+        status = RolloutStatus.model_validate(_mapping(raw))
     except pydantic.ValidationError:
         return RolloutStatus()
+    stable = status.stable.hash if status.stable else ""
+    twice = {field: None for field in ("canary", "warm") if (side := getattr(status, field)) and side.hash == stable}
+    return status.model_copy(update=twice) if twice else status
 
 
 def facts(rollout: Json, allowed: Container[str]) -> RolloutFacts:
