@@ -115,13 +115,17 @@ async def select_revision(writer: Writer, observation: Observation, action: Sele
 
 
 async def release_service(writer: Writer, observation: Observation, action: ReleaseService) -> None:
-    """Take our key and labels off a Service, or delete it if we created it."""
-    facts, namespace = _service(observation, action.service), observation.rollout.namespace
-    if facts.owned:
-        await writer.delete(Kind.SERVICE, namespace, facts.name, facts.uid)
-        return
+    """Take our key and labels off a Service; one that we created stays too, for somebody may have come to rely on it.
+
+    Its owner reference stays, so that it goes with the Rollout.
+    """
+    await give_back(writer, observation.rollout.namespace, _service(observation, action.service))
+
+
+async def give_back(writer: Writer, namespace: str, facts: ServiceFacts) -> None:
+    """Take our key and labels off a Service."""
     operations = [unchanged(facts.resource_version)]
     if facts.selects:
         operations.append(removal(pointer("spec", "selector", names.POD_HASH)))
-    operations += [removal(pointer("metadata", "labels", key)) for key in _claim(observation)]
+    operations += [removal(pointer("metadata", "labels", key)) for key in (names.MANAGED, names.ROLLOUT)]
     await writer.patch(Kind.SERVICE, namespace, facts.name, operations, names.OBJECT_MANAGER)

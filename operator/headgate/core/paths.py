@@ -26,8 +26,6 @@ class ServiceFacts:
     resource_version: str
     holder: str
     """The Rollout that it is labelled with (`names.ROLLOUT`, as a label value); empty if with none."""
-    owned: bool
-    """Whether the Rollout is its controller: we created it."""
     labelled: bool
     """Whether it carries the labels by which we watch it."""
     selector: Mapping[str, str]

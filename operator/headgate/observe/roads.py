@@ -65,7 +65,7 @@ class Roads:
             )
         except faults.Fault:
             return ()
-        found = facts.former(things, traffic, ours, rollout.uid)
+        found = facts.former(things, traffic, ours)
         if not found:
             self._released[key] = of_what
         return found
@@ -97,12 +97,12 @@ class Roads:
     ) -> ServiceFacts:
         """Return what *thing* says; a claim of a Rollout that is no more is none."""
         ours = revisions.label_value(rollout.name)
-        found = facts.service(thing, ours, rollout.uid, endpoints)
+        found = facts.service(thing, ours, endpoints)
         if found.holder in ("", ours) or await self._exists(rollout.namespace, found.holder):
             return found
         labels = {key: value for key, value in thing["metadata"]["labels"].items() if key != names.ROLLOUT}
         unheld = {**thing, "metadata": {**thing["metadata"], "labels": labels}}
-        return facts.service(unheld, ours, rollout.uid, endpoints)
+        return facts.service(unheld, ours, endpoints)
 
     async def _exists(self, namespace: str, holder: str) -> bool:
         """Return whether there is a Rollout with that value of the Rollout label; True while nobody can tell."""

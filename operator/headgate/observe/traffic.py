@@ -30,13 +30,12 @@ def _number(value: Any, default: int = 0) -> int:
 # --- Services --------------------------------------------------------------------------------------------------------
 
 
-def service(thing: Json, ours: str, uid: str, endpoints: Mapping[str, int] | Unreadable) -> ServiceFacts:
+def service(thing: Json, ours: str, endpoints: Mapping[str, int] | Unreadable) -> ServiceFacts:
     """Return what a Service says.
 
     Args:
         thing: the Service.
         ours: the value of the Rollout label of the Rollout that asks.
-        uid: that Rollout's.
         endpoints: the ready pods behind it by revision.
     """
     metadata, spec = thing["metadata"], _mapping(thing.get("spec"))
@@ -50,7 +49,6 @@ def service(thing: Json, ours: str, uid: str, endpoints: Mapping[str, int] | Unr
         uid=str(metadata["uid"]),
         resource_version=str(metadata["resourceVersion"]),
         holder=holder,
-        owned=objects.owner(thing) == uid,
         labelled=holder == ours and labels.get(names.MANAGED) == "true",
         selector={str(key): str(value) for key, value in selector.items()},
         ports=tuple(ports),
@@ -198,7 +196,7 @@ def _answered(parent: tuple[str, str, str, str], conditions: Collection[Json], g
     )
 
 
-def former(things: Iterable[Json], traffic: Traffic | None, ours: str, uid: str) -> tuple[ServiceFacts, ...]:
+def former(things: Iterable[Json], traffic: Traffic | None, ours: str) -> tuple[ServiceFacts, ...]:
     """Return the Services among *things* that *traffic* does not name."""
     named = {traffic.stable_service, traffic.canary_service} if traffic else set()
-    return tuple(service(thing, ours, uid, {}) for thing in things if thing["metadata"]["name"] not in named)
+    return tuple(service(thing, ours, {}) for thing in things if thing["metadata"]["name"] not in named)

@@ -7,7 +7,7 @@ import pytest
 from tests.control_plane.conftest import ControlPlane
 from tests.control_plane.life import operators
 from tests.control_plane.life.rollouts import metric
-from tests.control_plane.life.shops import Shop, rich_route, route, service, with_port, without_ours
+from tests.control_plane.life.shops import Shop, rich_route, service, without_ours
 from tests.prometheus.scripts import constant
 from tests.prometheus.server import ScriptedPrometheus
 
@@ -35,18 +35,6 @@ def test_whole_canary_through_a_route(shop: Shop) -> None:
     original = before["spec"]["rules"][1]["backendRefs"][0]
     assert added == {**original, "name": "web-canary", "weight": 225}, "a copy of the stable's"
     assert shop.selects("web") == shop.selects("web-canary") == shop.hash_of("v2")
-
-
-def test_services_are_created_when_missing(shop: Shop) -> None:
-    """Without Services both are created with the ports that the route asks for, owned, and gone with the Rollout."""
-    made = with_port(8080)
-    shop.open(route({"backendRefs": [{"name": "web", "port": 80}]}), template=made)
-    for name in ("web", "web-canary"):
-        found = shop.get("service", name)
-        assert [(port["port"], port["targetPort"]) for port in found["spec"]["ports"]] == [(80, 8080)]
-        assert found["metadata"]["ownerReferences"][0]["controller"] is True
-    shop.kubectl("delete", "rollout", "web", "-n", shop.namespace)
-    shop.wait_gone("services")
 
 
 def test_breach_goes_back_route_first(shop: Shop, prometheus: ScriptedPrometheus, control_plane: ControlPlane) -> None:
