@@ -4,13 +4,13 @@ import pytest
 
 from headgate.api import status as api
 from headgate.api.status import Phase
-from headgate.core import routing, traffic
+from headgate.core import replicas, routing, traffic
 from headgate.core.actions import DropRecord
 from headgate.core.decide import decide
 from headgate.core.replicas import Budget, Pods, Sizes
 from tests.core import answers, ways
 from tests.core.ways import CANARY, DRAIN, STABLE, facts, known, pods, route, rule, service, view
-from tests.core.worlds import NOON, A, B, World
+from tests.core.worlds import NOON, A, B, World, policy
 
 
 def test_the_ways_are_looked_at_as_soon_as_the_first_revision_is_stable() -> None:
@@ -124,3 +124,43 @@ def test_a_route_that_is_gone_is_looked_for_after_a_rollback_too() -> None:
 
     assert Phase.ROLLED_BACK is decision.status.phase
     assert decision.recheck_at == NOON + routing.ASK_AGAIN_SECONDS
+
+
+@pytest.mark.parametrize("total", [*range(1, 60), 100, 101, 199, 250])
+def test_what_both_sides_carry_is_the_whole(total: int) -> None:
+    """However all pods are shared out, so is all of the traffic, and no side gets a hundredth more than it carries."""
+    for ready in range(total + 1):
+        carried = traffic.carries(ready, total)
+        assert carried + traffic.carries(total - ready, total) == 100
+        assert abs(carried - 100 * ready / total) < 1
+        assert traffic.carriers(total, carried) <= ready
+    for percent in range(101):
+        enough = [ready for ready in range(total + 1) if traffic.carries(ready, total) >= percent]
+        assert traffic.carriers(total, percent) == enough[0]
+
+
+@pytest.mark.parametrize("total", [*range(1, 20), 99, 250])
+@pytest.mark.parametrize("percent", [1, 37, 60, 100])
+@pytest.mark.parametrize(("surge", "unavailable"), [(1, 0), (3, 0), (0, 1), (1, 1)])
+def test_no_bound_stops_a_canary(total: int, percent: int, surge: int, unavailable: int) -> None:
+    """Weight by weight and pod by pod it arrives, whatever the numbers: 7 % of 14 pods leave 93 % to 13, not to 14."""
+    limits = replicas.budget(policy(surge=surge, unavailable=unavailable).strategy.canary, total, routed=True)
+    now, weight = Sizes(total, 0), 0
+    for _ in range(4 * total + 4):
+        seen = view(
+            limits.surge,
+            total,
+            limits.unavailable,
+            stable=pods(now.stable),
+            other=pods(now.canary),
+            other_hash=B,
+            weight=percent,
+            status=known(weight),
+            facts=facts(canary=service(CANARY, B, {B: now.canary}), route=route(rule(100 - weight, weight))),
+        )
+        plan = traffic.forward(seen)
+        assert plan.sizes.stable + plan.sizes.canary <= max(limits.most_pods, total)
+        assert min(now.stable, plan.sizes.stable) >= traffic.carriers(total, 100 - weight) - limits.unavailable
+        now, weight = plan.sizes, weight if plan.percent is None else plan.percent
+
+    assert (weight, now) == (percent, traffic.goal(limits, percent))

@@ -119,6 +119,27 @@ def test_nothing_is_wrong_with_what_is_right() -> None:
     assert problems(World().stable().observe()) == ()
 
 
+@pytest.mark.parametrize(
+    ("surge", "weight", "replicas", "told"),
+    [
+        (1, 5, 10, True),
+        (1, 5, None, True),
+        (1, 5, 1, False),
+        (1, 100, 10, False),
+        (1, 150, 10, False),
+        ("100%", 5, 10, False),
+    ],
+)
+def test_a_bounded_surge_needs_weights_between_the_steps(
+    surge: int | str, weight: int, replicas: int | None, *, told: bool
+) -> None:
+    """With one extra pod at a time weight rises pod by pod; five parts that can hold 20 % cannot hold 10 %."""
+    ways = facts(route=route(rule(weight, 0, 9)))
+    found = problems(routed(World(replicas=replicas).stable(), 20, ways=ways, surge=surge).observe())
+
+    assert (["RouteWeightsTooCoarse"] if told else []) == [problem.reason for problem in found]
+
+
 def with_ports(*numbers: Any) -> dict[str, Any]:
     """Return a template whose containers have these ports."""
     found = template(A)

@@ -87,8 +87,21 @@ def needed(total: int, percent: int) -> int:
 
 
 def carries(ready: int, total: int) -> int:
-    """Return the percentage of the traffic that *ready* of *total* pods carry."""
-    return WHOLE if total == 0 else min(WHOLE, WHOLE * ready // total)
+    """Return the percentage of the traffic that *ready* of *total* pods carry, rounded up from the half on.
+
+    What two versions carry that share all pods is then the whole: of 14 pods one carries 7 % and the others 93 %, where
+    7.14 and 92.86 are exact. The larger side takes what is left over; there it is hardly felt. Were both rounded down,
+    a surge of one pod would never get on: for 93 % stable would need 14.
+    """
+    if total == 0:
+        return WHOLE
+    return min(WHOLE, -(-WHOLE * ready // total) if 2 * ready > total else WHOLE * ready // total)
+
+
+def carriers(total: int, percent: int) -> int:
+    """Return the fewest of *total* pods that carry *percent*."""
+    half = WHOLE // 2
+    return needed(total, percent) if percent <= half else min(total, (percent - 1) * total // WHOLE + 1)
 
 
 def goal(budget: Budget, percent: int) -> Sizes:
@@ -138,7 +151,7 @@ def _shrunk(wanted: int, pods: Pods, other: Pods) -> int:
 def _forward_sizes(view: View, aim: Sizes) -> Sizes:
     budget, stable, canary, status = view.budget, view.stable, view.other, view.status
     room = max(0, budget.most_pods - stable.counted - canary.counted)
-    carried = needed(budget.total, WHOLE - status.lowest) - budget.unavailable
+    carried = carriers(budget.total, WHOLE - status.lowest) - budget.unavailable
     spare = stable.unready + max(0, stable.ready + canary.ready - budget.least_ready)
     least = max(carried, min(1, budget.total), stable.wanted - spare)
     next_stable = _shrunk(max(aim.stable, least), stable, canary)
@@ -146,7 +159,7 @@ def _forward_sizes(view: View, aim: Sizes) -> Sizes:
         next_stable = min(next_stable, stable.wanted + room)
         room -= next_stable - stable.wanted
     room = 0 if _strays(view) else max(0, room - view.leftover)
-    next_canary = _shrunk(max(aim.canary, needed(budget.total, status.highest)), canary, stable)
+    next_canary = _shrunk(max(aim.canary, carriers(budget.total, status.highest)), canary, stable)
     return Sizes(next_stable, min(next_canary, canary.wanted + room) if next_canary > canary.wanted else next_canary)
 
 

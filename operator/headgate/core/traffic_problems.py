@@ -6,7 +6,7 @@ from typing import Any
 
 from headgate.api.spec import Policy
 from headgate.api.traffic import Traffic
-from headgate.core import revisions, routes, steps
+from headgate.core import replicas, revisions, routes, steps
 from headgate.core.model import Observation
 from headgate.core.paths import RouteFacts, RuleFacts, ServiceFacts, TrafficFacts, Unreadable
 
@@ -25,7 +25,33 @@ def problems(seen: Observation) -> tuple[Problem, ...]:
     policy, facts = seen.policy, seen.traffic
     if facts is None or policy is None or policy.traffic is None:
         return ()
-    return (*_of_services(seen, policy.traffic, facts), *_of_routes(policy, policy.traffic, facts))
+    weights = _weights_to_hold(seen, policy)
+    return (*_of_services(seen, policy.traffic, facts), *_of_routes(weights, policy.traffic, facts))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Weights:
+    """What a rule must be able to hold."""
+
+    steps: tuple[int, ...]
+    """The weights of the steps."""
+    between: bool
+    """Whether others as well, because a bounded surge lets weight rise as pods can be exchanged."""
+
+    def too_fine(self, rule: RuleFacts) -> int | None:
+        """Return the first weight that *rule* cannot hold, if any."""
+        coarse = [percent for percent in self.steps if not routes.exact(rule, percent)]
+        # Of a hundred and more each percent makes a difference, though it may not be exact.
+        coarse += [1] if self.between and routes.base(rule) < routes.WHOLE else []
+        return coarse[0] if coarse else None
+
+
+def _weights_to_hold(seen: Observation, policy: Policy) -> _Weights:
+    wanted = [facts.replicas for facts in seen.deployments.values()]
+    total = max(wanted, default=0) if seen.rollout.replicas is None else seen.rollout.replicas
+    budget = replicas.budget(policy.strategy.canary, total, routed=True)
+    planned = tuple(step.weight_percent for step in steps.planned(policy))
+    return _Weights(planned, between=budget.surge < budget.total)
 
 
 def _of_services(seen: Observation, traffic: Traffic, facts: TrafficFacts) -> Iterator[Problem]:
@@ -82,7 +108,7 @@ def _words(labels: Mapping[str, str]) -> str:
     return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
 
 
-def _of_routes(policy: Policy, traffic: Traffic, facts: TrafficFacts) -> Iterator[Problem]:
+def _of_routes(weights: _Weights, traffic: Traffic, facts: TrafficFacts) -> Iterator[Problem]:
     for index, ((kind, name), route) in enumerate(facts.routes.items()):
         where = f"spec.traffic.gatewayAPI.routes[{index}]"
         if route is None:
@@ -90,11 +116,11 @@ def _of_routes(policy: Policy, traffic: Traffic, facts: TrafficFacts) -> Iterato
         elif isinstance(route, Unreadable):
             yield Problem("RouteUnreadable", f"{where}: {kind} {name} could not be read: {route.why}")
         else:
-            yield from _of_rules(policy, traffic, route, where)
+            yield from _of_rules(weights, traffic, route, where)
             yield from _of_parents(route)
 
 
-def _of_rules(policy: Policy, traffic: Traffic, route: RouteFacts, where: str) -> Iterator[Problem]:
+def _of_rules(weights: _Weights, traffic: Traffic, route: RouteFacts, where: str) -> Iterator[Problem]:
     if route.missing_rules:
         named = ", ".join(route.missing_rules)
         yield Problem("RuleMissing", f"{where}.rules: {route} has no rule {named} that names {traffic.stable_service}")
@@ -104,22 +130,22 @@ def _of_rules(policy: Policy, traffic: Traffic, route: RouteFacts, where: str) -
             f"{where}: no rule of {route} names Service {traffic.stable_service}: add it to the backendRefs",
         )
     for rule in route.rules:
-        yield from _of_weights(policy, traffic, route, rule)
+        yield from _of_weights(weights, traffic, route, rule)
 
 
-def _of_weights(policy: Policy, traffic: Traffic, route: RouteFacts, rule: RuleFacts) -> Iterator[Problem]:
+def _of_weights(weights: _Weights, traffic: Traffic, route: RouteFacts, rule: RuleFacts) -> Iterator[Problem]:
     both = f"{traffic.stable_service} and {traffic.canary_service}"
     if rule.sum == 0:
         yield Problem(
             "RouteWithoutWeight", f"rule {rule.index} of {route} gives {both} weight 0: give the first one some"
         )
         return
-    coarse = [step.weight_percent for step in steps.planned(policy) if not routes.exact(rule, step.weight_percent)]
-    if coarse:
+    percent = weights.too_fine(rule)
+    if percent is not None:
         yield Problem(
             "RouteWeightsTooCoarse",
             f"rule {rule.index} of {route} shares with other backends, and the weights of {both} are {rule.sum} in "
-            f"all, which cannot be split at {coarse[0]} %: multiply all weights of the rule, by 100 for example",
+            f"all, which cannot be split at {percent} %: multiply all weights of the rule, by 100 for example",
         )
 
 
