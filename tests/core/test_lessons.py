@@ -164,3 +164,12 @@ def test_no_bound_stops_a_canary(total: int, percent: int, surge: int, unavailab
         now, weight = plan.sizes, weight if plan.percent is None else plan.percent
 
     assert (weight, now) == (percent, traffic.goal(limits, percent))
+
+
+@pytest.mark.parametrize(("available", "percent"), [(2, 20), (5, 50)])
+def test_a_pod_carries_when_it_has_been_ready_for_min_ready_seconds(available: int, percent: int) -> None:
+    """Five endpoints are ready, and so long as only two of their pods count as available the weight is theirs."""
+    ways_now = facts(canary=service(CANARY, B, {B: 5}), route=route(rule(80, 20)))
+    seen = view(weight=50, other_hash=B, other=pods(5, available), status=known(20), facts=ways_now)
+
+    assert traffic.forward(seen).percent == percent

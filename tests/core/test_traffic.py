@@ -132,8 +132,8 @@ def waiting(**changes: Any) -> traffic.Plan:
     ("changes", "percent", "words"),
     [
         ({}, 20, "HTTPRoute web is at weight 0 %, going to 20 %"),
-        ({"other": pods(2, 1)}, 20, "1 of 2 canary pods ready"),
-        ({"other": pods(0)}, 20, "0 of 2 canary pods ready"),
+        ({"other": pods(2, 1)}, 10, "1 of 2 canary pods ready"),
+        ({"other": pods(0)}, 0, "0 of 2 canary pods ready"),
         ({"ways": {"canary": service(CANARY, B, {B: 1})}}, 10, "1 of 2 endpoints of Service web-canary ready"),
         (
             {"ways": {"canary": service(CANARY, B, {B: 2, A: 1})}},

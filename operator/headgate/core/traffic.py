@@ -184,8 +184,9 @@ def _raised(view: View, ready: int | None) -> int | None:
         return view.weight
     if not service.leads_only_to(view.other_hash) or not _accepted(view.facts):
         return None
-    whole = goal(view.budget, WHOLE).canary
-    return max(written, min(view.weight, WHOLE if ready >= whole else carries(ready, view.budget.total)))
+    # An endpoint is ready at once; a pod counts when it has been for minReadySeconds.
+    able, whole = min(ready, view.other.ready), goal(view.budget, WHOLE).canary
+    return max(written, min(view.weight, WHOLE if able >= whole else carries(able, view.budget.total)))
 
 
 def _accepted(facts: TrafficFacts) -> bool:
