@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final, Self
 
@@ -87,14 +87,15 @@ class CalmShop(Shop):
 class Crowd:
     """All users of a shop."""
 
-    def __init__(self, shop: Shop, seconds: int) -> None:
+    def __init__(self, shop: Shop, seconds: int, per_second: int) -> None:
         url, host = podinfo.url(shop.node.cluster), f"{shop.namespace}.test"
+        self.per_second = per_second
         self.loads = [
             Load(
                 shop.node.cluster,
                 url,
                 podinfo.version_of,
-                PER_SECOND,
+                per_second,
                 duration_seconds=seconds,
                 host=host,
                 connections=connections,
@@ -139,9 +140,12 @@ class Soak:
         """The good version that is not stable."""
         return podinfo.BETTER if self.stable == podinfo.GOOD else podinfo.GOOD
 
-    def phases(self, rounds: int) -> Iterator[Phase]:
-        """Yield what users got in each switch of *rounds* promotions and as many rollbacks, and between them."""
-        for self.round in range(1, rounds + 1):
+    def phases(self, rounds: Iterable[int]) -> Iterator[Phase]:
+        """Yield what users got in each switch of these rounds, a promotion and a rollback each, and between them.
+
+        The rollback is by abort in odd rounds, by errors in even ones.
+        """
+        for self.round in rounds:
             yield self._timed(REST, self._rest)
             yield self._timed(PROMOTION, self._promotion)
             yield self._timed(REST, self._rest)
@@ -154,9 +158,11 @@ class Soak:
         return Phase(kind, time.monotonic() - started, self.crowd.so_far() - before)
 
     def _rest(self) -> None:
-        self._wait_requests(2 * PER_SECOND * REST_SECONDS)
+        self._wait_seconds(REST_SECONDS)
 
-    def _wait_requests(self, more: int) -> None:
+    def _wait_seconds(self, seconds: int) -> None:
+        """Wait until users have got what they ask for in *seconds*."""
+        more = len(self.crowd.loads) * self.crowd.per_second * seconds
         enough = self.crowd.so_far().requests + more
         self.shop.wait(lambda: self.crowd.so_far().requests >= enough, f"{more} more requests", PATIENCE_SECONDS)
 
@@ -174,7 +180,7 @@ class Soak:
     def _abort(self) -> None:
         self._ship(self.other, ABORT, metrics=[], **routed.spec(*WEIGHTS, routed.UNTIL_PROMOTED))
         self.shop.wait_step(len(WEIGHTS) + 1, PATIENCE_SECONDS)
-        self._wait_requests(2 * PER_SECOND)
+        self._wait_seconds(1)
         self.shop.command("abort", "now")
         self.shop.wait_rolled_back("Aborted", self.stable)
 
@@ -183,9 +189,9 @@ class Soak:
         self.shop.wait_rolled_back("MetricFailed", self.stable)
 
 
-def begun(shop: Shop, seconds: int) -> Soak:
+def begun(shop: Shop, seconds: int, per_second: int = PER_SECOND) -> Soak:
     """Return the soak of a shop whose first version is on its way, once users are in; for *seconds* at most."""
-    crowd = Crowd(shop, seconds)
+    crowd = Crowd(shop, seconds, per_second)
     shop.visitors = crowd.loads[0]
     calm = CalmShop(**vars(shops.serving(shop)))
     for one in crowd.loads[1:]:
@@ -219,7 +225,7 @@ def soaked(node: Node, timeline: Timeline, rounds: int) -> int:
     running = begun(shop, load.DURATION_MAX_SECONDS)
     phases = []
     try:
-        for phase in running.phases(rounds):
+        for phase in running.phases(range(1, rounds + 1)):
             phases.append(phase)
             _say(f"{running.round:3}   {phase}\n")
     finally:
