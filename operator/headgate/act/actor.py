@@ -7,11 +7,12 @@ are carried out whatever becomes of that write, each whatever becomes of the oth
 
 import dataclasses
 
-from headgate.act import writes
+from headgate.act import paths, writes
 from headgate.act.sinks import Notices, Writer
 from headgate.core import faults
 from headgate.core.actions import AddFinalizer, RecordPolicy, RecordTemplate
 from headgate.core.model import Decision, Key, Notice, Observation
+from headgate.core.remains import Remains, given_back
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -84,6 +85,17 @@ class Actor:
         key = Key(observation.rollout.namespace, observation.rollout.name)
         for notice in notices:
             self._notices.post(key, observation.rollout.uid, notice)
+
+    async def give_back(self, remains: Remains) -> tuple[str, ...]:
+        """Take our key and labels off the Services of a Rollout that is no more, and return their names.
+
+        Raises:
+            Unreachable, Refused, Conflict: as the cluster answers.
+        """
+        services = given_back(remains)
+        for service in services:
+            await paths.give_back(self._writer, remains.namespace, service)
+        return tuple(service.name for service in services)
 
     async def _record(self, observation: Observation, decision: Decision, tally: _Tally) -> None:
         for record in decision.records:

@@ -28,6 +28,19 @@ class Roads:
         """Drop what is kept for *key*."""
         self._released.pop(key, None)
 
+    async def left_by(self, key: Key) -> tuple[ServiceFacts, ...]:
+        """Return the Services that bear the label of *key*, a Rollout that is no more.
+
+        Raises:
+            Unreachable, Refused: if they cannot be read.
+        """
+        label = revisions.label_value(key.name)
+        things = await self._reader.select(Kind.SERVICE, key.namespace, {names.MANAGED: "true", names.ROLLOUT: label})
+        # Where a name is too long for a label, that of another Rollout may look the same.
+        if not things or await self._exists(key.namespace, label):
+            return ()
+        return facts.former(things, None, label)
+
     async def read(
         self, rollout: RolloutFacts, traffic: Traffic | None, deployments: Mapping[str, str], *, routed: bool
     ) -> TrafficFacts | None:

@@ -145,7 +145,7 @@ def test_h19_deleted_mid_canary(shop: Shop) -> None:
 
     assert shop.weights() == {"web": 100, "web-canary": 0}
     assert shop.sizes() == {"v1": 4}
-    assert shop.get("service", "web")["spec"]["selector"]["app"] == "web"
+    shop.wait(lambda: shop.get("service", "web")["spec"]["selector"] == {"app": "web"}, "given back")
 
 
 def test_h20_gateway_is_late(shop: Shop, running_gateways: Gateways) -> None:
