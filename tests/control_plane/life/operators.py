@@ -15,7 +15,7 @@ import yaml
 from tests.cluster import Cluster, wait_until
 
 _RIGHTS = Path(__file__).with_name("rbac.yaml")
-_SERVICE_ACCOUNT = "system:serviceaccount:default:headgate"
+SERVICE_ACCOUNT = "system:serviceaccount:default:headgate"
 
 
 def kubeconfig_of_operator(cluster: Cluster, folder: Path) -> Path:
@@ -104,7 +104,7 @@ def writes(cluster: Cluster, since: int, namespace: str) -> list[tuple[str, str]
     for line in cluster.audit_log.read_text().splitlines()[since:]:
         entry = json.loads(line)
         target = entry.get("objectRef", {})
-        ours = entry["user"]["username"] == _SERVICE_ACCOUNT and target.get("namespace") == namespace
+        ours = entry["user"]["username"] == SERVICE_ACCOUNT and target.get("namespace") == namespace
         if ours and entry["verb"] not in ("get", "list", "watch"):
             dry = "?dryRun" if "dryRun=All" in entry["requestURI"] else ""
             resource = "/".join(filter(None, (target["resource"], target.get("subresource")))) + dry

@@ -100,6 +100,10 @@ class Shop(World):
         self.deploy("v2", **spec)
         self.wait_weight(25)
 
+    def scale(self, replicas: int) -> None:
+        """Ask for so many pods as an autoscaler does."""
+        self.kubectl("scale", "rollout", "web", "-n", self.namespace, f"--replicas={replicas}")
+
     def promote(self) -> None:
         """End the pause at 25 percent."""
         self.command("promote", f"{self.status['canary']['hash']}/2")
