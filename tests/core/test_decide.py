@@ -27,7 +27,7 @@ def test_the_chains_in_order() -> None:
     backward = "released aborting deleted recorded superseded breached deprived hopeless deadline_exceeded"
     backward = f"{backward} put_back breached_after"
     forwards = "unsound refused unroutable contested waiting paused pausing unproved advance complete"
-    at_rest = "moving cooled unsound settled rejected held_back unroutable draining start"
+    at_rest = "moving cooled unsound settled rejected held_back unroutable unseen draining start"
     for world, expected in (
         (World(), f"{backward} recovered first"),
         (World().stable(), f"{backward} {at_rest}"),

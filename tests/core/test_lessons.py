@@ -22,6 +22,15 @@ def test_the_ways_are_looked_at_as_soon_as_the_first_revision_is_stable() -> Non
     assert answers.ready(decision)[0] == "MovingTraffic"
 
 
+def test_a_revision_that_was_found_serving_is_led_to_before_a_new_one_comes() -> None:
+    """Orphans of an older Rollout of that name: its Service selects everything, and would lead to the new pods too."""
+    world = ways.routed(World().deployment(A, 10), 20, ways=facts(stable=service(STABLE, "", {A: 10}))).wants(B)
+    found = decide(world.observe())
+
+    assert (A, None) == (found.status.stable and found.status.stable.hash, found.status.canary)
+    assert (world.now, {}) == (found.recheck_at, answers.sizes(found))
+
+
 def test_no_new_pod_stands_behind_the_stable_service() -> None:
     """While the stable Service does not tell new pods from old ones, there are none; unless nobody serves there."""
     seen = view(other_hash=B, weight=20, facts=facts(stable=service(STABLE, "")))

@@ -64,6 +64,7 @@ RESTING: Final[tuple[Rule, ...]] = (
     resting.rejected,
     resting.held_back,
     routing.unroutable,
+    routing.unseen,
     promoted.draining,
     resting.start,
 )

@@ -1,5 +1,7 @@
 """The rules without a canary beside a stable revision: the first revision, the start of a rollout, and rest."""
 
+import dataclasses
+
 from headgate.api import values
 from headgate.api.status import Canary, Ending, Phase, Rejected, Side
 from headgate.core import analysis, forward, history, promoted, revisions, routing, verdicts
@@ -142,9 +144,8 @@ def _served(situation: Situation) -> Rest:
 
 def _routed(situation: Situation, message: str) -> Rest | None:
     """Return what is wrong with the ways to pods that are all right; None if nothing is."""
-    if situation.seen.routed and situation.routing is None:
-        # It has become stable in this very pass, and nothing else may happen for long: look again at once.
-        return Rest(Phase.PROGRESSING, "MovingTraffic", f"{message}; its Services and routes follow", (situation.now,))
+    if found := routing.unseen(situation):
+        return dataclasses.replace(found, message=f"{message}; its Services and routes follow")
     if problem := routing.unroutable(situation):
         text = f"{message}, but the next version cannot get traffic: {problem.message}"
         return Rest(Phase.DEGRADED, problem.reason, text, problem.recheck_at)

@@ -20,6 +20,14 @@ def unroutable(situation: Situation) -> Rest | None:
     return Rest(Phase.HOLDING, found[0].reason, message, (situation.now + ASK_AGAIN_SECONDS,))
 
 
+def unseen(situation: Situation) -> Rest | None:
+    """A revision became stable in this very pass: before a new one comes, its Services have to lead to it alone."""
+    if not situation.seen.routed or situation.routing is not None:
+        return None
+    message = f"revision {situation.target_hash} waits: Services and routes of the stable one follow"
+    return Rest(Phase.PROGRESSING, "MovingTraffic", message, (situation.now,))  # nothing else may happen for long
+
+
 def contested(situation: Situation) -> Rest | None:
     """Somebody keeps changing a route or a Service back: it is repaired each time, and the steps wait."""
     found = situation.status.traffic
