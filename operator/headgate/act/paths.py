@@ -55,29 +55,51 @@ def _weighed(rule: RuleFacts, traffic: Traffic, percent: int) -> tuple[list[Json
     return tests, puts
 
 
+def _held(rule: RuleFacts) -> list[Json]:
+    """Return the tests that *rule* has the weights that it had."""
+    references = ("spec", "rules", str(rule.index), "backendRefs")
+    weights = {rule.stable_at: rule.stable_weight, rule.canary_at: rule.canary_weight}
+    return [
+        operation("test", pointer(*references, str(at), "weight"), weight)
+        for at, weight in weights.items()
+        if at is not None
+    ]
+
+
+def _marks(facts: RouteFacts, action: SetWeights) -> list[Json]:
+    """Return the operations that leave our label, and the mark of a rejection, on a route."""
+    marks = [] if facts.labelled else _put("labels", {names.MANAGED: "true"}, present=facts.labels)
+    if action.rejected:
+        marks += _put("annotations", {names.REJECTED: action.rejected}, present=facts.annotations)
+    return marks
+
+
 async def set_weights(writer: Writer, observation: Observation, action: SetWeights) -> None:
     """Give the canary Service its share in all rules of a route, and leave our marks, in one write."""
     policy = observation.policy
     if policy is None or policy.traffic is None:
         return
     facts = _route(observation, action.kind, action.name)
-    tests, puts = [unchanged(facts.resource_version)], []
-    for rule in facts.rules:
-        if not routes.at(rule, action.percent):
-            more_tests, more_puts = _weighed(rule, policy.traffic, action.percent)
-            tests += more_tests
-            puts += more_puts
-    marks = [] if facts.labelled else _put("labels", {names.MANAGED: "true"}, present=facts.labels)
-    if action.rejected:
-        marks += _put("annotations", {names.REJECTED: action.rejected}, present=facts.annotations)
+    off = [rule for rule in facts.rules if not routes.at(rule, action.percent)]
+    weighed = [_weighed(rule, policy.traffic, action.percent) for rule in off]
+    tests = [test for rule_tests, _ in weighed for test in rule_tests]
+    puts = [put for _, rule_puts in weighed for put in rule_puts]
+    marks, whole = _marks(facts, action), unchanged(facts.resource_version)
     kind, namespace = Kind(action.kind), observation.rollout.namespace
     try:
-        await writer.patch(kind, namespace, action.name, [*tests, *puts, *marks], names.OBJECT_MANAGER)
+        await writer.patch(kind, namespace, action.name, [whole, *tests, *puts, *marks], names.OBJECT_MANAGER)
     except faults.Refused:
         if not marks:
             raise
         # Somebody may refuse strange labels and annotations. They are a second memory; traffic must not wait for it.
-        await writer.patch(kind, namespace, action.name, [*tests, *puts], names.OBJECT_MANAGER)
+        await writer.patch(kind, namespace, action.name, [whole, *tests, *puts], names.OBJECT_MANAGER)
+    except faults.Conflict:
+        if action.percent:
+            raise
+        # Somebody may write to it all the time, such as a Gateway's controller to its status. Going back waits for no
+        # quiet moment: that what is ours is as it was is enough. The marks are left out, where others may have come.
+        held = [test for rule in off for test in _held(rule)]
+        await writer.patch(kind, namespace, action.name, [*tests, *held, *puts], names.OBJECT_MANAGER)
 
 
 async def watch_route(writer: Writer, observation: Observation, action: WatchRoute) -> None:

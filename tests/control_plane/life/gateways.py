@@ -4,11 +4,13 @@ Owns the answers in a route's status; moves no traffic.
 """
 
 import base64
+import contextlib
 import dataclasses
 import enum
 import json
 import subprocess
 import threading
+from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self
@@ -102,6 +104,17 @@ class Gateways:
             for route in found.json()["items"]:
                 self._say(kind, route)
 
+    @contextlib.contextmanager
+    def storm(self, namespace: str, name: str) -> Iterator["Storm"]:
+        """Annotate an HTTPRoute again and again, as fast as the API server takes it."""
+        storm = Storm(self.cluster, f"{_ROOT}/namespaces/{namespace}/httproutes/{name}")
+        storm.start()
+        try:
+            yield storm
+        finally:
+            storm.ended.set()
+            storm.join()
+
     def _follow(self, kind: str) -> None:
         """Watch all routes of a kind until the end."""
         while not self._ended.is_set():
@@ -132,6 +145,24 @@ class Gateways:
                 timeout=10,
             )
             assert said_so.ok or said_so.status_code == HTTPStatus.NOT_FOUND, said_so.text
+
+
+class Storm(threading.Thread):
+    """Somebody who writes to an object all the time."""
+
+    def __init__(self, cluster: Cluster, path: str) -> None:
+        super().__init__(name="storm", daemon=True)
+        self.writes = 0
+        self.ended = threading.Event()
+        self._client, self._url = client(cluster), f"{cluster.server}/{path}"
+
+    def run(self) -> None:
+        """Write until it is over."""
+        while not self.ended.is_set():
+            annotated = {"metadata": {"annotations": {"storm.example/count": str(self.writes)}}}
+            kind = {"Content-Type": "application/merge-patch+json"}
+            self._client.patch(self._url, data=json.dumps(annotated), headers=kind, timeout=10).raise_for_status()
+            self.writes += 1
 
 
 def parent(reference: Json, generation: int, answer: Answer) -> Json:

@@ -74,6 +74,17 @@ def test_h1_route_refuses_writes(shop: Shop, prometheus: ScriptedPrometheus) -> 
     assert shop.sizes() == {"v1": 4}
 
 
+def test_h1_route_written_by_others_all_the_time(shop: Shop, running_gateways: Gateways) -> None:
+    """H1: in a storm of other writes to the route, each of which makes ours a conflict, the restore lands at once."""
+    shop.at_a_quarter()
+    with running_gateways.storm(shop.namespace, "web") as storm:
+        shop.wait(lambda: storm.writes > 10, "a storm")
+        shop.command("abort", "now")
+        shop.wait_weights(SECONDS, web=100, canary=0)
+        assert storm.is_alive()
+    shop.wait_phase("RolledBack")
+
+
 def test_h2_route_deleted(shop: Shop) -> None:
     """H2: with the route gone an abort ends all the same; a route that comes back is pointed at stable."""
     shop.at_a_quarter()
