@@ -40,6 +40,7 @@ class Operator:
     log: Path
     settings: dict[str, str]
     port: int
+    module: str = "headgate"
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -54,7 +55,7 @@ class Operator:
         }
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "headgate"], env=environment, stdout=log, stderr=subprocess.STDOUT
+                [sys.executable, "-m", self.module], env=environment, stdout=log, stderr=subprocess.STDOUT
             )
         if not wait_until(self.ready, deadline_seconds=30):
             message = f"the operator was not ready in 30 s; its log ends:\n{self.log.read_text()[-3000:]}"
