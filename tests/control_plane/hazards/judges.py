@@ -73,16 +73,11 @@ def flapping(moments: Sequence[Moment]) -> Iterator[str]:
         yield from (f"{what} went the wrong way: {before}, then {after}" for what, by in changes if by * towards < 0)
 
 
-def strayed(undisturbed: Sequence[Moment], disturbed: Sequence[Moment], *, whole: bool) -> Iterator[str]:
-    """Yield where the routes led *disturbed* another way than *undisturbed*: through all its weights if *whole*."""
-    way, expected = _weights(disturbed), _weights(undisturbed)
-    rest = iter(expected)
-    if not all(weight in rest for weight in way) or (whole and way != expected):
-        yield f"the weights went {way}, undisturbed {expected}"
-
-
-def _weights(moments: Sequence[Moment]) -> list[float | None]:
-    return [weight for weight, _ in itertools.groupby(moment.routed for moment in moments)]
+def skipped(moments: Sequence[Moment], weights: Sequence[int]) -> Iterator[str]:
+    """Yield which of the *weights* of a plan the routes never gave; what lies between two of them is on the way."""
+    given = {moment.routed for moment in moments}
+    if None not in given:
+        yield from (f"{weight} % was never given" for weight in weights if weight not in given)
 
 
 def doubled(moments: Sequence[Moment]) -> Iterator[str]:

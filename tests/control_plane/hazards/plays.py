@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from tests.control_plane.hazards import judges
 from tests.control_plane.hazards.moments import Moment, moments, version_of
-from tests.control_plane.hazards.stages import BAD, REPLICAS, House, Stage, staged
+from tests.control_plane.hazards.stages import BAD, REPLICAS, WEIGHTS, House, Stage, staged
 from tests.control_plane.life import operators
 from tests.control_plane.proxy import Write
 
@@ -125,8 +125,8 @@ def wrongs(plot: Plot, undisturbed: Outcome, outcome: Outcome) -> Iterator[str]:
     yield from judges.further(undisturbed.moments, outcome.moments)
     yield from judges.lacking(outcome.moments, REPLICAS, unavailable)
     yield from judges.flapping(outcome.moments)
-    # A breach may be seen before the next weight is written; a good version takes every weight.
-    yield from judges.strayed(undisturbed.moments, outcome.moments, whole=plot.good)
+    if plot.good:
+        yield from judges.skipped(outcome.moments, WEIGHTS)
     yield from judges.doubled(outcome.moments)
 
 

@@ -26,7 +26,8 @@ Json = dict[str, Any]
 
 GOOD, BAD = 0.01, 0.9
 REPLICAS = 4
-STEPS: Json = {"steps": [{"setWeight": 25}, {"setWeight": 50}]}
+WEIGHTS = (25, 50, 100)
+STEPS: Json = {"steps": [{"setWeight": weight} for weight in WEIGHTS[:-1]]}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

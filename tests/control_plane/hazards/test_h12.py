@@ -3,6 +3,7 @@
 HEADGATE_ALL_KILL_POINTS=1 takes every write there is; otherwise eight are drawn, by HEADGATE_TEST_SEED if it is set.
 """
 
+import collections
 import functools
 import random
 
@@ -42,7 +43,7 @@ def begun(company: Company) -> dict[Point, Playing]:
 
 def test_h12_killed_after_a_write(company: Company) -> None:
     """H12: killed after any write of a promotion or a rollback, by pods or by weights, it ends as if nothing were."""
-    found, reached, running = [], 0, begun(company)
+    found, reached, running = [], collections.Counter[str](), begun(company)
     for (plot, number), playing in running.items():
         undisturbed = company.undisturbed(plot).result()
         try:
@@ -50,14 +51,16 @@ def test_h12_killed_after_a_write(company: Company) -> None:
         except Exception as error:  # noqa: BLE001 - it is told beside what became of the others
             found.append(f"{plot.name}, killed after write {number}: {error}")
             continue
-        reached += bool(outcome.killed_after)
+        reached[plot.name] += bool(outcome.killed_after)
         where = f"{plot.name}, killed after write {number} ({outcome.killed_after}) in {outcome.namespace}"
         found += [f"{where}: {wrong}" for wrong in plays.wrongs(plot, undisturbed, outcome)]
-    plays.tell(f"{reached} of {len(running)} kill points reached, {len(found)} violations")
+    for wrong in found:
+        plays.tell(wrong)
+    plays.tell(f"{reached.total()} of {len(running)} kill points reached, {len(found)} violations; {dict(reached)}")
 
     assert [] == found
     beyond = len(PLOTS) * (2 * MORE if plays.THOROUGH else 1)
-    assert reached >= len(running) - beyond
+    assert reached.total() >= len(running) - beyond
 
 
 @pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.name)
