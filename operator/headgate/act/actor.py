@@ -101,7 +101,7 @@ class Actor:
         for record in decision.records:
             try:
                 if isinstance(record, AddFinalizer):
-                    stored = await writes.add_finalizer(self._writer, observation)
+                    stored = await writes.add_finalizer(self._writer, observation, tally.resource_version)
                     # The decision holds for this version too: the patch tested that nothing came between.
                     tally.resource_version = stored["metadata"]["resourceVersion"] if stored else ""
                 else:
@@ -133,6 +133,9 @@ class Actor:
             return
         tally.status_written = stored is not None
         tally.conflict = tally.conflict or stored is None
+        if stored is not None:
+            # It tested the version before, so that what comes after may test this one.
+            tally.resource_version = stored["metadata"]["resourceVersion"]
 
     async def _carry_out(self, observation: Observation, decision: Decision, tally: _Tally) -> None:
         for action in decision.actions:
