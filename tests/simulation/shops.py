@@ -47,7 +47,9 @@ def rested(play: worlds.Play) -> None:
     """Hold that all weight is on stable, both Services select it, and nothing is written any more."""
     world = play.world
     assert 0 == share(play), world.account()
-    for service in world.store.peek(Kind.SERVICE):
+    for name in (specs.STABLE_SERVICE, specs.CANARY_SERVICE):
+        service = world.store.get(Kind.SERVICE, "shop", name)
+        assert service is not None, world.account()
         assert play.stable in service["spec"]["selector"].values(), world.account()
     writes = len(world.journal.writes)
     world.run(1300)

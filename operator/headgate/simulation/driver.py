@@ -160,7 +160,10 @@ class Operator:
 
     async def _pass(self, key: Key, memory: _Memory) -> None:
         try:
-            observation = await self._observer.observe(key, memory.refusals, memory.written_at)
+            observation = await self._observed(key, memory)
+        except faults.Conflict:
+            self._wake_at(key, self.clock())
+            return
         except faults.Unreachable:
             self._back_off(key, memory)
             return
@@ -168,8 +171,6 @@ class Operator:
             self._refused(key, memory, (str(refusal),))
             return
         if observation is None:
-            self._memories.pop(key, None)
-            self._readings.forget(key)
             return
         decision = decide.decide(observation)
         seconds = self._stall()
@@ -178,6 +179,15 @@ class Operator:
             return
         self._stalled.add(key)
         self._around.agenda.after(seconds, lambda: self._awake(key, memory, observation, decision))
+
+    async def _observed(self, key: Key, memory: _Memory) -> Observation | None:
+        observation = await self._observer.observe(key, memory.refusals, memory.written_at)
+        if observation is None:
+            self._readings.forget(key)
+            await self._actor.give_back(await self._observer.remains(key))
+            if not memory.dirty:
+                self._memories.pop(key, None)
+        return observation
 
     def _awake(self, key: Key, memory: _Memory, observation: Observation, decision: Decision) -> None:
         if self.alive and self._around.busy:

@@ -44,6 +44,19 @@ class Bounds:
         """The most that may exist."""
         return self.total + self.surge
 
+    def carriers(self, percent: int) -> int:
+        """Return the fewest pods that carry *percent* as routes can say it: in whole percents.
+
+        Two versions that share all pods share all traffic, and what is left of a percent falls to the larger one.
+        """
+        rounded = percent - 1 if percent > 50 else percent  # noqa: PLR2004  # the half
+        enough = [
+            pods
+            for pods in range(self.total + 1)
+            if 100 * pods > rounded * self.total or 100 * pods == percent * self.total
+        ]
+        return enough[0]
+
     def split(self, percent: int) -> tuple[int, int]:
         """Return how many stable and canary pods are nearest to *percent*, trying them all."""
         if self.routed:

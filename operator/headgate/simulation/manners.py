@@ -76,13 +76,20 @@ class Manners:
         chosen = after["spec"]["selector"].get(names.POD_HASH, "")
         if chosen == before or scene.rerouted or 0 in scene.wanted(scene.world.now - RECENT_SECONDS):
             return
+        if not chosen and scene.world.rollout is None and self._alone():
+            return  # the Service is the user's again
         if chosen and not any(scene.world.pods_of(chosen)) and scene.living().get(before, (0, 0, 0))[1]:
             scene.fail(f"selects nobody in place of somebody: {write}")
         done = scene.world.journal.passes[write.pass_number]
         leaving = done.decision.status.canary is not None and done.decision.status.canary.leaving is not None
         share = self._ways.share(service)
-        if before and share and not leaving:
+        served = scene.living().get(before, (0, 0, 0))[1]
+        if served and share and not leaving:
             scene.fail(f"moves a selector under {share} % of the traffic: {write}")
+
+    def _alone(self) -> bool:
+        """Return whether a Service that selects all pods leads to those of one revision."""
+        return len([count for count, _, _ in self._scene.living().values() if count]) <= 1
 
     # --- order -------------------------------------------------------------------------------------------------------
 

@@ -102,7 +102,7 @@ class Serving:
         serving = sum(self._serves(hash_) for hash_ in (scene.living() if "" in chosen else chosen))
         going_back = scene.status.canary is not None and not scene.in_flight
         bounds = min(scene.budgets(scene.world.now - SCALING_SECONDS), key=lambda one: one.total)
-        needed = bounds.split(share)[1]
+        needed = min(bounds.carriers(share), max(0, bounds.most - 1))
         if service == self._ways.services[0]:
             needed = min(needed, 1) if going_back else needed - bounds.unavailable
         if serving < needed:
@@ -122,7 +122,7 @@ class Serving:
         if scene.meddled or scene.rerouted or not scene.totals or not (burden or inside):
             return
         bounds = min(scene.budgets(scene.world.now - RECENT_SECONDS), key=lambda one: one.total)
-        least = -(-bounds.total * burden // 100) - bounds.unavailable
+        least = bounds.carriers(burden) - bounds.unavailable
         least = max(least, 1 if bounds.total else 0)
         serving = self._serves(hash_)
         if serving < least:
