@@ -186,6 +186,8 @@ def _raised(view: View, ready: int | None) -> int | None:
         return None
     # An endpoint is ready at once; a pod counts when it has been for minReadySeconds.
     able, whole = min(ready, view.other.ready), goal(view.budget, WHOLE).canary
+    if not view.bounded and able < goal(view.budget, view.weight).canary:
+        return written  # one write for the whole step: only a bounded surge needs what some of its pods carry
     return max(written, min(view.weight, WHOLE if able >= whole else carries(able, view.budget.total)))
 
 
