@@ -114,6 +114,20 @@ def test_what_is_no_verdict_leaves_no_mark(ending: api.Ending) -> None:
     assert SetWeights("HTTPRoute", "web", 0) in decision.actions
 
 
+@pytest.mark.parametrize(
+    ("ago", "reason", "again"),
+    [(None, "WaitingForTraffic", None), (2, "WaitingForTraffic", NOON + 3), (5, "WaitingForGateway", None)],
+)
+def test_a_gateway_that_does_not_answer_is_told_of(ago: int | None, reason: str, again: float | None) -> None:
+    """H20: people read which Gateway is waited for once it takes long, and one that is quick costs no write."""
+    late = route(rule(80, 20), parents=(parent(current=False),), written=None if ago is None else NOON - ago)
+    decision = decide(in_flight(ways=at_20(route=late)).at_step(1).observe())
+    ready = next(condition for condition in decision.status.conditions if condition.type == "Ready")
+
+    assert (ready.reason, ready.message[:26]) == (reason, "waiting for Gateway eg/pub")
+    assert again is None or decision.recheck_at == again
+
+
 def leaving(ways: Any, remembered: Any, wanted: int = 2) -> World:
     """Return a canary on its way out."""
     return in_flight(0, wanted, ways=ways).leaving(since=60).with_status(traffic=remembered)

@@ -120,6 +120,8 @@ class RouteFacts:
     writer: str
     """Who else than us last wrote its rules; empty if nobody did."""
     deleting: bool = False
+    written: int | None = None
+    """When we last wrote to it; None: never."""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"

@@ -19,6 +19,8 @@ from headgate.core.routes import WHOLE
 
 SETTLE_SECONDS: Final = 2
 """How long after it was accepted a weight is given to reach the data plane before it counts as holding."""
+TOLD_SECONDS: Final = 5
+"""How long after our write a Gateway that has not answered is told of: most are quicker, and telling costs a write."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -206,6 +208,12 @@ def unanswered(facts: TrafficFacts) -> str:
             if not parent.current:
                 return f"waiting for {parent.name} to accept {route} at generation {route.generation}"
     return ""
+
+
+def told_from(facts: TrafficFacts) -> int | None:
+    """Return from when on it is told that a parent has not answered; None if all have."""
+    late = [route for route in facts.known_routes if not all(parent.current for parent in route.parents)]
+    return min((route.written + TOLD_SECONDS for route in late if route.written is not None), default=None)
 
 
 def _off(view: View, percent: int) -> str:

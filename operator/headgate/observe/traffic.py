@@ -129,6 +129,7 @@ def route(thing: Json, asked: Route, traffic: Traffic) -> RouteFacts:
         parents=tuple(_parents(thing, namespace)),
         writer=next(objects.other_writers(thing, "spec", "rules"), ""),
         deleting=metadata.get("deletionTimestamp") is not None,
+        written=objects.written(thing),
     )
 
 

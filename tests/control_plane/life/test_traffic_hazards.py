@@ -164,7 +164,7 @@ def test_h20_gateway_is_late(shop: Shop, running_gateways: Gateways) -> None:
     shop.open()
     running_gateways.answer(shop.namespace, Answer.SILENT)
     shop.deploy("v2")
-    shop.wait_said("waiting for Gateway eg/public to accept")
+    shop.wait_said("WaitingForGateway: waiting for Gateway eg/public to accept HTTPRoute web at generation 2")
     assert "since" not in shop.status["weight"]
     running_gateways.answer(shop.namespace, Answer.ACCEPTED)
     shop.wait_weight(25)
