@@ -200,7 +200,10 @@ def patience_ends(situation: Situation) -> tuple[float, ...]:
     since = _stuck_since(situation)
     if since is None:
         return ()
-    ends = (since + _WORDS_AFTER_SECONDS, since + HOPELESS_AFTER_SECONDS, since + deadline_seconds(situation))
+    # Again and again: a pod between two crashes does not say that it is in a loop, and nothing tells us when it does.
+    looks = max(0, int(situation.now - since) // HOPELESS_AFTER_SECONDS) + 1
+    next_look = since + looks * HOPELESS_AFTER_SECONDS
+    ends = (since + _WORDS_AFTER_SECONDS, next_look, since + deadline_seconds(situation))
     return tuple(end for end in ends if end > situation.now)
 
 
