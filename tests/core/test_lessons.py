@@ -31,6 +31,14 @@ def test_a_revision_that_was_found_serving_is_led_to_before_a_new_one_comes() ->
     assert (world.now, {}) == (found.recheck_at, answers.sizes(found))
 
 
+def test_orphans_whose_pods_are_away_for_a_moment_stay() -> None:
+    """They may have carried everybody: a new Rollout of that name scales them down when its own revision is stable."""
+    world = World().first(10, 3).deployment(B, 10, 0)
+    assert answers.sizes(decide(world.observe())) == {}
+
+    assert answers.sizes(decide(world.deployment(A, 10, 10).observe())) == {B: 0}
+
+
 def test_no_new_pod_stands_behind_the_stable_service() -> None:
     """While the stable Service does not tell new pods from old ones, there are none; unless nobody serves there."""
     seen = view(other_hash=B, weight=20, facts=facts(stable=service(STABLE, "")))

@@ -90,13 +90,18 @@ def _adopted(situation: Situation) -> list[Action]:
 
 
 def _emptied(situation: Situation) -> list[Action]:
-    """Old pods go once nobody needs them: they carry nobody, or stable and its canary carry everybody."""
-    ready = situation.pods(situation.stable).ready + situation.pods(situation.canary).ready
-    carried = ready >= situation.budget.least_ready
+    """Old pods go once nobody needs them: they carry nobody, or stable and its canary carry everybody.
+
+    What an older Rollout of this name left may have carried everybody a moment ago, and do so again in the next: as
+    long as nothing is stable in its place it stays.
+    """
+    stable, history = situation.stable, {entry.hash for entry in situation.status.history}
+    ready = situation.pods(stable).ready + situation.pods(situation.canary).ready
+    carried = stable is not None and ready >= situation.budget.least_ready
     return [
         ScaleDeployment(facts.hash, 0, facts.replicas)
         for facts in _others(situation)
-        if facts.replicas and (facts.ready == 0 or (situation.stable is not None and carried))
+        if facts.replicas and (carried or (facts.ready == 0 and (stable is not None or facts.hash in history)))
     ]
 
 
