@@ -78,7 +78,8 @@ class Capacity:
         thing = scene.world.store.get(Kind.DEPLOYMENT, pod["metadata"]["namespace"], owner)
         if thing is None or scene.meddled or not scene.totals:
             return
-        if scene.world.now < served + thing["spec"].get("minReadySeconds", 0):
+        unproved = scene.world.now < served + thing["spec"].get("minReadySeconds", 0)
+        if unproved or scene.idle(pod["metadata"]["labels"][names.POD_HASH]):
             return
         living = scene.living()
         serving = sum(count + failed for _, count, failed in living.values())

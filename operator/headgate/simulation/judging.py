@@ -6,6 +6,7 @@ The arithmetic here is written from the design, by brute force, and on purpose n
 import dataclasses
 import fractions
 import math
+from collections.abc import Callable
 
 from headgate.api import names
 from headgate.api.status import RolloutStatus
@@ -108,6 +109,8 @@ class Scene:
         self.meddled_at = -math.inf
         self.rerouted_at = -math.inf
         self.flight_began = -math.inf
+        self.idle: Callable[[str], bool] = lambda _: False
+        """Whether nobody comes to the pods of a revision any more: routes may see to that."""
         self._scaled_by: dict[str, str] = {}
         self._rerouted: set[tuple[Kind, str]] = set()
         """What a stranger changed last."""

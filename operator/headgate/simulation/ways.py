@@ -39,6 +39,7 @@ class Ways:
         self.held: dict[tuple[int, int], float] = {}
         """By attempt's start and weight: when every Gateway that answers had first accepted that weight."""
         scene.world.store.listeners.append(self._heard)
+        scene.idle = self._idle
 
     # --- what the spec names -----------------------------------------------------------------------------------------
 
@@ -94,6 +95,10 @@ class Ways:
     def burden(self, revision_hash: str) -> int:
         """Return the most that a revision may be getting of the traffic of the routes, in percent."""
         return min(100, sum(self.share(name) for name in self.services if revision_hash in self.selections(name)))
+
+    def _idle(self, revision_hash: str) -> bool:
+        led_to = revision_hash in self.selections(self.services[0])
+        return self.traffic is not None and not led_to and self.burden(revision_hash) == 0
 
     def given(self, revision_hash: str) -> int:
         """Return what the data planes give to the Services that select a revision, at this moment, in percent."""
