@@ -1,6 +1,7 @@
 """Weighted traffic through a real gateway: users get the shares that were asked for, and lose nothing at any switch."""
 
 import copy
+import json
 import math
 from collections.abc import Iterator
 
@@ -296,18 +297,24 @@ def test_warm_revision_takes_over_by_one_write(warm: Shop, node: Node) -> None:
 def test_a_deployment_becomes_a_rollout(newcomer: Shop) -> None:
     """On the way from a Deployment that the documentation describes users lose nothing; then it is scaled as before."""
     here = ("-n", newcomer.namespace)
-    newcomer.apply(routed.abrupt(newcomer.manifest(podinfo.GOOD)))
+    wanted = routed.abrupt(newcomer.manifest(podinfo.GOOD))
+    newcomer.apply(wanted)
     newcomer.kubectl("wait", "--for=condition=Ready", "rollout/web", *here, f"--timeout={PATIENCE_SECONDS}s")
-    newcomer.kubectl("delete", "deployment", shops.NAME, *here)
     newcomer.apply(autoscaler(newcomer, "Rollout", 5))
-    newcomer.wait(lambda: len(newcomer.pods(podinfo.GOOD)[podinfo.GOOD]) == 5, "five, its own", PATIENCE_SECONDS)
-    newcomer.wait(lambda: newcomer.status.get("ready") == "5/5", "all ready", PATIENCE_SECONDS)
+    # Longer than the drain: it looks every 15 s.
+    newcomer.wait(lambda: newcomer.status.get("ready") == "5/5", "the autoscaler scales it", PATIENCE_SECONDS)
+    del wanted["spec"]["replicas"]
+    newcomer.kubectl("apply", "set-last-applied", "-f", "-", stdin=json.dumps(wanted))
+    newcomer.apply(wanted)
+    newcomer.kubectl("delete", "deployment", shops.NAME, *here)
+    newcomer.wait(lambda: len(newcomer.pods(podinfo.GOOD)[podinfo.GOOD]) == 5, "its own alone", PATIENCE_SECONDS)
     newcomer.wait_visits(60)
     counts = newcomer.visitors.stop()
     kinds = ("deployment", "service", "httproute", "horizontalpodautoscaler")
     owners = {kind: routed.owners(newcomer, kind) for kind in kinds}
 
     assert (0, ()) == (counts.errors, counts.failures)
+    assert ("Healthy", 5) == (newcomer.status["phase"], newcomer.rollout()["spec"]["replicas"])
     assert newcomer.status["stable"]["hash"] == routed.selected(newcomer)
     assert {
         "deployment": {f"web-{newcomer.status['stable']['hash']}": "Rollout"},
