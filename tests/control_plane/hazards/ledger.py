@@ -30,6 +30,7 @@ STEPS: Final[Json] = {
 }
 READING: Final = frozenset({"get", "list", "watch"})
 REST_SECONDS: Final = 600.0
+LAG_SECONDS: Final = 40.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -147,6 +148,9 @@ def main() -> int:
         ledger.note("On the way to the first step", whole=False)
         fully = stage.status["canary"]["hash"]
         ledger.play("A promotion from there", lambda: command(stage, "promote-full", fully), "Healthy")
+        # Numbers that only follow the pods, such as status.replicas, are written at most every 30 s: once more here.
+        operators.settle(LAG_SECONDS)
+        ledger.note("After it")
         operators.settle(rest_seconds)
         ledger.note("At rest")
     return 0
