@@ -1,5 +1,7 @@
 """What the simulation taught about traffic: each case is a world in which somebody would have been hurt."""
 
+from typing import Any
+
 import pytest
 
 from headgate.api import status as api
@@ -9,7 +11,7 @@ from headgate.core.actions import DropRecord
 from headgate.core.decide import decide
 from headgate.core.replicas import Budget, Pods, Sizes
 from tests.core import answers, ways
-from tests.core.ways import CANARY, DRAIN, STABLE, facts, known, pods, route, rule, service, view
+from tests.core.ways import CANARY, DRAIN, STABLE, facts, known, parent, pods, route, rule, service, view
 from tests.core.worlds import NOON, A, B, World, policy
 
 
@@ -109,6 +111,22 @@ def test_a_leaving_canary_keeps_its_pods_while_any_weight_of_it_may_be_in_effect
     seen = view(facts=ways_now, status=known(0, since=NOON - 1, highest=20), other_hash=B, other=Pods(5, 5, 5))
 
     assert traffic.backward(seen).sizes == Sizes(10, 5)
+
+
+@pytest.mark.parametrize(
+    ("follows", "expected"),
+    [(False, (None, Sizes(10, 2))), (True, (NOON, Sizes(10, 2)))],
+)
+def test_a_gateway_that_refuses_the_way_back_may_still_send_users(*, follows: bool, expected: Any) -> None:
+    """It may go on with the weight that it had: until it accepts the route no drain begins, and pods stay."""
+    refusing = parent(accepted=False, follows=follows, words="UnsupportedValue: too many rules")
+    ways_now = facts(canary=service(CANARY, B, {B: 2}), route=route(parents=(refusing,)))
+    found = traffic.brought_up(known(20), ways_now, A, DRAIN, NOON)
+    leaves = view(facts=ways_now, status=found, other_hash=B, other=pods(2))
+
+    assert (found.since, traffic.backward(leaves).sizes) == expected
+    words = "Gateway eg/public does not accept HTTPRoute web and may go on as before: UnsupportedValue: too many rules"
+    assert traffic.backward(leaves).waits == ("connections drain" if follows else words)
 
 
 def test_the_canary_service_leads_to_somebody_before_it_leads_to_new_pods() -> None:

@@ -258,6 +258,22 @@ def test_h18_our_key_is_removed_from_a_selector(service: str, percent: int) -> N
     shops.rested(play)
 
 
+def test_h20_the_gateway_refuses_the_way_back() -> None:
+    """A Gateway that refuses the way back may go on as before: the canary's pods stay, and its words say why."""
+    play = shops.shop(20)
+    canary = at(play, 20)
+    play.world.gateways[0].habits.refuses = "too many rules"
+    abort(play)
+    home(play, 2)
+    play.world.run(300)
+    assert (2, 2) == play.world.pods_of(canary)
+    assert "too many rules" in play.world.status.conditions[1].message
+    play.world.gateways[0].habits.refuses = ""
+    play.world.gateways[0].wake()
+    assert play.settle() == "RolledBack"
+    shops.rested(play)
+
+
 @pytest.mark.parametrize("orphan", [False, True])
 def test_h19_deleted_at_weight_20(*, orphan: bool) -> None:
     """Traffic goes to stable first; the new version is never shipped by a deletion."""
@@ -292,7 +308,7 @@ def test_h20_the_gateway_is_late(*, good: bool, second: bool) -> None:
 
 
 def test_h20_no_gateway_answers() -> None:
-    """A Gateway that falls silent holds what goes forward; going back drains from the write and ends."""
+    """While a Gateway is silent nothing goes up; the way back is written at once, and pods stay until it answers."""
     play = shops.shop(20)
     canary = at(play, 20)
     play.world.gateways[0].habits.deaf = True

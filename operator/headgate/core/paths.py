@@ -72,6 +72,8 @@ class ParentFacts:
     """Whether it accepted the route and resolved its references."""
     words: str = ""
     """Why not: reason and message."""
+    follows: bool = True
+    """Whether it accepted the route, though it may not have resolved all references; if not it may go on as before."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

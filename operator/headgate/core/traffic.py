@@ -124,7 +124,7 @@ def brought_up(
     if known is not None and any(isinstance(route, Unreadable) for route in facts.routes.values()):
         return known.model_copy(update={"home_since": home_since})
     low, high = routes.lowest(facts.known_routes), routes.highest(facts.known_routes)
-    current = all(parent.current for route in facts.known_routes for parent in route.parents)
+    current = all(parent.current and parent.follows for route in facts.known_routes for parent in route.parents)
     same = known is not None and known.weight == high
     since = (known.since if known and same and known.since is not None else math.ceil(now)) if current else None
     changes: dict[str, object] = {"weight": high, "since": since, "home_since": home_since}
@@ -202,11 +202,13 @@ def _accepted(facts: TrafficFacts) -> bool:
 
 
 def unanswered(facts: TrafficFacts) -> str:
-    """Return which parent has not yet answered for which route, for people; empty if all have."""
+    """Return which parent does not follow which route yet, for people; empty if all do."""
     for route in facts.known_routes:
         for parent in route.parents:
             if not parent.current:
                 return f"waiting for {parent.name} to accept {route} at generation {route.generation}"
+            if not parent.follows:
+                return f"{parent.name} does not accept {route} and may go on as before: {parent.words}"
     return ""
 
 

@@ -194,6 +194,7 @@ def _answered(parent: tuple[str, str, str, str], conditions: Collection[Json], g
         current=bool(accepted),
         accepted=bool(accepted) and not unmet,
         words=words[:_WORDS_LENGTH],
+        follows=accepted.get("status") == "True",
     )
 
 

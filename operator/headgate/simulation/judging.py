@@ -207,7 +207,8 @@ class Scene:
         for thing in self.world.store.peek(Kind.DEPLOYMENT, {names.ROLLOUT: KEY.name}):
             pods = self.world.deployments.of(thing)
             serving = sum(self.world.deployments.serves(thing, pod) for pod in pods)
-            failed = sum(pod["metadata"]["uid"] in self.world.pods.failed for pod in pods)
+            fallen = [pod for pod in pods if pod["metadata"]["uid"] in self.world.pods.fallen]
+            failed = sum(not self.world.deployments.serves(thing, pod) for pod in fallen)
             found[thing["metadata"]["labels"][names.POD_HASH]] = (len(pods), serving, failed)
         return found
 

@@ -7,6 +7,7 @@ from headgate.api import names
 from headgate.core.model import Json, Kind
 from headgate.simulation.gateways import Gateway
 from headgate.simulation.judging import RECENT_SECONDS, Scene
+from headgate.simulation.pods import is_ready
 from headgate.simulation.store import Change
 from headgate.simulation.ways import Ways
 
@@ -38,7 +39,7 @@ class Serving:
             return
         if change.kind is Kind.POD and change.before is not None and change.by != "garbage-collector":
             leaves = change.after is None or change.thing["metadata"].get("deletionTimestamp") is not None
-            if leaves and change.before["metadata"].get("deletionTimestamp") is None:
+            if leaves and is_ready(change.before):
                 self._gone(change.before)
         if change.kind in (Kind.POD, Kind.ENDPOINT_SLICE):
             self._look()
@@ -104,7 +105,8 @@ class Serving:
         bounds = min(scene.budgets(scene.world.now - SCALING_SECONDS), key=lambda one: one.total)
         needed = min(bounds.carriers(share), max(0, bounds.most - 1))
         if service == self._ways.services[0]:
-            needed = min(needed, 1) if going_back else needed - bounds.unavailable
+            rescued = going_back or bool(scene.world.pods.failed)
+            needed = min(needed, 1) if rescued else needed - bounds.unavailable
         if serving < needed:
             scene.fail(f"Service {service} gets {share} %, {serving} pods serve there of {needed} that it takes")
 
