@@ -75,6 +75,7 @@ def route(*rules: RuleFacts, parents: tuple[ParentFacts, ...] | None = None, **c
         "annotations": True,
         "rejected": "",
         "missing_rules": (),
+        "parent_refs": ("Gateway eg/public",),
         "writer": "",
         **changes,
     }

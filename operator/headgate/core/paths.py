@@ -92,6 +92,11 @@ class RuleFacts:
     """The port that the rule asks of the stable Service; empty if it names none."""
     reference: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """The stable Service's backendRef as written: the canary's, where we add it, is its copy."""
+    name: str = ""
+    beside: tuple[str, ...] = ()
+    """The other Services of this namespace that it leads to."""
+    claimed_by: str = ""
+    """The Rollout that had it first; empty if none did."""
 
     @property
     def sum(self) -> int:
@@ -124,6 +129,10 @@ class RouteFacts:
     deleting: bool = False
     written: int | None = None
     """When we last wrote to it; None: never."""
+    parent_refs: tuple[str, ...] = ()
+    """The parents that it names, such as "Gateway eg/public"."""
+    elsewhere: tuple[str, ...] = ()
+    """Other namespaces whose Services of the stable Service's name it leads to."""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"

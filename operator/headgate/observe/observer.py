@@ -144,7 +144,11 @@ class Observer:
         hashes = {*owned.ours, *(side.hash for side in sides if side is not None)}
         deployments = {hash_: revisions.deployment_name(rollout.name, hash_) for hash_ in hashes}
         return await self._roads.read(
-            rollout, policy.traffic if policy else None, deployments, routed=status.traffic is not None
+            rollout,
+            policy.traffic if policy else None,
+            deployments,
+            routed=status.traffic is not None,
+            resting=status.canary is None,
         )
 
     async def _deployments(self, rollout: RolloutFacts, status: RolloutStatus, labels: Mapping[str, str]) -> _Owned:

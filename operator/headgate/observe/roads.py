@@ -10,6 +10,7 @@ from headgate.core import faults, revisions
 from headgate.core.model import Json, Key, Kind, RolloutFacts
 from headgate.core.paths import RouteFacts, ServiceFacts, TrafficFacts, Unreadable
 from headgate.observe import traffic as facts
+from headgate.observe.claims import with_claims
 from headgate.observe.sources import Reader
 
 _HASHED_FROM: Final = 11
@@ -42,7 +43,13 @@ class Roads:
         return facts.former(things, None, label)
 
     async def read(
-        self, rollout: RolloutFacts, traffic: Traffic | None, deployments: Mapping[str, str], *, routed: bool
+        self,
+        rollout: RolloutFacts,
+        traffic: Traffic | None,
+        deployments: Mapping[str, str],
+        *,
+        routed: bool,
+        resting: bool,
     ) -> TrafficFacts | None:
         """Return what is known; None where routes do not, and did not, decide who gets what.
 
@@ -51,19 +58,19 @@ class Roads:
             traffic: the Services and routes in force.
             deployments: the name of each revision's Deployment by its hash.
             routed: whether routes decided it before.
+            resting: whether nothing is in flight: only then may it matter who had a rule first.
         """
         if traffic is None:
             former = await self._former(rollout, None) if routed else ()
             return TrafficFacts(None, None, {}, former) if former else None
+        asked_for = traffic.gateway_api.routes
         stable, canary, routes, former = await asyncio.gather(
             self._service(rollout, traffic.stable_service, deployments),
             self._service(rollout, traffic.canary_service, deployments),
-            asyncio.gather(*(self._route(rollout, asked, traffic) for asked in traffic.gateway_api.routes)),
+            asyncio.gather(*(self._route(rollout, asked, traffic, resting=resting) for asked in asked_for)),
             self._former(rollout, traffic),
         )
-        by_name = {
-            (asked.kind, asked.name): route for asked, route in zip(traffic.gateway_api.routes, routes, strict=True)
-        }
+        by_name = {(asked.kind, asked.name): route for asked, route in zip(asked_for, routes, strict=True)}
         return TrafficFacts(stable, canary, by_name, former)
 
     async def _former(self, rollout: RolloutFacts, traffic: Traffic | None) -> tuple[ServiceFacts, ...]:
@@ -129,9 +136,14 @@ class Roads:
             return True
         return any(revisions.label_value(str(other["metadata"]["name"])) == holder for other in others)
 
-    async def _route(self, rollout: RolloutFacts, asked: Route, traffic: Traffic) -> RouteFacts | Unreadable | None:
+    async def _route(
+        self, rollout: RolloutFacts, asked: Route, traffic: Traffic, *, resting: bool
+    ) -> RouteFacts | Unreadable | None:
         try:
             thing = await self._reader.get(Kind(asked.kind), rollout.namespace, asked.name)
         except faults.Fault as fault:
             return Unreadable(str(fault))
-        return None if thing is None else facts.route(thing, asked, traffic)
+        if thing is None:
+            return None
+        found = facts.route(thing, asked, traffic)
+        return await with_claims(self._reader, rollout, found) if resting else found

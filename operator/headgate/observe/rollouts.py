@@ -5,7 +5,7 @@ from typing import Any
 
 import pydantic
 
-from headgate.api import names, spec
+from headgate.api import names, spec, values
 from headgate.api.status import RolloutStatus
 from headgate.core import revisions
 from headgate.core.model import Json, RolloutFacts
@@ -104,4 +104,5 @@ def facts(rollout: Json, allowed: Container[str]) -> RolloutFacts:
         policy=policy,
         policy_hash=revisions.policy_hash(name, policy),
         invalid="; ".join(found for found in (problems(raw), strangers(raw, allowed)) if found),
+        created=values.parse_time(metadata.get("creationTimestamp", 0)),
     )

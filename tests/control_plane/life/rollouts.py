@@ -62,10 +62,11 @@ def steered(wanted: Json, **annotations: str) -> Json:
 
 @dataclasses.dataclass
 class World:
-    """One namespace with one Rollout called web."""
+    """One namespace with one Rollout, called web unless said otherwise."""
 
     kubectl: Kubectl
     namespace: str
+    name: str = "web"
 
     def apply(self, wanted: Json) -> str:
         """Apply *wanted* and return what kubectl says."""
@@ -77,11 +78,13 @@ class World:
 
     def command(self, name: str, value: str) -> None:
         """Give a command by annotation."""
-        self.kubectl("annotate", "rollout", "web", "-n", self.namespace, f"headgate.dev/{name}={value}", "--overwrite")
+        self.kubectl(
+            "annotate", "rollout", self.name, "-n", self.namespace, f"headgate.dev/{name}={value}", "--overwrite"
+        )
 
     def rollout(self) -> Json:
         """Return the Rollout as it is now."""
-        found: Json = json.loads(self.kubectl("get", "rollout", "web", "-n", self.namespace, "-o", "json"))
+        found: Json = json.loads(self.kubectl("get", "rollout", self.name, "-n", self.namespace, "-o", "json"))
         return found
 
     @property

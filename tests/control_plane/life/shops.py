@@ -113,6 +113,11 @@ class Shop(World):
         found: Json = json.loads(self.kubectl("get", kind, name, "-n", self.namespace, "-o", "json"))
         return found
 
+    def specs(self, kind: str) -> list[Json]:
+        """Return the specs of all objects of a kind."""
+        listed = json.loads(self.kubectl("get", kind, "-n", self.namespace, "-o", "json"))["items"]
+        return [one["spec"] for one in listed]
+
     def selects(self, service_name: str) -> str:
         """Return the revision that a Service selects; empty without our key, or without a Service."""
         found = json.loads(self.kubectl("get", "services", "-n", self.namespace, "-o", "json"))["items"]
