@@ -86,3 +86,18 @@ def test_orphans_of_two_revisions_are_not_mixed(shop: Shop) -> None:
     shop.kubectl("scale", "deployment", old, "-n", shop.namespace, "--replicas=0")
     wait_given_back(shop, "web")
     assert shop.sizes() == {"v2": 4}
+
+
+def test_traffic_edited_in_flight_waits(shop: Shop) -> None:
+    """The Services that a rollout began with are those that it ends with; that others are named is said meanwhile."""
+    shop.at_a_quarter()
+    others = traffic(canaryService="web-new")
+    shop.deploy("v2", traffic=others)
+    shop.wait_said("; spec.traffic was changed: that spec counts once this rollout has ended")
+    assert shop.weights() == {"web": 75, "web-canary": 25}
+    assert shop.selects("web-new") == ""
+    shop.promote()
+    shop.wait_stable("v2")
+    shop.wait_selects("web-new", shop.hash_of("v2"))
+    wait_given_back(shop, "web-canary")
+    shop.wait_phase("Healthy")
