@@ -12,7 +12,7 @@ from headgate.core.decide import decide
 from headgate.core.replicas import Budget, Pods, Sizes
 from tests.core import answers, ways
 from tests.core.ways import CANARY, DRAIN, STABLE, facts, known, parent, pods, route, rule, service, view
-from tests.core.worlds import NOON, A, B, World, policy
+from tests.core.worlds import NOON, A, B, C, World, policy
 
 
 def test_the_ways_are_looked_at_as_soon_as_the_first_revision_is_stable() -> None:
@@ -31,6 +31,38 @@ def test_a_revision_that_was_found_serving_is_led_to_before_a_new_one_comes() ->
 
     assert (A, None) == (found.status.stable and found.status.stable.hash, found.status.canary)
     assert (world.now, {}) == (found.recheck_at, answers.sizes(found))
+
+
+def test_what_the_stable_service_selects_is_found_again() -> None:
+    """Orphans of a promotion are both there in full: users stay where they are."""
+    both = World().deployment(A, 10).deployment(B, 10)
+    assert (decide(both.observe()).status.stable or api.Side(revision=0, hash="")).hash == A
+
+    selected = decide(ways.routed(both, 20, ways=facts(stable=service(STABLE, B))).observe())
+    assert (selected.status.stable or api.Side(revision=0, hash="")).hash == B
+
+
+@pytest.mark.parametrize(
+    ("changes", "gone"), [({}, True), ({"since": NOON - 5}, False), ({"home_since": NOON - 5}, False)]
+)
+def test_older_pods_stay_until_connections_have_drained(changes: Any, gone: bool) -> None:  # noqa: FBT001  # of the table
+    """Routes and Services may have left them a moment ago, under a Rollout whose memory is gone."""
+    world = ways.routed(World().stable(10).deployment(C, 5), 20, remembered=known(**changes))
+    assert answers.sizes(decide(world.observe())) == ({C: 0} if gone else {})
+
+
+@pytest.mark.parametrize(
+    ("asked", "refusals", "expected"), [(8, (), {A: 10, B: 2}), (8, ("quota",), {A: 10, B: 0}), (10, (), {B: 0})]
+)
+def test_patience_begins_when_stable_was_asked_for(asked: int, refusals: Any, expected: Any) -> None:
+    """Where nothing could be written for two minutes, no canary pod goes for a stable one that nobody asked for."""
+    world = World().stable(8).canary(2).at_step(1).leaving(since=120)
+    world = world.deployment(A, asked, 8).but(refusals=refusals)
+    since = api.Progress(desired=asked, ready=8, since=NOON - 5000)
+    stable = world.status.stable
+    world = world.with_status(stable=stable and stable.model_copy(update={"progress": since}))
+
+    assert answers.sizes(decide(world.observe())) == expected
 
 
 def test_orphans_whose_pods_are_away_for_a_moment_stay() -> None:
@@ -54,6 +86,13 @@ def test_pods_of_an_older_revision_count() -> None:
     """Three versions together stay within the bound: the newest waits until the oldest is gone."""
     assert traffic.forward(view(other_hash=B, weight=20, leftover=9)).sizes == Sizes(10, 1)
     assert traffic.forward(view(other_hash=B, weight=20, leftover=10)).sizes == Sizes(10, 0)
+
+
+@pytest.mark.parametrize(("ready", "expected"), [(4, 4), (2, 5)])
+def test_stable_grows_into_the_room_of_an_older_revision_when_that_is_gone(ready: int, expected: int) -> None:
+    """Without surge the warm revision's pod and the promoted one's last are not there at once, unless too few serve."""
+    seen = view(0, 5, 2, other_hash=B, other=pods(0), stable=pods(4, ready), leftover=1)
+    assert traffic.forward(seen).sizes == Sizes(expected, 0)
 
 
 def test_without_surge_it_arrives_and_stable_is_never_empty() -> None:

@@ -6,6 +6,7 @@ from headgate.api import values
 from headgate.api.status import Canary, Ending, Phase, Rejected, Side
 from headgate.core import analysis, forward, history, promoted, revisions, routing, verdicts
 from headgate.core.model import DeploymentFacts, Notice
+from headgate.core.paths import ServiceFacts
 from headgate.core.situation import Move, Rest, Situation
 
 
@@ -34,9 +35,10 @@ def _canary(situation: Situation) -> Canary:
 
 
 def recovered(situation: Situation) -> Move | None:
-    """The status knows of no revision, but pods of ours are serving: the revision with the most of them is stable.
+    """The status knows of no revision, but pods of ours are serving: that which the stable Service selects is stable.
 
-    One that bears the mark of a rejection only if no other serves.
+    Where it selects all of them, or there is no router, the one with the most. One that bears the mark of a rejection
+    only if no other serves.
     """
     if situation.stable is not None or situation.canary is not None:
         return None
@@ -44,8 +46,11 @@ def recovered(situation: Situation) -> Move | None:
     if not serving:
         return None
 
-    def weight(facts: DeploymentFacts) -> tuple[bool, int, int]:
-        return not facts.rejected, facts.ready, -facts.revision
+    service = situation.seen.traffic.stable if situation.seen.traffic else None
+    selected = service.selects if isinstance(service, ServiceFacts) else ""
+
+    def weight(facts: DeploymentFacts) -> tuple[bool, bool, int, int]:
+        return not facts.rejected, facts.hash == selected, facts.ready, -facts.revision
 
     chosen = max(serving, key=weight)
     side = Side(revision=chosen.revision, hash=chosen.hash, ready=chosen.ready)

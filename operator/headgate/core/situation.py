@@ -214,7 +214,13 @@ class Situation:
 
     @property
     def waits_without_progress(self) -> int:
-        """How often in a row the time that a retreat gives stable for another pod has passed without one."""
+        """How often in a row the time that a retreat gives stable for another pod has passed without one.
+
+        It does not pass while stable has not been asked for all of them, unless that is refused: where nothing could be
+        written for a minute, nobody has waited for anything.
+        """
+        if self.pods(self.stable).wanted < self.total and not self.seen.refusals:
+            return 0
         return max(0, math.floor((self.now - self.retreats_since) / RETREAT_WAIT_SECONDS))
 
     @property

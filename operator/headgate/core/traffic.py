@@ -152,7 +152,9 @@ def _shrunk(wanted: int, pods: Pods, other: Pods) -> int:
 
 def _forward_sizes(view: View, aim: Sizes) -> Sizes:
     budget, stable, canary, status = view.budget, view.stable, view.other, view.status
-    room = max(0, budget.most_pods - stable.counted - canary.counted)
+    # Older pods go as soon as these carry everybody; until then stable must be able to come to that.
+    first, then = (view.leftover, 0) if stable.ready + canary.ready >= budget.least_ready else (0, view.leftover)
+    room = max(0, budget.most_pods - stable.counted - canary.counted - first)
     carried = carriers(budget.total, WHOLE - status.lowest) - budget.unavailable
     spare = stable.unready + max(0, stable.ready + canary.ready - budget.least_ready)
     least = max(carried, min(1, budget.total), stable.wanted - spare)
@@ -160,7 +162,7 @@ def _forward_sizes(view: View, aim: Sizes) -> Sizes:
     if next_stable > stable.wanted:
         next_stable = min(next_stable, stable.wanted + room)
         room -= next_stable - stable.wanted
-    room = 0 if _strays(view) else max(0, room - view.leftover)
+    room = 0 if _strays(view) else max(0, room - then)
     next_canary = _shrunk(max(aim.canary, carriers(budget.total, status.highest)), canary, stable)
     return Sizes(next_stable, min(next_canary, canary.wanted + room) if next_canary > canary.wanted else next_canary)
 

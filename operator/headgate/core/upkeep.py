@@ -97,12 +97,18 @@ def _emptied(situation: Situation) -> list[Action]:
     """
     stable, history = situation.stable, {entry.hash for entry in situation.status.history}
     ready = situation.pods(stable).ready + situation.pods(situation.canary).ready
-    carried = stable is not None and ready >= situation.budget.least_ready
+    carried = stable is not None and ready >= situation.budget.least_ready and _drained(situation)
     return [
         ScaleDeployment(facts.hash, 0, facts.replicas)
         for facts in _others(situation)
         if facts.replicas and (carried or (facts.ready == 0 and (stable is not None or facts.hash in history)))
     ]
+
+
+def _drained(situation: Situation) -> bool:
+    """Return whether what routes and Services hold now has been in effect for as long as connections may last."""
+    view = situation.view
+    return view.drained and view.home_drained if view is not None else not situation.seen.routed
 
 
 def _tidied(situation: Situation) -> list[Action]:
