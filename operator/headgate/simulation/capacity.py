@@ -78,8 +78,9 @@ class Capacity:
         thing = scene.world.store.get(Kind.DEPLOYMENT, pod["metadata"]["namespace"], owner)
         if thing is None or scene.meddled or not scene.totals:
             return
-        unproved = scene.world.now < served + thing["spec"].get("minReadySeconds", 0)
-        if unproved or scene.idle(pod["metadata"]["labels"][names.POD_HASH]):
+        # One that has just become available cannot be known to be by whoever decided a moment ago.
+        fresh = scene.world.now < served + thing["spec"].get("minReadySeconds", 0) + RECENT_SECONDS
+        if fresh or scene.idle(pod["metadata"]["labels"][names.POD_HASH]):
             return
         living = scene.living()
         serving = sum(count + failed for _, count, failed in living.values())

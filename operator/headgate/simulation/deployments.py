@@ -111,9 +111,9 @@ class Deployments:
         self._agenda.after(self._lag(), lambda: self._count(namespace, name))
 
     def _shrink(self, thing: Json, known: _ReplicaSets, new: list[Json], old: list[Json]) -> None:
-        def readiness(pod: Json) -> tuple[bool, str]:
-            # The ReplicaSet lets unready pods go first, then the youngest.
-            return pod["metadata"]["uid"] not in self._pods.ready_since, pod["metadata"]["uid"]
+        def readiness(pod: Json) -> tuple[float, str]:
+            # The ReplicaSet lets unready pods go first, then those that are ready since shortest, then the youngest.
+            return self._pods.ready_since.get(pod["metadata"]["uid"], math.inf), pod["metadata"]["uid"]
 
         surplus = max(0, len(new) - known.wanted)
         for pod in sorted(new, key=readiness, reverse=True)[:surplus]:
