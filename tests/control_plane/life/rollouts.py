@@ -66,7 +66,7 @@ class World:
 
     kubectl: Kubectl
     namespace: str
-    name: str = "web"
+    name: str = dataclasses.field(default="web", kw_only=True)
 
     def apply(self, wanted: Json) -> str:
         """Apply *wanted* and return what kubectl says."""
