@@ -247,3 +247,10 @@ def test_a_pod_carries_when_it_has_been_ready_for_min_ready_seconds(available: i
     seen = view(weight=50, other_hash=B, other=pods(5, available), status=known(20), facts=ways_now)
 
     assert traffic.forward(seen).percent == percent
+
+
+def test_a_route_that_cannot_be_read_has_not_drained() -> None:
+    """H24: 50 % was written, the answer was lost, and the status knows of 20 %: five pods carry whom nobody sees."""
+    seen = view(other_hash=B, other=pods(5), status=known(20), facts=facts(route=ways.UNREADABLE))
+
+    assert traffic.backward(seen).sizes == Sizes(10, 5)

@@ -98,6 +98,16 @@ def test_the_mark_on_a_route_is_a_second_memory() -> None:
     assert "as HTTPRoute web records" in decision.status.canary.leaving.message
 
 
+def test_the_reason_outlives_a_status_that_could_not_be_written() -> None:
+    """H24: the mark landed and the status did not: the same measurements still say why."""
+    world = in_flight(metrics=(metric(),), ways=at_20(route=route(rule(100, 0), rejected=f"{B}/{NOON - 1000}")))
+    decision = decide(breached(world).observe())
+
+    assert decision.status.canary is not None
+    assert decision.status.canary.leaving is not None
+    assert ("MetricFailed", "analysis") == (decision.status.canary.leaving.reason, decision.status.canary.leaving.by)
+
+
 def test_a_marked_route_is_not_marked_again() -> None:
     """Somebody put the weight back on a rejected attempt: it is taken away, the mark is there."""
     world = in_flight(ways=at_20(route=route(rule(80, 20), rejected=f"{B}/{NOON - 1000}"))).leaving()

@@ -46,7 +46,12 @@ class View:
 
     @property
     def drained(self) -> bool:
-        """Whether what the routes hold has been in effect for as long as connections may last."""
+        """Whether what the routes hold has been in effect for as long as connections may last.
+
+        A route that cannot be read may hold more than the status knows: our last write to it, whose answer was lost.
+        """
+        if any(isinstance(route, Unreadable) for route in self.facts.routes.values()):
+            return False
         return self.status.since is not None and self.now >= self.status.since + self.drain_seconds
 
     @property

@@ -102,6 +102,10 @@ def recorded(situation: Situation) -> Move | None:
     where = marks.get(revisions.attempt(canary.hash, canary.started))
     if where is None:
         return None
+    # Where the mark could be written and the status could not, what was found then can still be found.
+    for verdict in (breached, deprived, hopeless, deadline_exceeded):
+        if move := verdict(situation):
+            return move
     message = f"revision {canary.revision} was taken back before, as {where} records"
     return leave(situation, canary, Ending.ROLLED_BACK, "Rejected", message, by="headgate")
 
