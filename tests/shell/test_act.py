@@ -8,6 +8,7 @@ import pytest
 from headgate.act import Actor
 from headgate.core.faults import Conflict, Fault, Refused, Unreachable
 from headgate.core.model import Key, Notice
+from headgate.core.paths import TrafficFacts, Unreadable
 from tests.shell.observations import KEY, decision, observation
 
 GLAD, SORRY = Notice("Promoted", "all is well"), Notice("InvalidSpec", "spec: wrong", warning=True)
@@ -47,3 +48,24 @@ async def test_refused_status_is_told_by_events(fault: Fault, said: list[Notice]
     await Actor(barred, barred).act(observation(), wanted)
 
     assert said == barred.said
+
+
+@pytest.mark.parametrize(
+    ("ways", "urgent", "why"),
+    [
+        ({"routes": {("HTTPRoute", "web"): Unreadable("429")}}, True, "429"),
+        ({"stable": Unreadable("500")}, True, "500"),
+        ({"canary": Unreadable("500")}, True, ""),
+        ({}, True, ""),
+        ({"routes": {("HTTPRoute", "web"): Unreadable("429")}}, False, ""),
+    ],
+)
+async def test_a_way_back_that_was_not_read_is_looked_at_soon(ways: Any, *, urgent: bool, why: str) -> None:
+    """H24: going back, a route that could not be read is no reason to wait for the next tick of any clock."""
+    seen = dataclasses.replace(
+        observation(), traffic=TrafficFacts(**{"stable": None, "canary": None, "routes": {}, **ways})
+    )
+    barred = Barred(Refused("nobody asks"))
+    result = await Actor(barred, barred).act(seen, dataclasses.replace(decision(), urgent=urgent))
+
+    assert why == result.unreachable

@@ -12,6 +12,7 @@ from headgate.act.sinks import Notices, Writer
 from headgate.core import faults
 from headgate.core.actions import AddFinalizer, RecordPolicy, RecordTemplate
 from headgate.core.model import Decision, Key, Notice, Observation
+from headgate.core.paths import Unreadable
 from headgate.core.remains import Remains, given_back
 
 
@@ -77,6 +78,8 @@ class Actor:
         if decision.urgent:
             # What is needed to remember comes after what is needed to go back.
             await self._record(observation, decision, tally)
+            # What could not be read could not be put back either: the next look must not wait for the clock.
+            tally.unreachable = tally.unreachable or _unread(observation)
         written = tally.status_written or not decision.write_status
         self._say(observation, decision.notices if written else _unwritten(decision, tally))
         return tally.result()
@@ -145,6 +148,13 @@ class Actor:
                 tally.note(writes.subject(observation, action), fault)
                 if isinstance(fault, faults.Unreachable) and not decision.urgent:
                     return
+
+
+def _unread(observation: Observation) -> str:
+    """Return why a way back to stable could not be read, if one could not."""
+    traffic = observation.traffic
+    ways = (traffic.stable, *traffic.routes.values()) if traffic else ()
+    return next((way.why for way in ways if isinstance(way, Unreadable)), "")
 
 
 def _unwritten(decision: Decision, tally: _Tally) -> tuple[Notice, ...]:
