@@ -13,6 +13,7 @@ Json = dict[str, Any]
 
 OLD, NEW = "v1", "v2"
 HASH = "headgate.dev/pod-hash"
+REJECTED = "headgate.dev/rejected"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -20,7 +21,8 @@ class Moment:
     """How things stood after one change of one object."""
 
     stage: str
-    """Where the status said the rollout stood: rest, step 1, …, leaving, promoted, over."""
+    """Where the rollout stood by its status, or by the mark of a verdict that did not reach the status yet: rest,
+    step 1, …, leaving, promoted, over."""
     share: float
     """What the new version got of the users, in percent."""
     routed: float | None
@@ -49,6 +51,11 @@ def is_ready(pod: Json) -> bool:
     conditions = pod.get("status", {}).get("conditions", [])
     up = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
     return up and "deletionTimestamp" not in pod["metadata"]
+
+
+def marked(thing: Json) -> bool:
+    """Return whether *thing* bears the mark of a verdict."""
+    return REJECTED in thing["metadata"].get("annotations", {})
 
 
 def stage_of(rollout: Json) -> str:
@@ -88,8 +95,11 @@ class Objects:
         ready = {tag: sum(version_of(pod["spec"]) == tag for pod in pods) for tag in sizes}
         by_pods = 100 * ready[NEW] / max(1, sum(ready.values()))
         routed = self._routed(by_pods)
+        stage = stage_of(self._found["rollouts"].get("web", {}))
+        if stage.startswith("step ") and any(map(marked, (*deployments, *self._found["httproutes"].values()))):
+            stage = "leaving"
         return Moment(
-            stage=stage_of(self._found["rollouts"].get("web", {})),
+            stage=stage,
             share=by_pods if routed is None else routed,
             routed=routed,
             wanted=(sizes[OLD], sizes[NEW]),

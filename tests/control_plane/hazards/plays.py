@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from tests.control_plane.hazards import judges
-from tests.control_plane.hazards.moments import Moment, moments, version_of
+from tests.control_plane.hazards.moments import Moment, marked, moments, version_of
 from tests.control_plane.hazards.stages import BAD, REPLICAS, WEIGHTS, House, Stage, staged
 from tests.control_plane.life import operators
 from tests.control_plane.proxy import Write
@@ -93,10 +93,8 @@ def ended(stage: Stage) -> Json:
         "weights": {one["name"]: one.get("weight", 1) for one in references},
         "selectors": {name: one["spec"]["selector"] for name, one in now(stage.namespace, "services").items()},
         "finalizers": stage.rollout["metadata"].get("finalizers", []),
-        "rejection": route.get("metadata", {})
-        .get("annotations", {})
-        .get("headgate.dev/rejected", "")
-        .partition("/")[0],
+        # On the route, the Deployment or both: what could not be written first is not written once the verdict is.
+        "marked": any(map(marked, (*([route] if route else []), *hash_of.values()))),
     }
 
 
