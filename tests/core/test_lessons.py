@@ -42,6 +42,19 @@ def test_what_the_stable_service_selects_is_found_again() -> None:
     assert (selected.status.stable or api.Side(revision=0, hash="")).hash == B
 
 
+@pytest.mark.parametrize(("waited", "expected"), [(5, {A: 18}), (29, {A: 18}), (30, {B: 4})])
+def test_a_canary_waits_for_the_stable_pods_beside_it(waited: int, expected: Any) -> None:
+    """Twice the replicas at 20 percent: pods of its own may be ready first, and would get a third of the traffic."""
+    world = World(replicas=20).stable(16, 8).canary(2).ruled(policy(20, 50)).at_step(1)
+    stable = world.status.stable
+    progress = api.Progress(desired=16, ready=8, since=NOON - waited)
+    world = world.with_status(stable=stable and stable.model_copy(update={"progress": progress}))
+    decision = decide(world.observe())
+
+    assert answers.sizes(decision) == expected
+    assert A not in expected or decision.recheck_at == NOON - waited + 30
+
+
 @pytest.mark.parametrize(
     ("changes", "gone"), [({}, True), ({"since": NOON - 5}, False), ({"home_since": NOON - 5}, False)]
 )

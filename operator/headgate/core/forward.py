@@ -71,7 +71,7 @@ def waiting(situation: Situation) -> Move | Rest | None:
         if plan.waits:
             return _traffic_waits(situation, plan)
     elif not replicas.reached(situation.goal, situation.pods(situation.stable), situation.pods(situation.canary)):
-        ends = verdicts.patience_ends(situation)
+        ends = verdicts.patience_ends(situation) + tuple(filter(None, (situation.in_step_until,)))
         reason = "PodsNotStarting" if verdicts.pod_words(situation) else "WaitingForPods"
         return Rest(_phase(situation), reason, _pods_wait(situation), ends)
     if weight.since is not None and step.since is not None:
