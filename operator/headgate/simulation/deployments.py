@@ -132,6 +132,10 @@ class Deployments:
     def _available(self, thing: Json, pods: list[Json]) -> int:
         return sum(self.serves(thing, pod) for pod in pods)
 
+    def rolls(self, thing: Json) -> bool:
+        """Return whether a Deployment has pods of two templates."""
+        return len({pod["metadata"]["labels"]["pod-template-hash"] for pod in self.of(thing)}) > 1
+
     def serves(self, thing: Json, pod: Json) -> bool:
         """Return whether a pod has been ready for as long as its Deployment asks."""
         since = self._pods.ready_since.get(pod["metadata"]["uid"])

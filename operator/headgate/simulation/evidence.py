@@ -58,13 +58,14 @@ class Evidence:
             return
         if metric.get("noData", {}).get("then") == "Advance":
             return
-        self._unbreached(metric, before.canary.hash, before.canary.started)
+        window = values.parse_duration(metric["window"])
+        again = before.canary.judged_from  # of an earlier attempt: what its pods did then is not held against this one
+        self._unbreached(metric, before.canary.hash, again + window if again else before.canary.started + 1)
         where = self._ways.held if self._scene.routed else self._capacity.held
         held = where.get((before.canary.started, before.weight.desired))
         if held is None:
             self._scene.fail(f"weight {before.weight.desired} was left and never held")
             return
-        window = values.parse_duration(metric["window"])
         best = run = 0
         for _, value in self._ticks(metric, before.canary.hash, held - ROUNDING_SECONDS + window):
             if not isinstance(value, Outcome) and math.isfinite(value):
@@ -84,10 +85,10 @@ class Evidence:
         found = range(start, last + 1, interval)
         return [(tick, world.script.value(metric["name"], revision_hash, tick)) for tick in found]
 
-    def _unbreached(self, metric: Json, revision_hash: str, started: int) -> None:
+    def _unbreached(self, metric: Json, revision_hash: str, first: float) -> None:
         run, latest = 0, self._scene.world.now - SETTLE_SECONDS - LATE_SECONDS
         latest -= values.parse_duration(metric["window"]) + self._scene.world.script.answer_seconds
-        for tick, value in self._ticks(metric, revision_hash, started + 1):
+        for tick, value in self._ticks(metric, revision_hash, first):
             if tick > latest or isinstance(value, Outcome) or not math.isfinite(value):
                 continue
             run = run + 1 if value > metric["threshold"]["max"] else 0

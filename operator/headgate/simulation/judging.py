@@ -174,7 +174,8 @@ class Scene:
     def meddled(self) -> bool:
         """Whether somebody else changed numbers of late, and they may not be right again."""
         strangers = set(self._scaled_by.values()) - {names.OBJECT_MANAGER}
-        if strangers:
+        ours = self.world.store.peek(Kind.DEPLOYMENT)
+        if strangers or any(self.world.deployments.rolls(thing) for thing in ours):
             self.meddled_at = self.world.now
         return self.world.now < self.meddled_at + OUTSIDER_SECONDS
 

@@ -113,7 +113,7 @@ class Manners:
         return max((self._ways.shares(written_rules(route))[service] for route in ours), default=0)
 
     def _needed(self) -> int:
-        return max(budget.least for budget in self._scene.budgets(self._scene.flight_began))
+        return max(1, *(budget.least for budget in self._scene.budgets(self._scene.flight_began)))
 
 
 def _without_key(service: Json) -> Any:
