@@ -6,7 +6,7 @@ import pytest
 
 from headgate.api import status as api
 from headgate.api.status import Phase
-from headgate.core import replicas, routing, traffic
+from headgate.core import paths, replicas, routing, traffic
 from headgate.core.actions import DropRecord
 from headgate.core.decide import decide
 from headgate.core.replicas import Budget, Pods, Sizes
@@ -267,3 +267,23 @@ def test_a_route_that_cannot_be_read_has_not_drained() -> None:
     seen = view(other_hash=B, other=pods(5), status=known(20), facts=facts(route=ways.UNREADABLE))
 
     assert traffic.backward(seen).sizes == Sizes(10, 5)
+
+
+SOON, LATER = routing.ASK_SOON_SECONDS, routing.ASK_AGAIN_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("changes", "after"),
+    [
+        ({"route": paths.Unreadable("429", passing=True)}, SOON),
+        ({"stable": paths.Unreadable("500", passing=True)}, SOON),
+        ({"canary": service(CANARY, endpoints=paths.Unreadable("500", passing=True))}, SOON),
+        ({"canary": service(CANARY, endpoints=paths.Unreadable("forbidden"))}, LATER),
+        ({"route": paths.Unreadable("forbidden")}, LATER),
+    ],
+)
+def test_what_could_not_be_read_is_looked_at_again(changes: Any, after: float) -> None:
+    """H24: no watch tells of the answer that another look would get; a refusal is no reason to ask all the time."""
+    decision = decide(ways.routed(World().stable(), 20, ways=facts(**changes)).wants(B).observe())
+
+    assert decision.recheck_at == NOON + after

@@ -17,7 +17,6 @@ from headgate.core import (
     promoted,
     resting,
     routing,
-    traffic_problems,
     upkeep,
     verdicts,
 )
@@ -99,9 +98,8 @@ def _recheck_at(situation: Situation, rest: Rest, status: RolloutStatus, *, writ
         moments += verdicts.patience_ends(situation)
     if situation.routing is not None:
         moments += [*situation.routing.recheck_at, *promoted.ends(situation)]
-    if situation.seen.routed and traffic_problems.problems(situation.seen):
-        # Whatever is waited for: a route that comes back bears no label of ours, and no watch shows it.
-        moments.append(situation.now + routing.ASK_AGAIN_SECONDS)
+    # Whatever is waited for: a route that comes back bears no label of ours, and no watch shows it.
+    moments += routing.asked_again(situation)
     if not written and status != situation.seen.status:
         moments.append(situation.seen.written_at + statuses.REFRESH_SECONDS)
     return max(min(moments), situation.now) if moments else None

@@ -15,6 +15,8 @@ class Unreadable:
     """An object that could not be read, and why."""
 
     why: str
+    passing: bool = False
+    """Whether nobody answered in earnest, so that another answer may come at any moment."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -148,6 +150,13 @@ class TrafficFacts:
     """By kind and name, in the order of the spec."""
     former: tuple[ServiceFacts, ...] = ()
     """Services that bear this Rollout's label and are not named by it any more."""
+
+    @property
+    def unread(self) -> tuple[Unreadable, ...]:
+        """What could not be read."""
+        services = [service for service in (self.stable, self.canary) if isinstance(service, ServiceFacts)]
+        found = (self.stable, self.canary, *(service.endpoints for service in services), *self.routes.values())
+        return tuple(thing for thing in found if isinstance(thing, Unreadable))
 
     @property
     def known_routes(self) -> tuple[RouteFacts, ...]:

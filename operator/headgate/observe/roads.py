@@ -101,7 +101,7 @@ class Roads:
                 return None
             return await self._held(rollout, thing, endpoints)
         except faults.Fault as fault:
-            return Unreadable(str(fault))
+            return _unreadable(fault)
 
     async def _endpoints(
         self, rollout: RolloutFacts, service: str, deployments: Mapping[str, str]
@@ -109,7 +109,7 @@ class Roads:
         try:
             slices = await self._reader.select(Kind.ENDPOINT_SLICE, rollout.namespace, {names.SERVICE_NAME: service})
         except faults.Fault as fault:
-            return Unreadable(str(fault))
+            return _unreadable(fault)
         return facts.endpoints(slices, deployments)
 
     async def _held(
@@ -142,8 +142,12 @@ class Roads:
         try:
             thing = await self._reader.get(Kind(asked.kind), rollout.namespace, asked.name)
         except faults.Fault as fault:
-            return Unreadable(str(fault))
+            return _unreadable(fault)
         if thing is None:
             return None
         found = facts.route(thing, asked, traffic)
         return await with_claims(self._reader, rollout, found) if resting else found
+
+
+def _unreadable(fault: faults.Fault) -> Unreadable:
+    return Unreadable(str(fault), passing=isinstance(fault, faults.Unreachable))
