@@ -25,7 +25,7 @@ Json = dict[str, Any]
 T = TypeVar("T")
 
 QUIET_SECONDS = 1.0
-DEADLINE_SECONDS = 150.0
+DEADLINE_SECONDS = 240.0
 AT_ONCE = 12
 THOROUGH = os.environ.get("HEADGATE_ALL_KILL_POINTS") == "1"
 """Whether to take every point there is, and the whole time, however long that takes."""
