@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Final
 
-from headgate.api.status import RolloutStatus
+from headgate.api.status import Ending, RolloutStatus
 from headgate.core import (
     analysis,
     commands,
@@ -21,6 +21,7 @@ from headgate.core import (
     verdicts,
 )
 from headgate.core import status as statuses
+from headgate.core.actions import Action
 from headgate.core.model import Decision, Notice, Observation
 from headgate.core.situation import Move, Rest, Situation
 
@@ -105,6 +106,17 @@ def _recheck_at(situation: Situation, rest: Rest, status: RolloutStatus, *, writ
     return max(min(moments), situation.now) if moments else None
 
 
+def _parting(situation: Situation) -> list[Action]:
+    """Return what leads users to stable where a deletion cannot wait for it: it is tried, whatever comes of it."""
+    canary = situation.flight
+    if canary is None:
+        return []
+    if canary.leaving is not None:
+        return routing.actions(situation)
+    leaves = verdicts.leave(situation, canary, Ending.DELETED, "Deleted", "the Rollout is being deleted", by="deletion")
+    return routing.actions(situation.moved(leaves.status))
+
+
 def _concluded(
     heard: commands.Heard, situation: Situation, rule: str, rest: Rest, said: tuple[Notice, ...]
 ) -> Decision:
@@ -123,7 +135,7 @@ def _concluded(
     recheck_at = _recheck_at(situation, rest, status, written=write)
     said = (*said, *statuses.told(seen.status, rest))
     if rule == verdicts.released.__name__:
-        letting_go = (*upkeep.release(situation), *heard.confirmed)
+        letting_go = (*_parting(situation), *upkeep.release(situation), *heard.confirmed)
         return Decision(rule, status, write, (), letting_go, said, recheck_at, urgent=True)
     urgent = situation.canary is not None and situation.canary.leaving is not None
     return Decision(
