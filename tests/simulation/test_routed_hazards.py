@@ -64,6 +64,24 @@ def test_h1_the_route_refuses_writes(trigger: Trigger, trouble: faults.Trouble) 
 
 
 @pytest.mark.parametrize("trigger", [breach, abort])
+@pytest.mark.parametrize("trouble", [faults.Trouble.REFUSED, faults.Trouble.CONFLICT, faults.Trouble.UNREACHABLE])
+def test_h1_the_status_refuses_writes(trigger: Trigger, trouble: faults.Trouble) -> None:
+    """The route goes back though the verdict cannot be written, and the verdict follows when it can."""
+    play = shops.shop(1)
+    canary = at(play, 20)
+    play.world.plan = faults.while_(lambda call: call.verb == "apply_status", trouble)
+    trigger(play)
+    home(play, 80)
+    play.world.run(90)
+    assert (0, ()) == (shops.share(play), play.world.status.rejected)
+
+    play.world.plan = lambda _: None
+    assert play.settle() == "RolledBack"
+    assert canary == play.world.status.rejected[0].hash
+    shops.rested(play)
+
+
+@pytest.mark.parametrize("trigger", [breach, abort])
 @pytest.mark.parametrize("what", ["route", "rule", "backendRef", "canary Service"])
 def test_h2_a_way_is_deleted(trigger: Trigger, what: str) -> None:
     """The canary is rejected and goes after the drain; a route that comes back points to stable."""
@@ -129,13 +147,13 @@ def test_h4_scaled_while_paused(trigger: Trigger) -> None:
 
 @pytest.mark.parametrize("bound", [{}, {"maxSurge": 2}])
 def test_h5_a_stable_pod_is_unavailable(bound: Json) -> None:
-    """One stable pod that is not available delays nothing."""
+    """One stable pod that is not available delays nothing; where stable was shrunken, half a minute at the most."""
     play = shops.shop(5, **bound)
     at(play, 50)
     play.world.fail_pods(play.stable, 1, 900)
     play.world.run(1)
     abort(play)
-    home(play, 2 if not bound else 60)
+    home(play, 35 if bound else 2)
     play.world.run(920)
     assert play.settle() == "RolledBack"
 
