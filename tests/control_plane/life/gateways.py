@@ -3,7 +3,6 @@
 Owns the answers in a route's status; moves no traffic.
 """
 
-import base64
 import contextlib
 import dataclasses
 import enum
@@ -12,13 +11,12 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, Self
 
 import requests
-import yaml
 
 from tests.cluster import Cluster, binaries, gateway, wait_until
+from tests.control_plane.life.reading import client
 
 Json = dict[str, Any]
 
@@ -51,23 +49,6 @@ def install(cluster: Cluster) -> None:
         return not any(one.returncode for one in listed)
 
     assert wait_until(served, deadline_seconds=30)
-
-
-def client(cluster: Cluster) -> requests.Session:
-    """Return an HTTP client with the administrator's certificate."""
-    session, loaded = requests.Session(), yaml.safe_load(cluster.kubeconfig.read_text())
-    user, server, files = loaded["users"][0]["user"], loaded["clusters"][0]["cluster"], []
-    for name, text in (
-        ("client.crt", user["client-certificate-data"]),
-        ("client.key", user["client-key-data"]),
-        ("authority.crt", server["certificate-authority-data"]),
-    ):
-        file = Path(cluster.state, f"gateways-{name}")
-        file.write_bytes(base64.b64decode(text))
-        files.append(str(file))
-    session.trust_env = False  # a proxy that somebody uses is not for loopback addresses
-    session.cert, session.verify = (files[0], files[1]), files[2]
-    return session
 
 
 @dataclasses.dataclass

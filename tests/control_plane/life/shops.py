@@ -110,17 +110,15 @@ class Shop(World):
 
     def get(self, kind: str, name: str) -> Json:
         """Return an object as it is now."""
-        found: Json = json.loads(self.kubectl("get", kind, name, "-n", self.namespace, "-o", "json"))
-        return found
+        return self.reader.get(kind, self.namespace, name)
 
     def specs(self, kind: str) -> list[Json]:
         """Return the specs of all objects of a kind."""
-        listed = json.loads(self.kubectl("get", kind, "-n", self.namespace, "-o", "json"))["items"]
-        return [one["spec"] for one in listed]
+        return [one["spec"] for one in self.reader.listed(kind, self.namespace)]
 
     def selects(self, service_name: str) -> str:
         """Return the revision that a Service selects; empty without our key, or without a Service."""
-        found = json.loads(self.kubectl("get", "services", "-n", self.namespace, "-o", "json"))["items"]
+        found = self.reader.listed("services", self.namespace)
         selectors = [one["spec"].get("selector", {}) for one in found if one["metadata"]["name"] == service_name]
         return str(selectors[0].get("headgate.dev/pod-hash", "")) if selectors else ""
 
@@ -161,18 +159,9 @@ class Shop(World):
 
         self.wait(said, f"said: {words}", deadline_seconds)
 
-    def wait_event(self, reason: str) -> str:
-        """Wait until there is an event with that reason, and return its words."""
-        self.wait(lambda: any(one == reason for one, _ in self.events()), f"event {reason}")
-        return next(note for one, note in self.events() if one == reason)
-
     def wait_gone(self, kind: str) -> None:
         """Wait until there is no object of a kind any more."""
-
-        def gone() -> bool:
-            return not json.loads(self.kubectl("get", kind, "-n", self.namespace, "-o", "json"))["items"]
-
-        self.wait(gone, f"no {kind} left")
+        self.wait(lambda: not self.reader.listed(kind, self.namespace), f"no {kind} left")
 
     def wait_weight(self, percent: int, deadline_seconds: float = 60) -> None:
         """Wait until the step holds that gives the canary *percent*."""

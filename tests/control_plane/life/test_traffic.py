@@ -7,7 +7,7 @@ import pytest
 from tests.control_plane.conftest import ControlPlane
 from tests.control_plane.life import operators
 from tests.control_plane.life.rollouts import metric
-from tests.control_plane.life.shops import Shop, rich_route, service, without_ours
+from tests.control_plane.life.shops import Shop, rich_route, route, service, traffic, without_ours
 from tests.prometheus.scripts import constant
 from tests.prometheus.server import ScriptedPrometheus
 
@@ -91,3 +91,18 @@ def test_warm_revision_is_gone_back_to_by_one_write(shop: Shop, control_plane: C
     writes = [one for one in made if one[1] in (*MOVING, "deployments")]
     assert writes[0] == ("patch", "services")
     assert shop.status["stable"]["images"] == ["registry.example/web:v1"]
+
+
+def test_routes_of_both_kinds_and_named_rules(shop: Shop) -> None:
+    """All routes that the spec names move together; where it names rules, the others stay as they are."""
+    named = [{"name": name, "backendRefs": [{"name": "web", "port": 80}]} for name in ("main", "internal")]
+    routes = [{"kind": "HTTPRoute", "name": "web", "rules": ["main"]}, {"kind": "GRPCRoute", "name": "rpc"}]
+    spec = {"traffic": traffic(gatewayAPI={"routes": routes})}
+    shop.at_a_quarter(service(), route(*named), route(kind="GRPCRoute", name="rpc"), **spec)
+    assert shop.weights(0) == shop.weights(kind="grpcroute", name="rpc") == {"web": 75, "web-canary": 25}
+    assert shop.weights(1) == {"web": 1}
+    shop.command("abort", "now")
+    shop.wait_phase("RolledBack")
+
+    assert shop.weights(0) == shop.weights(kind="grpcroute", name="rpc") == {"web": 100, "web-canary": 0}
+    assert shop.weights(1) == {"web": 1}

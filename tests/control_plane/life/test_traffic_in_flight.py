@@ -37,15 +37,15 @@ def test_h3_service_deleted(shop: Shop, prometheus: ScriptedPrometheus, name: st
 def test_h5_stable_pod_is_not_ready(shop: Shop) -> None:
     """H5: one of the stable pods is not ready when an abort comes: the route is back at once, in one write."""
     shop.at_a_quarter()
-    pod = shop.kubectl("get", "pods", "-n", shop.namespace, "-l", shop.status["stable"]["selector"], "-o", "name")
-    shop.kubectl("annotate", pod.split()[0], "-n", shop.namespace, "kwok.headgate.test/ready=never")
+    pod = min(shop.pods(shop.status["stable"]["selector"]).values())
+    shop.ail(pod, "ready=never")
     shop.wait(lambda: shop.deployments()["v1"]["status"].get("availableReplicas") == 3, "one pod is not ready")
     generation = shop.get("httproute", "web")["metadata"]["generation"]
     shop.command("abort", "now")
     shop.wait_weights(SECONDS, web=100, canary=0)
 
     assert shop.get("httproute", "web")["metadata"]["generation"] == generation + 1
-    shop.kubectl("annotate", pod.split()[0], "-n", shop.namespace, "kwok.headgate.test/ready-")
+    shop.ail(pod, "ready-")
     shop.wait_phase("RolledBack")
 
 
@@ -75,9 +75,7 @@ def test_h10_canary_pod_is_not_ready(shop: Shop, prometheus: ScriptedPrometheus)
     shop.open(strategy=half, analysis=analysis)
     shop.deploy("v2", strategy=half, analysis=analysis)
     shop.wait_weight(50)
-    pods = shop.kubectl("get", "pods", "-n", shop.namespace, "-l", shop.status["canary"]["selector"], "-o", "name")
-    ill = ("kwok.headgate.test/ready=never", "kwok.headgate.test/reason=CrashLoopBackOff")
-    shop.kubectl("annotate", pods.split()[0], "-n", shop.namespace, *ill)
+    shop.ail(min(shop.pods(shop.status["canary"]["selector"]).values()), "ready=never", "reason=CrashLoopBackOff")
     shop.wait(lambda: shop.deployments()["v2"]["status"].get("availableReplicas") == 1, "one of two")
     prometheus.script(constant(0.9, match=shop.namespace))
     shop.wait_weights(SECONDS, web=100, canary=0)

@@ -10,6 +10,7 @@ from tests.control_plane.life import gateways
 from tests.control_plane.life.conftest import free_port
 from tests.control_plane.life.gateways import Gateways
 from tests.control_plane.life.operators import Operator, kubeconfig_of_operator
+from tests.control_plane.life.reading import Reader
 from tests.control_plane.life.rollouts import World
 from tests.control_plane.life.shops import Shop, route, service
 
@@ -38,7 +39,7 @@ def bare_shop(bare: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> I
     kubectl("create", "namespace", "shop")
     try:
         operator.start()
-        yield Shop(kubectl, "shop")
+        yield Shop(kubectl, Reader(bare.cluster), "shop")
     finally:
         operator.stop()
     ends = re.findall(r"the watches ended.*", operator.log.read_text())
@@ -47,7 +48,7 @@ def bare_shop(bare: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> I
 
 def test_gateway_api_comes_later(bare_shop: Shop, bare: ControlPlane) -> None:
     """Without the Gateway API a Rollout by pod ratio ships, one with a route says what is missing, then finds it."""
-    plain = World(bare_shop.kubectl, bare_shop.namespace)
+    plain = World(bare_shop.kubectl, bare_shop.reader, bare_shop.namespace)
     plain.ship("v1")
     plain.wait_stable("v1")
     plain.ship("v2")
