@@ -60,17 +60,25 @@ def lacking(moments: Sequence[Moment], replicas: int, unavailable: int) -> Itera
 
 
 def flapping(moments: Sequence[Moment]) -> Iterator[str]:
-    """Yield where a number went back and forth: up before the verdict and down after it, and neither the other way."""
+    """Yield where a number went back and forth: up before the verdict and down after it, and neither the other way.
+
+    Going back does not wait for the status: it may begin in the last step before the verdict stands there.
+    """
+    stages = list(dict.fromkeys(moment.stage for moment in moments))
+    last_step = stages[stages.index("leaving") - 1] if "leaving" in stages[1:] else ""
+    back = False
     for before, after in itertools.pairwise(moments):
         if after.rank < before.rank:
             yield f"back from {before.stage} to {after.stage}"
-        towards = -1 if after.stage in ("leaving", "over") else 1
-        changes = (
-            ("replicas of the new version", after.wanted[1] - before.wanted[1]),
-            ("replicas of the old version", before.wanted[0] - after.wanted[0]),
-            ("the weight", (after.routed or 0) - (before.routed or 0)),
-        )
-        yield from (f"{what} went the wrong way: {before}, then {after}" for what, by in changes if by * towards < 0)
+        changes = {
+            "replicas of the new version": after.wanted[1] - before.wanted[1],
+            "replicas of the old version": before.wanted[0] - after.wanted[0],
+            "the weight": (after.routed or 0) - (before.routed or 0),
+        }
+        back = back or after.stage in ("leaving", "over") or (after.stage == last_step and min(changes.values()) < 0)
+        towards = -1 if back else 1
+        wrong = [what for what, by in changes.items() if by * towards < 0]
+        yield from (f"{what} went the wrong way: {before}, then {after}" for what in wrong)
 
 
 def skipped(moments: Sequence[Moment], weights: Sequence[int]) -> Iterator[str]:

@@ -70,6 +70,15 @@ def test_back_and_forth(moments: tuple[Moment, Moment], words: str) -> None:
     assert any(wrong.startswith(words) for wrong in judges.flapping(moments))
 
 
+def test_going_back_before_the_verdict_is_told() -> None:
+    """In the last step before the verdict it may begin, once; forward again is flapping, and so is any other step."""
+    early = dataclasses.replace(SECOND, routed=0)
+
+    assert [] == list(judges.flapping((REST, FIRST, SECOND, early, LEAVING)))
+    assert [] != list(judges.flapping((REST, FIRST, SECOND, early, SECOND, LEAVING)))
+    assert [] != list(judges.flapping((REST, FIRST, dataclasses.replace(FIRST, routed=0), SECOND, LEAVING)))
+
+
 def test_a_weight_left_out_and_a_version_twice() -> None:
     """A step's weight that was never given is found, and a third Deployment of two versions."""
     assert ["50 % was never given"] == list(judges.skipped((REST, FIRST), (25, 50)))
