@@ -1,8 +1,10 @@
 """JSON values as the API server gives them out: everybody gets a copy of their own. Ten times as fast as deepcopy."""
 
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 _Value = TypeVar("_Value")
+_SHARED: Final = "managedFields"
+"""Most of an object, always replaced as a whole, and changed by nobody."""
 
 
 def copied(value: _Value) -> _Value:
@@ -13,7 +15,10 @@ def copied(value: _Value) -> _Value:
 
 def _copied(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _copied(member) if isinstance(member, dict | list) else member for name, member in value.items()}
+        return {
+            name: _copied(member) if isinstance(member, dict | list) and name != _SHARED else member
+            for name, member in value.items()
+        }
     if isinstance(value, list):
         return [_copied(member) if isinstance(member, dict | list) else member for member in value]
     return value

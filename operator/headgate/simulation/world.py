@@ -98,9 +98,13 @@ class World:
         return self.store.get(Kind.ROLLOUT, KEY.namespace, KEY.name)
 
     @property
+    def _peeked(self) -> Json | None:
+        return next((one for one in self.store.peek(Kind.ROLLOUT) if one["metadata"]["name"] == KEY.name), None)
+
+    @property
     def status(self) -> RolloutStatus:
         """The Rollout's status; an empty one without a Rollout."""
-        return rollouts.parsed_status((self.rollout or {}).get("status"))
+        return rollouts.parsed_status((self._peeked or {}).get("status"))
 
     @property
     def phase(self) -> Phase:
@@ -109,7 +113,7 @@ class World:
 
     def settled(self) -> bool:
         """Return whether the Rollout acted on the newest spec and only a user can change anything."""
-        rollout = self.rollout
+        rollout = self._peeked
         if rollout is None:
             return not self.store.peek(Kind.DEPLOYMENT)
         status = self.status
