@@ -14,6 +14,7 @@ from tests.cluster import wait_until
 from tests.control_plane.conftest import ControlPlane
 from tests.control_plane.life import gateways
 from tests.control_plane.life.operators import Operator
+from tests.control_plane.life.reading import HttpReader
 from tests.control_plane.life.rollouts import World
 from tests.control_plane.life.shops import Shop
 
@@ -34,7 +35,7 @@ def release(helm: Helm, control_plane: ControlPlane) -> Iterator[Release]:
 
 def delivered(release: Release, namespace: str) -> World:
     """Return the namespace with a Rollout in it that the running operator has brought up."""
-    world = World(release.kubectl, namespace)
+    world = World(release.kubectl, HttpReader(release.control_plane.cluster), namespace)
     world.ship("v1")
     world.wait_stable("v1")
     return world
@@ -125,7 +126,7 @@ def test_h28_uninstalled_in_flight_and_at_rest(release: Release, tmp_path: Path)
     with gateways.Gateways(cluster):
         with release.operator(tmp_path) as operator:
             delivered(release, "blog")
-            gallery = Shop(release.kubectl, "gallery")
+            gallery = Shop(release.kubectl, HttpReader(cluster), "gallery")
             gallery.open()
             gallery.deploy("v2")
             gallery.wait_weight(25)

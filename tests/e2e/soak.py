@@ -175,7 +175,7 @@ class Soak:
         self._ship(version, PROMOTION, metrics=[], **routed.spec(*WEIGHTS))
         self.shop.wait_stable(version)
         self.stable = version
-        self.shop.wait(lambda: set(self.shop.pods()) == {version}, "the old pods are gone", PATIENCE_SECONDS)
+        self.shop.wait(lambda: set(self.shop.pods_by_version()) == {version}, "the old pods are gone", PATIENCE_SECONDS)
 
     def _abort(self) -> None:
         self._ship(self.other, ABORT, metrics=[], **routed.spec(*WEIGHTS, routed.UNTIL_PROMOTED))

@@ -97,7 +97,7 @@ def log(node: Node) -> list[Json]:
 
 def running_pods(shop: Shop) -> set[str]:
     """Return the pods of all versions that nobody asked to go, by uid."""
-    bodies = [body for same in shop.pods().values() for body in same]
+    bodies = [body for same in shop.pods_by_version().values() for body in same]
     return {body["metadata"]["uid"] for body in bodies if "deletionTimestamp" not in body["metadata"]}
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.control_plane.life import operators
+from tests.control_plane.life.reading import KubectlReader
 from tests.e2e import gateways, podinfo, routed, shops
 from tests.e2e.conftest import OpenShop
 from tests.e2e.nodes import Json, Node
@@ -146,7 +147,8 @@ def newcomer(node: Node, timeline: Timeline, opened: dict[str, Shop]) -> Iterato
     """Return a shop that is a Deployment with a Service, a route and an autoscaler, and that users visit."""
     namespace = opened["promoted"].namespace.replace("promoted", "newcomer")
     defaults = {"metrics": [], **routed.spec(50)}
-    shop = Shop(node.kubectl, namespace, node, timeline, shops.visiting(node, namespace, 20), defaults)
+    visitors = shops.visiting(node, namespace, 20)
+    shop = Shop(node.kubectl, KubectlReader(node.kubectl), namespace, node, timeline, visitors, defaults)
     node.kubectl("create", "namespace", namespace)
     shop.apply(routed.abrupt(deployment(shop, shops.NAME, 4)))
     shop.apply(podinfo.service(namespace, shops.NAME))
@@ -212,7 +214,9 @@ def test_a_weight_is_a_share_of_the_requests(promoted: Shop) -> None:
     selects = routed.selected(promoted, routed.CANARY)
     promote(promoted, 2)
     promoted.wait_stable(podinfo.BETTER)
-    promoted.wait(lambda: set(promoted.pods()) == {podinfo.BETTER}, "the old pods are gone", PATIENCE_SECONDS)
+    promoted.wait(
+        lambda: set(promoted.pods_by_version()) == {podinfo.BETTER}, "the old pods are gone", PATIENCE_SECONDS
+    )
     promoted.wait_visits(60)
     counts = promoted.visitors.stop()
 
@@ -307,7 +311,9 @@ def test_a_deployment_becomes_a_rollout(newcomer: Shop) -> None:
     newcomer.kubectl("apply", "set-last-applied", "-f", "-", stdin=json.dumps(wanted))
     newcomer.apply(wanted)
     newcomer.kubectl("delete", "deployment", shops.NAME, *here)
-    newcomer.wait(lambda: len(newcomer.pods(podinfo.GOOD)[podinfo.GOOD]) == 5, "its own alone", PATIENCE_SECONDS)
+    newcomer.wait(
+        lambda: len(newcomer.pods_by_version(podinfo.GOOD)[podinfo.GOOD]) == 5, "its own alone", PATIENCE_SECONDS
+    )
     newcomer.wait_visits(60)
     counts = newcomer.visitors.stop()
     kinds = ("deployment", "service", "httproute", "horizontalpodautoscaler")
@@ -331,7 +337,7 @@ def test_h20_gateway_that_programs_late(late: Shop, node: Node) -> None:
         late.command("abort", "now")
         late.wait(lambda: routed.weights(late) == (100, 0), "the route is written", PATIENCE_SECONDS)
         hits, _ = measured(late, podinfo.BETTER, 200)
-        pods = late.pods(podinfo.BETTER).get(podinfo.BETTER, [])
+        pods = late.pods_by_version(podinfo.BETTER).get(podinfo.BETTER, [])
         waits = late.condition("Ready")["message"]
     late.wait_rolled_back("Aborted")
     late.wait_visits(60)

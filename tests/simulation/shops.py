@@ -1,13 +1,16 @@
 """Worlds with a router to begin a test in: the user's Service and route, and the usual Rollout behind them."""
 
+from collections.abc import Callable
 from typing import Any
 
+from headgate.api import names
 from headgate.core.model import Json, Kind
 from headgate.simulation import faults, specs
 from headgate.simulation.judges import Judges
 from headgate.simulation.world import Pace, World
 from tests.simulation import worlds
 
+Trigger = Callable[[worlds.Play], None]
 QUICK = specs.metric(interval="5s", window="5s", passesToAdvance=1, failuresToRollback=1)
 STEPS = (specs.weight(20), specs.weight(50))
 USUAL: Json = {"steps": STEPS, "measured": (QUICK,), "scaleDownDelay": "1m"}
@@ -59,3 +62,25 @@ def rested(play: worlds.Play) -> None:
 def refusing(kind: Kind) -> faults.Plan:
     """Let an admission policy refuse all writes to objects of *kind*."""
     return faults.while_(lambda call: call.writes and call.kind is kind, faults.Trouble.REFUSED)
+
+
+def breach(play: worlds.Play) -> None:
+    """Let the errors of every revision rise."""
+    play.world.script.say(0.5, play.world.now)
+
+
+def abort(play: worlds.Play) -> None:
+    """Give the command."""
+    play.world.annotate(names.ABORT, names.ABORT_NOW)
+
+
+def at(play: worlds.Play, percent: int) -> str:
+    """Ship web:2 and let it hold *percent*; return its hash."""
+    canary = play.ship("web:2")
+    play.reach(percent)
+    return canary
+
+
+def home(play: worlds.Play, seconds: float = 60) -> None:
+    """Hold that the canary gets nothing any more, within *seconds*."""
+    assert play.world.run_until(lambda: share(play) == 0, seconds), play.world.account()

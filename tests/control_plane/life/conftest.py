@@ -12,7 +12,7 @@ from tests.control_plane.conftest import ControlPlane
 from tests.control_plane.life import gateways
 from tests.control_plane.life.gateways import Gateways
 from tests.control_plane.life.operators import Operator, kubeconfig_of_operator
-from tests.control_plane.life.reading import Reader
+from tests.control_plane.life.reading import HttpReader
 from tests.control_plane.life.rollouts import World
 from tests.control_plane.life.shops import Shop
 from tests.prometheus.server import ScriptedPrometheus
@@ -33,9 +33,9 @@ def running_prometheus() -> Iterator[ScriptedPrometheus]:
 
 
 @pytest.fixture(scope="session")
-def reader(control_plane: ControlPlane) -> Reader:
+def reader(control_plane: ControlPlane) -> HttpReader:
     """What reads objects for the tests."""
-    return Reader(control_plane.cluster)
+    return HttpReader(control_plane.cluster)
 
 
 @pytest.fixture(scope="session")
@@ -85,7 +85,7 @@ def prometheus(running_prometheus: ScriptedPrometheus) -> Iterator[ScriptedProme
 
 
 @pytest.fixture
-def world(control_plane: ControlPlane, reader: Reader, operator: Operator) -> Iterator[World]:
+def world(control_plane: ControlPlane, reader: HttpReader, operator: Operator) -> Iterator[World]:
     """A fresh namespace under the operator's eyes."""
     assert operator.ready()
     namespace = f"life-{uuid.uuid4().hex[:8]}"

@@ -1,7 +1,8 @@
 """Reads objects over HTTP: tests look ten times a second, and a kubectl for each look would be most of their cost."""
 
 import base64
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +14,7 @@ import yaml
 from tests.cluster import Cluster
 
 Json = dict[str, Any]
+Kubectl = Callable[..., str]
 
 _GATEWAYS: Final = "apis/gateway.networking.k8s.io/v1"
 ROOTS: Final[Mapping[str, str]] = MappingProxyType(
@@ -46,8 +48,8 @@ def client(cluster: Cluster) -> requests.Session:
     return session
 
 
-class Reader:
-    """Reads from one cluster as its administrator."""
+class HttpReader:
+    """Reads as the administrator of a cluster whose API server listens on loopback."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._server = cluster.server
@@ -69,3 +71,26 @@ class Reader:
         assert answer.status_code == HTTPStatus.OK, answer.text
         found: Json = answer.json()
         return found
+
+
+class KubectlReader:
+    """Reads from a cluster to which only its kubectl has a way: one in a network namespace of its own."""
+
+    def __init__(self, kubectl: Kubectl) -> None:
+        self._kubectl = kubectl
+
+    def get(self, kind: str, namespace: str, name: str) -> Json:
+        """Return the object, which must be there; *kind* is its plural or its singular."""
+        found: Json = json.loads(self._kubectl("get", _full(kind), name, "-n", namespace, "-o", "json"))
+        return found
+
+    def listed(self, kind: str, namespace: str, selector: str = "") -> list[Json]:
+        """Return all objects of a kind in a namespace that have the labels of *selector*."""
+        said = self._kubectl("get", _full(kind), "-n", namespace, "-l", selector, "-o", "json")
+        found: list[Json] = json.loads(said)["items"]
+        return found
+
+
+def _full(kind: str) -> str:
+    """Return what kubectl must be asked for: its "events" are the old ones, without `regarding`."""
+    return "events.v1.events.k8s.io" if kind in {"event", "events"} else kind

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from tests.cluster import wait_until
-from tests.control_plane.life.reading import Reader
 
 Json = dict[str, Any]
 
@@ -17,6 +16,16 @@ class Kubectl(Protocol):
 
     def __call__(self, *arguments: str, stdin: str | None = None) -> str:
         """Return what kubectl prints; raise if it fails."""
+
+
+class Reader(Protocol):
+    """Reads objects from the cluster; kinds by their plural or their singular."""
+
+    def get(self, kind: str, namespace: str, name: str) -> Json:
+        """Return the object, which must be there."""
+
+    def listed(self, kind: str, namespace: str, selector: str = "") -> list[Json]:
+        """Return all objects of a kind in a namespace that have the labels of *selector*."""
 
 
 def metric(namespace: str, **more: Any) -> Json:

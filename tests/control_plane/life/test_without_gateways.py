@@ -10,7 +10,7 @@ from tests.control_plane.life import gateways
 from tests.control_plane.life.conftest import free_port
 from tests.control_plane.life.gateways import Gateways
 from tests.control_plane.life.operators import Operator, kubeconfig_of_operator
-from tests.control_plane.life.reading import Reader
+from tests.control_plane.life.reading import HttpReader
 from tests.control_plane.life.rollouts import World
 from tests.control_plane.life.shops import Shop, route, service
 
@@ -39,7 +39,7 @@ def bare_shop(bare: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> I
     kubectl("create", "namespace", "shop")
     try:
         operator.start()
-        yield Shop(kubectl, Reader(bare.cluster), "shop")
+        yield Shop(kubectl, HttpReader(bare.cluster), "shop")
     finally:
         operator.stop()
     ends = re.findall(r"the watches ended.*", operator.log.read_text())
