@@ -3,6 +3,7 @@ PYTHON ?= .venv/bin/python
 SIZE   ?= control-plane
 NAME   ?= headgate
 ON     ?= detect
+ROUNDS ?= 3
 TIERS  ?= core api simulation house docs adapters cluster shell chart control_plane e2e
 
 # With a Python of your own (PYTHON=…) the virtual environment is yours too.
@@ -10,8 +11,8 @@ VENV := $(if $(filter .venv/bin/python,$(PYTHON)),.venv/.installed)
 PINS := --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check format test test-core test-simulation test-control-plane test-e2e demo bench crds cluster cluster-down \
-	run requirements clean
+.PHONY: help venv check format test test-core test-simulation test-control-plane test-e2e soak demo bench crds \
+	cluster cluster-down run requirements clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +57,9 @@ test-control-plane: $(VENV) ## Against a real API server, built here the first t
 
 test-e2e: $(VENV) ## Real pods, Prometheus and users, on a node of its own (root)
 	$(PYTHON) -m tests e2e
+
+soak: $(VENV) ## Count what users lose over ROUNDS=3 promotions and as many rollbacks (root)
+	$(PYTHON) -m tests.e2e.soak $(ROUNDS)
 
 demo: $(VENV) ## Watch a good version promoted and a bad one taken back (root; KEEP=1 leaves the cluster up)
 	$(PYTHON) -m demo

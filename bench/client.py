@@ -15,7 +15,7 @@ import aiohttp
 import requests
 
 from tests.cluster import Cluster, ClusterError
-from tests.control_plane.life import gateways
+from tests.control_plane.life import reading
 
 Json = dict[str, Any]
 
@@ -43,7 +43,7 @@ class Client:
 
     def __init__(self, cluster: Cluster) -> None:
         self._server = cluster.server
-        self._session = gateways.client(cluster)
+        self._session = reading.client(cluster)
 
     def ask(self, request: Request) -> Json:
         """Make *request* and return the answer.
@@ -100,7 +100,7 @@ class Client:
 
     def _connected(self) -> aiohttp.ClientSession:
         context = ssl.create_default_context(cafile=str(self._session.verify))
-        context.load_cert_chain(*self._session.cert)  # type: ignore[misc]  # a pair, as gateways.client makes it
+        context.load_cert_chain(*self._session.cert)  # type: ignore[misc]  # a pair, as reading.client makes it
         return aiohttp.ClientSession(
             self._server, connector=aiohttp.TCPConnector(ssl=context), timeout=aiohttp.ClientTimeout(ANSWER_SECONDS)
         )

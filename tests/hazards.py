@@ -20,12 +20,13 @@ IDS: Final = re.compile(r"^(H[0-9]+(, )?)+: ")
 TIERS: Final[Mapping[str, str]] = {
     "e2e": "real node",
     "control_plane": "real API server",
+    "chart": "real API server",
     "simulation": "simulation",
     "shell": "shell",
     "core": "rules",
 }
 """From what shows most to what shows least."""
-REAL: Final = ("e2e", "control_plane")
+REAL: Final = ("e2e", "control_plane", "chart")
 
 SITUATIONS: Final[Mapping[int, str]] = {
     1: "The route refuses writes for a while; then a metric breaches",

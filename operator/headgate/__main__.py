@@ -73,8 +73,13 @@ class Operator:
         actor = Actor(self._cluster, self._events)
         self._passes = Passes(self._queue, observer, decide, actor, self._sampler, self._metrics)
         self._workers = Workers(self._queue, self._passes.run, options.workers)
+        self._watches, self._resync = self._ears(options)
+        self._server = Server(self._health(), self._metrics.expose)
+
+    def _ears(self, options: settings.Settings) -> tuple[Watches, Resync]:
+        """Return what wakes Rollouts: the watches, and the listing that makes up for what these miss."""
         triggers = Triggers()
-        self._watches = Watches(
+        watches = Watches(
             self._queue,
             triggers,
             self._login,
@@ -82,18 +87,18 @@ class Operator:
             namespaces=options.namespaces,
             on_restart=self._rewatching,
         )
-        self._resync = Resync(
+        resync = Resync(
             self._cluster,
             self._queue,
             triggers,
             namespaces=options.namespaces,
             period_seconds=options.resync_seconds,
             remembered=self._passes.keys,
-            restart_watches=self._watches.restart,
-            expect=self._watches.expect,
+            restart_watches=watches.restart,
+            expect=watches.expect,
             on_resync=self._metrics.resynced,
         )
-        self._server = Server(self._health(), self._metrics.expose)
+        return watches, resync
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until *stop* is set.

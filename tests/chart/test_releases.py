@@ -10,11 +10,17 @@ import yaml
 from tests.chart import releases, variants
 from tests.chart.helm import Helm, Json
 from tests.chart.releases import NAMESPACE, Release
+from tests.cluster import wait_until
 from tests.control_plane.conftest import ControlPlane
+from tests.control_plane.life import gateways
+from tests.control_plane.life.operators import Operator
+from tests.control_plane.life.reading import HttpReader
 from tests.control_plane.life.rollouts import World
+from tests.control_plane.life.shops import Shop
 
 pytestmark = pytest.mark.control_plane
 
+KINDS = "rollouts,controllerrevisions,deployments,replicasets,pods,services,httproutes"
 CRD = "CustomResourceDefinition/rollouts.headgate.dev"
 
 
@@ -29,7 +35,7 @@ def release(helm: Helm, control_plane: ControlPlane) -> Iterator[Release]:
 
 def delivered(release: Release, namespace: str) -> World:
     """Return the namespace with a Rollout in it that the running operator has brought up."""
-    world = World(release.kubectl, namespace)
+    world = World(release.kubectl, HttpReader(release.control_plane.cluster), namespace)
     world.ship("v1")
     world.wait_stable("v1")
     return world
@@ -92,6 +98,51 @@ def test_uninstall_leaves_the_users(release: Release, tmp_path: Path) -> None:
     assert {CRD} == left
     assert before == after
     assert {"v1": 4} == {tag: ready for tag, (_, _, ready) in before.items()}
+
+
+def belongings(release: Release) -> dict[str, object]:
+    """Return what is the users': each object's uid and spec, and of each pod whether it is ready."""
+    found: dict[str, object] = {}
+    for namespace in ("blog", "gallery"):
+        for body in json.loads(release.kubectl("get", KINDS, "-n", namespace, "-o", "json"))["items"]:
+            conditions = {one["type"]: one["status"] for one in body.get("status", {}).get("conditions", [])}
+            ready = conditions.get("Ready") if body["kind"] == "Pod" else None
+            name = f"{namespace}/{body['kind']}/{body['metadata']['name']}"
+            found[name] = (body["metadata"]["uid"], body.get("spec") or body.get("data"), ready)
+    return found
+
+
+def shut_out(operator: Operator) -> bool:
+    """Return whether the operator has tried something for which it has no right any more."""
+    return not operator.ready() or "the API server refused" in operator.log.read_text()
+
+
+def test_h28_uninstalled_in_flight_and_at_rest(release: Release, tmp_path: Path) -> None:
+    """H28: every object of a Rollout in flight and of one at rest stays as it is; a new release goes on from there."""
+    cluster = release.control_plane.cluster
+    gateways.install(cluster)
+    release.prepare("gallery")
+    release.install(variants.SMALLEST)
+    with gateways.Gateways(cluster):
+        with release.operator(tmp_path) as operator:
+            delivered(release, "blog")
+            gallery = Shop(release.kubectl, HttpReader(cluster), "gallery")
+            gallery.open()
+            gallery.deploy("v2")
+            gallery.wait_weight(25)
+            before = belongings(release)
+            release.uninstall()
+            # Helm takes the rights and the pod at once: an operator may outlive its rights, and be asked for something.
+            gallery.promote()
+            assert wait_until(lambda: shut_out(operator), deadline_seconds=60)
+        after, weights, left = belongings(release), gallery.weights(), release.present("crd")
+        release.install(variants.SMALLEST)
+        with release.operator(tmp_path):
+            gallery.wait_stable("v2")
+
+    assert {CRD} == left
+    assert before == after
+    assert {"web": 75, "web-canary": 25} == weights
 
 
 def test_uninstall_takes_the_crd_if_told(release: Release) -> None:

@@ -64,10 +64,11 @@ def _install(control_plane: ControlPlane) -> None:
     """Install the CRD, and return once clients can use and read it."""
     installed = control_plane.kubectl("apply", "--server-side", "-f", "-", stdin=crds.text())
     assert installed.returncode == 0, installed.stderr
-    waited = control_plane.kubectl(
-        "wait", "--for=condition=Established", f"--timeout={ESTABLISHED_SECONDS}s", f"crd/{crd.NAME}"
+    # `kubectl wait` gives up at once on a CRD so young that its status holds no list of conditions yet.
+    waiting = ("wait", "--for=condition=Established", "--timeout=5s", f"crd/{crd.NAME}")
+    assert cluster.wait_until(
+        lambda: control_plane.kubectl(*waiting).returncode == 0, deadline_seconds=ESTABLISHED_SECONDS
     )
-    assert waited.returncode == 0, waited.stderr
     # The description of the API follows a little later, and kubectl checks and explains by that.
     assert cluster.wait_until(
         lambda: control_plane.kubectl("explain", "rollout.spec").returncode == 0, deadline_seconds=READABLE_SECONDS

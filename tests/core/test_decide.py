@@ -27,7 +27,7 @@ def test_the_chains_in_order() -> None:
     backward = "released aborting deleted recorded superseded breached deprived hopeless deadline_exceeded"
     backward = f"{backward} put_back breached_after"
     forwards = "unsound refused unroutable contested waiting paused pausing unproved advance complete"
-    at_rest = "moving cooled unsound settled rejected held_back unroutable draining start"
+    at_rest = "moving cooled unsound settled rejected held_back unroutable unseen draining start"
     for world, expected in (
         (World(), f"{backward} recovered first"),
         (World().stable(), f"{backward} {at_rest}"),
@@ -39,7 +39,6 @@ def test_the_chains_in_order() -> None:
 
 # Each beats those after it: its rule is asked earlier.
 FACTS: tuple[tuple[str, Callable[[World], World]], ...] = (
-    ("Rejected", lambda world: world.deployment(B, 2, rejected=f"{B}/{NOON - 1000}")),
     ("Superseded", lambda world: world.wants(C)),
     ("MetricFailed", lambda world: world.knows(failures=2, value="0.5", verdict=api.Outcome.FAILED)),
 )
@@ -56,6 +55,15 @@ def test_of_several_verdicts_the_earlier_rule_is_heard(first: int) -> None:
     assert decision.status.canary is not None
     assert decision.status.canary.leaving is not None
     assert decision.status.canary.leaving.reason == FACTS[first][0]
+
+
+@pytest.mark.parametrize(("failures", "reason"), [(0, "Rejected"), (2, "MetricFailed")])
+def test_a_verdict_on_record_beats_a_newer_template(failures: int, reason: str) -> None:
+    """What was rejected stays so; why, the measurements still know, unless they have gone."""
+    world = in_flight().deployment(B, 2, rejected=f"{B}/{NOON - 1000}").wants(C)
+    decision = decide(world.knows(failures=failures, value="0.5", verdict=api.Outcome.FAILED).observe())
+
+    assert [reason] == [entry.reason for entry in decision.status.rejected]
 
 
 HINDRANCES: dict[str, Callable[[World], World]] = {

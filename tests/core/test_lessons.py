@@ -1,14 +1,18 @@
 """What the simulation taught about traffic: each case is a world in which somebody would have been hurt."""
 
+from typing import Any
+
 import pytest
 
+from headgate.api import status as api
 from headgate.api.status import Phase
-from headgate.core import traffic
+from headgate.core import paths, replicas, routing, traffic
+from headgate.core.actions import DropRecord
 from headgate.core.decide import decide
 from headgate.core.replicas import Budget, Pods, Sizes
 from tests.core import answers, ways
-from tests.core.ways import CANARY, DRAIN, STABLE, facts, known, pods, route, rule, service, view
-from tests.core.worlds import NOON, A, B, World
+from tests.core.ways import CANARY, DRAIN, STABLE, facts, known, parent, pods, route, rule, service, view
+from tests.core.worlds import NOON, A, B, C, World, policy
 
 
 def test_the_ways_are_looked_at_as_soon_as_the_first_revision_is_stable() -> None:
@@ -18,6 +22,68 @@ def test_the_ways_are_looked_at_as_soon_as_the_first_revision_is_stable() -> Non
 
     assert (Phase.PROGRESSING, world.now) == (decision.status.phase, decision.recheck_at)
     assert answers.ready(decision)[0] == "MovingTraffic"
+
+
+def test_a_revision_that_was_found_serving_is_led_to_before_a_new_one_comes() -> None:
+    """Orphans of an older Rollout of that name: its Service selects everything, and would lead to the new pods too."""
+    world = ways.routed(World().deployment(A, 10), 20, ways=facts(stable=service(STABLE, "", {A: 10}))).wants(B)
+    found = decide(world.observe())
+
+    assert (A, None) == (found.status.stable and found.status.stable.hash, found.status.canary)
+    assert (world.now, {}) == (found.recheck_at, answers.sizes(found))
+
+
+def test_what_the_stable_service_selects_is_found_again() -> None:
+    """Orphans of a promotion are both there in full: users stay where they are."""
+    both = World().deployment(A, 10).deployment(B, 10)
+    assert (decide(both.observe()).status.stable or api.Side(revision=0, hash="")).hash == A
+
+    selected = decide(ways.routed(both, 20, ways=facts(stable=service(STABLE, B))).observe())
+    assert (selected.status.stable or api.Side(revision=0, hash="")).hash == B
+
+
+@pytest.mark.parametrize(("waited", "expected"), [(5, {A: 18}), (29, {A: 18}), (30, {B: 4})])
+def test_a_canary_waits_for_the_stable_pods_beside_it(waited: int, expected: Any) -> None:
+    """Twice the replicas at 20 percent: pods of its own may be ready first, and would get a third of the traffic."""
+    world = World(replicas=20).stable(16, 8).canary(2).ruled(policy(20, 50)).at_step(1)
+    stable = world.status.stable
+    progress = api.Progress(desired=16, ready=8, since=NOON - waited)
+    world = world.with_status(stable=stable and stable.model_copy(update={"progress": progress}))
+    decision = decide(world.observe())
+
+    assert answers.sizes(decision) == expected
+    assert A not in expected or decision.recheck_at == NOON - waited + 30
+
+
+@pytest.mark.parametrize(
+    ("changes", "gone"), [({}, True), ({"since": NOON - 5}, False), ({"home_since": NOON - 5}, False)]
+)
+def test_older_pods_stay_until_connections_have_drained(changes: Any, gone: bool) -> None:  # noqa: FBT001  # of the table
+    """Routes and Services may have left them a moment ago, under a Rollout whose memory is gone."""
+    world = ways.routed(World().stable(10).deployment(C, 5), 20, remembered=known(**changes))
+    assert answers.sizes(decide(world.observe())) == ({C: 0} if gone else {})
+
+
+@pytest.mark.parametrize(
+    ("asked", "refusals", "expected"), [(8, (), {A: 10, B: 2}), (8, ("quota",), {A: 10, B: 0}), (10, (), {B: 0})]
+)
+def test_patience_begins_when_stable_was_asked_for(asked: int, refusals: Any, expected: Any) -> None:
+    """Where nothing could be written for two minutes, no canary pod goes for a stable one that nobody asked for."""
+    world = World().stable(8).canary(2).at_step(1).leaving(since=120)
+    world = world.deployment(A, asked, 8).but(refusals=refusals)
+    since = api.Progress(desired=asked, ready=8, since=NOON - 5000)
+    stable = world.status.stable
+    world = world.with_status(stable=stable and stable.model_copy(update={"progress": since}))
+
+    assert answers.sizes(decide(world.observe())) == expected
+
+
+def test_orphans_whose_pods_are_away_for_a_moment_stay() -> None:
+    """They may have carried everybody: a new Rollout of that name scales them down when its own revision is stable."""
+    world = World().first(10, 3).deployment(B, 10, 0)
+    assert answers.sizes(decide(world.observe())) == {}
+
+    assert answers.sizes(decide(world.deployment(A, 10, 10).observe())) == {B: 0}
 
 
 def test_no_new_pod_stands_behind_the_stable_service() -> None:
@@ -33,6 +99,13 @@ def test_pods_of_an_older_revision_count() -> None:
     """Three versions together stay within the bound: the newest waits until the oldest is gone."""
     assert traffic.forward(view(other_hash=B, weight=20, leftover=9)).sizes == Sizes(10, 1)
     assert traffic.forward(view(other_hash=B, weight=20, leftover=10)).sizes == Sizes(10, 0)
+
+
+@pytest.mark.parametrize(("ready", "expected"), [(4, 4), (2, 5)])
+def test_stable_grows_into_the_room_of_an_older_revision_when_that_is_gone(ready: int, expected: int) -> None:
+    """Without surge the warm revision's pod and the promoted one's last are not there at once, unless too few serve."""
+    seen = view(0, 5, 2, other_hash=B, other=pods(0), stable=pods(4, ready), leftover=1)
+    assert traffic.forward(seen).sizes == Sizes(expected, 0)
 
 
 def test_without_surge_it_arrives_and_stable_is_never_empty() -> None:
@@ -90,3 +163,127 @@ def test_a_leaving_canary_keeps_its_pods_while_any_weight_of_it_may_be_in_effect
     seen = view(facts=ways_now, status=known(0, since=NOON - 1, highest=20), other_hash=B, other=Pods(5, 5, 5))
 
     assert traffic.backward(seen).sizes == Sizes(10, 5)
+
+
+@pytest.mark.parametrize(
+    ("follows", "expected"),
+    [(False, (None, Sizes(10, 2))), (True, (NOON, Sizes(10, 2)))],
+)
+def test_a_gateway_that_refuses_the_way_back_may_still_send_users(*, follows: bool, expected: Any) -> None:
+    """It may go on with the weight that it had: until it accepts the route no drain begins, and pods stay."""
+    refusing = parent(accepted=False, follows=follows, words="UnsupportedValue: too many rules")
+    ways_now = facts(canary=service(CANARY, B, {B: 2}), route=route(parents=(refusing,)))
+    found = traffic.brought_up(known(20), ways_now, A, DRAIN, NOON)
+    leaves = view(facts=ways_now, status=found, other_hash=B, other=pods(2))
+
+    assert (found.since, traffic.backward(leaves).sizes) == expected
+    words = "Gateway eg/public does not accept HTTPRoute web and may go on as before: UnsupportedValue: too many rules"
+    assert traffic.backward(leaves).waits == ("connections drain" if follows else words)
+
+
+def test_the_canary_service_leads_to_somebody_before_it_leads_to_new_pods() -> None:
+    """Left on a revision without pods it goes to stable's first: a Gateway may hear of the weight before the pods."""
+    left = facts(canary=service(CANARY, "older", {}))
+    assert traffic.forward(view(other_hash=B, other=pods(2, 0), weight=20, facts=left)).canary_selects == A
+
+
+def test_what_was_undrained_at_rest_is_looked_at_again() -> None:
+    """A weight that a stranger set and we put back is forgotten once it has drained, not at the next resync."""
+    seen = view(status=known(0, since=NOON - 1, highest=70))
+    assert traffic.at_rest(seen).recheck_at == (NOON - 1 + DRAIN,)
+
+
+@pytest.mark.parametrize("until", [None, NOON + 3600])
+def test_the_record_of_a_warm_revision_stays(until: int | None) -> None:
+    """Its Deployment may be deleted by hand at any moment, and is made anew from the record as long as it is warm."""
+    world = ways.warm(until=until).recorded(A).recorded(B)
+    world = world.but(deployments={B: world.deployments[B]})
+
+    assert [] == [action for action in decide(world.observe()).actions if isinstance(action, DropRecord)]
+
+
+def test_a_route_that_is_gone_is_looked_for_after_a_rollback_too() -> None:
+    """One that comes back may hold any weight and bears no label of ours, so that no watch shows it."""
+    taken_back = api.Rejected(revision=2, hash=B, reason="MetricFailed", message="why", at=NOON - 500)
+    world = ways.routed(World().stable(), 20, ways=facts(route=None)).wants(B).with_status(rejected=(taken_back,))
+    waits = world.but(status=decide(world.observe()).status)
+    decision = decide(waits.observe())
+
+    assert Phase.ROLLED_BACK is decision.status.phase
+    assert decision.recheck_at == NOON + routing.ASK_AGAIN_SECONDS
+
+
+@pytest.mark.parametrize("total", [*range(1, 60), 100, 101, 199, 250])
+def test_what_both_sides_carry_is_the_whole(total: int) -> None:
+    """However all pods are shared out, so is all of the traffic, and no side gets a hundredth more than it carries."""
+    for ready in range(total + 1):
+        carried = traffic.carries(ready, total)
+        assert carried + traffic.carries(total - ready, total) == 100
+        assert abs(carried - 100 * ready / total) < 1
+        assert traffic.carriers(total, carried) <= ready
+    for percent in range(101):
+        enough = [ready for ready in range(total + 1) if traffic.carries(ready, total) >= percent]
+        assert traffic.carriers(total, percent) == enough[0]
+
+
+@pytest.mark.parametrize("total", [*range(1, 20), 99, 250])
+@pytest.mark.parametrize("percent", [1, 37, 60, 100])
+@pytest.mark.parametrize(("surge", "unavailable"), [(1, 0), (3, 0), (0, 1), (1, 1)])
+def test_no_bound_stops_a_canary(total: int, percent: int, surge: int, unavailable: int) -> None:
+    """Weight by weight and pod by pod it arrives, whatever the numbers: 7 % of 14 pods leave 93 % to 13, not to 14."""
+    limits = replicas.budget(policy(surge=surge, unavailable=unavailable).strategy.canary, total, routed=True)
+    now, weight = Sizes(total, 0), 0
+    for _ in range(4 * total + 4):
+        seen = view(
+            limits.surge,
+            total,
+            limits.unavailable,
+            stable=pods(now.stable),
+            other=pods(now.canary),
+            other_hash=B,
+            weight=percent,
+            status=known(weight),
+            facts=facts(canary=service(CANARY, B, {B: now.canary}), route=route(rule(100 - weight, weight))),
+        )
+        plan = traffic.forward(seen)
+        assert plan.sizes.stable + plan.sizes.canary <= max(limits.most_pods, total)
+        assert min(now.stable, plan.sizes.stable) >= traffic.carriers(total, 100 - weight) - limits.unavailable
+        now, weight = plan.sizes, weight if plan.percent is None else plan.percent
+
+    assert (weight, now) == (percent, traffic.goal(limits, percent))
+
+
+@pytest.mark.parametrize(("available", "percent"), [(2, 20), (5, 50)])
+def test_a_pod_carries_when_it_has_been_ready_for_min_ready_seconds(available: int, percent: int) -> None:
+    """Five endpoints are ready, and so long as only two of their pods count as available the weight is theirs."""
+    ways_now = facts(canary=service(CANARY, B, {B: 5}), route=route(rule(80, 20)))
+    seen = view(weight=50, other_hash=B, other=pods(5, available), status=known(20), facts=ways_now)
+
+    assert traffic.forward(seen).percent == percent
+
+
+def test_a_route_that_cannot_be_read_has_not_drained() -> None:
+    """H24: 50 % was written, the answer was lost, and the status knows of 20 %: five pods carry whom nobody sees."""
+    seen = view(other_hash=B, other=pods(5), status=known(20), facts=facts(route=ways.UNREADABLE))
+
+    assert traffic.backward(seen).sizes == Sizes(10, 5)
+
+
+SOON, LATER = routing.ASK_SOON_SECONDS, routing.ASK_AGAIN_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("changes", "after"),
+    [
+        ({"route": paths.Unreadable("429", passing=True)}, SOON),
+        ({"stable": paths.Unreadable("500", passing=True)}, SOON),
+        ({"canary": service(CANARY, endpoints=paths.Unreadable("500", passing=True))}, SOON),
+        ({"canary": service(CANARY, endpoints=paths.Unreadable("forbidden"))}, LATER),
+        ({"route": paths.Unreadable("forbidden")}, LATER),
+    ],
+)
+def test_what_could_not_be_read_is_looked_at_again(changes: Any, after: float) -> None:
+    """H24: no watch tells of the answer that another look would get; a refusal is no reason to ask all the time."""
+    decision = decide(ways.routed(World().stable(), 20, ways=facts(**changes)).wants(B).observe())
+
+    assert decision.recheck_at == NOON + after

@@ -249,3 +249,20 @@ def test_every_small_total_and_weight() -> None:
         sizes = replicas.split(bounds, weight)
         assert min(sizes.stable, sizes.canary) >= 1
         assert sizes.stable + sizes.canary <= bounds.most_pods
+
+
+@pytest.mark.parametrize(
+    ("goal", "ready", "canary", "expected"),
+    [
+        (Sizes(16, 4), 16, 0, Sizes(16, 4)),
+        (Sizes(16, 4), 8, 0, Sizes(18, 2)),
+        (Sizes(16, 4), 8, 3, Sizes(17, 3)),
+        (Sizes(16, 4), 3, 0, Sizes(20, 0)),
+        (Sizes(19, 5), 3, 0, Sizes(20, 0)),
+        (Sizes(10, 10), 5, 5, Sizes(15, 5)),
+        (Sizes(0, 20), 3, 5, Sizes(0, 20)),
+    ],
+)
+def test_a_canary_keeps_in_step(goal: Sizes, ready: int, canary: int, expected: Sizes) -> None:
+    """It has its share of the pods that are available, and stable is as large meanwhile as both are to be."""
+    assert expected == replicas.in_step(Budget(20, 5, 0), goal, Pods(20, 20, ready), Pods(canary))

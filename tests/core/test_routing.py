@@ -98,6 +98,16 @@ def test_the_mark_on_a_route_is_a_second_memory() -> None:
     assert "as HTTPRoute web records" in decision.status.canary.leaving.message
 
 
+def test_the_reason_outlives_a_status_that_could_not_be_written() -> None:
+    """H24: the mark landed and the status did not: the same measurements still say why."""
+    world = in_flight(metrics=(metric(),), ways=at_20(route=route(rule(100, 0), rejected=f"{B}/{NOON - 1000}")))
+    decision = decide(breached(world).observe())
+
+    assert decision.status.canary is not None
+    assert decision.status.canary.leaving is not None
+    assert ("MetricFailed", "analysis") == (decision.status.canary.leaving.reason, decision.status.canary.leaving.by)
+
+
 def test_a_marked_route_is_not_marked_again() -> None:
     """Somebody put the weight back on a rejected attempt: it is taken away, the mark is there."""
     world = in_flight(ways=at_20(route=route(rule(80, 20), rejected=f"{B}/{NOON - 1000}"))).leaving()
@@ -112,6 +122,20 @@ def test_what_is_no_verdict_leaves_no_mark(ending: api.Ending) -> None:
     decision = decide(in_flight().leaving(ending).observe())
 
     assert SetWeights("HTTPRoute", "web", 0) in decision.actions
+
+
+@pytest.mark.parametrize(
+    ("ago", "reason", "again"),
+    [(None, "WaitingForTraffic", None), (2, "WaitingForTraffic", NOON + 3), (5, "WaitingForGateway", None)],
+)
+def test_a_gateway_that_does_not_answer_is_told_of(ago: int | None, reason: str, again: float | None) -> None:
+    """H20: people read which Gateway is waited for once it takes long, and one that is quick costs no write."""
+    late = route(rule(80, 20), parents=(parent(current=False),), written=None if ago is None else NOON - ago)
+    decision = decide(in_flight(ways=at_20(route=late)).at_step(1).observe())
+    ready = next(condition for condition in decision.status.conditions if condition.type == "Ready")
+
+    assert (ready.reason, ready.message[:26]) == (reason, "waiting for Gateway eg/pub")
+    assert again is None or decision.recheck_at == again
 
 
 def leaving(ways: Any, remembered: Any, wanted: int = 2) -> World:

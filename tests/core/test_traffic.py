@@ -132,9 +132,10 @@ def waiting(**changes: Any) -> traffic.Plan:
     ("changes", "percent", "words"),
     [
         ({}, 20, "HTTPRoute web is at weight 0 %, going to 20 %"),
-        ({"other": pods(2, 1)}, 20, "1 of 2 canary pods ready"),
-        ({"other": pods(0)}, 20, "0 of 2 canary pods ready"),
-        ({"ways": {"canary": service(CANARY, B, {B: 1})}}, 10, "1 of 2 endpoints of Service web-canary ready"),
+        ({"other": pods(2, 1)}, 0, "1 of 2 canary pods ready"),
+        ({"other": pods(2, 1), "surge": 1}, 10, "1 of 2 canary pods ready"),
+        ({"other": pods(0)}, 0, "0 of 2 canary pods ready"),
+        ({"ways": {"canary": service(CANARY, B, {B: 1})}}, 0, "1 of 2 endpoints of Service web-canary ready"),
         (
             {"ways": {"canary": service(CANARY, B, {B: 2, A: 1})}},
             None,
@@ -152,7 +153,10 @@ def waiting(**changes: Any) -> traffic.Plan:
     ],
 )
 def test_weight_rises_only_where_everything_is_ready(changes: Any, percent: int | None, words: str) -> None:
-    """Pods, endpoints of these pods alone, and a Gateway that answers: no traffic without capacity."""
+    """Pods, endpoints of these pods alone, and a Gateway that answers: no traffic without capacity.
+
+    Without a bound the step's weight is written once; with one it rises by what the pods carry that there is room for.
+    """
     plan = waiting(**changes)
 
     assert (plan.percent, plan.waits[: len(words)]) == (percent, words)

@@ -23,7 +23,7 @@ def without_rules(**changes: Any) -> RouteFacts:
 
 
 BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
-    "a route is missing": ({"route": None}, "RouteMissing", "routes[0]: HTTPRoute web does not exist here: create it"),
+    "a route is missing": ({"route": None}, "RouteMissing", "routes[0]: HTTPRoute web does not exist in namespace"),
     "a route cannot be read": ({"route": UNREADABLE}, "RouteUnreadable", "HTTPRoute web could not be read: forbidden"),
     "a route names neither Service": (
         {"route": without_rules()},
@@ -40,7 +40,26 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
         "RouteNotAccepted",
         "Gateway eg/public does not accept",
     ),
-    "no Gateway answers": ({"route": route(parents=())}, "RouteUnanswered", "no Gateway has answered HTTPRoute web"),
+    "no Gateway answers": (
+        {"route": route(parents=())},
+        "RouteUnanswered",
+        "HTTPRoute web names Gateway eg/public as its parent, and that has not answered",
+    ),
+    "no Gateway is named": (
+        {"route": route(parents=(), parent_refs=())},
+        "RouteWithoutParent",
+        "HTTPRoute web has no parentRefs",
+    ),
+    "a route names the Service of another namespace": (
+        {"route": without_rules(elsewhere=("prod",))},
+        "RouteNamesOtherNamespace",
+        "HTTPRoute web names Service web of namespace prod; only Services of the Rollout's own namespace",
+    ),
+    "another Rollout had the rule first": (
+        {"route": route(dataclasses.replace(rule(100, 0, 100), claimed_by="api"))},
+        "RuleClaimed",
+        "rule 0 of HTTPRoute web belongs to Rollout api",
+    ),
     "no weight is ours": ({"route": route(rule(0, 0))}, "RouteWithoutWeight", "rule 0 of HTTPRoute web gives web and"),
     "weights are too coarse": (
         {"route": route(rule(1, 0, 9))},
@@ -56,7 +75,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
     "a Service has no selector": (
         {"stable": service(selector={})},
         "ServiceSelectsNothing",
-        "Service web has no selector, so that its pods are not ours to choose: give it app=web",
+        "Service web has no selector, so that its pods are not Headgate's to choose: give it the selector app=web",
     ),
     "a Service selects others": (
         {"stable": service(selector=OTHERS)},
@@ -66,12 +85,22 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
     "ports do not match": (
         {"canary": service(CANARY, ports=({**HTTP, "port": 8080},))},
         "ServicePortMissing",
-        "Service web-canary has no port 80, which the routes use of web: add it",
+        "Service web-canary has no port 80, which HTTPRoute web asks for: add it there",
+    ),
+    "the stable Service lacks the port too": (
+        {"stable": service(ports=({**HTTP, "port": 8080},)), "canary": None},
+        "ServicePortMissing",
+        "Service web has no port 80, which HTTPRoute web asks for: add it there",
+    ),
+    "target ports differ": (
+        {"canary": service(CANARY, ports=({**HTTP, "targetPort": 9090},))},
+        "ServicePortsDiffer",
+        "port 80 has the targetPort 8080 in Service web but 9090 in Service web-canary: make them the same",
     ),
     "ports are not known": (
         {"stable": None, "canary": None, "route": route(rule(ports=()))},
         "ServiceMissing",
-        "Service web does not exist, and which ports it should have is not known: create it",
+        "Service web does not exist, and Headgate cannot tell which ports it should have: create it",
     ),
 }
 
@@ -111,12 +140,40 @@ def test_in_flight_it_stops_the_steps(name: str) -> None:
     assert not [action for action in decision.actions if isinstance(action, SetWeights) and action.percent > 20]
 
 
+def test_a_named_target_port_may_be_the_same_as_a_number() -> None:
+    """Which number a name stands for is for the pods to know."""
+    named = facts(canary=service(CANARY, ports=({**HTTP, "targetPort": "http"},)))
+
+    assert problems(routed(World().stable(), 20, ways=named).observe()) == ()
+
+
 def test_nothing_is_wrong_with_what_is_right() -> None:
     """A route as its user wrote it, with other backends and weights that can be split, is fine."""
     fine = facts(route=route(rule(100, None, 30)))
 
     assert problems(routed(World().stable(), 20, ways=fine).observe()) == ()
     assert problems(World().stable().observe()) == ()
+
+
+@pytest.mark.parametrize(
+    ("surge", "weight", "replicas", "told"),
+    [
+        (1, 5, 10, True),
+        (1, 5, None, True),
+        (1, 5, 1, False),
+        (1, 100, 10, False),
+        (1, 150, 10, False),
+        ("100%", 5, 10, False),
+    ],
+)
+def test_a_bounded_surge_needs_weights_between_the_steps(
+    surge: int | str, weight: int, replicas: int | None, *, told: bool
+) -> None:
+    """With one extra pod at a time weight rises pod by pod; five parts that can hold 20 % cannot hold 10 %."""
+    ways = facts(route=route(rule(weight, 0, 9)))
+    found = problems(routed(World(replicas=replicas).stable(), 20, ways=ways, surge=surge).observe())
+
+    assert (["RouteWeightsTooCoarse"] if told else []) == [problem.reason for problem in found]
 
 
 def with_ports(*numbers: Any) -> dict[str, Any]:

@@ -192,6 +192,14 @@ def test_pods_that_do_not_start(age: float, ready: int, trouble: PodTrouble | No
     assert leaving_reason(starting(age, ready, refusal).but(trouble=trouble))[0] == reason
 
 
+@pytest.mark.parametrize(("age", "look"), [(0, 5), (5, 30), (29, 30), (30, 60), (59, 60), (60, 90), (580, 600)])
+def test_pods_that_do_not_start_are_looked_at_again(age: float, look: float) -> None:
+    """H11: a pod between two crashes does not say that it is in a loop; it is asked every half a minute."""
+    decision = decide(starting(age, 0).but(trouble=SLOW).observe())
+
+    assert decision.recheck_at == NOON - age + look
+
+
 def test_the_pods_own_words_are_told() -> None:
     """H11: a revision that cannot start is taken back with the words of the kubelet and the server."""
     words = "web-x: CrashLoopBackOff: back-off 10s"

@@ -35,7 +35,6 @@ def service(name: str = STABLE, selects: str = A, endpoints: Any = None, **chang
         "uid": f"uid-of-{name}",
         "resource_version": "1",
         "holder": "web",
-        "owned": False,
         "labelled": True,
         "selector": {**SELECTED, **key},
         "ports": (HTTP,),
@@ -76,6 +75,7 @@ def route(*rules: RuleFacts, parents: tuple[ParentFacts, ...] | None = None, **c
         "annotations": True,
         "rejected": "",
         "missing_rules": (),
+        "parent_refs": ("Gateway eg/public",),
         "writer": "",
         **changes,
     }

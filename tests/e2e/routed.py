@@ -13,7 +13,8 @@ from tests.e2e.shops import Shop
 from tests.e2e.timeline import ROUTE
 
 CANARY = f"{shops.NAME}-canary"
-KEY = "headgate.dev/pod-hash"
+KEY, MANAGED = "headgate.dev/pod-hash", "headgate.dev/managed"
+APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 UNTIL_PROMOTED: Json = {"pause": {}}
 # Longer than Traefik takes to follow a route: 2 s, and some more on a busy machine.
 DRAIN_SECONDS = 5
@@ -50,6 +51,15 @@ def read(shop: Shop, kind: str, name: str = shops.NAME) -> Json:
     """Return an object of the shop as it is now."""
     found: Json = json.loads(shop.kubectl("get", kind, name, "-n", shop.namespace, "-o", "json"))
     return found
+
+
+def owners(shop: Shop, kind: str) -> dict[str, str]:
+    """Return the kinds of what owns the objects of a kind in the shop, by their names; "" for none."""
+    found = shop.node.objects(kind, shop.namespace)
+    return {
+        body["metadata"]["name"]: " ".join(one["kind"] for one in body["metadata"].get("ownerReferences", []))
+        for body in found
+    }
 
 
 def rules(shop: Shop) -> list[Json]:

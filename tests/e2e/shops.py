@@ -6,6 +6,7 @@ Owns how a test ships to it, waits for it and lets users visit it. Must not know
 import dataclasses
 from typing import Any
 
+from tests.control_plane.life.reading import KubectlReader
 from tests.control_plane.life.rollouts import Json, World
 from tests.e2e import podinfo
 from tests.e2e.load import Load
@@ -60,10 +61,10 @@ class Shop(World):
         self.wait_phase("RolledBack", deadline_seconds=PATIENCE_SECONDS)
         ready = self.condition("Ready")
         assert reason == ready["reason"], ready
-        self.wait(lambda: set(self.pods()) == {back}, "no pod of the canary left", PATIENCE_SECONDS)
+        self.wait(lambda: set(self.pods_by_version()) == {back}, "no pod of the canary left", PATIENCE_SECONDS)
         return str(ready["message"])
 
-    def pods(self, version: str = "") -> dict[str, list[Json]]:
+    def pods_by_version(self, version: str = "") -> dict[str, list[Json]]:
         """Return the pods by the tag of the image that they run, those that are going away too."""
         found: dict[str, list[Json]] = {}
         for body in self.node.objects("pods", self.namespace):
@@ -86,7 +87,7 @@ def visiting(node: Node, namespace: str, per_second: int) -> Load:
 def opened(node: Node, timeline: Timeline, namespace: str, per_second: int = 10, **defaults: Any) -> Shop:
     """Return a new shop whose first version is on its way; its visitors are not."""
     visitors = visiting(node, namespace, per_second)
-    shop = Shop(node.kubectl, namespace, node, timeline, visitors, defaults)
+    shop = Shop(node.kubectl, KubectlReader(node.kubectl), namespace, node, timeline, visitors, defaults)
     node.kubectl("create", "namespace", namespace)
     shop.apply(podinfo.service(namespace, NAME))
     shop.apply(podinfo.route(namespace, NAME, f"{namespace}.test"))

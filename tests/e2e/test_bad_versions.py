@@ -85,7 +85,7 @@ def test_h10_one_pod_crash_loops_while_errors_rise(broken: Shop) -> None:
     """H10: that one of the new pods crashes again and again keeps nobody from judging the others."""
     broken.ship(podinfo.BAD)
     broken.wait(lambda: broken.status.get("canary", {}).get("ready") == 2, "two new pods are ready", PATIENCE_SECONDS)
-    name = broken.pods(podinfo.BAD)[podinfo.BAD][0]["metadata"]["name"]
+    name = broken.pods_by_version(podinfo.BAD)[podinfo.BAD][0]["metadata"]["name"]
     broken.wait(lambda: panicked(broken, name), "taken back", PATIENCE_SECONDS)
     message = broken.wait_rolled_back("MetricFailed")
     restarts = [one.facts.get("restarts") or 0 for one in broken.timeline.of(broken.namespace, POD) if one.name == name]

@@ -97,7 +97,7 @@ def log(node: Node) -> list[Json]:
 
 def running_pods(shop: Shop) -> set[str]:
     """Return the pods of all versions that nobody asked to go, by uid."""
-    bodies = [body for same in shop.pods().values() for body in same]
+    bodies = [body for same in shop.pods_by_version().values() for body in same]
     return {body["metadata"]["uid"] for body in bodies if "deletionTimestamp" not in body["metadata"]}
 
 
@@ -122,7 +122,7 @@ def test_operator_in_its_pod(shop: Shop) -> None:
     assert [] == [line for line in lines if any(words in line.lower() for words in REFUSALS)]
 
 
-def test_uninstall_leaves_pods_serving(shop: Shop, helm: Helm) -> None:
+def test_h28_uninstall_leaves_pods_serving(shop: Shop, helm: Helm) -> None:
     """H28: uninstalled in the middle of a canary, the chart takes nobody's pods along and nobody's request is lost."""
     shop.ship(podinfo.GOOD)
     shop.wait_step(1, deadline_seconds=shops.PATIENCE_SECONDS)

@@ -57,7 +57,9 @@ def test_scaling_mid_canary(scaled: Shop) -> None:
 def test_promotion_loses_no_request(promoted: Shop) -> None:
     """A good version goes through its weights on evidence, becomes stable, and every request has a good answer."""
     promoted.wait_stable(podinfo.BETTER)
-    promoted.wait(lambda: set(promoted.pods()) == {podinfo.BETTER}, "the old pods are gone", PATIENCE_SECONDS)
+    promoted.wait(
+        lambda: set(promoted.pods_by_version()) == {podinfo.BETTER}, "the old pods are gone", PATIENCE_SECONDS
+    )
     promoted.wait_visits(40)
     counts = promoted.visitors.stop()
 

@@ -1,12 +1,14 @@
 """Weighted traffic through a real gateway: users get the shares that were asked for, and lose nothing at any switch."""
 
 import copy
+import json
 import math
 from collections.abc import Iterator
 
 import pytest
 
 from tests.control_plane.life import operators
+from tests.control_plane.life.reading import KubectlReader
 from tests.e2e import gateways, podinfo, routed, shops
 from tests.e2e.conftest import OpenShop
 from tests.e2e.nodes import Json, Node
@@ -55,6 +57,23 @@ def deployment(shop: Shop, name: str, replicas: int) -> Json:
     }
 
 
+def autoscaler(shop: Shop, kind: str, replicas: int) -> Json:
+    """Return an autoscaler of what is called web: without metrics it sees to *replicas* at least."""
+    group = {"Deployment": "apps/v1", "Rollout": "headgate.dev/v1alpha1"}[kind]
+    cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": shops.NAME, "namespace": shop.namespace},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": group, "kind": kind, "name": shops.NAME},
+            "minReplicas": replicas,
+            "maxReplicas": 8,
+            "metrics": [{"type": "Resource", "resource": cpu}],
+        },
+    }
+
+
 def crowded(open_shop: OpenShop) -> Shop:
     """Return a shop whose route is about more than it."""
     shop = open_shop("crowded", per_second=20, metrics=[], **routed.spec(10, 50, UNTIL_PROMOTED))
@@ -64,13 +83,14 @@ def crowded(open_shop: OpenShop) -> Shop:
     return shop
 
 
-def as_applied(shop: Shop) -> list[Json]:
-    """Return the rules of the crowded route as the API server keeps them, tried on a copy that stays the user's."""
+def untouched(shop: Shop) -> Json:
+    """Return the crowded route as the API server keeps it, tried on a copy that stays the user's."""
     route = crowded_route(shop)
     route["metadata"]["name"] = "untouched"
     route["spec"]["hostnames"] = ["untouched.test"]
     shop.apply(route)
-    found: list[Json] = routed.read(shop, "httproute", "untouched")["spec"]["rules"]
+    found = routed.read(shop, "httproute", "untouched")
+    found["spec"]["hostnames"] = [f"{shop.namespace}.test"]
     return found
 
 
@@ -124,13 +144,15 @@ def busy_route(opened: dict[str, Shop]) -> Shop:
 
 @pytest.fixture
 def newcomer(node: Node, timeline: Timeline, opened: dict[str, Shop]) -> Iterator[Shop]:
-    """Return a shop that is a Deployment with a Service and a route, and that users visit."""
+    """Return a shop that is a Deployment with a Service, a route and an autoscaler, and that users visit."""
     namespace = opened["promoted"].namespace.replace("promoted", "newcomer")
     defaults = {"metrics": [], **routed.spec(50)}
-    shop = Shop(node.kubectl, namespace, node, timeline, shops.visiting(node, namespace, 20), defaults)
+    visitors = shops.visiting(node, namespace, 20)
+    shop = Shop(node.kubectl, KubectlReader(node.kubectl), namespace, node, timeline, visitors, defaults)
     node.kubectl("create", "namespace", namespace)
-    shop.apply(deployment(shop, shops.NAME, 4))
+    shop.apply(routed.abrupt(deployment(shop, shops.NAME, 4)))
     shop.apply(podinfo.service(namespace, shops.NAME))
+    shop.apply(autoscaler(shop, "Deployment", 4))
     shop.apply(podinfo.route(namespace, shops.NAME, f"{namespace}.test"))
     node.kubectl("wait", "--for=condition=Available", "-n", namespace, "deployment/web", "--timeout=120s")
     with shops.visiting(node, namespace, per_second=2) as probe:
@@ -160,16 +182,22 @@ def measured(shop: Shop, version: str, visits: int) -> tuple[int, int]:
     return routed.share(before, shop.visitors.snapshot(), version)
 
 
-def strangers(found: list[Json]) -> list[Json]:
-    """Return rules without what is ours in them: the canary's backendRef, and the stable one's weight."""
-    left = copy.deepcopy(found)
-    for rule in left:
+def others_part(route: Json) -> Json:
+    """Return a route without what is ours in it: the canary's backendRef, the stable one's weight, our label.
+
+    And without what differs between a route and its copy, and with each write.
+    """
+    spec, metadata = copy.deepcopy(route["spec"]), route["metadata"]
+    for rule in spec["rules"]:
         if "backendRefs" in rule:
             rule["backendRefs"] = [one for one in rule["backendRefs"] if one["name"] != routed.CANARY]
             for one in rule["backendRefs"]:
                 if one["name"] == shops.NAME:
                     del one["weight"]
-    return left
+    labels = {key: value for key, value in metadata.get("labels", {}).items() if key != routed.MANAGED}
+    annotations = {key: value for key, value in metadata.get("annotations", {}).items() if key != routed.APPLIED}
+    rest = {key: metadata.get(key) for key in ("ownerReferences", "finalizers", "deletionTimestamp")}
+    return {"spec": spec, "labels": labels, "annotations": annotations, **rest}
 
 
 def leaving_at(shop: Shop, version_hash: str) -> float:
@@ -186,7 +214,9 @@ def test_a_weight_is_a_share_of_the_requests(promoted: Shop) -> None:
     selects = routed.selected(promoted, routed.CANARY)
     promote(promoted, 2)
     promoted.wait_stable(podinfo.BETTER)
-    promoted.wait(lambda: set(promoted.pods()) == {podinfo.BETTER}, "the old pods are gone", PATIENCE_SECONDS)
+    promoted.wait(
+        lambda: set(promoted.pods_by_version()) == {podinfo.BETTER}, "the old pods are gone", PATIENCE_SECONDS
+    )
     promoted.wait_visits(60)
     counts = promoted.visitors.stop()
 
@@ -236,17 +266,16 @@ def test_rollback_by_error_rate(erring: Shop) -> None:
 def test_only_two_weights_of_a_route_are_ours(busy_route: Shop) -> None:
     """Rules, filters, timeouts and backends of others stay as they were, and other backends keep their share."""
     busy_route.wait_step(3, PATIENCE_SECONDS)
-    before, during = as_applied(busy_route), routed.rules(busy_route)
+    before, during = untouched(busy_route), routed.read(busy_route, "httproute")
     asked = measured(busy_route, podinfo.BETTER, 200)
     promote(busy_route, 3)
     busy_route.wait_stable(podinfo.BETTER)
-    after = routed.rules(busy_route)
+    after = routed.read(busy_route, "httproute")
     counts = busy_route.visitors.stop()
-    at_rest = [one["weight"] for one in after[1]["backendRefs"]]
+    shares = [[one["weight"] for one in route["spec"]["rules"][1]["backendRefs"]] for route in (before, during, after)]
 
-    assert [10, 45, 45] == [one["weight"] for one in during[1]["backendRefs"]]
-    assert [10, 90, 0] == at_rest
-    assert strangers(before) == strangers(during) == strangers(after)
+    assert [[10, 90], [10, 45, 45], [10, 90, 0]] == shares
+    assert others_part(before) == others_part(during) == others_part(after)
     assert within(45, asked), asked
     assert (0, ()) == (counts.errors, counts.failures)
 
@@ -270,21 +299,35 @@ def test_warm_revision_takes_over_by_one_write(warm: Shop, node: Node) -> None:
 
 
 def test_a_deployment_becomes_a_rollout(newcomer: Shop) -> None:
-    """On the way from a Deployment that the documentation describes, users lose nothing, and it can be scaled."""
-    newcomer.ship(podinfo.GOOD)
-    newcomer.kubectl("wait", "--for=condition=Ready", "rollout/web", "-n", newcomer.namespace, "--timeout=120s")
-    newcomer.wait_visits(20)
-    # What the autoscaler does once it is pointed at the Rollout.
-    newcomer.kubectl("scale", "rollout/web", "-n", newcomer.namespace, "--replicas=5")
-    newcomer.kubectl("delete", "deployment", shops.NAME, "-n", newcomer.namespace)
-    newcomer.wait(lambda: len(newcomer.pods(podinfo.GOOD)[podinfo.GOOD]) == 5, "only the Rollout's", PATIENCE_SECONDS)
+    """On the way from a Deployment that the documentation describes users lose nothing; then it is scaled as before."""
+    here = ("-n", newcomer.namespace)
+    wanted = routed.abrupt(newcomer.manifest(podinfo.GOOD))
+    newcomer.apply(wanted)
+    newcomer.kubectl("wait", "--for=condition=Ready", "rollout/web", *here, f"--timeout={PATIENCE_SECONDS}s")
+    newcomer.apply(autoscaler(newcomer, "Rollout", 5))
+    # Longer than the drain: it looks every 15 s.
+    newcomer.wait(lambda: newcomer.status.get("ready") == "5/5", "the autoscaler scales it", PATIENCE_SECONDS)
+    del wanted["spec"]["replicas"]
+    newcomer.kubectl("apply", "set-last-applied", "-f", "-", stdin=json.dumps(wanted))
+    newcomer.apply(wanted)
+    newcomer.kubectl("delete", "deployment", shops.NAME, *here)
+    newcomer.wait(
+        lambda: len(newcomer.pods_by_version(podinfo.GOOD)[podinfo.GOOD]) == 5, "its own alone", PATIENCE_SECONDS
+    )
     newcomer.wait_visits(60)
     counts = newcomer.visitors.stop()
-    stable = newcomer.status["stable"]
+    kinds = ("deployment", "service", "httproute", "horizontalpodautoscaler")
+    owners = {kind: routed.owners(newcomer, kind) for kind in kinds}
 
-    assert ("Healthy", "5/5") == (newcomer.status["phase"], newcomer.status["ready"])
-    assert stable["hash"] == routed.selected(newcomer)
     assert (0, ()) == (counts.errors, counts.failures)
+    assert ("Healthy", 5) == (newcomer.status["phase"], newcomer.rollout()["spec"]["replicas"])
+    assert newcomer.status["stable"]["hash"] == routed.selected(newcomer)
+    assert {
+        "deployment": {f"web-{newcomer.status['stable']['hash']}": "Rollout"},
+        "service": {shops.NAME: "", routed.CANARY: "Rollout"},
+        "httproute": {shops.NAME: ""},
+        "horizontalpodautoscaler": {shops.NAME: ""},
+    } == owners
 
 
 def test_h20_gateway_that_programs_late(late: Shop, node: Node) -> None:
@@ -294,7 +337,7 @@ def test_h20_gateway_that_programs_late(late: Shop, node: Node) -> None:
         late.command("abort", "now")
         late.wait(lambda: routed.weights(late) == (100, 0), "the route is written", PATIENCE_SECONDS)
         hits, _ = measured(late, podinfo.BETTER, 200)
-        pods = late.pods(podinfo.BETTER).get(podinfo.BETTER, [])
+        pods = late.pods_by_version(podinfo.BETTER).get(podinfo.BETTER, [])
         waits = late.condition("Ready")["message"]
     late.wait_rolled_back("Aborted")
     late.wait_visits(60)

@@ -1,6 +1,7 @@
 """A real API server answers as the cluster adapter believes it does."""
 
 import copy
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -69,6 +70,24 @@ async def test_status_needs_the_version_that_was_read(client: tuple[cluster.Clus
     with pytest.raises(Conflict):
         await api.apply_status(key, uid, version, {"phase": "Healthy"})
     assert await api.apply_status(Key(namespace, "nope"), uid, version, {}) is None
+
+
+async def test_status_is_ours_alone(control_plane: ControlPlane, client: tuple[cluster.Cluster, str]) -> None:
+    """What another manager wrote into the status is gone with our next write, though a server-side apply keeps it."""
+    api, namespace = client
+    created = await api.create(Kind.ROLLOUT, namespace, ROLLOUT)
+    canary = {"hash": "a", "revision": 1, "started": "2026-01-01T00:00:00Z"}
+    theirs = json.dumps({"status": {"canary": canary, "phase": "Paused"}})
+    where = ("rollout", "web", "-n", namespace, "--subresource=status")
+    done = control_plane.kubectl("patch", *where, "--type=merge", "-p", theirs)
+    assert done.returncode == 0, done.stderr
+    read = await api.get(Kind.ROLLOUT, namespace, "web")
+    assert read is not None
+    key, uid = Key(namespace, "web"), created["metadata"]["uid"]
+    stored = await api.apply_status(key, uid, read["metadata"]["resourceVersion"], {"phase": "Healthy"})
+
+    assert stored is not None
+    assert stored["status"] == {"phase": "Healthy"}
 
 
 async def test_status_of_a_successor_is_left_alone(client: tuple[cluster.Cluster, str]) -> None:

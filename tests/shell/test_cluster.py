@@ -224,6 +224,46 @@ async def test_apply_that_does_not_fit_the_crd_is_refused(stub: Stub, client: cl
         await client.apply_status(Key("shop", "web"), "u", "1", {})
 
 
+async def test_status_that_cannot_be_merged_is_replaced(stub: Stub, client: cluster.Cluster) -> None:
+    """What fits no schema cannot be applied to; the status is put there as a whole, on the version that was read."""
+    stub.status(500, "failed to create typed live object (shop/web): .status.phase: expected string, got 5")
+    stub.objects({})
+    await client.apply_status(Key("shop", "web"), "u", "42", {"phase": "Paused"})
+
+    *where, operations = stub.asked[1]
+    assert where == [
+        "PATCH",
+        "/apis/headgate.dev/v1alpha1/namespaces/shop/rollouts/web/status",
+        {"fieldManager": "headgate-status"},
+        "application/json-patch+json",
+    ]
+    assert operations == [
+        {"op": "test", "path": "/metadata/resourceVersion", "value": "42"},
+        {"op": "add", "path": "/status", "value": {"phase": "Paused"}},
+    ]
+    assert ("patch", "rollouts", "unreachable") not in stub.heard
+
+
+@pytest.mark.parametrize(
+    ("stored", "asked"),
+    [
+        ({"phase": "Healthy", "history": [{"revision": 2}]}, 1),
+        ({"phase": "Healthy"}, 1),
+        ({"phase": "Healthy", "history": [{"revision": 2}], "canary": {"hash": "a"}}, 2),
+        ({"phase": "Healthy", "history": [{"revision": 2, "by": "me"}]}, 2),
+        ({"phase": "Healthy", "history": [{"revision": 2}, {"revision": 1}]}, 2),
+    ],
+)
+async def test_status_is_ours_alone(stub: Stub, client: cluster.Cluster, stored: Json, asked: int) -> None:
+    """What somebody else wrote into the status does not stay there beside ours."""
+    stub.objects({"metadata": {"resourceVersion": "43"}, "status": stored}, {})
+    await client.apply_status(Key("shop", "web"), "u", "42", {"phase": "Healthy", "history": [{"revision": 2}]})
+
+    assert asked == len(stub.asked)
+    if asked == 2:
+        assert {"op": "test", "path": "/metadata/resourceVersion", "value": "43"} in stub.asked[1][4]
+
+
 async def test_lists_come_page_by_page(stub: Stub, client: cluster.Cluster) -> None:
     """A long list is read to its end, with the same selector on each page."""
     stub.objects({"items": [{"a": 1}], "metadata": {"continue": "c1"}}, {"items": [{"a": 2}], "metadata": {}})

@@ -77,3 +77,39 @@ def test_single_failure_is_no_outage(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         virtual.run(main)
     assert caplog.records == []
+
+
+def test_a_rollouts_own_trouble_is_no_outage(caplog: pytest.LogCaptureFixture) -> None:
+    """One whose every request fails, on a server that answers others, backs off further and further, and alone."""
+
+    async def main() -> None:
+        setting = Setting()
+        setting.away = False
+        setting.queue._failures[KEY] = 7
+        setting.queue.wake_at(KEY, virtual.EPOCH + 60)
+        setting.outage.note("unreachable")
+        await virtual.elapse(30)
+        assert (setting.outage.problem(), setting.probes) == ("", 1)
+        assert (len(setting.queue), setting.queue.failures(KEY)) == (0, 7)
+        setting.running.cancel()
+
+    with caplog.at_level(logging.INFO):
+        virtual.run(main)
+    assert caplog.records == []
+
+
+def test_after_an_outage_backing_off_begins_anew() -> None:
+    """The first answer of a server that has come back may be 429: then nobody waits for a minute again."""
+
+    async def main() -> None:
+        setting = Setting()
+        for _ in range(7):
+            setting.queue.back_off(KEY)
+        setting.outage.note("unreachable")
+        await virtual.elapse(10)
+        setting.away = False
+        await virtual.elapse(PROBE_SECONDS)
+        assert setting.queue.back_off(KEY) <= 1
+        setting.running.cancel()
+
+    virtual.run(main)

@@ -10,8 +10,9 @@ import pytest
 from headgate.act import Result
 from headgate.adapters.cluster.failures import ComeBackLater
 from headgate.api.status import Phase
-from headgate.core.faults import Conflict, Refused, Unreachable
+from headgate.core.faults import Conflict, Fault, Refused, Unreachable
 from headgate.core.model import Decision, Key, Observation
+from headgate.core.remains import Remains
 from headgate.reconcile.passes import Passes
 from headgate.reconcile.queue import Queue
 from tests.shell import virtual
@@ -26,6 +27,8 @@ class World:
         self.results = iter(results)
         self.decided: Callable[[Observation], Decision] = lambda _: decision()
         self.asked: list[tuple[tuple[str, ...], float]] = []
+        self.given_back: list[Remains] = []
+        self.grudges: list[Fault] = []
         self.forgotten: list[Key] = []
         self.ended: list[tuple[str, str]] = []
         self.phases: list[Phase | None] = []
@@ -48,6 +51,18 @@ class World:
     async def act(self, _observation: Observation, _decision: Decision) -> Result:
         """Have the next result."""
         return next(self.results, Result())
+
+    async def remains(self, key: Key) -> Remains:
+        """See what is left."""
+        assert key == KEY
+        return Remains(KEY.namespace)
+
+    async def give_back(self, remains: Remains) -> tuple[str, ...]:
+        """Do as the test says."""
+        self.given_back.append(remains)
+        if self.grudges:
+            raise self.grudges.pop()
+        return ("web",)
 
     def forget(self, key: Key) -> None:
         """Note it."""
@@ -225,6 +240,9 @@ class _Hanging:
         await virtual.elapse(1e6)
         return None
 
+    async def remains(self, key: Key) -> Remains:
+        return Remains(key.namespace)
+
 
 def test_bug_is_logged_with_the_observation_but_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     """A bug backs off its Rollout and is logged with what was observed, but with nothing from inside the template."""
@@ -290,6 +308,22 @@ def test_gone_rollout_is_forgotten() -> None:
         assert world.phases[-1] is None
         await virtual.elapse(1000)
         assert len(world.queue) == 0
+
+    virtual.run(main)
+
+
+def test_gone_rollout_leaves_nothing_of_ours() -> None:
+    """What a Rollout that is gone left on Services is taken off, and tried again until that is done."""
+
+    async def main() -> None:
+        world = World([None, None, None])
+        world.grudges = [Unreachable("away"), Conflict("late")]
+        await world.first_pass()
+        assert await world.next_pass() == pytest.approx(0, abs=1.5)
+        assert await world.next_pass() == pytest.approx(1, abs=0.5)
+        assert world.given_back == [Remains(KEY.namespace)] * 3
+        assert [result for _, result in world.ended] == ["conflict", "unreachable", "gone"]
+        assert world.passes.keys() == set()
 
     virtual.run(main)
 

@@ -7,11 +7,13 @@ are carried out whatever becomes of that write, each whatever becomes of the oth
 
 import dataclasses
 
-from headgate.act import writes
+from headgate.act import paths, writes
 from headgate.act.sinks import Notices, Writer
 from headgate.core import faults
 from headgate.core.actions import AddFinalizer, RecordPolicy, RecordTemplate
-from headgate.core.model import Decision, Key, Observation
+from headgate.core.model import Decision, Key, Notice, Observation
+from headgate.core.paths import Unreadable
+from headgate.core.remains import Remains, given_back
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class _Tally:
 
     resource_version: str
     status_written: bool = False
+    status_refused: str = ""
     conflict: bool = False
     refusals: list[str] = dataclasses.field(default_factory=list)
     unreachable: str = ""
@@ -69,22 +72,39 @@ class Actor:
         if not tally.failed:
             await self._write_status(observation, decision, tally)
         if tally.failed and not decision.urgent:
+            self._say(observation, _unwritten(decision, tally))
             return tally.result()
         await self._carry_out(observation, decision, tally)
         if decision.urgent:
             # What is needed to remember comes after what is needed to go back.
             await self._record(observation, decision, tally)
-        if not decision.write_status or tally.status_written:
-            key = Key(observation.rollout.namespace, observation.rollout.name)
-            for notice in decision.notices:
-                self._notices.post(key, observation.rollout.uid, notice)
+            # What could not be read could not be put back either: the next look must not wait for the clock.
+            tally.unreachable = tally.unreachable or _unread(observation)
+        written = tally.status_written or not decision.write_status
+        self._say(observation, decision.notices if written else _unwritten(decision, tally))
         return tally.result()
+
+    def _say(self, observation: Observation, notices: tuple[Notice, ...]) -> None:
+        key = Key(observation.rollout.namespace, observation.rollout.name)
+        for notice in notices:
+            self._notices.post(key, observation.rollout.uid, notice)
+
+    async def give_back(self, remains: Remains) -> tuple[str, ...]:
+        """Take our key and labels off the Services of a Rollout that is no more, and return their names.
+
+        Raises:
+            Unreachable, Refused, Conflict: as the cluster answers.
+        """
+        services = given_back(remains)
+        for service in services:
+            await paths.give_back(self._writer, remains.namespace, service)
+        return tuple(service.name for service in services)
 
     async def _record(self, observation: Observation, decision: Decision, tally: _Tally) -> None:
         for record in decision.records:
             try:
                 if isinstance(record, AddFinalizer):
-                    stored = await writes.add_finalizer(self._writer, observation)
+                    stored = await writes.add_finalizer(self._writer, observation, tally.resource_version)
                     # The decision holds for this version too: the patch tested that nothing came between.
                     tally.resource_version = stored["metadata"]["resourceVersion"] if stored else ""
                 else:
@@ -112,9 +132,13 @@ class Actor:
             )
         except faults.Fault as fault:
             tally.note(f"status of Rollout {rollout.name}", fault)
+            tally.status_refused = str(fault) if isinstance(fault, faults.Refused) else ""
             return
         tally.status_written = stored is not None
         tally.conflict = tally.conflict or stored is None
+        if stored is not None:
+            # It tested the version before, so that what comes after may test this one.
+            tally.resource_version = stored["metadata"]["resourceVersion"]
 
     async def _carry_out(self, observation: Observation, decision: Decision, tally: _Tally) -> None:
         for action in decision.actions:
@@ -124,3 +148,18 @@ class Actor:
                 tally.note(writes.subject(observation, action), fault)
                 if isinstance(fault, faults.Unreachable) and not decision.urgent:
                     return
+
+
+def _unread(observation: Observation) -> str:
+    """Return why a way back to stable could not be read, if one could not."""
+    traffic = observation.traffic
+    ways = (traffic.stable, *traffic.routes.values()) if traffic else ()
+    return next((way.why for way in ways if isinstance(way, Unreadable)), "")
+
+
+def _unwritten(decision: Decision, tally: _Tally) -> tuple[Notice, ...]:
+    """Return what is said where the status was not written: what it would say, if no later pass will write it."""
+    if not tally.status_refused:
+        return ()
+    refused = Notice("StatusRefused", f"the status cannot be written: {tally.status_refused}", warning=True)
+    return (refused, *(notice for notice in decision.notices if notice.warning))

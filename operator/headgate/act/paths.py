@@ -55,29 +55,51 @@ def _weighed(rule: RuleFacts, traffic: Traffic, percent: int) -> tuple[list[Json
     return tests, puts
 
 
+def _held(rule: RuleFacts) -> list[Json]:
+    """Return the tests that *rule* has the weights that it had."""
+    references = ("spec", "rules", str(rule.index), "backendRefs")
+    weights = {rule.stable_at: rule.stable_weight, rule.canary_at: rule.canary_weight}
+    return [
+        operation("test", pointer(*references, str(at), "weight"), weight)
+        for at, weight in weights.items()
+        if at is not None
+    ]
+
+
+def _marks(facts: RouteFacts, action: SetWeights) -> list[Json]:
+    """Return the operations that leave our label, and the mark of a rejection, on a route."""
+    marks = [] if facts.labelled else _put("labels", {names.MANAGED: "true"}, present=facts.labels)
+    if action.rejected:
+        marks += _put("annotations", {names.REJECTED: action.rejected}, present=facts.annotations)
+    return marks
+
+
 async def set_weights(writer: Writer, observation: Observation, action: SetWeights) -> None:
     """Give the canary Service its share in all rules of a route, and leave our marks, in one write."""
     policy = observation.policy
     if policy is None or policy.traffic is None:
         return
     facts = _route(observation, action.kind, action.name)
-    tests, puts = [unchanged(facts.resource_version)], []
-    for rule in facts.rules:
-        if not routes.at(rule, action.percent):
-            more_tests, more_puts = _weighed(rule, policy.traffic, action.percent)
-            tests += more_tests
-            puts += more_puts
-    marks = [] if facts.labelled else _put("labels", {names.MANAGED: "true"}, present=facts.labels)
-    if action.rejected:
-        marks += _put("annotations", {names.REJECTED: action.rejected}, present=facts.annotations)
+    off = [rule for rule in facts.rules if not routes.at(rule, action.percent)]
+    weighed = [_weighed(rule, policy.traffic, action.percent) for rule in off]
+    tests = [test for rule_tests, _ in weighed for test in rule_tests]
+    puts = [put for _, rule_puts in weighed for put in rule_puts]
+    marks, whole = _marks(facts, action), unchanged(facts.resource_version)
     kind, namespace = Kind(action.kind), observation.rollout.namespace
     try:
-        await writer.patch(kind, namespace, action.name, [*tests, *puts, *marks], names.OBJECT_MANAGER)
+        await writer.patch(kind, namespace, action.name, [whole, *tests, *puts, *marks], names.OBJECT_MANAGER)
     except faults.Refused:
         if not marks:
             raise
         # Somebody may refuse strange labels and annotations. They are a second memory; traffic must not wait for it.
-        await writer.patch(kind, namespace, action.name, [*tests, *puts], names.OBJECT_MANAGER)
+        await writer.patch(kind, namespace, action.name, [whole, *tests, *puts], names.OBJECT_MANAGER)
+    except faults.Conflict:
+        if action.percent:
+            raise
+        # Somebody may write to it all the time, such as a Gateway's controller to its status. Going back waits for no
+        # quiet moment: that what is ours is as it was is enough. The marks are left out, where others may have come.
+        held = [test for rule in off for test in _held(rule)]
+        await writer.patch(kind, namespace, action.name, [*tests, *held, *puts], names.OBJECT_MANAGER)
 
 
 async def watch_route(writer: Writer, observation: Observation, action: WatchRoute) -> None:
@@ -115,13 +137,17 @@ async def select_revision(writer: Writer, observation: Observation, action: Sele
 
 
 async def release_service(writer: Writer, observation: Observation, action: ReleaseService) -> None:
-    """Take our key and labels off a Service, or delete it if we created it."""
-    facts, namespace = _service(observation, action.service), observation.rollout.namespace
-    if facts.owned:
-        await writer.delete(Kind.SERVICE, namespace, facts.name, facts.uid)
-        return
+    """Take our key and labels off a Service; one that we created stays too, for somebody may have come to rely on it.
+
+    Its owner reference stays, so that it goes with the Rollout.
+    """
+    await give_back(writer, observation.rollout.namespace, _service(observation, action.service))
+
+
+async def give_back(writer: Writer, namespace: str, facts: ServiceFacts) -> None:
+    """Take our key and labels off a Service."""
     operations = [unchanged(facts.resource_version)]
     if facts.selects:
         operations.append(removal(pointer("spec", "selector", names.POD_HASH)))
-    operations += [removal(pointer("metadata", "labels", key)) for key in _claim(observation)]
+    operations += [removal(pointer("metadata", "labels", key)) for key in (names.MANAGED, names.ROLLOUT)]
     await writer.patch(Kind.SERVICE, namespace, facts.name, operations, names.OBJECT_MANAGER)

@@ -67,8 +67,11 @@ async def record(writer: Writer, observation: Observation, action: RecordTemplat
     await writer.create(Kind.CONTROLLER_REVISION, rollout.namespace, body)
 
 
-async def add_finalizer(writer: Writer, observation: Observation) -> Json | None:
-    """Put our finalizer on the Rollout, if it is still the one that was observed; return it as stored."""
+async def add_finalizer(writer: Writer, observation: Observation, resource_version: str) -> Json | None:
+    """Put our finalizer on the Rollout, if it is still the one that was observed; return it as stored.
+
+    Its *resource_version* is another one than was observed where we have written its status since.
+    """
     rollout = observation.rollout
     path = pointer("metadata", "finalizers")
     new = (
@@ -76,7 +79,7 @@ async def add_finalizer(writer: Writer, observation: Observation) -> Json | None
         if rollout.finalizers
         else operation("add", path, [names.FINALIZER])
     )
-    guard = unchanged(rollout.resource_version)
+    guard = unchanged(resource_version)
     return await writer.patch(Kind.ROLLOUT, rollout.namespace, rollout.name, [guard, new], names.STATUS_MANAGER)
 
 

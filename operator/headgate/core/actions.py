@@ -113,7 +113,7 @@ class SelectRevision:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ReleaseService:
-    """Take our key and labels off a Service that the spec does not name any more; delete it if we created it."""
+    """Take our key and labels off a Service that the spec does not name any more; it stays even if we created it."""
 
     service: str
 

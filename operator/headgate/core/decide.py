@@ -8,9 +8,20 @@ import dataclasses
 from collections.abc import Callable
 from typing import Final
 
-from headgate.api.status import RolloutStatus
-from headgate.core import analysis, commands, forward, opening, promoted, resting, routing, upkeep, verdicts
+from headgate.api.status import Ending, RolloutStatus
+from headgate.core import (
+    analysis,
+    commands,
+    forward,
+    opening,
+    promoted,
+    resting,
+    routing,
+    upkeep,
+    verdicts,
+)
 from headgate.core import status as statuses
+from headgate.core.actions import Action
 from headgate.core.model import Decision, Notice, Observation
 from headgate.core.situation import Move, Rest, Situation
 
@@ -53,6 +64,7 @@ RESTING: Final[tuple[Rule, ...]] = (
     resting.rejected,
     resting.held_back,
     routing.unroutable,
+    routing.unseen,
     promoted.draining,
     resting.start,
 )
@@ -87,9 +99,22 @@ def _recheck_at(situation: Situation, rest: Rest, status: RolloutStatus, *, writ
         moments += verdicts.patience_ends(situation)
     if situation.routing is not None:
         moments += [*situation.routing.recheck_at, *promoted.ends(situation)]
+    # Whatever is waited for: a route that comes back bears no label of ours, and no watch shows it.
+    moments += routing.asked_again(situation)
     if not written and status != situation.seen.status:
         moments.append(situation.seen.written_at + statuses.REFRESH_SECONDS)
     return max(min(moments), situation.now) if moments else None
+
+
+def _parting(situation: Situation) -> list[Action]:
+    """Return what leads users to stable where a deletion cannot wait for it: it is tried, whatever comes of it."""
+    canary = situation.flight
+    if canary is None:
+        return []
+    if canary.leaving is not None:
+        return routing.actions(situation)
+    leaves = verdicts.leave(situation, canary, Ending.DELETED, "Deleted", "the Rollout is being deleted", by="deletion")
+    return routing.actions(situation.moved(leaves.status))
 
 
 def _concluded(
@@ -110,7 +135,7 @@ def _concluded(
     recheck_at = _recheck_at(situation, rest, status, written=write)
     said = (*said, *statuses.told(seen.status, rest))
     if rule == verdicts.released.__name__:
-        letting_go = (*upkeep.release(situation), *heard.confirmed)
+        letting_go = (*_parting(situation), *upkeep.release(situation), *heard.confirmed)
         return Decision(rule, status, write, (), letting_go, said, recheck_at, urgent=True)
     urgent = situation.canary is not None and situation.canary.leaving is not None
     return Decision(

@@ -71,7 +71,7 @@ def waiting(situation: Situation) -> Move | Rest | None:
         if plan.waits:
             return _traffic_waits(situation, plan)
     elif not replicas.reached(situation.goal, situation.pods(situation.stable), situation.pods(situation.canary)):
-        ends = verdicts.patience_ends(situation)
+        ends = verdicts.patience_ends(situation) + tuple(filter(None, (situation.in_step_until,)))
         reason = "PodsNotStarting" if verdicts.pod_words(situation) else "WaitingForPods"
         return Rest(_phase(situation), reason, _pods_wait(situation), ends)
     if weight.since is not None and step.since is not None:
@@ -83,10 +83,15 @@ def waiting(situation: Situation) -> Move | Rest | None:
 
 
 def _traffic_waits(situation: Situation, plan: traffic.Plan) -> Rest:
-    words = verdicts.pod_words(situation)
+    words, again = verdicts.pod_words(situation), (*verdicts.patience_ends(situation), *plan.recheck_at)
     message = f"{plan.waits}{words}" if "canary pods ready" in plan.waits else plan.waits
     reason = "PodsNotStarting" if words else "WaitingForTraffic"
-    return Rest(_phase(situation), reason, message, (*verdicts.patience_ends(situation), *plan.recheck_at))
+    told = traffic.told_from(situation.seen.traffic) if situation.seen.traffic else None
+    if told is not None and told > situation.now:
+        again = (*again, told)
+    elif told is not None and not words:
+        reason = "WaitingForGateway"
+    return Rest(_phase(situation), reason, message, again)
 
 
 def _found(situation: Situation) -> analysis.Evidence:

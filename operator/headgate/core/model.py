@@ -75,6 +75,8 @@ class RolloutFacts:
     policy_hash: str
     invalid: str
     """What is wrong with the spec, with path and remedy; empty when nothing is."""
+    created: int = 0
+    """When it was created."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

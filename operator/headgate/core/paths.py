@@ -15,6 +15,8 @@ class Unreadable:
     """An object that could not be read, and why."""
 
     why: str
+    passing: bool = False
+    """Whether nobody answered in earnest, so that another answer may come at any moment."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -26,8 +28,6 @@ class ServiceFacts:
     resource_version: str
     holder: str
     """The Rollout that it is labelled with (`names.ROLLOUT`, as a label value); empty if with none."""
-    owned: bool
-    """Whether the Rollout is its controller: we created it."""
     labelled: bool
     """Whether it carries the labels by which we watch it."""
     selector: Mapping[str, str]
@@ -74,6 +74,8 @@ class ParentFacts:
     """Whether it accepted the route and resolved its references."""
     words: str = ""
     """Why not: reason and message."""
+    follows: bool = True
+    """Whether it accepted the route, though it may not have resolved all references; if not it may go on as before."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -92,6 +94,11 @@ class RuleFacts:
     """The port that the rule asks of the stable Service; empty if it names none."""
     reference: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """The stable Service's backendRef as written: the canary's, where we add it, is its copy."""
+    name: str = ""
+    beside: tuple[str, ...] = ()
+    """The other Services of this namespace that it leads to."""
+    claimed_by: str = ""
+    """The Rollout that had it first; empty if none did."""
 
     @property
     def sum(self) -> int:
@@ -122,6 +129,12 @@ class RouteFacts:
     writer: str
     """Who else than us last wrote its rules; empty if nobody did."""
     deleting: bool = False
+    written: int | None = None
+    """When we last wrote to it; None: never."""
+    parent_refs: tuple[str, ...] = ()
+    """The parents that it names, such as "Gateway eg/public"."""
+    elsewhere: tuple[str, ...] = ()
+    """Other namespaces whose Services of the stable Service's name it leads to."""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
@@ -137,6 +150,13 @@ class TrafficFacts:
     """By kind and name, in the order of the spec."""
     former: tuple[ServiceFacts, ...] = ()
     """Services that bear this Rollout's label and are not named by it any more."""
+
+    @property
+    def unread(self) -> tuple[Unreadable, ...]:
+        """What could not be read."""
+        services = [service for service in (self.stable, self.canary) if isinstance(service, ServiceFacts)]
+        found = (self.stable, self.canary, *(service.endpoints for service in services), *self.routes.values())
+        return tuple(thing for thing in found if isinstance(thing, Unreadable))
 
     @property
     def known_routes(self) -> tuple[RouteFacts, ...]:

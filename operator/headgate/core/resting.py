@@ -1,9 +1,12 @@
 """The rules without a canary beside a stable revision: the first revision, the start of a rollout, and rest."""
 
+import dataclasses
+
 from headgate.api import values
 from headgate.api.status import Canary, Ending, Phase, Rejected, Side
 from headgate.core import analysis, forward, history, promoted, revisions, routing, verdicts
 from headgate.core.model import DeploymentFacts, Notice
+from headgate.core.paths import ServiceFacts
 from headgate.core.situation import Move, Rest, Situation
 
 
@@ -32,9 +35,10 @@ def _canary(situation: Situation) -> Canary:
 
 
 def recovered(situation: Situation) -> Move | None:
-    """The status knows of no revision, but pods of ours are serving: the revision with the most of them is stable.
+    """The status knows of no revision, but pods of ours are serving: that which the stable Service selects is stable.
 
-    One that bears the mark of a rejection only if no other serves.
+    Where it selects all of them, or there is no router, the one with the most. One that bears the mark of a rejection
+    only if no other serves.
     """
     if situation.stable is not None or situation.canary is not None:
         return None
@@ -42,8 +46,11 @@ def recovered(situation: Situation) -> Move | None:
     if not serving:
         return None
 
-    def weight(facts: DeploymentFacts) -> tuple[bool, int, int]:
-        return not facts.rejected, facts.ready, -facts.revision
+    service = situation.seen.traffic.stable if situation.seen.traffic else None
+    selected = service.selects if isinstance(service, ServiceFacts) else ""
+
+    def weight(facts: DeploymentFacts) -> tuple[bool, bool, int, int]:
+        return not facts.rejected, facts.hash == selected, facts.ready, -facts.revision
 
     chosen = max(serving, key=weight)
     side = Side(revision=chosen.revision, hash=chosen.hash, ready=chosen.ready)
@@ -142,9 +149,8 @@ def _served(situation: Situation) -> Rest:
 
 def _routed(situation: Situation, message: str) -> Rest | None:
     """Return what is wrong with the ways to pods that are all right; None if nothing is."""
-    if situation.seen.routed and situation.routing is None:
-        # It has become stable in this very pass, and nothing else may happen for long: look again at once.
-        return Rest(Phase.PROGRESSING, "MovingTraffic", f"{message}; its Services and routes follow", (situation.now,))
+    if found := routing.unseen(situation):
+        return dataclasses.replace(found, message=f"{message}; its Services and routes follow")
     if problem := routing.unroutable(situation):
         text = f"{message}, but the next version cannot get traffic: {problem.message}"
         return Rest(Phase.DEGRADED, problem.reason, text, problem.recheck_at)

@@ -10,6 +10,20 @@ from headgate.core.situation import Rest, Situation
 ASK_AGAIN_SECONDS = 30.0
 """Objects that nobody labelled for us are not watched: while one is missing or wrong, it is looked at so often."""
 
+ASK_SOON_SECONDS = 2.0
+"""What the API server did not answer in earnest, such as with 429, it may answer by then."""
+
+
+def asked_again(situation: Situation) -> tuple[float, ...]:
+    """Return when to look again at what is missing, wrong or could not be read: no watch may tell of it."""
+    seen = situation.seen
+    if not seen.routed or seen.traffic is None:
+        return ()
+    if any(found.passing for found in seen.traffic.unread):
+        return (situation.now + ASK_SOON_SECONDS,)
+    wrong = seen.traffic.unread or traffic_problems.problems(seen)
+    return (situation.now + ASK_AGAIN_SECONDS,) if wrong else ()
+
 
 def unroutable(situation: Situation) -> Rest | None:
     """A route or a Service is missing or wrong: no weight is moved up until it is mended."""
@@ -17,7 +31,15 @@ def unroutable(situation: Situation) -> Rest | None:
     if not found:
         return None
     message = "; ".join(problem.message for problem in found)
-    return Rest(Phase.HOLDING, found[0].reason, message, (situation.now + ASK_AGAIN_SECONDS,))
+    return Rest(Phase.HOLDING, found[0].reason, message)
+
+
+def unseen(situation: Situation) -> Rest | None:
+    """A revision became stable in this very pass: before a new one comes, its Services have to lead to it alone."""
+    if not situation.seen.routed or situation.routing is not None:
+        return None
+    message = f"revision {situation.target_hash} waits: Services and routes of the stable one follow"
+    return Rest(Phase.PROGRESSING, "MovingTraffic", message, (situation.now,))  # nothing else may happen for long
 
 
 def contested(situation: Situation) -> Rest | None:

@@ -17,7 +17,7 @@ from headgate.core import replicas, steps, traffic
 from headgate.core.model import DeploymentFacts, Identity, Notice, Observation
 
 RETREAT_WAIT_SECONDS: Final = 30
-"""How long canary pods wait for the next stable pod before some go without it."""
+"""How long canary pods wait for the next stable pod before some go, or come, without it."""
 
 RELIED_ON_AFTER_SECONDS: Final = 3
 """How long after a verdict stable pods that were not wanted before it are not relied on. Those that were asked to go a
@@ -171,7 +171,16 @@ class Situation:
             if self.now < self.canary.leaving.since + RELIED_ON_AFTER_SECONDS:
                 stable = dataclasses.replace(stable, ready=min(stable.ready, self.canary.leaving.stable_pods))
             return replicas.retreat(self.budget, stable, canary, self.waits_without_progress)
-        return replicas.approach(self.budget, self.goal, stable, canary)
+        late = stable.wanted >= self.goal.stable and self.in_step_until is None
+        goal = self.goal if late else replicas.in_step(self.budget, self.goal, stable, canary)
+        return replicas.approach(self.budget, goal, stable, canary)
+
+    @property
+    def in_step_until(self) -> int | None:
+        """Until when the canary does not outgrow the stable pods that are ready; None: they may be broken."""
+        progress = self.stable.progress if self.stable else None
+        until = progress.since + RETREAT_WAIT_SECONDS if progress else 0
+        return until if self.now < until else None
 
     @functools.cached_property
     def view(self) -> traffic.View | None:
@@ -214,7 +223,13 @@ class Situation:
 
     @property
     def waits_without_progress(self) -> int:
-        """How often in a row the time that a retreat gives stable for another pod has passed without one."""
+        """How often in a row the time that a retreat gives stable for another pod has passed without one.
+
+        It does not pass while stable has not been asked for all of them, unless that is refused: where nothing could be
+        written for a minute, nobody has waited for anything.
+        """
+        if self.pods(self.stable).wanted < self.total and not self.seen.refusals:
+            return 0
         return max(0, math.floor((self.now - self.retreats_since) / RETREAT_WAIT_SECONDS))
 
     @property

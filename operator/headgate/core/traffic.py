@@ -19,6 +19,8 @@ from headgate.core.routes import WHOLE
 
 SETTLE_SECONDS: Final = 2
 """How long after it was accepted a weight is given to reach the data plane before it counts as holding."""
+TOLD_SECONDS: Final = 5
+"""How long after our write a Gateway that has not answered is told of: most are quicker, and telling costs a write."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,7 +46,12 @@ class View:
 
     @property
     def drained(self) -> bool:
-        """Whether what the routes hold has been in effect for as long as connections may last."""
+        """Whether what the routes hold has been in effect for as long as connections may last.
+
+        A route that cannot be read may hold more than the status knows: our last write to it, whose answer was lost.
+        """
+        if any(isinstance(route, Unreadable) for route in self.facts.routes.values()):
+            return False
         return self.status.since is not None and self.now >= self.status.since + self.drain_seconds
 
     @property
@@ -87,8 +94,21 @@ def needed(total: int, percent: int) -> int:
 
 
 def carries(ready: int, total: int) -> int:
-    """Return the percentage of the traffic that *ready* of *total* pods carry."""
-    return WHOLE if total == 0 else min(WHOLE, WHOLE * ready // total)
+    """Return the percentage of the traffic that *ready* of *total* pods carry, rounded up from the half on.
+
+    What two versions carry that share all pods is then the whole: of 14 pods one carries 7 % and the others 93 %, where
+    7.14 and 92.86 are exact. The larger side takes what is left over; there it is hardly felt. Were both rounded down,
+    a surge of one pod would never get on: for 93 % stable would need 14.
+    """
+    if total == 0:
+        return WHOLE
+    return min(WHOLE, -(-WHOLE * ready // total) if 2 * ready > total else WHOLE * ready // total)
+
+
+def carriers(total: int, percent: int) -> int:
+    """Return the fewest of *total* pods that carry *percent*."""
+    half = WHOLE // 2
+    return needed(total, percent) if percent <= half else min(total, (percent - 1) * total // WHOLE + 1)
 
 
 def goal(budget: Budget, percent: int) -> Sizes:
@@ -109,7 +129,7 @@ def brought_up(
     if known is not None and any(isinstance(route, Unreadable) for route in facts.routes.values()):
         return known.model_copy(update={"home_since": home_since})
     low, high = routes.lowest(facts.known_routes), routes.highest(facts.known_routes)
-    current = all(parent.current for route in facts.known_routes for parent in route.parents)
+    current = all(parent.current and parent.follows for route in facts.known_routes for parent in route.parents)
     same = known is not None and known.weight == high
     since = (known.since if known and same and known.since is not None else math.ceil(now)) if current else None
     changes: dict[str, object] = {"weight": high, "since": since, "home_since": home_since}
@@ -137,16 +157,18 @@ def _shrunk(wanted: int, pods: Pods, other: Pods) -> int:
 
 def _forward_sizes(view: View, aim: Sizes) -> Sizes:
     budget, stable, canary, status = view.budget, view.stable, view.other, view.status
-    room = max(0, budget.most_pods - stable.counted - canary.counted)
-    carried = needed(budget.total, WHOLE - status.lowest) - budget.unavailable
+    # Older pods go as soon as these carry everybody; until then stable must be able to come to that.
+    first, then = (view.leftover, 0) if stable.ready + canary.ready >= budget.least_ready else (0, view.leftover)
+    room = max(0, budget.most_pods - stable.counted - canary.counted - first)
+    carried = carriers(budget.total, WHOLE - status.lowest) - budget.unavailable
     spare = stable.unready + max(0, stable.ready + canary.ready - budget.least_ready)
     least = max(carried, min(1, budget.total), stable.wanted - spare)
     next_stable = _shrunk(max(aim.stable, least), stable, canary)
     if next_stable > stable.wanted:
         next_stable = min(next_stable, stable.wanted + room)
         room -= next_stable - stable.wanted
-    room = 0 if _strays(view) else max(0, room - view.leftover)
-    next_canary = _shrunk(max(aim.canary, needed(budget.total, status.highest)), canary, stable)
+    room = 0 if _strays(view) else max(0, room - then)
+    next_canary = _shrunk(max(aim.canary, carriers(budget.total, status.highest)), canary, stable)
     return Sizes(next_stable, min(next_canary, canary.wanted + room) if next_canary > canary.wanted else next_canary)
 
 
@@ -171,8 +193,11 @@ def _raised(view: View, ready: int | None) -> int | None:
         return view.weight
     if not service.leads_only_to(view.other_hash) or not _accepted(view.facts):
         return None
-    whole = goal(view.budget, WHOLE).canary
-    return max(written, min(view.weight, WHOLE if ready >= whole else carries(ready, view.budget.total)))
+    # An endpoint is ready at once; a pod counts when it has been for minReadySeconds.
+    able, whole = min(ready, view.other.ready), goal(view.budget, WHOLE).canary
+    if not view.bounded and able < goal(view.budget, view.weight).canary:
+        return written  # one write for the whole step: only a bounded surge needs what some of its pods carry
+    return max(written, min(view.weight, WHOLE if able >= whole else carries(able, view.budget.total)))
 
 
 def _accepted(facts: TrafficFacts) -> bool:
@@ -184,12 +209,20 @@ def _accepted(facts: TrafficFacts) -> bool:
 
 
 def unanswered(facts: TrafficFacts) -> str:
-    """Return which parent has not yet answered for which route, for people; empty if all have."""
+    """Return which parent does not follow which route yet, for people; empty if all do."""
     for route in facts.known_routes:
         for parent in route.parents:
             if not parent.current:
                 return f"waiting for {parent.name} to accept {route} at generation {route.generation}"
+            if not parent.follows:
+                return f"{parent.name} does not accept {route} and may go on as before: {parent.words}"
     return ""
+
+
+def told_from(facts: TrafficFacts) -> int | None:
+    """Return from when on it is told that a parent has not answered; None if all have."""
+    late = [route for route in facts.known_routes if not all(parent.current for parent in route.parents)]
+    return min((route.written + TOLD_SECONDS for route in late if route.written is not None), default=None)
 
 
 def _off(view: View, percent: int) -> str:
@@ -226,6 +259,11 @@ def _selected(view: View, service: ServiceFacts | Unreadable | None, revision_ha
 
 def _canary_selected(view: View) -> str:
     service, wanted = view.facts.canary, _selected(view, view.facts.canary, view.other_hash, view.other)
+    if not wanted and not view.status.highest and isinstance(service, ServiceFacts):
+        # Until there are pods to select it leads to stable ones: a Gateway that hears of the weight before it hears of
+        # the endpoints then still knows somebody.
+        left = service.selects != view.other_hash
+        return _selected(view, service, view.stable_hash, view.stable) if left else ""
     # Never under traffic, unless a stranger has changed it in flight: stable's hash is what it has at rest.
     resting = isinstance(service, ServiceFacts) and service.selects == view.stable_hash
     return "" if resting and view.status.highest else wanted
@@ -339,7 +377,7 @@ def at_rest(view: View) -> Plan:
         stable_selects=_selected(view, stable_service, view.stable_hash, view.stable) if quiet else "",
         canary_selects=_selected(view, canary_service, view.stable_hash, view.stable) if free else "",
         waits=_rest_wait(view, home=home),
-        recheck_at=view.drain_ends if view.other_hash else (),
+        recheck_at=view.drain_ends,
     )
 
 

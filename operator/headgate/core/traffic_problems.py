@@ -6,7 +6,7 @@ from typing import Any
 
 from headgate.api.spec import Policy
 from headgate.api.traffic import Traffic
-from headgate.core import revisions, routes, steps
+from headgate.core import replicas, revisions, routes, steps
 from headgate.core.model import Observation
 from headgate.core.paths import RouteFacts, RuleFacts, ServiceFacts, TrafficFacts, Unreadable
 
@@ -25,7 +25,33 @@ def problems(seen: Observation) -> tuple[Problem, ...]:
     policy, facts = seen.policy, seen.traffic
     if facts is None or policy is None or policy.traffic is None:
         return ()
-    return (*_of_services(seen, policy.traffic, facts), *_of_routes(policy, policy.traffic, facts))
+    weights = _weights_to_hold(seen, policy)
+    return (*_of_services(seen, policy.traffic, facts), *_of_routes(seen, weights, policy.traffic, facts))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Weights:
+    """What a rule must be able to hold."""
+
+    steps: tuple[int, ...]
+    """The weights of the steps."""
+    between: bool
+    """Whether others as well, because a bounded surge lets weight rise as pods can be exchanged."""
+
+    def too_fine(self, rule: RuleFacts) -> int | None:
+        """Return the first weight that *rule* cannot hold, if any."""
+        coarse = [percent for percent in self.steps if not routes.exact(rule, percent)]
+        # Of a hundred and more each percent makes a difference, though it may not be exact.
+        coarse += [1] if self.between and routes.base(rule) < routes.WHOLE else []
+        return coarse[0] if coarse else None
+
+
+def _weights_to_hold(seen: Observation, policy: Policy) -> _Weights:
+    wanted = [facts.replicas for facts in seen.deployments.values()]
+    total = max(wanted, default=0) if seen.rollout.replicas is None else seen.rollout.replicas
+    budget = replicas.budget(policy.strategy.canary, total, routed=True)
+    planned = tuple(step.weight_percent for step in steps.planned(policy))
+    return _Weights(planned, between=budget.surge < budget.total)
 
 
 def _of_services(seen: Observation, traffic: Traffic, facts: TrafficFacts) -> Iterator[Problem]:
@@ -37,17 +63,36 @@ def _of_services(seen: Observation, traffic: Traffic, facts: TrafficFacts) -> It
     if facts.stable is None and not isinstance(facts.canary, ServiceFacts) and not ports_to_create(seen):
         yield Problem(
             "ServiceMissing",
-            f"Service {traffic.stable_service} does not exist, and which ports it should have is not known: create it",
+            f"Service {traffic.stable_service} does not exist, and Headgate cannot tell which ports it should have: "
+            "create it, or declare the port in a route and the containerPort in the template",
         )
-    if isinstance(facts.canary, ServiceFacts):
-        have = {int(port["port"]) for port in facts.canary.ports}
-        asked = {port for rule in routes.rules(facts.known_routes) for port in rule.ports}
-        if lacking := sorted(asked - have):
+    yield from _of_ports(facts)
+
+
+def _of_ports(facts: TrafficFacts) -> Iterator[Problem]:
+    """Yield what differs between what routes ask for, the stable Service's ports, and the canary Service's."""
+    asked = {port: str(route) for route in facts.known_routes for rule in route.rules for port in rule.ports}
+    services = [service for service in (facts.stable, facts.canary) if isinstance(service, ServiceFacts)]
+    targets = {service.name: _targets(service) for service in services}
+    for port, route in sorted(asked.items()):
+        lacking = [name for name, found in targets.items() if port not in found]
+        if lacking:
             yield Problem(
-                "ServicePortMissing",
-                f"Service {traffic.canary_service} has no port {lacking[0]}, which the routes use of "
-                f"{traffic.stable_service}: add it",
+                "ServicePortMissing", f"Service {lacking[0]} has no port {port}, which {route} asks for: add it there"
             )
+            continue
+        found = {name: one[port] for name, one in targets.items()}
+        # Names may stand for the same number; that is for the pods to know.
+        if len(set(found.values())) > 1 and all(isinstance(target, int) for target in found.values()):
+            words = " but ".join(f"{target} in Service {name}" for name, target in found.items())
+            yield Problem(
+                "ServicePortsDiffer",
+                f"port {port} has the targetPort {words}: make them the same, for each version is behind both in turn",
+            )
+
+
+def _targets(service: ServiceFacts) -> dict[int, object]:
+    return {int(port["port"]): port.get("targetPort", port["port"]) for port in service.ports}
 
 
 def _of_service(seen: Observation, service: ServiceFacts) -> Iterator[Problem]:
@@ -61,8 +106,8 @@ def _of_service(seen: Observation, service: ServiceFacts) -> Iterator[Problem]:
     if not service.own_selector:
         yield Problem(
             "ServiceSelectsNothing",
-            f"Service {service.name} has no selector, so that its pods are not ours to choose: give it "
-            f"{_words(seen.rollout.match_labels)}",
+            f"Service {service.name} has no selector, so that its pods are not Headgate's to choose: give it the "
+            f"selector {_words(seen.rollout.match_labels)}",
         )
     elif not selects_ours(seen, service):
         yield Problem(
@@ -82,50 +127,74 @@ def _words(labels: Mapping[str, str]) -> str:
     return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
 
 
-def _of_routes(policy: Policy, traffic: Traffic, facts: TrafficFacts) -> Iterator[Problem]:
+def _of_routes(seen: Observation, weights: _Weights, traffic: Traffic, facts: TrafficFacts) -> Iterator[Problem]:
     for index, ((kind, name), route) in enumerate(facts.routes.items()):
         where = f"spec.traffic.gatewayAPI.routes[{index}]"
         if route is None:
-            yield Problem("RouteMissing", f"{where}: {kind} {name} does not exist here: create it or mend the name")
+            yield Problem(
+                "RouteMissing",
+                f"{where}: {kind} {name} does not exist in namespace {seen.rollout.namespace}: create it there or mend "
+                "the name; routes of other namespaces are not managed",
+            )
         elif isinstance(route, Unreadable):
             yield Problem("RouteUnreadable", f"{where}: {kind} {name} could not be read: {route.why}")
         else:
-            yield from _of_rules(policy, traffic, route, where)
+            yield from _of_rules(weights, traffic, route, where)
             yield from _of_parents(route)
 
 
-def _of_rules(policy: Policy, traffic: Traffic, route: RouteFacts, where: str) -> Iterator[Problem]:
+def _of_rules(weights: _Weights, traffic: Traffic, route: RouteFacts, where: str) -> Iterator[Problem]:
     if route.missing_rules:
         named = ", ".join(route.missing_rules)
         yield Problem("RuleMissing", f"{where}.rules: {route} has no rule {named} that names {traffic.stable_service}")
+    elif not route.rules and route.elsewhere:
+        yield Problem(
+            "RouteNamesOtherNamespace",
+            f"{where}: {route} names Service {traffic.stable_service} of namespace {route.elsewhere[0]}; only Services "
+            "of the Rollout's own namespace can be managed: name that one, or move the Rollout there",
+        )
     elif not route.rules:
         yield Problem(
             "RouteNamesNoService",
-            f"{where}: no rule of {route} names Service {traffic.stable_service}: add it to the backendRefs",
+            f"{where}: no rule of {route} names Service {traffic.stable_service}: add it to the backendRefs of a rule",
         )
     for rule in route.rules:
-        yield from _of_weights(policy, traffic, route, rule)
+        if rule.claimed_by:
+            yield Problem(
+                "RuleClaimed",
+                f"rule {rule.index} of {route} belongs to Rollout {rule.claimed_by}: give this Rollout a rule of its "
+                "own, or a route",
+            )
+        yield from _of_weights(weights, traffic, route, rule)
 
 
-def _of_weights(policy: Policy, traffic: Traffic, route: RouteFacts, rule: RuleFacts) -> Iterator[Problem]:
+def _of_weights(weights: _Weights, traffic: Traffic, route: RouteFacts, rule: RuleFacts) -> Iterator[Problem]:
     both = f"{traffic.stable_service} and {traffic.canary_service}"
     if rule.sum == 0:
         yield Problem(
-            "RouteWithoutWeight", f"rule {rule.index} of {route} gives {both} weight 0: give the first one some"
+            "RouteWithoutWeight",
+            f"rule {rule.index} of {route} gives {both} weight 0: give {traffic.stable_service} a weight",
         )
         return
-    coarse = [step.weight_percent for step in steps.planned(policy) if not routes.exact(rule, step.weight_percent)]
-    if coarse:
+    percent = weights.too_fine(rule)
+    if percent is not None:
         yield Problem(
             "RouteWeightsTooCoarse",
             f"rule {rule.index} of {route} shares with other backends, and the weights of {both} are {rule.sum} in "
-            f"all, which cannot be split at {coarse[0]} %: multiply all weights of the rule, by 100 for example",
+            f"all, which cannot be split at {percent} %: multiply all weights of the rule, by 100 for example",
         )
 
 
 def _of_parents(route: RouteFacts) -> Iterator[Problem]:
-    if not route.parents:
-        yield Problem("RouteUnanswered", f"no Gateway has answered {route}: look at its parentRefs and at the Gateway")
+    if not route.parent_refs:
+        yield Problem("RouteWithoutParent", f"{route} has no parentRefs, so that no Gateway serves it: name one there")
+    elif not route.parents:
+        asked = ", ".join(route.parent_refs)
+        yield Problem(
+            "RouteUnanswered",
+            f"{route} names {asked} as its parent, and that has not answered: mend the parentRefs, or look whether it "
+            "exists and its controller runs",
+        )
     for parent in route.parents:
         if parent.current and not parent.accepted:
             yield Problem("RouteNotAccepted", f"{parent.name} does not accept {route}: {parent.words}")

@@ -90,14 +90,25 @@ def _adopted(situation: Situation) -> list[Action]:
 
 
 def _emptied(situation: Situation) -> list[Action]:
-    """Old pods go once nobody needs them: they carry nobody, or stable and its canary carry everybody."""
-    ready = situation.pods(situation.stable).ready + situation.pods(situation.canary).ready
-    carried = ready >= situation.budget.least_ready
+    """Old pods go once nobody needs them: they carry nobody, or stable and its canary carry everybody.
+
+    What an older Rollout of this name left may have carried everybody a moment ago, and do so again in the next: as
+    long as nothing is stable in its place it stays.
+    """
+    stable, history = situation.stable, {entry.hash for entry in situation.status.history}
+    ready = situation.pods(stable).ready + situation.pods(situation.canary).ready
+    carried = stable is not None and ready >= situation.budget.least_ready and _drained(situation)
     return [
         ScaleDeployment(facts.hash, 0, facts.replicas)
         for facts in _others(situation)
-        if facts.replicas and (facts.ready == 0 or (situation.stable is not None and carried))
+        if facts.replicas and (carried or (facts.ready == 0 and (stable is not None or facts.hash in history)))
     ]
+
+
+def _drained(situation: Situation) -> bool:
+    """Return whether what routes and Services hold now has been in effect for as long as connections may last."""
+    view = situation.view
+    return view.drained and view.home_drained if view is not None else not situation.seen.routed
 
 
 def _tidied(situation: Situation) -> list[Action]:
@@ -110,6 +121,7 @@ def _tidied(situation: Situation) -> list[Action]:
     gone = {facts.hash for facts in surplus}
     kept = {hash_ for hash_ in seen.deployments if hash_ not in gone}
     kept |= {situation.stable.hash, situation.target_hash, *(entry.hash for entry in status.rejected)}
+    kept |= {status.warm.hash} if status.warm else set()
     tidied: list[Action] = [DeleteDeployment(facts.hash) for facts in surplus]
     tidied += [DropRecord(record.name) for hash_, record in seen.templates.items() if hash_ not in kept]
     if seen.status.policy == status.policy and status.policy in seen.policies:

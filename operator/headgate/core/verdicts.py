@@ -102,6 +102,10 @@ def recorded(situation: Situation) -> Move | None:
     where = marks.get(revisions.attempt(canary.hash, canary.started))
     if where is None:
         return None
+    # Where the mark could be written and the status could not, what was found then can still be found.
+    for verdict in (breached, deprived, hopeless, deadline_exceeded):
+        if move := verdict(situation):
+            return move
     message = f"revision {canary.revision} was taken back before, as {where} records"
     return leave(situation, canary, Ending.ROLLED_BACK, "Rejected", message, by="headgate")
 
@@ -200,7 +204,10 @@ def patience_ends(situation: Situation) -> tuple[float, ...]:
     since = _stuck_since(situation)
     if since is None:
         return ()
-    ends = (since + _WORDS_AFTER_SECONDS, since + HOPELESS_AFTER_SECONDS, since + deadline_seconds(situation))
+    # Again and again: a pod between two crashes does not say that it is in a loop, and nothing tells us when it does.
+    looks = max(0, int(situation.now - since) // HOPELESS_AFTER_SECONDS) + 1
+    next_look = since + looks * HOPELESS_AFTER_SECONDS
+    ends = (since + _WORDS_AFTER_SECONDS, next_look, since + deadline_seconds(situation))
     return tuple(end for end in ends if end > situation.now)
 
 

@@ -44,6 +44,14 @@ def other_writers(thing: Json, *path: str) -> Iterator[str]:
             yield str(entry.get("manager", "somebody"))
 
 
+def written(thing: Json) -> int | None:
+    """Return when we last changed the object, as the API server keeps record of it; None: never."""
+    for entry in thing["metadata"].get("managedFields") or ():
+        if entry.get("manager") == names.OBJECT_MANAGER and entry.get("time"):
+            return values.parse_time(str(entry["time"]))
+    return None
+
+
 def template_writer(thing: Json) -> str:
     """Return who else than us set something in a Deployment's template, or an empty text."""
     return next(other_writers(thing, "spec", "template"), "")

@@ -11,6 +11,7 @@ from headgate.api.status import RolloutStatus, Side
 from headgate.core import analysis, faults, manifests, policies, queries, revisions, situation
 from headgate.core.model import DeploymentFacts, Json, Key, Kind, Observation, PodTrouble, Reading, RolloutFacts
 from headgate.core.paths import TrafficFacts
+from headgate.core.remains import Remains
 from headgate.observe import objects, rollouts
 from headgate.observe.identity import Identifier
 from headgate.observe.roads import Roads
@@ -82,6 +83,23 @@ class Observer:
         rollout, status = rollouts.facts(thing, self._allowed), rollouts.parsed_status(thing.get("status"))
         return await self._gathered(key, rollout, status, refusals, written_at)
 
+    async def remains(self, key: Key) -> Remains:
+        """Return what *key*, a Rollout that is no more, has left behind.
+
+        Raises:
+            Unreachable, Refused: if it cannot be read.
+        """
+        services = await self._roads.left_by(key)
+        if not services:
+            return Remains(key.namespace)
+        labels = {names.ROLLOUT: revisions.label_value(key.name)}
+        things = await self._reader.select(Kind.DEPLOYMENT, key.namespace, labels)
+        deployments = [
+            objects.deployment(thing, {names.POD_HASH: thing["metadata"]["labels"].get(names.POD_HASH, "")})
+            for thing in things
+        ]
+        return Remains(key.namespace, services, tuple(deployments))
+
     async def _gathered(
         self, key: Key, rollout: RolloutFacts, status: RolloutStatus, refusals: tuple[str, ...], written_at: float
     ) -> Observation:
@@ -126,7 +144,11 @@ class Observer:
         hashes = {*owned.ours, *(side.hash for side in sides if side is not None)}
         deployments = {hash_: revisions.deployment_name(rollout.name, hash_) for hash_ in hashes}
         return await self._roads.read(
-            rollout, policy.traffic if policy else None, deployments, routed=status.traffic is not None
+            rollout,
+            policy.traffic if policy else None,
+            deployments,
+            routed=status.traffic is not None,
+            resting=status.canary is None,
         )
 
     async def _deployments(self, rollout: RolloutFacts, status: RolloutStatus, labels: Mapping[str, str]) -> _Owned:

@@ -10,6 +10,7 @@ from headgate.core import faults, revisions
 from headgate.core.model import Json, Key, Kind, RolloutFacts
 from headgate.core.paths import RouteFacts, ServiceFacts, TrafficFacts, Unreadable
 from headgate.observe import traffic as facts
+from headgate.observe.claims import with_claims
 from headgate.observe.sources import Reader
 
 _HASHED_FROM: Final = 11
@@ -28,8 +29,27 @@ class Roads:
         """Drop what is kept for *key*."""
         self._released.pop(key, None)
 
+    async def left_by(self, key: Key) -> tuple[ServiceFacts, ...]:
+        """Return the Services that bear the label of *key*, a Rollout that is no more.
+
+        Raises:
+            Unreachable, Refused: if they cannot be read.
+        """
+        label = revisions.label_value(key.name)
+        things = await self._reader.select(Kind.SERVICE, key.namespace, {names.MANAGED: "true", names.ROLLOUT: label})
+        # Where a name is too long for a label, that of another Rollout may look the same.
+        if not things or await self._exists(key.namespace, label):
+            return ()
+        return facts.former(things, None, label)
+
     async def read(
-        self, rollout: RolloutFacts, traffic: Traffic | None, deployments: Mapping[str, str], *, routed: bool
+        self,
+        rollout: RolloutFacts,
+        traffic: Traffic | None,
+        deployments: Mapping[str, str],
+        *,
+        routed: bool,
+        resting: bool,
     ) -> TrafficFacts | None:
         """Return what is known; None where routes do not, and did not, decide who gets what.
 
@@ -38,19 +58,19 @@ class Roads:
             traffic: the Services and routes in force.
             deployments: the name of each revision's Deployment by its hash.
             routed: whether routes decided it before.
+            resting: whether nothing is in flight: only then may it matter who had a rule first.
         """
         if traffic is None:
             former = await self._former(rollout, None) if routed else ()
             return TrafficFacts(None, None, {}, former) if former else None
+        asked_for = traffic.gateway_api.routes
         stable, canary, routes, former = await asyncio.gather(
             self._service(rollout, traffic.stable_service, deployments),
             self._service(rollout, traffic.canary_service, deployments),
-            asyncio.gather(*(self._route(rollout, asked, traffic) for asked in traffic.gateway_api.routes)),
+            asyncio.gather(*(self._route(rollout, asked, traffic, resting=resting) for asked in asked_for)),
             self._former(rollout, traffic),
         )
-        by_name = {
-            (asked.kind, asked.name): route for asked, route in zip(traffic.gateway_api.routes, routes, strict=True)
-        }
+        by_name = {(asked.kind, asked.name): route for asked, route in zip(asked_for, routes, strict=True)}
         return TrafficFacts(stable, canary, by_name, former)
 
     async def _former(self, rollout: RolloutFacts, traffic: Traffic | None) -> tuple[ServiceFacts, ...]:
@@ -65,7 +85,7 @@ class Roads:
             )
         except faults.Fault:
             return ()
-        found = facts.former(things, traffic, ours, rollout.uid)
+        found = facts.former(things, traffic, ours)
         if not found:
             self._released[key] = of_what
         return found
@@ -81,7 +101,7 @@ class Roads:
                 return None
             return await self._held(rollout, thing, endpoints)
         except faults.Fault as fault:
-            return Unreadable(str(fault))
+            return _unreadable(fault)
 
     async def _endpoints(
         self, rollout: RolloutFacts, service: str, deployments: Mapping[str, str]
@@ -89,7 +109,7 @@ class Roads:
         try:
             slices = await self._reader.select(Kind.ENDPOINT_SLICE, rollout.namespace, {names.SERVICE_NAME: service})
         except faults.Fault as fault:
-            return Unreadable(str(fault))
+            return _unreadable(fault)
         return facts.endpoints(slices, deployments)
 
     async def _held(
@@ -97,12 +117,12 @@ class Roads:
     ) -> ServiceFacts:
         """Return what *thing* says; a claim of a Rollout that is no more is none."""
         ours = revisions.label_value(rollout.name)
-        found = facts.service(thing, ours, rollout.uid, endpoints)
+        found = facts.service(thing, ours, endpoints)
         if found.holder in ("", ours) or await self._exists(rollout.namespace, found.holder):
             return found
         labels = {key: value for key, value in thing["metadata"]["labels"].items() if key != names.ROLLOUT}
         unheld = {**thing, "metadata": {**thing["metadata"], "labels": labels}}
-        return facts.service(unheld, ours, rollout.uid, endpoints)
+        return facts.service(unheld, ours, endpoints)
 
     async def _exists(self, namespace: str, holder: str) -> bool:
         """Return whether there is a Rollout with that value of the Rollout label; True while nobody can tell."""
@@ -116,9 +136,18 @@ class Roads:
             return True
         return any(revisions.label_value(str(other["metadata"]["name"])) == holder for other in others)
 
-    async def _route(self, rollout: RolloutFacts, asked: Route, traffic: Traffic) -> RouteFacts | Unreadable | None:
+    async def _route(
+        self, rollout: RolloutFacts, asked: Route, traffic: Traffic, *, resting: bool
+    ) -> RouteFacts | Unreadable | None:
         try:
             thing = await self._reader.get(Kind(asked.kind), rollout.namespace, asked.name)
         except faults.Fault as fault:
-            return Unreadable(str(fault))
-        return None if thing is None else facts.route(thing, asked, traffic)
+            return _unreadable(fault)
+        if thing is None:
+            return None
+        found = facts.route(thing, asked, traffic)
+        return await with_claims(self._reader, rollout, found) if resting else found
+
+
+def _unreadable(fault: faults.Fault) -> Unreadable:
+    return Unreadable(str(fault), passing=isinstance(fault, faults.Unreachable))

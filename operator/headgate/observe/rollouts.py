@@ -5,7 +5,7 @@ from typing import Any
 
 import pydantic
 
-from headgate.api import names, spec
+from headgate.api import names, spec, values
 from headgate.api.status import RolloutStatus
 from headgate.core import revisions
 from headgate.core.model import Json, RolloutFacts
@@ -68,11 +68,17 @@ def parsed_policy(raw: Any) -> spec.Policy | None:
 
 
 def parsed_status(raw: Any) -> RolloutStatus:
-    """Return the status, or an empty one where somebody made it unreadable: it is then found again from the pods."""
+    """Return the status, or an empty one where somebody made it unreadable: it is then found again from the pods.
+
+    A revision that stands beside itself is there once: two sizes for one Deployment would follow each other for ever.
+    """
     try:
-        return RolloutStatus.model_validate(_mapping(raw))
+        status = RolloutStatus.model_validate(_mapping(raw))
     except pydantic.ValidationError:
         return RolloutStatus()
+    stable = status.stable.hash if status.stable else ""
+    twice = {field: None for field in ("canary", "warm") if (side := getattr(status, field)) and side.hash == stable}
+    return status.model_copy(update=twice) if twice else status
 
 
 def facts(rollout: Json, allowed: Container[str]) -> RolloutFacts:
@@ -98,4 +104,5 @@ def facts(rollout: Json, allowed: Container[str]) -> RolloutFacts:
         policy=policy,
         policy_hash=revisions.policy_hash(name, policy),
         invalid="; ".join(found for found in (problems(raw), strangers(raw, allowed)) if found),
+        created=values.parse_time(metadata.get("creationTimestamp", 0)),
     )

@@ -30,13 +30,12 @@ def _number(value: Any, default: int = 0) -> int:
 # --- Services --------------------------------------------------------------------------------------------------------
 
 
-def service(thing: Json, ours: str, uid: str, endpoints: Mapping[str, int] | Unreadable) -> ServiceFacts:
+def service(thing: Json, ours: str, endpoints: Mapping[str, int] | Unreadable) -> ServiceFacts:
     """Return what a Service says.
 
     Args:
         thing: the Service.
         ours: the value of the Rollout label of the Rollout that asks.
-        uid: that Rollout's.
         endpoints: the ready pods behind it by revision.
     """
     metadata, spec = thing["metadata"], _mapping(thing.get("spec"))
@@ -50,7 +49,6 @@ def service(thing: Json, ours: str, uid: str, endpoints: Mapping[str, int] | Unr
         uid=str(metadata["uid"]),
         resource_version=str(metadata["resourceVersion"]),
         holder=holder,
-        owned=objects.owner(thing) == uid,
         labelled=holder == ours and labels.get(names.MANAGED) == "true",
         selector={str(key): str(value) for key, value in selector.items()},
         ports=tuple(ports),
@@ -131,23 +129,30 @@ def route(thing: Json, asked: Route, traffic: Traffic) -> RouteFacts:
         parents=tuple(_parents(thing, namespace)),
         writer=next(objects.other_writers(thing, "spec", "rules"), ""),
         deleting=metadata.get("deletionTimestamp") is not None,
+        written=objects.written(thing),
+        parent_refs=tuple(_titled(parent) for parent in _asked(thing, namespace)),
+        elsewhere=tuple(sorted(_elsewhere(rules, traffic.stable_service, namespace))),
     )
 
 
-def _names(reference: Json, service_name: str, namespace: str) -> bool:
-    """Return whether a backendRef names that Service of the route's own namespace."""
-    return (
-        reference.get("name") == service_name
-        and (reference.get("group") or "") == ""
-        and (reference.get("kind") or "Service") == "Service"
-        and (reference.get("namespace") or namespace) == namespace
-    )
+def _service_of(reference: Json, namespace: str) -> tuple[str, str]:
+    """Return namespace and name of the Service that a backendRef names; empty where it names none."""
+    if (reference.get("group") or "") != "" or (reference.get("kind") or "Service") != "Service":
+        return "", ""
+    return str(reference.get("namespace") or namespace), str(reference.get("name", ""))
+
+
+def _elsewhere(rules: Iterable[Json], service_name: str, namespace: str) -> set[str]:
+    """Return the other namespaces whose Services of that name *rules* lead to."""
+    named = {_service_of(one, namespace) for rule in rules for one in _things(rule.get("backendRefs"))}
+    return {home for home, name in named if name == service_name and home != namespace}
 
 
 def _rule(index: int, rule: Json, namespace: str, traffic: Traffic) -> RuleFacts | None:
     references = list(_things(rule.get("backendRefs")))
+    services = [_service_of(one, namespace) for one in references]
     at = {
-        name: next((place for place, one in enumerate(references) if _names(one, name, namespace)), None)
+        name: services.index((namespace, name)) if (namespace, name) in services else None
         for name in (traffic.stable_service, traffic.canary_service)
     }
     stable_at, canary_at = at[traffic.stable_service], at[traffic.canary_service]
@@ -165,17 +170,28 @@ def _rule(index: int, rule: Json, namespace: str, traffic: Traffic) -> RuleFacts
         foreign_weight=sum(weights) - weights[stable_at] - canary_weight,
         ports=(port,) if isinstance(port, int) else (),
         reference=stable,
+        name=str(rule.get("name", "")),
+        beside=tuple(name for home, name in services if home == namespace and name not in at),
     )
 
 
 def _parents(thing: Json, namespace: str) -> Iterator[ParentFacts]:
     generation = _number(thing["metadata"].get("generation"))
-    wanted = {_parent(one, namespace)[:3] for one in _things(_mapping(thing.get("spec")).get("parentRefs"))}
+    wanted = {parent[:3] for parent in _asked(thing, namespace)}
     for answer in _things(_mapping(thing.get("status")).get("parents")):
         reference = _mapping(answer.get("parentRef"))
         # A controller that is no more leaves its last answer behind when the route is moved to another Gateway.
         if _parent(reference, namespace)[:3] in wanted:
             yield _answered(_parent(reference, namespace), list(_things(answer.get("conditions"))), generation)
+
+
+def _asked(thing: Json, namespace: str) -> list[tuple[str, str, str, str]]:
+    return [_parent(one, namespace) for one in _things(_mapping(thing.get("spec")).get("parentRefs"))]
+
+
+def _titled(parent: tuple[str, str, str, str]) -> str:
+    kind, home, name, section = parent
+    return f"{kind} {home}/{name}" + (f" ({section})" if section else "")
 
 
 def _parent(reference: Json, namespace: str) -> tuple[str, str, str, str]:
@@ -184,21 +200,21 @@ def _parent(reference: Json, namespace: str) -> tuple[str, str, str, str]:
 
 
 def _answered(parent: tuple[str, str, str, str], conditions: Collection[Json], generation: int) -> ParentFacts:
-    kind, home, name, section = parent
     fresh = {one.get("type"): one for one in conditions if _number(one.get("observedGeneration")) >= generation}
     accepted = _mapping(fresh.get("Accepted"))
     unmet = [one for one in fresh.values() if one.get("status") != "True" and one.get("type") == "Accepted"]
     unmet += [one for one in fresh.values() if one.get("status") == "False" and one.get("type") == "ResolvedRefs"]
     words = "; ".join(f"{one.get('reason', '')}: {one.get('message', '')}".strip(": ") for one in unmet)
     return ParentFacts(
-        name=f"{kind} {home}/{name}" + (f" ({section})" if section else ""),
+        name=_titled(parent),
         current=bool(accepted),
         accepted=bool(accepted) and not unmet,
         words=words[:_WORDS_LENGTH],
+        follows=accepted.get("status") == "True",
     )
 
 
-def former(things: Iterable[Json], traffic: Traffic | None, ours: str, uid: str) -> tuple[ServiceFacts, ...]:
+def former(things: Iterable[Json], traffic: Traffic | None, ours: str) -> tuple[ServiceFacts, ...]:
     """Return the Services among *things* that *traffic* does not name."""
     named = {traffic.stable_service, traffic.canary_service} if traffic else set()
-    return tuple(service(thing, ours, uid, {}) for thing in things if thing["metadata"]["name"] not in named)
+    return tuple(service(thing, ours, {}) for thing in things if thing["metadata"]["name"] not in named)

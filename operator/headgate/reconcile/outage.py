@@ -1,6 +1,8 @@
 """Notices that the API server went away, and that it is back: then nobody sits out a backoff that has lost its reason.
 
-At rest it asks nothing. While no request succeeds it asks every two seconds, alone, instead of every Rollout.
+At rest it asks nothing. Where a request failed and none has succeeded since, it asks once: a server that answers then
+is there, and what failed is one Rollout's own trouble. While it does not answer it is asked every two seconds, alone,
+instead of every Rollout.
 """
 
 import asyncio
@@ -34,6 +36,7 @@ class Outage:
         self._clock = clock
         self._failing = asyncio.Event()
         self._since: float | None = None
+        self._away = False
 
     def note(self, outcome: str) -> None:
         """Take in how a request ended: an answer, whichever, means that the server is there."""
@@ -54,21 +57,28 @@ class Outage:
             await self._failing.wait()
             self._failing.clear()
             await asyncio.sleep(PROBE_SECONDS)
-            if self._since is None:
-                continue  # one request failed, others did not: those that fail back off by themselves
+            if self._since is None or await self._answers():
+                continue  # those whose requests fail back off by themselves
+            self._away = True
             _log.warning("the API server does not answer; nothing moves until it does")
-            while self._since is not None:
-                try:
-                    await self._probe()
-                except Fault as fault:
-                    _log.debug("still no answer: %s", fault)
-                    await asyncio.sleep(PROBE_SECONDS)
+            while self._away:
+                await asyncio.sleep(PROBE_SECONDS)
+                if self._away:
+                    await self._answers()
+
+    async def _answers(self) -> bool:
+        try:
+            await self._probe()
+        except Fault as fault:
+            _log.debug("still no answer: %s", fault)
+            return False
+        return True
 
     def _over(self) -> None:
-        if self._since is None:
+        since, self._since = self._since, None
+        if not self._away:
             return
-        silent_seconds = self._clock() - self._since
-        self._since = None
-        if silent_seconds >= PROBE_SECONDS:
-            _log.info("the API server answers again after %.0f s", silent_seconds)
-            self._queue.hasten(SPREAD_SECONDS)
+        self._away = False
+        silent_seconds = 0.0 if since is None else self._clock() - since
+        _log.info("the API server answers again after %.0f s", silent_seconds)
+        self._queue.hasten(SPREAD_SECONDS)

@@ -20,6 +20,7 @@ from typing import Final, Protocol
 from headgate.api.status import Phase
 from headgate.core.faults import Conflict, Refused, Unreachable
 from headgate.core.model import Decision, Key, Observation
+from headgate.core.remains import Remains
 from headgate.reconcile.queue import Queue
 from headgate.reconcile.record import record
 from headgate.telemetry.logs import about
@@ -61,12 +62,18 @@ class Observes(Protocol):
     async def observe(self, key: Key, refusals: tuple[str, ...], written_at: float) -> Observation | None:
         """Return the Observation of *key*; None if there is no such Rollout."""
 
+    async def remains(self, key: Key) -> Remains:
+        """Return what *key*, a Rollout that is no more, has left behind."""
+
 
 class Acts(Protocol):
     """Carries out decisions."""
 
     async def act(self, observation: Observation, decision: Decision) -> Result:
         """Carry out *decision*; faults are part of the result."""
+
+    async def give_back(self, remains: Remains) -> tuple[str, ...]:
+        """Take what is ours off the Services of a Rollout that is no more, and return their names."""
 
 
 class Forgets(Protocol):
@@ -151,6 +158,8 @@ class Passes:
         observation = await self._observer.observe(key, memory.refusals, memory.written_at)
         if observation is None:
             self._forget(key)
+            for name in await self._actor.give_back(await self._observer.remains(key)):
+                _log.info("Service %s is the user's again: its Rollout is gone", name, extra=about(key))
             return "gone"
         attempt.observation = observation
         decision = self._decide(observation)

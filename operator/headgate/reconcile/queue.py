@@ -82,10 +82,15 @@ class Queue:
         return delay_seconds
 
     def hasten(self, spread_seconds: float) -> None:
-        """Look at all keys that back off within *spread_seconds*: what they waited for has come."""
+        """Look at all keys that back off within *spread_seconds*: what they waited for has come.
+
+        They start from the beginning: of a server that has just come back the first answer may well be 429, and nobody
+        is to sit out a minute for that.
+        """
         for key in self._failures:
             if key in self._timers:
                 self.wake_at(key, self._clock() + spread_seconds * self._jitter())
+        self._failures.clear()
 
     def failures(self, key: Key) -> int:
         """Return how often in a row `back_off` was called for *key*."""

@@ -8,6 +8,9 @@ from headgate.core.model import Json, Kind
 from headgate.simulation.judging import RECENT_SECONDS, Scene
 from headgate.simulation.store import Change
 
+PATIENCE_SECONDS = 25.0
+"""How long a canary waits for the next stable pod before it goes, or grows, without it; less what a pass may take."""
+
 
 class Capacity:
     """Looks at every pod that comes, goes, or begins to serve."""
@@ -19,6 +22,8 @@ class Capacity:
         """The fewest pods that ever served while a canary was in flight or leaving."""
         self.least_stable = math.inf
         self.most_canary = 0
+        self._canaries = 0
+        self._stable_grew = -math.inf
         self.most_share = fractions.Fraction(0)
         self.held: dict[tuple[int, int], float] = {}
         """By attempt's start and weight: when the pods first were as the weight wants them."""
@@ -33,18 +38,25 @@ class Capacity:
         uid = thing["metadata"]["uid"]
         if change.before is None:
             self._created(thing)
-        leaves = change.after is None or thing["metadata"].get("deletionTimestamp") is not None
+            self._grew(thing)
         since = self._scene.world.pods.ready_since.get(uid)
+        leaves = change.after is None or thing["metadata"].get("deletionTimestamp") is not None
         if leaves:
             served = self._ready.pop(uid, None)
             if served is not None and change.by != "garbage-collector":
                 self._removed(thing, served)
-        elif since is not None:
-            self._ready.setdefault(uid, since)
-        else:
+        elif since is None:
             self._ready.pop(uid, None)
+        elif uid not in self._ready:
+            self._ready[uid] = since
+            self._grew(thing)
         self._shares()
         self._note_held()
+
+    def _grew(self, pod: Json) -> None:
+        stable = self._scene.status.stable
+        if stable is not None and pod["metadata"]["labels"][names.POD_HASH] == stable.hash:
+            self._stable_grew = self._scene.world.now
 
     def _created(self, pod: Json) -> None:
         scene = self._scene
@@ -57,7 +69,12 @@ class Capacity:
         if scene.in_flight and total > most:
             scene.fail(f"{total} pods exist, at most {most} may: {living}")
         canary = scene.status.canary
-        if canary and scene.in_flight and pod["metadata"]["labels"].get(names.POD_HASH) == canary.hash:
+        if (
+            canary
+            and scene.in_flight
+            and not scene.rerouted
+            and pod["metadata"]["labels"].get(names.POD_HASH) == canary.hash
+        ):
             allowed = self._allowed_canaries()
             if living[canary.hash][0] > allowed:
                 scene.fail(f"{living[canary.hash][0]} canary pods exist, at most {allowed} may: {living}")
@@ -73,7 +90,9 @@ class Capacity:
         thing = scene.world.store.get(Kind.DEPLOYMENT, pod["metadata"]["namespace"], owner)
         if thing is None or scene.meddled or not scene.totals:
             return
-        if scene.world.now < served + thing["spec"].get("minReadySeconds", 0):
+        # One that has just become available cannot be known to be by whoever decided a moment ago.
+        fresh = scene.world.now < served + thing["spec"].get("minReadySeconds", 0) + RECENT_SECONDS
+        if fresh or scene.idle(pod["metadata"]["labels"][names.POD_HASH]) or self._impatient():
             return
         living = scene.living()
         serving = sum(count + failed for _, count, failed in living.values())
@@ -81,6 +100,12 @@ class Capacity:
         if serving < least:
             name = pod["metadata"]["name"]
             scene.fail(f"{serving} pods serve after {name} was removed, at least {least} must: {living}")
+
+    def _impatient(self) -> bool:
+        """Return whether a canary that leaves has waited long enough for stable pods that do not come."""
+        canary = self._scene.status.canary
+        leaves = canary is not None and canary.leaving is not None
+        return leaves and self._scene.world.now > self._stable_grew + PATIENCE_SECONDS
 
     def _shares(self) -> None:
         scene, status = self._scene, self._scene.status
@@ -92,14 +117,15 @@ class Capacity:
         self.least_serving = min(self.least_serving, sum(count for _, count, _ in living.values()))
         self.least_stable = min(self.least_stable, stable)
         self.most_canary = max(self.most_canary, canary)
-        share = fractions.Fraction(canary, max(1, canary + stable + failed))
-        self.most_share = max(self.most_share, share)
-        totals = scene.wanted(scene.flight_began)
-        coming = stables > stable + failed  # pods of stable that were asked for first, and need longer
-        if coming or not scene.in_flight or scene.meddled or len(set(totals)) != 1 or status.weight is None:
+        if scene.routed:
             return
-        allowed = scene.budgets(scene.flight_began)[0].split(status.weight.desired)
-        if share * sum(allowed) > allowed[1]:
+        share, before = fractions.Fraction(canary, max(1, canary + stable + failed)), self._canaries
+        self.most_share, self._canaries = max(self.most_share, share), canary
+        late = stables > stable + failed and scene.world.now > self._stable_grew + PATIENCE_SECONDS
+        if late or canary <= before or not scene.in_flight or scene.meddled or status.weight is None:
+            return  # to be less takes its time
+        allowed = [budget.split(status.weight.desired) for budget in scene.budgets(scene.flight_began)]
+        if not any(share * sum(sizes) <= sizes[1] for sizes in allowed):
             scene.fail(f"the canary's share of the serving pods is {share}, {allowed} was allowed: {living}")
 
     def _note_held(self) -> None:

@@ -10,8 +10,8 @@ from typing import Final, TypeVar
 from headgate.api import names
 from headgate.core import faults
 from headgate.core.model import Json, Key, Kind
+from headgate.simulation import admission, json_values, patches, templates
 from headgate.simulation import faults as troubles
-from headgate.simulation import json_values, patches, templates
 from headgate.simulation.agenda import Agenda
 from headgate.simulation.store import Store
 
@@ -40,7 +40,7 @@ class ApiServer:
             Refused: if the server, or its admission, does not take it.
         """
         if kind is not Kind.DEPLOYMENT:
-            return json_values.copied(body)
+            return admission.completed(kind, body)
         spec = {**json_values.copied(_DEPLOYMENT_DEFAULTS), **json_values.copied(body["spec"])}
         spec["template"] = templates.stored(spec["template"], strict=strict)
         banned = [
@@ -79,7 +79,7 @@ class ApiServer:
         except patches.Unfit as unfit:
             raise faults.Conflict(str(unfit)) from None
         self._unchangeable(kind, thing, changed)
-        if changed.get("spec", {}).get("template") != thing.get("spec", {}).get("template"):
+        if kind is not Kind.DEPLOYMENT or changed["spec"]["template"] != thing["spec"]["template"]:
             changed = self.admitted(kind, changed, strict=False)
         if "status" in thing:
             changed["status"] = thing["status"]

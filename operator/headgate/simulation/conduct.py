@@ -79,8 +79,8 @@ class Conduct:
             self._first_things(done, write)
 
     def _first_things(self, done: Pass, write: Write) -> None:
-        earlier = [one for one in done.writes if one is not write and one.kind is Kind.DEPLOYMENT]
-        aside = write.kind is not Kind.DEPLOYMENT and write.verb != "apply_status"
+        earlier = Kind.DEPLOYMENT in done.attempts
+        aside = write.kind not in (Kind.DEPLOYMENT, Kind.SERVICE, Kind.HTTP_ROUTE) and write.verb != "apply_status"
         scales = any(isinstance(action, ScaleDeployment) for action in done.decision.actions)
         if aside and scales and not earlier:
             self._scene.fail(f"before anything goes back there is another write: {write}")

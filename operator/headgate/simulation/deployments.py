@@ -111,9 +111,9 @@ class Deployments:
         self._agenda.after(self._lag(), lambda: self._count(namespace, name))
 
     def _shrink(self, thing: Json, known: _ReplicaSets, new: list[Json], old: list[Json]) -> None:
-        def readiness(pod: Json) -> tuple[bool, str]:
-            # The ReplicaSet lets unready pods go first, then the youngest.
-            return pod["metadata"]["uid"] not in self._pods.ready_since, pod["metadata"]["uid"]
+        def readiness(pod: Json) -> tuple[float, str]:
+            # The ReplicaSet lets unready pods go first, then those that are ready since shortest, then the youngest.
+            return self._pods.ready_since.get(pod["metadata"]["uid"], math.inf), pod["metadata"]["uid"]
 
         surplus = max(0, len(new) - known.wanted)
         for pod in sorted(new, key=readiness, reverse=True)[:surplus]:
@@ -131,6 +131,10 @@ class Deployments:
 
     def _available(self, thing: Json, pods: list[Json]) -> int:
         return sum(self.serves(thing, pod) for pod in pods)
+
+    def rolls(self, thing: Json) -> bool:
+        """Return whether a Deployment has pods of two templates."""
+        return len({pod["metadata"]["labels"]["pod-template-hash"] for pod in self.of(thing)}) > 1
 
     def serves(self, thing: Json, pod: Json) -> bool:
         """Return whether a pod has been ready for as long as its Deployment asks."""

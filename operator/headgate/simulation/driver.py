@@ -7,7 +7,7 @@ share them, and a simulated process that differs would find what the real one mu
 import dataclasses
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from headgate.act import Actor, Result
@@ -58,16 +58,19 @@ class Surroundings:
     """Whether a watch loses this change."""
     clock_skew: float = 0.0
     """What the operator's wall clock is ahead of virtual time."""
+    busy: bool = False
+    """Whether some process speaks to the API server: their calls may take turns, but not within one."""
 
 
 class Operator:
     """One process from its start to its death."""
 
-    def __init__(self, around: Surroundings) -> None:
-        """Start in *around* and look at every Rollout."""
+    def __init__(self, around: Surroundings, stall: Callable[[], float] = lambda: 0.0) -> None:
+        """Start in *around* and look at every Rollout; after each decision stand still for as long as *stall* says."""
         self._around = around
+        self._stall = stall
         self._memories: dict[Key, _Memory] = {}
-        self._busy = False
+        self._stalled: set[Key] = set()
         self.alive = True
         self._readings = Readings(around.script, around.agenda, self.wake)
         connection = around.connect()
@@ -128,9 +131,9 @@ class Operator:
             self._around.agenda.after(RESYNC_SECONDS, self._resync)
 
     def _heard(self, change: Change) -> None:
-        key = _worth_a_pass(change)
-        if key is not None and not self._around.loses(change):
-            self.wake(key)
+        for key in _worth_a_pass(change, self._around.store):
+            if not self._around.loses(change):
+                self.wake(key)
 
     # --- working -----------------------------------------------------------------------------------------------------
 
@@ -138,23 +141,29 @@ class Operator:
         memory = self._memories.get(key)
         if not self.alive or memory is None:
             return
-        if self._busy:
+        if self._around.busy or key in self._stalled:
             self._around.agenda.after(0.01, lambda: self._run(key))
             return
         memory.dirty, memory.wake_at = False, None
         memory.timer += 1
-        self._busy = True
+        self._alone(self._pass(key, memory))
+
+    def _alone(self, work: Coroutine[Any, Any, None]) -> None:
+        self._around.busy = True
         try:
-            coroutines.completed(self._pass(key, memory))
+            coroutines.completed(work)
         except troubles.Crash:
             self._around.journal.crashes += 1
             self.die()
         finally:
-            self._busy = False
+            self._around.busy = False
 
     async def _pass(self, key: Key, memory: _Memory) -> None:
         try:
-            observation = await self._observer.observe(key, memory.refusals, memory.written_at)
+            observation = await self._observed(key, memory)
+        except faults.Conflict:
+            self._wake_at(key, self.clock())
+            return
         except faults.Unreachable:
             self._back_off(key, memory)
             return
@@ -162,10 +171,32 @@ class Operator:
             self._refused(key, memory, (str(refusal),))
             return
         if observation is None:
-            self._memories.pop(key, None)
-            self._readings.forget(key)
             return
         decision = decide.decide(observation)
+        seconds = self._stall()
+        if not seconds:
+            await self._act(key, memory, observation, decision)
+            return
+        self._stalled.add(key)
+        self._around.agenda.after(seconds, lambda: self._awake(key, memory, observation, decision))
+
+    async def _observed(self, key: Key, memory: _Memory) -> Observation | None:
+        observation = await self._observer.observe(key, memory.refusals, memory.written_at)
+        if observation is None:
+            self._readings.forget(key)
+            await self._actor.give_back(await self._observer.remains(key))
+            if not memory.dirty:
+                self._memories.pop(key, None)
+        return observation
+
+    def _awake(self, key: Key, memory: _Memory, observation: Observation, decision: Decision) -> None:
+        if self.alive and self._around.busy:
+            self._around.agenda.after(0.01, lambda: self._awake(key, memory, observation, decision))
+        elif self.alive:
+            self._stalled.discard(key)
+            self._alone(self._act(key, memory, observation, decision))
+
+    async def _act(self, key: Key, memory: _Memory, observation: Observation, decision: Decision) -> None:
         done = self._noted(observation, decision)
         result = await self._actor.act(observation, decision)
         done.result = result
@@ -223,16 +254,52 @@ def _deployment_facts(thing: Json) -> Any:
     return [*(metadata.get(field) for field in fields), ours, thing.get("status")]
 
 
-def _worth_a_pass(change: Change) -> Key | None:
-    """Return the Rollout over which *change* is worth a pass, if there is one."""
+def _traffic_facts(thing: Json) -> Any:
+    return {name: value for name, value in thing.items() if name != "metadata"}, [
+        thing["metadata"].get(field) for field in ("labels", "annotations", "deletionTimestamp", "uid")
+    ]
+
+
+_FACTS: Final[Mapping[Kind, Callable[[Json], Any]]] = {
+    Kind.ROLLOUT: _rollout_facts,
+    Kind.DEPLOYMENT: _deployment_facts,
+    Kind.SERVICE: _traffic_facts,
+    Kind.ENDPOINT_SLICE: _traffic_facts,
+    Kind.HTTP_ROUTE: _traffic_facts,
+}
+
+
+def _claimants(change: Change, store: Store) -> list[Key]:
+    """Return the Rollouts that *change* is about, as far as watches by label tell."""
     metadata = change.thing["metadata"]
-    if change.kind is Kind.ROLLOUT:
-        key, facts = _key(change.thing), _rollout_facts
-    elif change.kind is Kind.DEPLOYMENT and names.ROLLOUT in (metadata.get("labels") or {}):
-        key, facts = Key(metadata["namespace"], metadata["labels"][names.ROLLOUT]), _deployment_facts
-    else:
-        return None
-    if change.before is None or change.after is None:
-        return key
-    same = json.dumps(facts(change.before), sort_keys=True) == json.dumps(facts(change.after), sort_keys=True)
-    return None if same else key
+    # Who loses a label goes out of the sight of a watch by it, and that is an event, too.
+    both = [thing["metadata"].get("labels") or {} for thing in (change.before, change.after) if thing]
+    labels = {**both[0], **both[-1]}
+    match change.kind:
+        case Kind.ROLLOUT:
+            return [_key(change.thing)]
+        case Kind.DEPLOYMENT | Kind.SERVICE | Kind.ENDPOINT_SLICE if names.ROLLOUT in labels:
+            return [Key(metadata["namespace"], labels[names.ROLLOUT])]
+        case Kind.HTTP_ROUTE if labels.get(names.MANAGED) == "true":
+            return [_key(one) for one in store.peek(Kind.ROLLOUT) if metadata["name"] in _routes(one)]
+        case _:
+            return []
+
+
+def _routes(rollout: Json) -> list[str]:
+    try:
+        return [str(route["name"]) for route in rollout["spec"]["traffic"]["gatewayAPI"]["routes"]]
+    except (KeyError, TypeError):
+        return []  # there are none, or they make no sense
+
+
+def _worth_a_pass(change: Change, store: Store) -> list[Key]:
+    """Return the Rollouts over which *change* is worth a pass."""
+    facts = _FACTS.get(change.kind)
+    if facts is None:
+        return []
+    if change.before is not None and change.after is not None:
+        before, after = facts(change.before), facts(change.after)
+        if json.dumps(before, sort_keys=True) == json.dumps(after, sort_keys=True):
+            return []
+    return _claimants(change, store)

@@ -9,6 +9,7 @@ from headgate.simulation.capacity import Capacity
 from headgate.simulation.driver import SETTLE_SECONDS
 from headgate.simulation.judging import RECENT_SECONDS, Scene
 from headgate.simulation.store import Change
+from headgate.simulation.ways import Ways
 
 ROUNDING_SECONDS = 1.0
 """The status keeps whole seconds, and the Deployment's counts are a moment behind the pods."""
@@ -19,8 +20,9 @@ LATE_SECONDS = 10.0
 class Evidence:
     """Looks at every status in which the weight grows or a canary becomes stable."""
 
-    def __init__(self, scene: Scene, capacity: Capacity) -> None:
+    def __init__(self, scene: Scene, capacity: Capacity, ways: Ways) -> None:
         self._scene = scene
+        self._ways = ways
         self._capacity = capacity
         self._before = RolloutStatus()
         self.advances = 0
@@ -56,12 +58,14 @@ class Evidence:
             return
         if metric.get("noData", {}).get("then") == "Advance":
             return
-        self._unbreached(metric, before.canary.hash, before.canary.started)
-        held = self._capacity.held.get((before.canary.started, before.weight.desired))
+        window = values.parse_duration(metric["window"])
+        again = before.canary.judged_from  # of an earlier attempt: what its pods did then is not held against this one
+        self._unbreached(metric, before.canary.hash, again + window if again else before.canary.started + 1)
+        where = self._ways.held if self._scene.routed else self._capacity.held
+        held = where.get((before.canary.started, before.weight.desired))
         if held is None:
             self._scene.fail(f"weight {before.weight.desired} was left and never held")
             return
-        window = values.parse_duration(metric["window"])
         best = run = 0
         for _, value in self._ticks(metric, before.canary.hash, held - ROUNDING_SECONDS + window):
             if not isinstance(value, Outcome) and math.isfinite(value):
@@ -81,10 +85,10 @@ class Evidence:
         found = range(start, last + 1, interval)
         return [(tick, world.script.value(metric["name"], revision_hash, tick)) for tick in found]
 
-    def _unbreached(self, metric: Json, revision_hash: str, started: int) -> None:
+    def _unbreached(self, metric: Json, revision_hash: str, first: float) -> None:
         run, latest = 0, self._scene.world.now - SETTLE_SECONDS - LATE_SECONDS
         latest -= values.parse_duration(metric["window"]) + self._scene.world.script.answer_seconds
-        for tick, value in self._ticks(metric, revision_hash, started + 1):
+        for tick, value in self._ticks(metric, revision_hash, first):
             if tick > latest or isinstance(value, Outcome) or not math.isfinite(value):
                 continue
             run = run + 1 if value > metric["threshold"]["max"] else 0

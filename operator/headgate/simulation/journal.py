@@ -55,6 +55,8 @@ class Pass:
     observation: Observation
     decision: Decision
     writes: list[Write] = dataclasses.field(default_factory=list)
+    attempts: list[Kind] = dataclasses.field(default_factory=list)
+    """The kinds of object that it tried to write, whatever became of it."""
     result: Result | None = None
     """None while it runs, and for ever if the process died in it."""
 

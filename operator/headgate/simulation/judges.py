@@ -4,6 +4,9 @@ from headgate.simulation.capacity import Capacity
 from headgate.simulation.conduct import Conduct
 from headgate.simulation.evidence import Evidence
 from headgate.simulation.judging import Scene, Violation
+from headgate.simulation.manners import Manners
+from headgate.simulation.serving import Serving
+from headgate.simulation.ways import Ways
 from headgate.simulation.world import World
 
 __all__ = ["Judges", "Violation"]
@@ -15,5 +18,8 @@ class Judges:
     def __init__(self, world: World) -> None:
         self.scene = Scene(world)
         self.capacity = Capacity(self.scene)
-        self.evidence = Evidence(self.scene, self.capacity)
+        self.ways = Ways(self.scene)
+        self.evidence = Evidence(self.scene, self.capacity, self.ways)
         self.conduct = Conduct(self.scene)
+        self.serving = Serving(self.scene, self.ways)
+        self.manners = Manners(self.scene, self.ways)

@@ -6,6 +6,7 @@ The arithmetic here is written from the design, by brute force, and on purpose n
 import dataclasses
 import fractions
 import math
+from collections.abc import Callable
 
 from headgate.api import names
 from headgate.api.status import RolloutStatus
@@ -31,6 +32,8 @@ class Bounds:
     total: int
     surge: int
     unavailable: int
+    routed: bool = False
+    """Whether routes, and not pods, decide who gets what."""
 
     @property
     def least(self) -> int:
@@ -42,8 +45,25 @@ class Bounds:
         """The most that may exist."""
         return self.total + self.surge
 
+    def carriers(self, percent: int) -> int:
+        """Return the fewest pods that carry *percent* as routes can say it: in whole percents.
+
+        Two versions that share all pods share all traffic, and what is left of a percent falls to the larger one.
+        """
+        rounded = percent - 1 if percent > 50 else percent  # noqa: PLR2004  # the half
+        enough = [
+            pods
+            for pods in range(self.total + 1)
+            if 100 * pods > rounded * self.total or 100 * pods == percent * self.total
+        ]
+        return enough[0]
+
     def split(self, percent: int) -> tuple[int, int]:
         """Return how many stable and canary pods are nearest to *percent*, trying them all."""
+        if self.routed:
+            # One stable pod stays for callers that know nothing of routes.
+            canary = min(-(-self.total * percent // 100), max(0, self.most - 1))
+            return min(self.total, self.most - canary), canary
         if percent == 0 or self.total == 0:
             return self.total, 0
         if percent == 100:  # noqa: PLR2004  # the whole
@@ -64,15 +84,15 @@ def _amount(count: int | str, total: int) -> fractions.Fraction:
     return fractions.Fraction(int(count[:-1]) * total, 100)
 
 
-def bounds(canary: Json, total: int) -> Bounds:
+def bounds(canary: Json, total: int, *, routed: bool = False) -> Bounds:
     """Return what a strategy as written means for *total* replicas."""
-    surge = math.ceil(_amount(canary.get("maxSurge", "25%"), total))
+    surge = math.ceil(_amount(canary.get("maxSurge", "100%" if routed else "25%"), total))
     unavailable = math.floor(_amount(canary.get("maxUnavailable", 0), total))
     if total == 1:
         surge = max(1, surge)
     elif surge == 0 and unavailable == 0:
         unavailable = 1
-    return Bounds(total, surge, min(unavailable, total))
+    return Bounds(total, surge, min(unavailable, total), routed)
 
 
 class Scene:
@@ -87,8 +107,14 @@ class Scene:
         self.totals: list[tuple[float, int]] = []
         """Which replicas were asked for, and since when."""
         self.meddled_at = -math.inf
+        self.rerouted_at = -math.inf
         self.flight_began = -math.inf
+        self.idle: Callable[[str], bool] = lambda _: False
+        """Whether nobody comes to the pods of a revision any more: routes may see to that."""
         self._scaled_by: dict[str, str] = {}
+        self._rerouted: set[tuple[Kind, str]] = set()
+        """What a stranger changed last."""
+        self._routes: set[tuple[Kind, str]] = set()
         world.store.listeners.insert(0, self._heard)
 
     def fail(self, message: str) -> None:
@@ -104,6 +130,8 @@ class Scene:
             self._heard_rollout(change.after)
         if change.kind is Kind.DEPLOYMENT:
             self._heard_deployment(change)
+        if change.kind in (Kind.SERVICE, Kind.HTTP_ROUTE):
+            self._heard_way(change)
 
     def _heard_rollout(self, thing: Json) -> None:
         before = self.status
@@ -129,11 +157,25 @@ class Scene:
         if change.after is None:
             self._scaled_by.pop(uid, None)
 
+    def _heard_way(self, change: Change) -> None:
+        place = (change.kind, change.thing["metadata"]["name"])
+        before, after = ((thing or {}).get("spec") for thing in (change.before, change.after))
+        first = place not in self._routes
+        self._routes.add(place)
+        if before == after or first:
+            return
+        if change.by == names.OBJECT_MANAGER:
+            self._rerouted.discard(place)
+        else:
+            self._rerouted.add(place)
+            self.rerouted_at = self.world.now
+
     @property
     def meddled(self) -> bool:
         """Whether somebody else changed numbers of late, and they may not be right again."""
         strangers = set(self._scaled_by.values()) - {names.OBJECT_MANAGER}
-        if strangers:
+        ours = self.world.store.peek(Kind.DEPLOYMENT)
+        if strangers or any(self.world.deployments.rolls(thing) for thing in ours):
             self.meddled_at = self.world.now
         return self.world.now < self.meddled_at + OUTSIDER_SECONDS
 
@@ -146,7 +188,19 @@ class Scene:
     def budgets(self, since: float) -> list[Bounds]:
         """Return the bounds of all replicas that were asked for from *since* on."""
         canary = self.spec["strategy"]["canary"] if self.spec else {}
-        return [bounds(canary, total) for total in self.wanted(since)]
+        return [bounds(canary, total, routed=self.routed) for total in self.wanted(since)]
+
+    @property
+    def routed(self) -> bool:
+        """Whether routes, and not pods, decide who gets what."""
+        return self.spec.get("traffic") is not None
+
+    @property
+    def rerouted(self) -> bool:
+        """Whether somebody else changed routes or Services of late, and they may not be right again."""
+        if self._rerouted:
+            self.rerouted_at = self.world.now
+        return self.world.now < self.rerouted_at + OUTSIDER_SECONDS
 
     def living(self) -> dict[str, tuple[int, int, int]]:
         """Return by hash how many pods there are, how many serve, and how many failed by themselves."""
@@ -154,7 +208,8 @@ class Scene:
         for thing in self.world.store.peek(Kind.DEPLOYMENT, {names.ROLLOUT: KEY.name}):
             pods = self.world.deployments.of(thing)
             serving = sum(self.world.deployments.serves(thing, pod) for pod in pods)
-            failed = sum(pod["metadata"]["uid"] in self.world.pods.failed for pod in pods)
+            fallen = [pod for pod in pods if pod["metadata"]["uid"] in self.world.pods.fallen]
+            failed = sum(not self.world.deployments.serves(thing, pod) for pod in fallen)
             found[thing["metadata"]["labels"][names.POD_HASH]] = (len(pods), serving, failed)
         return found
 

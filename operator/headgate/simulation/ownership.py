@@ -21,6 +21,7 @@ _KEYS: Final = {
     "env": "name",
 }
 """Lists that are merged by the value of a field; all others are atomic."""
+_MISSING: Final = object()
 _UNTRACKED: Final = ("apiVersion", "kind")
 _UNTRACKED_METADATA: Final = {"labels", "annotations", "finalizers", "ownerReferences"}
 
@@ -37,18 +38,22 @@ def _keyed(field: str, value: Any) -> str:
 
 def leaves(value: Any, path: Path = ()) -> dict[Path, Any]:
     """Return every leaf of *value* by its path, as managedFields writes paths."""
+    found: dict[Path, Any] = {}
+    _collect(value, path, found)
+    return found
+
+
+def _collect(value: Any, path: Path, found: dict[Path, Any]) -> None:
     if isinstance(value, dict) and value:
-        found: dict[Path, Any] = {}
         for name, member in value.items():
-            found |= leaves(member, (*path, f"f:{name}"))
-        return found
-    key = _keyed(path[-1], value) if path else ""
+            _collect(member, (*path, f"f:{name}"), found)
+        return
+    key = _keyed(path[-1], value) if path and isinstance(value, list) else ""
     if key and value:
-        found = {}
         for item in value:
-            found |= leaves(item, (*path, _segment(key, item)))
-        return found
-    return {path: value}
+            _collect(item, (*path, _segment(key, item)), found)
+        return
+    found[path] = value
 
 
 def tracked(thing: Json) -> dict[Path, Any]:
@@ -60,8 +65,7 @@ def tracked(thing: Json) -> dict[Path, Any]:
 
 def updated(owners: Owners, before: Mapping[Path, Any], after: Mapping[Path, Any], by: Owner) -> Owners:
     """Return who owns what after *by* changed *before* into *after*: who changes a field takes it from all others."""
-    missing = object()
-    changed = {path for path, value in after.items() if before.get(path, missing) != value}
+    changed = {path for path, value in after.items() if before.get(path, _MISSING) != value}
     kept = {owner: (paths - changed) & after.keys() for owner, paths in owners.items()}
     kept[by] = kept.get(by, set()) | changed
     return {owner: paths for owner, paths in kept.items() if paths}
@@ -112,20 +116,14 @@ def applied(old: Any, new: Json, owners: Owners, by: Owner, field: str) -> tuple
 
     What *by* owned and no longer says goes, unless somebody else owns it too.
     """
-    fresh = set(leaves(new, (f"f:{field}",)))
+    said = leaves(new, (f"f:{field}",))
+    fresh = set(said)
     others = {owner: paths for owner, paths in owners.items() if owner != by}
     shared = {path for paths in others.values() for path in paths}
     doomed = owners.get(by, set()) - fresh - shared
     pruned = _pruned(old, doomed, (f"f:{field}",)) if old is not None else None
-    changed = (
-        {
-            path
-            for path, value in leaves(new, (f"f:{field}",)).items()
-            if leaves(old, (f"f:{field}",)).get(path) != value
-        }
-        if old is not None
-        else fresh
-    )
+    known = leaves(old, (f"f:{field}",)) if old is not None else {}
+    changed = {path for path, value in said.items() if known.get(path, _MISSING) != value}
     others = {owner: paths - changed for owner, paths in others.items()}
     result = {owner: paths for owner, paths in {**others, by: fresh}.items() if paths}
     return _merged(pruned or {}, new), result

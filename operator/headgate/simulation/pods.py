@@ -58,6 +58,8 @@ class Pods:
         """By uid, for pods that are ready."""
         self.failed: dict[str, float] = {}
         """By uid: when a pod that had been ready stopped being so by itself."""
+        self.fallen: set[str] = set()
+        """Those that ever did: ready again they need their time to count as available."""
 
     def quota_left(self) -> bool:
         """Return whether one more pod may be created."""
@@ -116,6 +118,7 @@ class Pods:
             uid = thing["metadata"]["uid"]
             if self.ready_since.pop(uid, None) is not None:
                 self.failed[uid] = self._agenda.now
+                self.fallen.add(uid)
             thing["status"] = _stuck_status(thing, trouble, self._agenda.now)
 
         self._change(pod, change)
@@ -131,6 +134,7 @@ class Pods:
         metadata = pod["metadata"]
         self.ready_since.pop(metadata["uid"], None)
         self.failed.pop(metadata["uid"], None)
+        self.fallen.discard(metadata["uid"])
         thing = self._store.get(Kind.POD, metadata["namespace"], metadata["name"])
         if thing is None or thing["metadata"].get("deletionTimestamp") is not None:
             return

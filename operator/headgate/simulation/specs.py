@@ -6,13 +6,17 @@ from headgate.core.model import Json
 from headgate.simulation import metrics
 
 TEN_SECONDS = 10
+CANARY_FIELDS = ("maxSurge", "maxUnavailable", "scaleDownDelay")
+STABLE_SERVICE = "web"
+CANARY_SERVICE = "web-canary"
+ROUTE = "web"
 
 
 def template(image: str, **container: Any) -> Json:
     """Return a pod template with one container of *image*."""
     return {
         "metadata": {"labels": {"app": "web"}},
-        "spec": {"containers": [{"name": "app", "image": image, **container}]},
+        "spec": {"containers": [{"name": "app", "image": image, "ports": [{"containerPort": 8080}], **container}]},
     }
 
 
@@ -42,7 +46,7 @@ def metric(name: str = "errors", **fields: Any) -> Json:
 
 def rollout(image: str, *, steps: tuple[Json, ...] = (), measured: tuple[Json, ...] = (), **fields: Any) -> Json:
     """Return a Rollout's spec; *fields* that belong to the canary strategy go there."""
-    canary = {name: fields.pop(name) for name in ("maxSurge", "maxUnavailable") if name in fields}
+    canary = {name: fields.pop(name) for name in CANARY_FIELDS if name in fields}
     return {
         "replicas": 10,
         "selector": {"matchLabels": {"app": "web"}},
@@ -50,4 +54,39 @@ def rollout(image: str, *, steps: tuple[Json, ...] = (), measured: tuple[Json, .
         "strategy": {"canary": {"steps": list(steps), **canary}},
         "analysis": {"metrics": list(measured)},
         **fields,
+    }
+
+
+def traffic(*routes: str, drain: str = "10s", **fields: Any) -> Json:
+    """Return what spec.traffic says of the usual Services and of HTTPRoutes named *routes*."""
+    return {
+        "stableService": STABLE_SERVICE,
+        "canaryService": CANARY_SERVICE,
+        "drain": drain,
+        "gatewayAPI": {"routes": [{"kind": "HTTPRoute", "name": name} for name in routes or (ROUTE,)]},
+        **fields,
+    }
+
+
+def service(name: str = STABLE_SERVICE) -> Json:
+    """Return a Service as a user has it before anything is managed: it selects all of the web's pods."""
+    ports = [{"name": "http", "port": 80, "targetPort": 8080}]
+    return {"metadata": {"name": name}, "spec": {"selector": {"app": "web"}, "ports": ports}}
+
+
+def backend(name: str = STABLE_SERVICE, **fields: Any) -> Json:
+    """Return a backendRef."""
+    return {"name": name, "port": 80, **fields}
+
+
+def rule(*backends: Json, **fields: Any) -> Json:
+    """Return a rule of a route; to the stable Service if nothing else is said."""
+    return {"backendRefs": list(backends or (backend(),)), **fields}
+
+
+def route(*rules: Json, name: str = ROUTE, parents: tuple[str, ...] = ("public",)) -> Json:
+    """Return an HTTPRoute."""
+    return {
+        "metadata": {"name": name},
+        "spec": {"parentRefs": [{"name": parent} for parent in parents], "rules": list(rules or (rule(),))},
     }

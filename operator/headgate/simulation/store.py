@@ -15,7 +15,9 @@ from headgate.simulation.agenda import Agenda
 Place = tuple[Kind, str, str]
 """Kind, namespace, name."""
 
-_GENERATED: Final = (Kind.ROLLOUT, Kind.DEPLOYMENT)
+_GENERATED: Final = (Kind.ROLLOUT, Kind.DEPLOYMENT, Kind.HTTP_ROUTE, Kind.GRPC_ROUTE)
+_UNOWNED: Final = (Kind.POD, Kind.ENDPOINT_SLICE)
+"""Nobody asks who set a field of theirs."""
 _ORPHAN: Final = "orphan"
 COLLECTED_AFTER_SECONDS: Final = 0.2
 """How long after its owner's end a dependent is collected."""
@@ -127,7 +129,7 @@ class Store:
     # --- inside ------------------------------------------------------------------------------------------------------
 
     def _keep(self, kind: Kind, before: Json | None, thing: Json, by: ownership.Owner) -> None:
-        if kind is not Kind.POD:
+        if kind not in _UNOWNED:
             owners = self._owners.get(thing["metadata"]["uid"], {})
             old = ownership.tracked(before) if before else {}
             self._owners[thing["metadata"]["uid"]] = ownership.updated(owners, old, ownership.tracked(thing), by)
@@ -137,7 +139,7 @@ class Store:
         metadata = thing["metadata"]
         self._version += 1
         metadata["resourceVersion"] = str(self._version)
-        if kind is not Kind.POD:
+        if kind not in _UNOWNED:
             metadata["managedFields"] = ownership.written(self._owners[metadata["uid"]])
         kept = json_values.copied(thing)
         self._things[kind, metadata["namespace"], metadata["name"]] = kept

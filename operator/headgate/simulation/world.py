@@ -13,7 +13,9 @@ from headgate.simulation import agenda, driver, journal, json_values, metrics
 from headgate.simulation import faults as troubles
 from headgate.simulation.cluster import ApiServer, Connection
 from headgate.simulation.deployments import Deployments
+from headgate.simulation.gateways import Gateway
 from headgate.simulation.pods import Pods
+from headgate.simulation.services import Services
 from headgate.simulation.store import Store
 
 KEY: Final = Key("shop", "web")
@@ -42,7 +44,9 @@ class World:
         self.store = Store(self.agenda)
         self.server = ApiServer(self.store)
         self.pods = Pods(self.store, self.agenda)
-        self.deployments = Deployments(self.server, self.agenda, self.pods, lambda: self.dice.uniform(0, self.pace.lag))
+        self.deployments = Deployments(self.server, self.agenda, self.pods, self._lag)
+        self.services = Services(self.server, self.agenda, self.pods, self._lag)
+        self.gateways = [Gateway("public", self.server, self.agenda, self.dice)]
         self.script = metrics.Script()
         self.journal = journal.Journal()
         self.plan: troubles.Plan = lambda _: None
@@ -94,9 +98,13 @@ class World:
         return self.store.get(Kind.ROLLOUT, KEY.namespace, KEY.name)
 
     @property
+    def _peeked(self) -> Json | None:
+        return next((one for one in self.store.peek(Kind.ROLLOUT) if one["metadata"]["name"] == KEY.name), None)
+
+    @property
     def status(self) -> RolloutStatus:
         """The Rollout's status; an empty one without a Rollout."""
-        return rollouts.parsed_status((self.rollout or {}).get("status"))
+        return rollouts.parsed_status((self._peeked or {}).get("status"))
 
     @property
     def phase(self) -> Phase:
@@ -105,11 +113,12 @@ class World:
 
     def settled(self) -> bool:
         """Return whether the Rollout acted on the newest spec and only a user can change anything."""
-        rollout = self.rollout
+        rollout = self._peeked
         if rollout is None:
             return not self.store.peek(Kind.DEPLOYMENT)
         status = self.status
-        at_rest = status.canary is None and status.phase in (Phase.HEALTHY, Phase.ROLLED_BACK)
+        ended = status.canary is None and status.warm is None
+        at_rest = ended and status.phase in (Phase.HEALTHY, Phase.ROLLED_BACK)
         return at_rest and status.observed_generation == rollout["metadata"]["generation"]
 
     def deployment(self, revision_hash: str) -> Json | None:
@@ -130,7 +139,15 @@ class World:
         ready = [one.message for one in status.conditions if one.type == "Ready"]
         pods = {thing["metadata"]["name"]: thing["spec"]["replicas"] for thing in self.store.peek(Kind.DEPLOYMENT)}
         now = f"seed {self.seed}, at {self.now - agenda.START:.2f}: {status.phase} {ready} {pods}"
-        return "\n  ".join([now, *last])
+        return "\n  ".join([now, *self._ways(), *last])
+
+    def _ways(self) -> list[str]:
+        ways = [f"{one['metadata']['name']} {one['spec']['rules']}" for one in self.store.peek(Kind.HTTP_ROUTE)]
+        ways += [f"{one['metadata']['name']} {one['spec']['selector']}" for one in self.store.peek(Kind.SERVICE)]
+        for gateway in self.gateways if ways else ():
+            counts = {name: len(uids) for name, uids in gateway.endpoints.items()}
+            ways.append(f"Gateway {gateway.name} {[*gateway.programmed.values()]} {counts}")
+        return ways
 
     # --- what users do -----------------------------------------------------------------------------------------------
 
@@ -177,7 +194,25 @@ class World:
         for pod in ready[:count]:
             self.pods.fail(pod, seconds)
 
+    def put(self, kind: Kind, body: Json) -> None:
+        """Create an object."""
+        self.server.create(kind, KEY.namespace, body, USER)
+
+    def change(self, kind: Kind, name: str, change: Callable[[Json], None], by: str = "somebody") -> None:
+        """Let somebody change an object, if it is there."""
+        thing = self.store.get(kind, KEY.namespace, name)
+        if thing is not None:
+            change(thing)
+            self.store.update(kind, self.server.admitted(kind, thing, strict=False), by)
+
+    def drop(self, kind: Kind, name: str, by: str = "somebody") -> None:
+        """Let somebody delete an object."""
+        self.server.delete(kind, KEY.namespace, name, "", by)
+
     # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _lag(self) -> float:
+        return self.dice.uniform(0, self.pace.lag)
 
     def _connect(self) -> Connection:
         return Connection(
@@ -190,6 +225,8 @@ class World:
         )
 
     def _planned(self, call: troubles.Call) -> troubles.Trouble | None:
+        if call.writes:
+            self.journal.passes[-1].attempts.append(call.kind)
         return self.plan(call)  # the plan of that moment: it may change under a living process
 
     def _arrived(self, call: troubles.Call, body: Json | None) -> None:

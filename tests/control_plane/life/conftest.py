@@ -12,6 +12,7 @@ from tests.control_plane.conftest import ControlPlane
 from tests.control_plane.life import gateways
 from tests.control_plane.life.gateways import Gateways
 from tests.control_plane.life.operators import Operator, kubeconfig_of_operator
+from tests.control_plane.life.reading import HttpReader
 from tests.control_plane.life.rollouts import World
 from tests.control_plane.life.shops import Shop
 from tests.prometheus.server import ScriptedPrometheus
@@ -29,6 +30,12 @@ def running_prometheus() -> Iterator[ScriptedPrometheus]:
     """A server that speaks Prometheus' API and answers by script."""
     with ScriptedPrometheus() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def reader(control_plane: ControlPlane) -> HttpReader:
+    """What reads objects for the tests."""
+    return HttpReader(control_plane.cluster)
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +85,7 @@ def prometheus(running_prometheus: ScriptedPrometheus) -> Iterator[ScriptedProme
 
 
 @pytest.fixture
-def world(control_plane: ControlPlane, operator: Operator) -> Iterator[World]:
+def world(control_plane: ControlPlane, reader: HttpReader, operator: Operator) -> Iterator[World]:
     """A fresh namespace under the operator's eyes."""
     assert operator.ready()
     namespace = f"life-{uuid.uuid4().hex[:8]}"
@@ -89,7 +96,7 @@ def world(control_plane: ControlPlane, operator: Operator) -> Iterator[World]:
         return ended.stdout
 
     kubectl("create", "namespace", namespace)
-    yield World(kubectl, namespace)
+    yield World(kubectl, reader, namespace)
     kubectl("delete", "namespace", namespace, "--wait=false")
 
 
@@ -102,4 +109,4 @@ def gateways_of(running_gateways: Gateways) -> Gateways:
 @pytest.fixture
 def shop(world: World) -> Shop:
     """A fresh namespace for a Rollout with a route."""
-    return Shop(world.kubectl, world.namespace)
+    return Shop(world.kubectl, world.reader, world.namespace)

@@ -3,20 +3,20 @@
 Owns the answers in a route's status; moves no traffic.
 """
 
-import base64
+import contextlib
 import dataclasses
 import enum
 import json
 import subprocess
 import threading
+from collections.abc import Iterator
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any, Self
 
 import requests
-import yaml
 
 from tests.cluster import Cluster, binaries, gateway, wait_until
+from tests.control_plane.life.reading import client
 
 Json = dict[str, Any]
 
@@ -49,23 +49,6 @@ def install(cluster: Cluster) -> None:
         return not any(one.returncode for one in listed)
 
     assert wait_until(served, deadline_seconds=30)
-
-
-def client(cluster: Cluster) -> requests.Session:
-    """Return an HTTP client with the administrator's certificate."""
-    session, loaded = requests.Session(), yaml.safe_load(cluster.kubeconfig.read_text())
-    user, server, files = loaded["users"][0]["user"], loaded["clusters"][0]["cluster"], []
-    for name, text in (
-        ("client.crt", user["client-certificate-data"]),
-        ("client.key", user["client-key-data"]),
-        ("authority.crt", server["certificate-authority-data"]),
-    ):
-        file = Path(cluster.state, f"gateways-{name}")
-        file.write_bytes(base64.b64decode(text))
-        files.append(str(file))
-    session.trust_env = False  # a proxy that somebody uses is not for loopback addresses
-    session.cert, session.verify = (files[0], files[1]), files[2]
-    return session
 
 
 @dataclasses.dataclass
@@ -102,6 +85,17 @@ class Gateways:
             for route in found.json()["items"]:
                 self._say(kind, route)
 
+    @contextlib.contextmanager
+    def storm(self, namespace: str, name: str) -> Iterator["Storm"]:
+        """Annotate an HTTPRoute again and again, as fast as the API server takes it."""
+        storm = Storm(self.cluster, f"{_ROOT}/namespaces/{namespace}/httproutes/{name}")
+        storm.start()
+        try:
+            yield storm
+        finally:
+            storm.ended.set()
+            storm.join()
+
     def _follow(self, kind: str) -> None:
         """Watch all routes of a kind until the end."""
         while not self._ended.is_set():
@@ -132,6 +126,24 @@ class Gateways:
                 timeout=10,
             )
             assert said_so.ok or said_so.status_code == HTTPStatus.NOT_FOUND, said_so.text
+
+
+class Storm(threading.Thread):
+    """Somebody who writes to an object all the time."""
+
+    def __init__(self, cluster: Cluster, path: str) -> None:
+        super().__init__(name="storm", daemon=True)
+        self.writes = 0
+        self.ended = threading.Event()
+        self._client, self._url = client(cluster), f"{cluster.server}/{path}"
+
+    def run(self) -> None:
+        """Write until it is over."""
+        while not self.ended.is_set():
+            annotated = {"metadata": {"annotations": {"storm.example/count": str(self.writes)}}}
+            kind = {"Content-Type": "application/merge-patch+json"}
+            self._client.patch(self._url, data=json.dumps(annotated), headers=kind, timeout=10).raise_for_status()
+            self.writes += 1
 
 
 def parent(reference: Json, generation: int, answer: Answer) -> Json:

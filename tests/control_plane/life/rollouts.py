@@ -18,6 +18,16 @@ class Kubectl(Protocol):
         """Return what kubectl prints; raise if it fails."""
 
 
+class Reader(Protocol):
+    """Reads objects from the cluster; kinds by their plural or their singular."""
+
+    def get(self, kind: str, namespace: str, name: str) -> Json:
+        """Return the object, which must be there."""
+
+    def listed(self, kind: str, namespace: str, selector: str = "") -> list[Json]:
+        """Return all objects of a kind in a namespace that have the labels of *selector*."""
+
+
 def metric(namespace: str, **more: Any) -> Json:
     """Return a metric that is measured every second and looks back over one."""
     query = f'errors{{namespace="{namespace}",pod=~"$(canary.pods)"}}'
@@ -62,10 +72,12 @@ def steered(wanted: Json, **annotations: str) -> Json:
 
 @dataclasses.dataclass
 class World:
-    """One namespace with one Rollout called web."""
+    """One namespace with one Rollout, called web unless said otherwise."""
 
     kubectl: Kubectl
+    reader: Reader
     namespace: str
+    name: str = dataclasses.field(default="web", kw_only=True)
 
     def apply(self, wanted: Json) -> str:
         """Apply *wanted* and return what kubectl says."""
@@ -77,12 +89,13 @@ class World:
 
     def command(self, name: str, value: str) -> None:
         """Give a command by annotation."""
-        self.kubectl("annotate", "rollout", "web", "-n", self.namespace, f"headgate.dev/{name}={value}", "--overwrite")
+        self.kubectl(
+            "annotate", "rollout", self.name, "-n", self.namespace, f"headgate.dev/{name}={value}", "--overwrite"
+        )
 
     def rollout(self) -> Json:
         """Return the Rollout as it is now."""
-        found: Json = json.loads(self.kubectl("get", "rollout", "web", "-n", self.namespace, "-o", "json"))
-        return found
+        return self.reader.get("rollout", self.namespace, self.name)
 
     @property
     def status(self) -> Json:
@@ -96,8 +109,18 @@ class World:
 
     def deployments(self) -> dict[str, Json]:
         """Return the Deployments by the image tag that they run."""
-        found = json.loads(self.kubectl("get", "deployments", "-n", self.namespace, "-o", "json"))
-        return {one["spec"]["template"]["spec"]["containers"][0]["image"].split(":")[1]: one for one in found["items"]}
+        found = self.reader.listed("deployments", self.namespace)
+        return {one["spec"]["template"]["spec"]["containers"][0]["image"].split(":")[1]: one for one in found}
+
+    def pods(self, selector: str = "") -> dict[str, str]:
+        """Return the names of the pods with these labels by uid."""
+        found = self.reader.listed("pods", self.namespace, selector)
+        return {pod["metadata"]["uid"]: pod["metadata"]["name"] for pod in found}
+
+    def ail(self, pod: str, *annotations: str) -> None:
+        """Have kwok treat a pod as *annotations* say, such as ``ready=never`` and ``ready-``."""
+        named = [f"kwok.headgate.test/{annotation}" for annotation in annotations]
+        self.kubectl("annotate", "pod", pod, "-n", self.namespace, *named)
 
     def sizes(self) -> dict[str, int]:
         """Return the replicas of each Deployment by image tag, those at 0 left out."""
@@ -105,8 +128,14 @@ class World:
 
     def events(self) -> list[tuple[str, str]]:
         """Return reason and message of the events about the Rollout."""
-        found = json.loads(self.kubectl("get", "events.v1.events.k8s.io", "-n", self.namespace, "-o", "json"))
-        return [(one["reason"], one.get("note", "")) for one in found["items"] if one["regarding"]["kind"] == "Rollout"]
+        found = self.reader.listed("events", self.namespace)
+        said = [(one["reason"], one.get("note", "")) for one in found if one["regarding"]["kind"] == "Rollout"]
+        return sorted(said)
+
+    def wait_event(self, reason: str) -> str:
+        """Wait until there is an event with that reason, and return its words; events come a moment later."""
+        self.wait(lambda: any(one == reason for one, _ in self.events()), f"event {reason}")
+        return next(note for one, note in self.events() if one == reason)
 
     def wait(self, condition: Callable[[], bool], what: str, deadline_seconds: float = 60) -> None:
         """Wait until *condition* holds; fail with the status if it does not in time."""

@@ -5,7 +5,7 @@ import dataclasses
 import json
 from typing import Any
 
-from tests.control_plane.life.rollouts import Json, World
+from tests.control_plane.life.rollouts import Json, World, manifest
 
 GATED = {"canary": {"steps": [{"setWeight": 25}, {"pause": {}}, {"setWeight": 50}], "scaleDownDelay": "0s"}}
 """With a pause at 25 percent until somebody promotes."""
@@ -43,6 +43,13 @@ def route(*rules: Json, kind: str = "HTTPRoute", name: str = "web") -> Json:
             "rules": list(rules) or [{"backendRefs": [{"name": "web", "port": 80}]}],
         },
     }
+
+
+def with_port(port: int) -> Json:
+    """Return a pod template whose container listens on *port*."""
+    template: Json = copy.deepcopy(manifest("", "v1")["spec"]["template"])
+    template["spec"]["containers"][0]["ports"] = [{"containerPort": port}]
+    return template
 
 
 def rich_route() -> Json:
@@ -87,18 +94,31 @@ class Shop(World):
         """Apply the Rollout with spec.traffic and this version of the template."""
         self.ship(version, **{"strategy": GATED, "traffic": traffic(), **spec})
 
+    def at_a_quarter(self, *things: Json, **spec: Any) -> None:
+        """Bring v1 to rest, then v2 to the pause at 25 percent."""
+        self.open(*things, **spec)
+        self.deploy("v2", **spec)
+        self.wait_weight(25)
+
+    def scale(self, replicas: int) -> None:
+        """Ask for so many pods as an autoscaler does."""
+        self.kubectl("scale", "rollout", "web", "-n", self.namespace, f"--replicas={replicas}")
+
     def promote(self) -> None:
         """End the pause at 25 percent."""
         self.command("promote", f"{self.status['canary']['hash']}/2")
 
     def get(self, kind: str, name: str) -> Json:
         """Return an object as it is now."""
-        found: Json = json.loads(self.kubectl("get", kind, name, "-n", self.namespace, "-o", "json"))
-        return found
+        return self.reader.get(kind, self.namespace, name)
+
+    def specs(self, kind: str) -> list[Json]:
+        """Return the specs of all objects of a kind."""
+        return [one["spec"] for one in self.reader.listed(kind, self.namespace)]
 
     def selects(self, service_name: str) -> str:
         """Return the revision that a Service selects; empty without our key, or without a Service."""
-        found = json.loads(self.kubectl("get", "services", "-n", self.namespace, "-o", "json"))["items"]
+        found = self.reader.listed("services", self.namespace)
         selectors = [one["spec"].get("selector", {}) for one in found if one["metadata"]["name"] == service_name]
         return str(selectors[0].get("headgate.dev/pod-hash", "")) if selectors else ""
 
@@ -111,6 +131,37 @@ class Shop(World):
         """Return the weights of a rule by backend."""
         references = self.get(kind, name)["spec"]["rules"][rule]["backendRefs"]
         return {one["name"]: one.get("weight", 1) for one in references}
+
+    def wait_weights(self, deadline_seconds: float = 60, **weights: int) -> None:
+        """Wait until the first rule of the route gives *weights*: `web=75, canary=25`."""
+        wanted = {{"canary": "web-canary"}.get(name, name): weight for name, weight in weights.items()}
+        self.wait(lambda: self.weights() == wanted, f"weights {wanted}", deadline_seconds)
+
+    def wait_selects(self, service_name: str, revision_hash: str, deadline_seconds: float = 60) -> None:
+        """Wait until a Service selects that revision."""
+        what = f"Service {service_name} selects {revision_hash or 'all revisions'}"
+        self.wait(lambda: self.selects(service_name) == revision_hash, what, deadline_seconds)
+
+    def wait_label(self, kind: str, name: str, label: str, deadline_seconds: float = 60) -> None:
+        """Wait until an object carries a label."""
+
+        def there() -> bool:
+            return label in self.get(kind, name)["metadata"].get("labels", {})
+
+        self.wait(there, f"{kind} {name} has {label}", deadline_seconds)
+
+    def wait_said(self, words: str, deadline_seconds: float = 60) -> None:
+        """Wait until the Ready condition's reason and message contain *words*."""
+
+        def said() -> bool:
+            ready = self.condition("Ready")
+            return words in f"{ready.get('reason')}: {ready.get('message')}"
+
+        self.wait(said, f"said: {words}", deadline_seconds)
+
+    def wait_gone(self, kind: str) -> None:
+        """Wait until there is no object of a kind any more."""
+        self.wait(lambda: not self.reader.listed(kind, self.namespace), f"no {kind} left")
 
     def wait_weight(self, percent: int, deadline_seconds: float = 60) -> None:
         """Wait until the step holds that gives the canary *percent*."""

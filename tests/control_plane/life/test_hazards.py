@@ -1,7 +1,6 @@
 """Hazards around the spec, scaling and drift, each named by its id in the catalogue."""
 
 import functools
-import json
 import signal
 
 import pytest
@@ -23,12 +22,6 @@ def shipped(world: World, **spec: object) -> None:
     world.wait_stable("v1")
     world.ship("v2", strategy=GATED, **spec)
     world.wait_step(2)
-
-
-def restarts(world: World) -> dict[str, str]:
-    """Return the pods of the namespace by uid: none of them may be replaced by what follows."""
-    found = json.loads(world.kubectl("get", "pods", "-n", world.namespace, "-o", "json"))
-    return {pod["metadata"]["uid"]: pod["metadata"]["name"] for pod in found["items"]}
 
 
 def test_h3_invalid_spec_mid_canary(world: World, prometheus: ScriptedPrometheus) -> None:
@@ -150,25 +143,25 @@ def test_h18_deployment_deleted(world: World) -> None:
 def test_h22_another_start_makes_no_revision(world: World, operator: operators.Operator) -> None:
     """H22, H12: an operator killed mid-canary and started again goes on; no pod is replaced, no revision made."""
     shipped(world)
-    before = restarts(world)
+    before = world.pods()
     operator.kill()
     operator.start()
-    assert restarts(world) == before
+    assert world.pods() == before
     world.command("promote", f"{world.status['canary']['hash']}/2")
     world.wait_stable("v2")
     canary = world.status["stable"]["hash"]
 
-    assert {uid for uid, name in before.items() if canary in name} <= set(restarts(world))
+    assert {uid for uid, name in before.items() if canary in name} <= set(world.pods())
     assert world.status["stable"]["revision"] == 2
 
 
 def test_sigterm_ends_the_operator_at_once(world: World, operator: operators.Operator) -> None:
     """SIGTERM ends the operator with exit code 0 while a rollout is in flight, and touches nothing."""
     shipped(world)
-    before = restarts(world)
+    before = world.pods()
 
     assert operator.stop() == 0
-    assert restarts(world) == before
+    assert world.pods() == before
     operator.start()
     world.command("abort", "now")
     world.wait_phase("RolledBack")
@@ -180,7 +173,7 @@ def test_h22_equal_template_is_no_revision(world: World) -> None:
     first["spec"]["template"]["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "1", "memory": "64Mi"}}
     world.apply(first)
     world.wait_stable("v1")
-    before = restarts(world)
+    before = world.pods()
     same = manifest(world.namespace)
     same["spec"]["template"]["spec"] = {
         "restartPolicy": "Always",
@@ -198,7 +191,7 @@ def test_h22_equal_template_is_no_revision(world: World) -> None:
     world.wait_phase("Healthy")
 
     assert world.status["template"]["hash"] != world.status["template"]["revisionHash"]
-    assert restarts(world) == before
+    assert world.pods() == before
     assert [entry["revision"] for entry in world.status["history"]] == [1]
 
 
@@ -216,7 +209,7 @@ def test_h23_one_malformed_among_good_ones(world: World) -> None:
     world.apply(refused)
     world.ship("v1")
     world.wait_stable("v1")
-    listed = json.loads(world.kubectl("get", "rollouts", "-n", world.namespace, "-o", "json"))["items"]
+    listed = world.reader.listed("rollouts", world.namespace)
 
     assert {one["status"]["phase"] for one in listed if one["metadata"]["name"] == "refused"} == {"Holding"}
     world.kubectl(
@@ -233,7 +226,7 @@ def test_h26_template_refused(world: World) -> None:
     """H26: a template that the API server refuses becomes a condition with its words; stable is untouched."""
     world.ship("v1")
     world.wait_stable("v1")
-    before = restarts(world)
+    before = world.pods()
     bad = manifest(world.namespace, "v2")
     bad["spec"]["template"]["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "-1"}}
     world.apply(bad)
@@ -242,7 +235,7 @@ def test_h26_template_refused(world: World) -> None:
     told = world.condition("Ready")["message"]
     assert "resources.requests[cpu]: Invalid value" in told
     assert "must be greater than or equal to 0" in told
-    assert (restarts(world), world.sizes()) == (before, {"v1": 4})
+    assert (world.pods(), world.sizes()) == (before, {"v1": 4})
 
     world.ship("v2")
     world.wait_stable("v2")

@@ -86,6 +86,7 @@ def test_h15_rejected_template_reapplied(world: World, operator: operators.Opera
     shipped(world)
     world.command("abort", "now")
     world.wait_phase("RolledBack")
+    world.wait_event("RolledBack")
     events, passes = world.events(), operator.metric("headgate_reconcile_total")
     for label in ("one", "two"):
         again = rollout_manifest(world.namespace, "v2", strategy=GATED)
@@ -124,19 +125,21 @@ def test_h19_deleted_mid_canary(world: World) -> None:
     world.ship("v1", strategy=GATED)
     world.wait_stable("v1")
 
-    owners = world.deployments()["v1"]["metadata"]["ownerReferences"]
-    assert owners[0]["uid"] == world.rollout()["metadata"]["uid"], "adopted by the new Rollout of that name"
+    def owners() -> list[str]:
+        return [owner["uid"] for owner in world.deployments()["v1"]["metadata"].get("ownerReferences", [])]
+
+    world.wait(lambda: owners() == [world.rollout()["metadata"]["uid"]], "adopted by the new Rollout of that name")
     assert world.sizes() == {"v1": 4}
 
 
 def test_h5_unavailable_stable_pod_does_not_block(world: World) -> None:
     """H5: with a stable pod unavailable, an abort still makes stable whole at once."""
     shipped(world)
-    pods = world.kubectl("get", "pods", "-n", world.namespace, "-l", world.status["stable"]["selector"], "-o", "name")
-    world.kubectl("annotate", pods.split()[0], "-n", world.namespace, "kwok.headgate.test/ready=never")
+    pod = min(world.pods(world.status["stable"]["selector"]).values())
+    world.ail(pod, "ready=never")
     world.wait(lambda: world.deployments()["v1"]["status"].get("availableReplicas") == 2, "one pod unavailable")
     world.command("abort", "now")
 
     assert wait_until(lambda: world.sizes().get("v1") == 4, deadline_seconds=10)
-    world.kubectl("annotate", pods.split()[0], "-n", world.namespace, "kwok.headgate.test/ready-")
+    world.ail(pod, "ready-")
     world.wait_phase("RolledBack")

@@ -7,6 +7,7 @@ import collections
 import dataclasses
 import enum
 import http
+import itertools
 import json
 import random
 import threading
@@ -118,16 +119,25 @@ Fault = Answer | Hang | Hold | Cut | Expire
 
 
 class Storm:
-    """A share of all calls fails, drawn from one seed: 409, 429 and 500 for calls; breaks and 410 for watches.
+    """A share of all calls fails, dealt from one seed: 409, 429 and 500 for calls; breaks and 410 for watches.
 
-    Half of the 500 come after the call was carried out, as from a server whose answer was lost.
+    As from packs of cards: of so many reads, writes or watches in a row exactly one fails, which one is chance, and the
+    kinds take turns. So even a short storm has all of them. Every other 500 comes after the call was carried out, as
+    from a server whose answer was lost. A watch that does not expire breaks.
     """
 
     def __init__(self, seed: int, share: float) -> None:
         self._dice = random.Random(seed)
-        self._share = share
+        self._pack = round(1 / share)
+        self._packs: dict[str, list[bool]] = {"read": [], "write": [], "watch": []}
+        # Nobody answers a read with a conflict.
+        self._reads = itertools.cycle((429, 500))
+        self._writes = itertools.cycle((409, 429, 500))
+        self._lost = itertools.cycle((When.BEFORE, When.NEVER))
         self.made: collections.Counter[str] = collections.Counter()
         """How many faults of which kind there were."""
+        self.calls = 0
+        """How many calls there were, watches apart."""
 
     def __call__(self, call: Call) -> Fault | None:
         """Return what becomes of *call*; None: nothing bad."""
@@ -137,16 +147,25 @@ class Storm:
         return fault
 
     def _called(self, call: Call) -> Fault | None:
-        if self._dice.random() >= self._share:
+        self.calls += 1
+        writes = call.method in WRITING
+        if not self._dealt("write" if writes else "read"):
             return None
-        # Nobody answers a read with a conflict.
-        status = self._dice.choice((409, 429, 500) if call.method in WRITING else (429, 500))
+        status = next(self._writes if writes else self._reads)
         if status == http.HTTPStatus.TOO_MANY_REQUESTS:
             return Answer(status, retry_after_seconds=1)
-        lost = status == http.HTTPStatus.INTERNAL_SERVER_ERROR and self._dice.random() < 0.5
-        return Answer(status, carried_out=When.BEFORE if lost else When.NEVER)
+        lost = writes and status == http.HTTPStatus.INTERNAL_SERVER_ERROR
+        return Answer(status, carried_out=next(self._lost) if lost else When.NEVER)
 
     def _watched(self) -> Fault | None:
-        if self._dice.random() < self._share:
+        if self._dealt("watch"):
             return Expire()
         return Cut(self._dice.uniform(1, 10))
+
+    def _dealt(self, kind: str) -> bool:
+        """Return whether the next card is the bad one of its pack."""
+        pack = self._packs[kind]
+        if not pack:
+            pack += [True] + [False] * (self._pack - 1)
+            self._dice.shuffle(pack)
+        return pack.pop()

@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 import weakref
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
@@ -134,8 +134,17 @@ class Proxy:
             transport.abort()
         for task in self._background:
             task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
         await self._runner.cleanup()
         await self._session.close()
+        # TLS connections that were closed before may wait 30 s for the server's goodbye; nobody needs it any more.
+        waiting: Mapping[int, asyncio.Transport] = getattr(self._loop, "_transports", {})
+        for transport in list(waiting.values()):
+            transport.abort()
+        ended = self._loop.create_future()
+        # Both ends of a connection, its TLS and its TCP, end in the turn after the one in which they were aborted.
+        self._loop.call_soon(lambda: self._loop.call_soon(ended.set_result, None))
+        await ended
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         transport = request.transport
@@ -177,9 +186,10 @@ class Proxy:
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         async with self._exchange(request, b"") as answer:
             response = web.StreamResponse(status=answer.status, headers=_passed(answer.headers))
-            await response.prepare(request)
-            async for chunk in answer.content.iter_any():
-                await response.write(chunk)
+            with contextlib.suppress(ConnectionResetError):  # the client has heard enough
+                await response.prepare(request)
+                async for chunk in answer.content.iter_any():
+                    await response.write(chunk)
             return response
 
     @contextlib.asynccontextmanager

@@ -116,9 +116,10 @@ class Cluster:
         return await self._call_unless_missing(_json_patch(RESOURCES[kind], namespace, name, operations, field_manager))
 
     async def apply_status(self, key: Key, uid: str, resource_version: str, status: Json) -> Json | None:
-        """Server-side apply a Rollout's status; a Conflict unless it is still at *resource_version*. None: it is gone.
+        """Make *status* a Rollout's status; a Conflict unless it is still at *resource_version*. None: it is gone.
 
-        The server does not compare the uid on this path, but no other object ever had this resourceVersion.
+        By server-side apply, and by a patch only where that cannot do it. The server does not compare the uid on this
+        path, but no other object ever had this resourceVersion.
         """
         metadata = {"namespace": key.namespace, "name": key.name, "uid": uid, "resourceVersion": resource_version}
         request = _Request(
@@ -131,7 +132,17 @@ class Cluster:
             body={"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata, "status": status},
             content_type=failures.APPLY,
         )
-        return await self._call_unless_missing(request)
+        try:
+            stored = await self._call_unless_missing(request)
+        except failures.Untyped:
+            # The server cannot merge into what fits no schema. It can replace, and then judges only what changes.
+            return await self._call_unless_missing(_status_patch(request, resource_version, status))
+        if stored is None or not _holds_more(stored.get("status"), status):
+            return stored
+        # What somebody else wrote too, such as a backup that was played back, outlives our leaving it out: a canary
+        # that has gone would stand beside the stable revision that it has become.
+        left = stored["metadata"]["resourceVersion"]
+        return await self._call_unless_missing(_status_patch(request, left, status))
 
     async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
         """Delete the object if it is still the one with *uid* (empty: whichever); one that is gone is fine."""
@@ -277,6 +288,24 @@ def _json_patch(
         body=list(operations),
         content_type=failures.JSON_PATCH,
     )
+
+
+def _status_patch(apply: _Request, resource_version: str, status: Json) -> _Request:
+    operations: list[Json] = [
+        {"op": "test", "path": "/metadata/resourceVersion", "value": resource_version},
+        {"op": "add", "path": "/status", "value": status},
+    ]
+    patch = _json_patch(apply.resource, apply.namespace, apply.name, operations, names.STATUS_MANAGER)
+    return dataclasses.replace(patch, subresource=apply.subresource)
+
+
+def _holds_more(stored: Any, wanted: Any) -> bool:
+    """Return whether *stored* has a field or an item that *wanted* does not have."""
+    if isinstance(stored, dict) and isinstance(wanted, dict):
+        return any(key not in wanted or _holds_more(value, wanted[key]) for key, value in stored.items())
+    if isinstance(stored, list) and isinstance(wanted, list):
+        return len(stored) > len(wanted) or any(_holds_more(*pair) for pair in zip(stored, wanted, strict=False))
+    return False
 
 
 def _outcome(fault: Fault) -> str:

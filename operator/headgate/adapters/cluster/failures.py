@@ -8,6 +8,7 @@
 | 404 that does not | Refused: the kind is not served, or a proxy answered; nothing must be taken for gone |
 | 404 in the API server's words for a kind that it does not serve, where a cluster may do without | none, as above |
 | 500 to a server-side apply that does not fit the CRD | Refused: it will not come to fit by itself |
+| 500 to a server-side apply onto an object that does not | Untyped: Refused, but there is another way to write it |
 | any other 4xx | Refused, in the server's own words |
 """
 
@@ -25,6 +26,7 @@ JSON_PATCH: Final = "application/json-patch+json"
 APPLY: Final = "application/apply-patch+yaml"
 
 _UNFIT_APPLY: Final = "failed to create typed patch object"
+_UNFIT_OBJECT: Final = "failed to create typed live object"
 _WHOLE_OBJECT: Final = 'patch: Invalid value: "{'
 _QUOTE: Final = '}": '
 _NO_SUCH_PATH: Final = b"404 page not found"
@@ -46,6 +48,10 @@ class ComeBackLater(Unreachable):
     def __init__(self, words: str, retry_after_seconds: float = 0.0) -> None:
         super().__init__(words)
         self.retry_after_seconds = retry_after_seconds
+
+
+class Untyped(Refused):
+    """The object was let in by a CRD of other types: nothing can be applied to it, but it can be patched."""
 
 
 class Missing(Exception):
@@ -73,6 +79,8 @@ def fault(
         return Conflict(words)
     if content_type == APPLY and _UNFIT_APPLY in words:
         return Refused(f"{words} (is the CRD older than Headgate?)")
+    if content_type == APPLY and _UNFIT_OBJECT in words:
+        return Untyped(words)
     if status in _COME_BACK or status not in _CLIENT_ERRORS:
         return ComeBackLater(words, _retry_after(headers, details))
     return Refused(words)

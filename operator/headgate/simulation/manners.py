@@ -1,0 +1,145 @@
+"""The judge of manners behind a router: what an operator may write to Services and routes, and in which order.
+
+What is the user's stays as it was; going back comes first and is never taken back; no selector moves under traffic.
+"""
+
+from typing import Any
+
+from headgate.api import names
+from headgate.core.actions import SelectRevision, SetWeights
+from headgate.core.model import Json, Kind
+from headgate.simulation import json_values, patches
+from headgate.simulation.gateways import ROUTES
+from headgate.simulation.journal import Pass, Write
+from headgate.simulation.judging import RECENT_SECONDS, Scene
+from headgate.simulation.ways import Ways, written_rules
+
+TRAFFIC = (Kind.SERVICE, *ROUTES)
+
+
+class Manners:
+    """Looks at every write about traffic."""
+
+    def __init__(self, scene: Scene, ways: Ways) -> None:
+        self._scene = scene
+        self._ways = ways
+        scene.world.journal.wrote.append(self._wrote)
+        scene.world.journal.decided.append(self._decided)
+
+    def _wrote(self, write: Write) -> None:
+        if self._ways.traffic is None:
+            return
+        done = self._scene.world.journal.passes[write.pass_number]
+        if write.kind not in TRAFFIC or write.verb != "patch" or write.before is None:
+            return
+        try:
+            after = patches.patched(write.before, write.body["operations"])
+        except patches.Unfit:
+            return  # it has no effect
+        if write.kind is Kind.SERVICE:
+            self._untouched(write, _without_key(write.before), _without_key(after))
+            self._selects(write, after)
+        else:
+            both = self._ways.services
+            self._untouched(write, _without_weights(write.before, both), _without_weights(after, both))
+            self._sums(write, after)
+            self._grows(done, write, after)
+
+    def _untouched(self, write: Write, before: Any, after: Any) -> None:
+        if before != after:
+            self._scene.fail(f"touches what is the user's: {write}")
+
+    # --- weights -----------------------------------------------------------------------------------------------------
+
+    def _sums(self, write: Write, after: Json) -> None:
+        for old, new in zip(written_rules(write.before), written_rules(after), strict=True):
+            ours = set(self._ways.services)
+            foreign = sum(weight for name, weight in old if name not in ours)
+            sums = [sum(weight for name, weight in rule if name in ours) for rule in (old, new)]
+            if foreign and sums[0] != sums[1]:
+                self._scene.fail(f"takes from, or gives to, other backends: {write}")
+
+    def _grows(self, done: Pass, write: Write, after: Json) -> None:
+        canary, shares = done.decision.status.canary, self._ways.shares
+        old, new = (shares(written_rules(route))[self._ways.services[1]] for route in (write.before, after))
+        if canary is not None and canary.leaving is not None and new > old and not self._scene.rerouted:
+            self._scene.fail(f"gives more to a canary that leaves: {write}")
+        weight = done.decision.status.weight
+        if new > old and (weight is None or new > weight.desired):
+            self._scene.fail(f"gives more than the step, {weight}: {write}")
+
+    # --- selectors ---------------------------------------------------------------------------------------------------
+
+    def _selects(self, write: Write, after: Json) -> None:
+        scene, service = self._scene, write.name
+        before = (write.before or {})["spec"]["selector"].get(names.POD_HASH, "")
+        chosen = after["spec"]["selector"].get(names.POD_HASH, "")
+        if chosen == before or scene.rerouted or 0 in scene.wanted(scene.world.now - RECENT_SECONDS):
+            return
+        if not chosen and scene.world.rollout is None and self._alone():
+            return  # the Service is the user's again
+        if chosen and not any(scene.world.pods_of(chosen)) and scene.living().get(before, (0, 0, 0))[1]:
+            scene.fail(f"selects nobody in place of somebody: {write}")
+        done = scene.world.journal.passes[write.pass_number]
+        leaving = done.decision.status.canary is not None and done.decision.status.canary.leaving is not None
+        share = self._ways.share(service)
+        served = scene.living().get(before, (0, 0, 0))[1]
+        if served and share and not leaving:
+            scene.fail(f"moves a selector under {share} % of the traffic: {write}")
+
+    def _alone(self) -> bool:
+        """Return whether a Service that selects all pods leads to those of one revision."""
+        return len([count for count, _, _ in self._scene.living().values() if count]) <= 1
+
+    # --- order -------------------------------------------------------------------------------------------------------
+
+    def _decided(self, done: Pass) -> None:
+        """Hold that a pass that begins to go back puts stable back before anything else about traffic or pods."""
+        seen, after = done.observation.status, done.decision.status
+        begins = after.canary is not None and after.canary.leaving is not None
+        begins = begins and not (seen.canary is not None and seen.canary.leaving is not None)
+        traffic = done.observation.traffic
+        blind = traffic is None or len(traffic.known_routes) < len(traffic.routes)
+        if not begins or blind or self._scene.rerouted or after.stable is None or self._ways.traffic is None:
+            return
+        if self._written(self._ways.services[1]) and self._scene.world.pods_of(after.stable.hash)[1] >= self._needed():
+            first = done.decision.actions[0]
+            if not isinstance(first, SelectRevision | SetWeights):
+                self._scene.fail(f"before traffic goes back there is something else: {first}")
+
+    def _written(self, service: str) -> int:
+        routes = self._scene.world.store.peek(Kind.HTTP_ROUTE)
+        ours = [route for route in routes if route["metadata"]["name"] in self._ways.routes()]
+        return max((self._ways.shares(written_rules(route))[service] for route in ours), default=0)
+
+    def _needed(self) -> int:
+        return max(1, *(budget.least for budget in self._scene.budgets(self._scene.flight_began)))
+
+
+def _without_key(service: Json) -> Any:
+    spec = json_values.copied(service["spec"])
+    spec["selector"].pop(names.POD_HASH, None)
+    return spec, _without_marks(service)
+
+
+def _without_marks(thing: Json) -> Any:
+    ours = (names.MANAGED, names.ROLLOUT, names.REJECTED)
+    return [
+        {name: text for name, text in (thing["metadata"].get(field) or {}).items() if name not in ours}
+        for field in ("labels", "annotations")
+    ]
+
+
+def _without_weights(route: Json, services: tuple[str, str]) -> Any:
+    """Return a route without our two weights in rules that name stable, and without what we may have added."""
+    stable, canary = services
+    spec = json_values.copied(route["spec"])
+    for rule in spec.get("rules") or ():
+        references = rule.get("backendRefs") or []
+        if not any(one["name"] == stable for one in references):
+            continue
+        for one in references:
+            if one["name"] in services:
+                one.pop("weight", None)
+        rule["backendRefs"] = [one for one in references if one["name"] != canary]
+    return spec, _without_marks(route)

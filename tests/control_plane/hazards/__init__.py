@@ -1,0 +1,1 @@
+"""Hazards to the operator's own life: killed, cut off, doubled. The real process on the real API server."""

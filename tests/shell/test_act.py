@@ -1,0 +1,71 @@
+"""What the one way out says when the way is barred; that it is walked well is the simulation's to show."""
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from headgate.act import Actor
+from headgate.core.faults import Conflict, Fault, Refused, Unreachable
+from headgate.core.model import Key, Notice
+from headgate.core.paths import TrafficFacts, Unreadable
+from tests.shell.observations import KEY, decision, observation
+
+GLAD, SORRY = Notice("Promoted", "all is well"), Notice("InvalidSpec", "spec: wrong", warning=True)
+
+
+class Barred:
+    """An API server that takes no status, and remembers what is said of it."""
+
+    def __init__(self, fault: Fault) -> None:
+        self.fault = fault
+        self.said: list[Notice] = []
+
+    async def _fail(self, *_: Any, **__: Any) -> Any:
+        raise self.fault
+
+    apply_status = create = patch = delete = _fail
+
+    def post(self, key: Key, _uid: str, notice: Notice) -> None:
+        """Remember it."""
+        assert key == KEY
+        self.said.append(notice)
+
+
+@pytest.mark.parametrize("urgent", [False, True])
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Refused("no"), [Notice("StatusRefused", "the status cannot be written: no", warning=True), SORRY]),
+        (Conflict("late"), []),
+        (Unreachable("away"), []),
+    ],
+)
+async def test_refused_status_is_told_by_events(fault: Fault, said: list[Notice], *, urgent: bool) -> None:
+    """H23: where the status is refused, Events say so and what is wrong; a later pass says what it can still write."""
+    wanted = dataclasses.replace(decision(), write_status=True, urgent=urgent, notices=(GLAD, SORRY))
+    barred = Barred(fault)
+    await Actor(barred, barred).act(observation(), wanted)
+
+    assert said == barred.said
+
+
+@pytest.mark.parametrize(
+    ("ways", "urgent", "why"),
+    [
+        ({"routes": {("HTTPRoute", "web"): Unreadable("429")}}, True, "429"),
+        ({"stable": Unreadable("500")}, True, "500"),
+        ({"canary": Unreadable("500")}, True, ""),
+        ({}, True, ""),
+        ({"routes": {("HTTPRoute", "web"): Unreadable("429")}}, False, ""),
+    ],
+)
+async def test_a_way_back_that_was_not_read_is_looked_at_soon(ways: Any, *, urgent: bool, why: str) -> None:
+    """H24: going back, a route that could not be read is no reason to wait for the next tick of any clock."""
+    seen = dataclasses.replace(
+        observation(), traffic=TrafficFacts(**{"stable": None, "canary": None, "routes": {}, **ways})
+    )
+    barred = Barred(Refused("nobody asks"))
+    result = await Actor(barred, barred).act(seen, dataclasses.replace(decision(), urgent=urgent))
+
+    assert why == result.unreachable

@@ -1,0 +1,93 @@
+"""How the weights of a route are written where others write to it too."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from headgate.act import paths
+from headgate.core.actions import SetWeights
+from headgate.core.faults import Conflict, Fault, Refused
+from headgate.core.model import Json, Kind, Observation
+from tests.core import ways
+from tests.core.worlds import World
+
+ROUTE = ways.route(ways.rule(75, 25), annotations=False)
+VERSION = {"op": "test", "path": "/metadata/resourceVersion", "value": ROUTE.resource_version}
+BACKENDS = "/spec/rules/0/backendRefs"
+NAMES = [
+    {"op": "test", "path": f"{BACKENDS}/0/name", "value": ways.STABLE},
+    {"op": "test", "path": f"{BACKENDS}/1/name", "value": ways.CANARY},
+]
+HELD = [
+    {"op": "test", "path": f"{BACKENDS}/0/weight", "value": 75},
+    {"op": "test", "path": f"{BACKENDS}/1/weight", "value": 25},
+]
+BACK = [
+    {"op": "add", "path": f"{BACKENDS}/0/weight", "value": 100},
+    {"op": "add", "path": f"{BACKENDS}/1/weight", "value": 0},
+]
+MARK = {"op": "add", "path": "/metadata/annotations", "value": {"headgate.dev/rejected": "b/1"}}
+
+
+class Route:
+    """A route that answers the first writes with these faults."""
+
+    def __init__(self, *answers: Fault) -> None:
+        self.answers = list(answers)
+        self.patches: list[list[Json]] = []
+
+    async def _never(self, *_: Any, **__: Any) -> Any:
+        raise AssertionError("a route is patched, and nothing else")
+
+    apply_status = create = delete = _never
+
+    async def patch(self, kind: Kind, namespace: str, name: str, operations: Sequence[Json], _manager: str) -> None:
+        """Take the patch, or not."""
+        assert (kind, namespace, name) == (Kind.HTTP_ROUTE, seen().rollout.namespace, ROUTE.name)
+        self.patches.append(list(operations))
+        if self.answers:
+            raise self.answers.pop(0)
+
+
+def seen() -> Observation:
+    """Return what is known of a Rollout with that route."""
+    return ways.routed(World().stable(), 25, ways=ways.facts(route=ROUTE)).observe()
+
+
+async def written(route: Route, percent: int = 0, rejected: str = "") -> list[list[Json]]:
+    """Write *percent*, and return what reached the route."""
+    await paths.set_weights(route, seen(), SetWeights("HTTPRoute", ROUTE.name, percent, rejected))
+    return route.patches
+
+
+async def test_weights_are_written_to_what_was_seen() -> None:
+    """One patch holds all: the tests that nobody came between, the weights, our marks."""
+    assert await written(Route(), rejected="b/1") == [[VERSION, *NAMES, *BACK, MARK]]
+
+
+async def test_marks_that_are_refused_are_left_out() -> None:
+    """Whoever refuses strange annotations does not keep the traffic from going back."""
+    first, second = await written(Route(Refused("no annotations")), rejected="b/1")
+
+    assert (first, second) == ([VERSION, *NAMES, *BACK, MARK], [VERSION, *NAMES, *BACK])
+    with pytest.raises(Refused):
+        await written(Route(Refused("no weights")))
+
+
+async def test_going_back_waits_for_no_quiet_moment() -> None:
+    """If somebody writes to the route all the time, it is enough that our names and weights are as they were."""
+    _, second = await written(Route(Conflict("late")), rejected="b/1")
+
+    assert second == [*NAMES, *HELD, *BACK]
+    with pytest.raises(Conflict):
+        await written(Route(Conflict("late"), Conflict("our weights are others now")))
+
+
+async def test_going_forward_waits_for_one() -> None:
+    """What was decided on an older route is not written to a newer one."""
+    route = Route(Conflict("late"))
+    with pytest.raises(Conflict):
+        await written(route, percent=50)
+
+    assert len(route.patches) == 1
