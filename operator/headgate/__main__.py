@@ -22,7 +22,10 @@ from headgate.adapters import cluster
 from headgate.adapters.metrics.sampling import Sampler
 from headgate.adapters.metrics.settings import NotAllowed, ServerSettings
 from headgate.core.decide import decide
+from headgate.core.model import Key
 from headgate.observe import Observer
+from headgate.observe.snapshot import Snapshot
+from headgate.reconcile.first_look import FirstLook
 from headgate.reconcile.outage import Outage
 from headgate.reconcile.passes import PASS_SECONDS_MAX, Passes
 from headgate.reconcile.queue import Queue
@@ -39,8 +42,6 @@ from headgate.telemetry.server import ListenError, Server
 WRONG_SETTINGS: Final = 2
 CREDENTIALS_MINUTES: Final = 10
 """How long kopf may use what it logged in with: service account tokens are renewed well before their hour is over."""
-FIRST_LISTING_SECONDS: Final = 2.0
-"""How long passes wait for the first listing of Deployments, which would otherwise make every first pass two."""
 WAITING_SECONDS_MAX: Final = 60.0
 BACKSTOP_SECONDS: Final = 1.5
 
@@ -63,7 +64,7 @@ class Operator:
         self._outage = Outage(self._queue, self._cluster.probe)
         self._events = EventPoster(self._cluster, on_outcome=self._metrics.posted)
         self._sampler = Sampler(servers, wake=self._queue.wake, meter=self._metrics)
-        observer = Observer(
+        self._observer = Observer(
             self._cluster,
             self._sampler,
             time.time,
@@ -71,7 +72,7 @@ class Operator:
             allowed_addresses=_Allowed(servers),
         )
         actor = Actor(self._cluster, self._events)
-        self._passes = Passes(self._queue, observer, decide, actor, self._sampler, self._metrics)
+        self._passes = Passes(self._queue, self._observer, decide, actor, self._sampler, self._metrics)
         self._workers = Workers(self._queue, self._passes.run, options.workers)
         self._watches, self._resync = self._ears(options)
         self._server = Server(self._health(), self._metrics.expose)
@@ -87,10 +88,12 @@ class Operator:
             namespaces=options.namespaces,
             on_restart=self._rewatching,
         )
+        first_look = FirstLook(self._cluster, self._queue, triggers, self._settled, namespaces=options.namespaces)
         resync = Resync(
             self._cluster,
             self._queue,
             triggers,
+            first_look=first_look.run,
             namespaces=options.namespaces,
             period_seconds=options.resync_seconds,
             remembered=self._passes.keys,
@@ -116,8 +119,8 @@ class Operator:
             asyncio.create_task(self._outage.run(), name="outage"),
             asyncio.create_task(self._resync.run(), name="resync"),
             asyncio.create_task(self._watch(), name="watches"),
-            asyncio.create_task(self._work(), name="start of the workers"),
         ]
+        self._workers.start()
         try:
             await _first_end(asyncio.create_task(stop.wait(), name="stop"), background)
         finally:
@@ -128,11 +131,8 @@ class Operator:
         await self._resync.listed.wait()  # before that there is no CRD to watch, or no API server
         await self._watches.run()
 
-    async def _work(self) -> None:
-        await self._resync.listed.wait()
-        await self._watches.listed(FIRST_LISTING_SECONDS)
-        self._workers.start()
-        await asyncio.Event().wait()
+    async def _settled(self, key: Key, snapshot: Snapshot) -> bool:
+        return await self._passes.settled(key, self._observer.over(snapshot))
 
     async def _end(self, background: list[asyncio.Task[None]]) -> None:
         """End in order: no new passes, the running ones, then what they use."""

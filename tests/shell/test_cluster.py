@@ -270,8 +270,8 @@ async def test_lists_come_page_by_page(stub: Stub, client: cluster.Cluster) -> N
 
     assert await client.select(Kind.POD, "shop", {"b": "2", "a": "1"}) == [{"a": 1}, {"a": 2}]
     assert [(path, query) for _, path, query, _, _ in stub.asked] == [
-        ("/api/v1/namespaces/shop/pods", {"limit": "500", "labelSelector": "a=1,b=2"}),
-        ("/api/v1/namespaces/shop/pods", {"limit": "500", "labelSelector": "a=1,b=2", "continue": "c1"}),
+        ("/api/v1/namespaces/shop/pods", {"limit": "100", "labelSelector": "a=1,b=2"}),
+        ("/api/v1/namespaces/shop/pods", {"limit": "100", "labelSelector": "a=1,b=2", "continue": "c1"}),
     ]
 
 
@@ -332,24 +332,58 @@ async def test_kubeconfig_without_use_is_one_line(tmp_path: Any, monkeypatch: py
         assert "\n" not in str(error.value)
 
 
+def kubeconfig(at: Json) -> Json:
+    """Return a kubeconfig for the cluster *at*."""
+    return {
+        "current-context": "x",
+        "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+        "clusters": [{"name": "x", "cluster": at}],
+        "users": [{"name": "x", "user": {"token": "hunter2"}}],
+    }
+
+
 async def test_login_is_the_clients_own(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other clients log in with what this one uses, and its token is in no repr."""
     path = tmp_path / "config"
-    path.write_text(
-        json.dumps(
-            {
-                "current-context": "c",
-                "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
-                "clusters": [{"name": "k", "cluster": {"server": "http://127.0.0.1:1"}}],
-                "users": [{"name": "u", "user": {"token": "hunter2"}}],
-            }
-        )
-    )
+    path.write_text(json.dumps(kubeconfig({"server": "http://127.0.0.1:1"})))
     monkeypatch.setenv("KUBECONFIG", str(path))
     login = await (await cluster.find()).login()
 
     assert (login.server, login.authorization) == ("http://127.0.0.1:1", "Bearer hunter2")
     assert "hunter2" not in repr(login)
+
+
+@pytest.mark.parametrize(
+    ("environment", "named", "proxy"),
+    [
+        ({}, "", None),
+        ({"https_proxy": "http://proxy:1"}, "", "http://proxy:1"),
+        ({"https_proxy": "http://proxy:1", "no_proxy": "api.example"}, "", None),
+        ({"https_proxy": "http://proxy:1"}, "http://own:2", "http://own:2"),
+    ],
+    ids=["none", "environment", "exempt", "kubeconfig"],
+)
+async def test_proxy_is_asked_for_once(
+    environment: dict[str, str], named: str, proxy: str | None, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment's proxy is used where the kubeconfig names none, and nothing asks for it at every request."""
+    for name in ("http_proxy", "https_proxy", "no_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    at: Json = (
+        {"server": "https://api.example:6443", "proxy-url": named} if named else {"server": "https://api.example"}
+    )
+    path = tmp_path / "config"
+    path.write_text(json.dumps(kubeconfig(at)))
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    access = await cluster.find()
+    client = cluster.Cluster(access)
+    await client.close()
+
+    assert (await access.login()).proxy_url == proxy
+    assert access.configuration.client_session_kwargs == {"trust_env": False}
 
 
 def test_aiohttp_faults_are_known() -> None:

@@ -4,15 +4,18 @@ import asyncio
 import dataclasses
 import logging
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 
 from headgate.act import Result
 from headgate.adapters.cluster.failures import ComeBackLater
 from headgate.api.status import Phase
+from headgate.core.actions import AddFinalizer, ScaleDeployment
 from headgate.core.faults import Conflict, Fault, Refused, Unreachable
-from headgate.core.model import Decision, Key, Observation
+from headgate.core.model import Decision, Key, Notice, Observation
 from headgate.core.remains import Remains
+from headgate.observe.snapshot import NotListedError
 from headgate.reconcile.passes import Passes
 from headgate.reconcile.queue import Queue
 from tests.shell import virtual
@@ -344,5 +347,44 @@ def test_refused_step_back_is_tried_again_soon() -> None:
         await world.first_pass()
         waits = [await world.next_pass(), await world.next_pass(), await world.next_pass()]
         assert waits == pytest.approx([0.75, 1.5, 3.0])
+
+    virtual.run(main)
+
+
+@pytest.mark.parametrize(
+    ("decided", "spared"),
+    [
+        ({}, True),
+        ({"write_status": True}, False),
+        ({"actions": (ScaleDeployment("a", 1, 0),)}, False),
+        ({"notices": (Notice("Said", "something"),)}, False),
+        ({"records": (AddFinalizer(),)}, False),
+    ],
+)
+def test_first_look_spares_only_what_needs_nothing(decided: dict[str, Any], *, spared: bool) -> None:
+    """A decision on what was listed spares a pass if it does and says nothing; it is never carried out."""
+
+    async def main() -> None:
+        world = World([observation()])
+        world.decided = lambda _: dataclasses.replace(decision(recheck_at=virtual.EPOCH + 42), **decided)
+        assert await world.passes.settled(KEY, world) is spared
+        assert world.passes.keys() == ({KEY} if spared else set())
+        assert world.phases == ([Phase.HEALTHY] if spared else [])
+        assert world.ended == []
+        if spared:
+            await virtual.elapse(43)
+            assert await world.queue.take() == KEY
+
+    virtual.run(main)
+
+
+@pytest.mark.parametrize("seen", [None, Unreachable("down"), NotListedError("pods"), ZeroDivisionError()])
+def test_first_look_that_sees_nothing_spares_nothing(seen: BaseException | None) -> None:
+    """Where the lists do not tell, or something breaks over them, the pass that follows must."""
+
+    async def main() -> None:
+        world = World([seen])
+        assert not await world.passes.settled(KEY, world)
+        assert world.passes.keys() == set()
 
     virtual.run(main)

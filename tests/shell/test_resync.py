@@ -10,7 +10,7 @@ from headgate.core.model import Json, Key, Kind
 from headgate.reconcile.queue import Queue
 from headgate.reconcile.resync import GRACE_SECONDS, RETRY_SECONDS, Resync
 from headgate.reconcile.sightings import sight
-from headgate.reconcile.triggers import Triggers
+from headgate.reconcile.triggers import WATCHED, Triggers
 from tests.shell import virtual
 
 
@@ -35,6 +35,7 @@ class Setting:
             self,
             self.queue,
             self.triggers,
+            first_look=self.look,
             remembered=lambda: self.remembered,
             restart_watches=self.restart,
             expect=self.expected.extend,
@@ -42,6 +43,14 @@ class Setting:
             jitter=lambda: 0.5,
             **options,
         )
+
+    async def look(self) -> list[str]:
+        """See the Rollouts for the first time."""
+        if self.down:
+            raise Unreachable("down")
+        for body in self.rollouts:
+            self.triggers.woken_by(sight(Kind.ROLLOUT, body))
+        return [body["metadata"]["uid"] for body in self.rollouts]
 
     async def list_metadata(self, kind: Kind, namespace: str = "", labels: dict[str, str] | None = None) -> list[Json]:
         """List the Rollouts; there is nothing else."""
@@ -63,16 +72,15 @@ class Setting:
         return found
 
 
-def test_first_resync_wakes_all_at_once() -> None:
-    """At the start every Rollout is looked at; the watch's first sight of the same state adds no second pass."""
+def test_first_resync_is_the_first_look() -> None:
+    """At the start there is one look at everything, and what it saw the watches must show."""
 
     async def main() -> None:
         setting = Setting()
         setting.rollouts = [rollout("a"), rollout("b")]
         assert await setting.resync.once()
-        assert setting.drained() == {Key("shop", "a"), Key("shop", "b")}
         assert setting.expected == ["uid-a", "uid-b"]
-        assert not setting.triggers.woken_by(sight(Kind.ROLLOUT, rollout("a")))
+        assert setting.asked == []
 
     virtual.run(main)
 
@@ -151,10 +159,10 @@ def test_resync_can_be_called_for() -> None:
         setting = Setting(period_seconds=600.0)
         running = asyncio.create_task(setting.resync.run())
         await virtual.elapse(1)
-        before = len(setting.asked)
+        assert setting.asked == []
         setting.resync.soon()
         await virtual.elapse(1)
-        assert len(setting.asked) == 2 * before
+        assert len(setting.asked) == len(WATCHED)
         running.cancel()
 
     virtual.run(main)
@@ -165,6 +173,7 @@ def test_each_namespace_is_listed() -> None:
 
     async def main() -> None:
         setting = Setting(namespaces=("one", "two"))
+        await setting.resync.once()
         await setting.resync.once()
         assert {namespace for _, namespace in setting.asked} == {"one", "two"}
 

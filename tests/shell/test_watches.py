@@ -102,7 +102,6 @@ async def test_first_listing_is_waited_for() -> None:
     running = asyncio.create_task(watching.run())
     async with asyncio.timeout(10):
         await watching.queue.take()
-    await watching.listed(5.0)
     assert watching.problem() == ""
     running.cancel()
     await asyncio.wait([running])

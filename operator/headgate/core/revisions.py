@@ -6,7 +6,7 @@ The hash is our own fixed algorithm (golden tests hold it), so that no upgrade o
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from headgate.core.model import RolloutFacts, TemplateRecord
@@ -83,7 +83,7 @@ def images(template: Any) -> tuple[str, ...]:
         return ()
 
 
-def selector_text(labels: dict[str, str]) -> str:
+def selector_text(labels: Mapping[str, str]) -> str:
     """Return *labels* as a label selector in text form."""
     return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
 

@@ -83,6 +83,16 @@ class Observer:
         rollout, status = rollouts.facts(thing, self._allowed), rollouts.parsed_status(thing.get("status"))
         return await self._gathered(key, rollout, status, refusals, written_at)
 
+    def over(self, reader: Reader) -> "Observer":
+        """Return one like this that reads from *reader*."""
+        return Observer(
+            reader,
+            self._measurements,
+            self._clock,
+            settle_seconds=self._settle_seconds,
+            allowed_addresses=self._allowed,
+        )
+
     async def remains(self, key: Key) -> Remains:
         """Return what *key*, a Rollout that is no more, has left behind.
 

@@ -130,6 +130,23 @@ class Passes:
         """Return the Rollouts of which something is remembered."""
         return set(self._memories)
 
+    async def settled(self, key: Key, observer: Observes) -> bool:
+        """Return whether *observer*, who may be behind, sees nothing to do over *key*: then no pass is needed now."""
+        try:
+            observation = await observer.observe(key, (), 0.0)
+            if observation is None:
+                return False
+            decision = self._decide(observation)
+        except Exception:  # noqa: BLE001 - whatever it is, the pass that follows meets it too, or it is none
+            return False
+        if decision.write_status or decision.records or decision.actions or decision.notices:
+            return False
+        self._memories.setdefault(key, _Memory())
+        self._report.stands(key, decision.status.phase)
+        if decision.recheck_at is not None:
+            self._queue.wake_at(key, decision.recheck_at)
+        return True
+
     async def run(self, key: Key) -> None:
         """Make a pass over *key* and arrange for the next one. Raises nothing but cancellation."""
         started = time.perf_counter()

@@ -1,15 +1,16 @@
 """Looks at everything now and then: for what no watch told.
 
-After a 410 kopf lists anew and never tells what vanished in the gap, and a watch can die without a word. So all objects
-are listed by their metadata: those that vanished are forgotten, every Rollout gets a pass, and where the watches have
-not shown within half a minute what the list showed, they are started anew.
+After a 410 kopf lists anew and never tells what vanished in the gap, and a watch can die without a word. So after a
+first look at the whole of them (`first_look`) all objects are listed by their metadata now and then: those that
+vanished are forgotten, every Rollout gets a pass, and where the watches have not shown within half a minute what the
+list showed, they are started anew.
 """
 
 import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
 from headgate.api import names
@@ -45,6 +46,7 @@ class Resync:
         queue: Queue,
         triggers: Triggers,
         *,
+        first_look: Callable[[], Awaitable[list[str]]],
         namespaces: tuple[str, ...] = (),
         period_seconds: float = 600.0,
         remembered: Callable[[], set[Key]] = set,
@@ -57,6 +59,7 @@ class Resync:
         self._lister = lister
         self._queue = queue
         self._triggers = triggers
+        self._first_look = first_look
         self._namespaces = namespaces or ("",)
         self._period_seconds = period_seconds
         self._remembered = remembered
@@ -98,19 +101,20 @@ class Resync:
     async def once(self) -> bool:
         """List everything, and wake what that gives reason for; return whether that was possible."""
         try:
+            if not self.listed.is_set():
+                self._expect(await self._first_look())
+                self.listed.set()
+                self._on_resync(self._clock())
+                return True
             listed = {kind: await self._list(kind) for kind in WATCHED}
         except Fault as fault:
             _log.warning("cannot list all Rollouts: %s", fault)
             return False
-        first = not self.listed.is_set()
-        behind = [] if first else [found for kind in WATCHED for found in self._behind(kind, listed[kind])]
+        behind = [found for kind in WATCHED for found in self._behind(kind, listed[kind])]
         self._wake_vanished(listed)
-        self._wake_all(listed[Kind.ROLLOUT], at_once=first)
-        if first:
-            self._expect([_uid(found) for things in listed.values() for found in things])
+        self._wake_all(listed[Kind.ROLLOUT])
         if behind:
             asyncio.get_running_loop().call_later(GRACE_SECONDS, self._judge_watches, behind)
-        self.listed.set()
         self._on_resync(self._clock())
         return True
 
@@ -125,18 +129,12 @@ class Resync:
         for key in {key for keys in lost.values() for key in keys} | (self._remembered() - there):
             self._queue.wake(key)  # the pass finds nothing there and forgets it
 
-    def _wake_all(self, rollouts: list[Json], *, at_once: bool) -> None:
-        """Wake all *rollouts*: at the start at once, later over half a period, so that they do not come as a crowd."""
+    def _wake_all(self, rollouts: list[Json]) -> None:
+        """Wake all *rollouts* within half a period, so that they do not come as a crowd."""
         for rollout in rollouts:
-            sighting = sight(Kind.ROLLOUT, rollout)
-            if sighting.key is None:
-                continue
-            if at_once:
-                # Remembered, so that the same sight through the watch is no second reason for a pass.
-                for key in self._triggers.woken_by(sighting):
-                    self._queue.wake(key)
-            else:
-                self._queue.wake_at(sighting.key, self._clock() + self._period_seconds / 2 * self._jitter())
+            key = sight(Kind.ROLLOUT, rollout).key
+            if key is not None:
+                self._queue.wake_at(key, self._clock() + self._period_seconds / 2 * self._jitter())
 
     def _behind(self, kind: Kind, listed: list[Json]) -> list[tuple[Kind, str, str, str]]:
         """Return the objects that the watches last showed in another state than the list did."""

@@ -134,14 +134,6 @@ class Watches:
         """Name the objects that the first listing will show."""
         self._awaited = set(uids)
 
-    async def listed(self, timeout_seconds: float) -> None:
-        """Wait until the first listing has shown what was expected, but not for longer than *timeout_seconds*."""
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                await self._listed.wait()
-        except TimeoutError:
-            return
-
     def restart(self) -> None:
         """Start kopf anew."""
         if self._round is not None:

@@ -7,6 +7,8 @@ import dataclasses
 import os
 import pathlib
 import time
+import urllib.parse
+import urllib.request
 from collections.abc import Callable
 from typing import Final
 
@@ -66,6 +68,12 @@ async def find() -> Access:
     Raises:
         NoAccessError: if there is none.
     """
+    access = await _found()
+    _send_by_proxy(access.configuration)
+    return access
+
+
+async def _found() -> Access:
     named = os.environ.get("KUBECONFIG", "")
     if named:
         return await _from_file(named)
@@ -74,6 +82,13 @@ async def find() -> Access:
     if _HOME_FILE.expanduser().exists():
         return await _from_file(str(_HOME_FILE.expanduser()))
     raise NoAccessError("no Kubernetes API server: set KUBECONFIG, or run in a pod with a service account")
+
+
+def _send_by_proxy(configuration: Configuration) -> None:
+    """Use the proxy that the environment names for the API server, if it does, where no kubeconfig names one."""
+    server = urllib.parse.urlsplit(configuration.host)
+    if not configuration.proxy and not urllib.request.proxy_bypass(server.hostname or ""):
+        configuration.proxy = urllib.request.getproxies().get(server.scheme)
 
 
 def _from_service_account() -> Access:
