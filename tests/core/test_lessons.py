@@ -10,7 +10,7 @@ from headgate.core import paths, replicas, routing, traffic
 from headgate.core.actions import DropRecord
 from headgate.core.decide import decide
 from headgate.core.replicas import Budget, Pods, Sizes
-from tests.core import answers, ways
+from tests.core import aftermath, answers, ways
 from tests.core.ways import CANARY, DRAIN, STABLE, facts, known, parent, pods, route, rule, service, view
 from tests.core.worlds import NOON, A, B, C, World, policy
 
@@ -287,3 +287,16 @@ def test_what_could_not_be_read_is_looked_at_again(changes: Any, after: float) -
     decision = decide(ways.routed(World().stable(), 20, ways=facts(**changes)).wants(B).observe())
 
     assert decision.recheck_at == NOON + after
+
+
+@pytest.mark.parametrize("since", [5, 40, 90, 4000])
+def test_what_cannot_go_on_is_not_looked_at_all_the_time(since: float) -> None:
+    """A way back that waits for what never comes, such as a Deployment under a taken name, costs a look in a while."""
+    world = World().stable(10).canary(2).ruled(policy(20, 50)).at_step(1).leaving(since=since)
+    world = world.but(deployments={B: world.deployments[B]}, foreign=(f"Deployment web-{A} exists and is not ours",))
+    world, _ = aftermath.settled(world)
+    for _ in range(20):
+        decision = decide(world.observe())
+        assert decision.recheck_at is not None
+        assert decision.recheck_at >= world.now + 1
+        world = aftermath.after(world, decision, decision.recheck_at - world.now)

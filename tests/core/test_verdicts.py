@@ -305,7 +305,7 @@ def test_a_deletion_takes_the_canary_back_first() -> None:
     assert last.status.history[0].outcome is api.Ending.DELETED
 
 
-@pytest.mark.parametrize("way", ["at rest", "first", "refused", "dying"])
+@pytest.mark.parametrize("way", ["at rest", "first", "refused", "dying", "lost"])
 def test_a_deletion_is_never_held_up(way: str) -> None:
     """Where there is nothing to take back, or no way to do it, a deletion is let go at once."""
     worlds = {
@@ -313,6 +313,8 @@ def test_a_deletion_is_never_held_up(way: str) -> None:
         "first": World().first(),
         "refused": in_flight().but(refusals=("forbidden",)),
         "dying": in_flight().deployment(A, 8, deleting=True),
+        # As when its whole namespace is deleted: nobody can bring back what is gone together with its record.
+        "lost": in_flight().leaving(api.Ending.DELETED, 40).but(deployments={}, templates={}, written="other"),
     }
     world = worlds[way].but(deleting=True, finalizers=(names.FINALIZER,))
     decision = decide(world.observe())

@@ -71,6 +71,8 @@ RESTING: Final[tuple[Rule, ...]] = (
 """Asked while nothing is in flight."""
 
 _POLICY_WAITS: Final = "spec.traffic was changed: that spec counts once this rollout has ended"
+IDLE_SECONDS: Final = 1.0
+"""How soon at most it is looked again where nothing is done, whatever a rule asks for."""
 _MOST_ROUNDS: Final = 150
 """Even 50 steps of no replicas, each a move to the step and one to its clock, and a promotion come to rest in these."""
 
@@ -103,7 +105,14 @@ def _recheck_at(situation: Situation, rest: Rest, status: RolloutStatus, *, writ
     moments += routing.asked_again(situation)
     if not written and status != situation.seen.status:
         moments.append(situation.seen.written_at + statuses.REFRESH_SECONDS)
-    return max(min(moments), situation.now) if moments else None
+    return min(moments, default=None)
+
+
+def _paced(wanted: float | None, now: float, *, idle: bool) -> float | None:
+    """Return *wanted*, which may be past: what is due and changes nothing will change nothing in the next moment."""
+    if wanted is None or wanted > now:
+        return wanted
+    return now + IDLE_SECONDS if idle else now
 
 
 def _parting(situation: Situation) -> list[Action]:
@@ -136,16 +145,19 @@ def _concluded(
     said = (*said, *statuses.told(seen.status, rest))
     if rule == verdicts.released.__name__:
         letting_go = (*_parting(situation), *upkeep.release(situation), *heard.confirmed)
-        return Decision(rule, status, write, (), letting_go, said, recheck_at, urgent=True)
+        again = _paced(recheck_at, seen.now, idle=not (write or letting_go))
+        return Decision(rule, status, write, (), letting_go, said, again, urgent=True)
     urgent = situation.canary is not None and situation.canary.leaving is not None
+    records = upkeep.records(situation)
+    actions = (*upkeep.actions(situation, rest.phase), *(heard.confirmed if urgent else heard.removals))
     return Decision(
         rule=rule,
         status=status,
         write_status=write,
-        records=upkeep.records(situation),
-        actions=(*upkeep.actions(situation, rest.phase), *(heard.confirmed if urgent else heard.removals)),
+        records=records,
+        actions=actions,
         notices=(*said, *upkeep.repairs(situation), *routing.repairs(situation)),
-        recheck_at=recheck_at,
+        recheck_at=_paced(recheck_at, seen.now, idle=not (write or records or actions)),
         urgent=urgent,
     )
 

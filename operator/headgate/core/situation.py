@@ -13,7 +13,7 @@ from typing import Final
 from headgate.api.spec import Metric
 from headgate.api.status import Canary, Phase, RolloutStatus, Side
 from headgate.api.traffic import DRAIN_SECONDS
-from headgate.core import replicas, steps, traffic
+from headgate.core import replicas, revisions, steps, traffic
 from headgate.core.model import DeploymentFacts, Identity, Notice, Observation
 
 RETREAT_WAIT_SECONDS: Final = 30
@@ -231,6 +231,19 @@ class Situation:
         if self.pods(self.stable).wanted < self.total and not self.seen.refusals:
             return 0
         return max(0, math.floor((self.now - self.retreats_since) / RETREAT_WAIT_SECONDS))
+
+    @property
+    def next_retreat(self) -> int:
+        """When that time has passed once more: always to come, though nobody may have waited for anything yet."""
+        passed = math.floor((self.now - self.retreats_since) / RETREAT_WAIT_SECONDS)
+        return self.retreats_since + RETREAT_WAIT_SECONDS * (max(0, passed) + 1)
+
+    def can_create(self, side: Side) -> bool:
+        """Return whether the Deployment of *side* could be created: its template is known, and its name is free."""
+        rollout = self.seen.rollout
+        name = revisions.deployment_name(rollout.name, side.hash)
+        taken = any(f" {name} " in words for words in self.seen.foreign)
+        return not taken and (side.hash in self.seen.templates or side.hash == rollout.template_hash)
 
     @property
     def retreats_since(self) -> int:

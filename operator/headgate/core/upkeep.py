@@ -59,11 +59,8 @@ def _kept_up(situation: Situation, side: Side, facts: DeploymentFacts) -> list[A
 def _sized(situation: Situation, side: Side, size: int, rejected: str = "") -> list[Action]:
     facts = situation.facts(side)
     if facts is None:
-        known = side.hash in situation.seen.templates or side.hash == situation.seen.rollout.template_hash
-        # Where something of that name stands that is not ours, creating can only fail.
-        name = revisions.deployment_name(situation.seen.rollout.name, side.hash)
-        taken = any(f" {name} " in words for words in situation.seen.foreign)
-        return [CreateDeployment(side.hash, side.revision, size)] if size and known and not taken else []
+        can = size and situation.can_create(side)
+        return [CreateDeployment(side.hash, side.revision, size)] if can else []
     if facts.deleting:
         return []
     marks = rejected if facts.rejected != rejected else ""
@@ -162,7 +159,7 @@ def repairs(situation: Situation) -> tuple[Notice, ...]:
         facts = situation.facts(side)
         if side is None:
             continue
-        if facts is None and side.progress is not None and size:
+        if facts is None and side.progress is not None and size and situation.can_create(side):
             text = f"the Deployment of revision {side.revision} was gone"
             said.append(Notice("DeploymentRecreated", text, warning=True))
         # Until we write them again they stay theirs; what we recorded last tells a meddling from an older agreement.

@@ -4,7 +4,7 @@ from headgate.api import values
 from headgate.api.status import Canary, Ending, Leaving, Phase, Rejected, Weight
 from headgate.core import analysis, history, revisions
 from headgate.core.model import Notice
-from headgate.core.situation import RELIED_ON_AFTER_SECONDS, RETREAT_WAIT_SECONDS, Move, Rest, Situation
+from headgate.core.situation import RELIED_ON_AFTER_SECONDS, Move, Rest, Situation
 
 HOPELESS_AFTER_SECONDS = 30
 """How long a canary without progress is given when waiting cannot help: two or three tries of the kubelet."""
@@ -43,7 +43,10 @@ def released(situation: Situation) -> Rest | None:
     if not rollout.deleting:
         return None
     dying = any(facts.deleting for facts in situation.seen.deployments.values())
-    if situation.in_flight and not dying and not situation.seen.refusals:
+    # As where the whole namespace is deleted: the template's record goes too, and nobody could bring stable back.
+    stable = situation.stable
+    lost = stable is not None and situation.facts(stable) is None and not situation.can_create(stable)
+    if situation.in_flight and not dying and not lost and not situation.seen.refusals:
         return None
     return Rest(situation.status.phase, "Deleting", "the Rollout is being deleted; nothing of Headgate's holds it")
 
@@ -80,7 +83,7 @@ def aborting(situation: Situation) -> Move | Rest | None:
     soon = canary.leaving.since + RELIED_ON_AFTER_SECONDS
     if soon > situation.now:
         return Rest(Phase.ROLLING_BACK, canary.leaving.reason, f"{canary.leaving.message}; {waits}", (soon,))
-    again = situation.retreats_since + RETREAT_WAIT_SECONDS * (situation.waits_without_progress + 1)
+    again = situation.next_retreat
     return Rest(Phase.ROLLING_BACK, canary.leaving.reason, f"{canary.leaving.message}; {waits}", (again,))
 
 

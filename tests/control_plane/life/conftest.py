@@ -97,7 +97,7 @@ def world(control_plane: ControlPlane, reader: HttpReader, operator: Operator) -
 
     kubectl("create", "namespace", namespace)
     yield World(kubectl, reader, namespace)
-    kubectl("delete", "namespace", namespace, "--wait=false")
+    kubectl("delete", "namespace", namespace, "--wait=false", "--ignore-not-found")
 
 
 @pytest.fixture

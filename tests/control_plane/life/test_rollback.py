@@ -5,6 +5,7 @@ import time
 import pytest
 
 from tests.cluster import wait_until
+from tests.control_plane.conftest import ControlPlane
 from tests.control_plane.life import operators
 from tests.control_plane.life.rollouts import World, metric, steered
 from tests.control_plane.life.rollouts import manifest as rollout_manifest
@@ -130,6 +131,17 @@ def test_h19_deleted_mid_canary(world: World) -> None:
 
     world.wait(lambda: owners() == [world.rollout()["metadata"]["uid"]], "adopted by the new Rollout of that name")
     assert world.sizes() == {"v1": 4}
+
+
+def test_h19_namespace_deleted_mid_canary(world: World, control_plane: ControlPlane) -> None:
+    """H19: a namespace that is deleted mid-canary goes at once: nobody waits for pods that nobody can bring back."""
+    shipped(world)
+    world.kubectl("delete", "namespace", world.namespace, "--wait=false")
+
+    def gone() -> bool:
+        return control_plane.kubectl("get", "rollout", "web", "-n", world.namespace).returncode != 0
+
+    assert wait_until(gone, deadline_seconds=30)
 
 
 def test_h5_unavailable_stable_pod_does_not_block(world: World) -> None:
