@@ -91,12 +91,21 @@ def _answer(situation: Situation) -> tuple[str, Move | Rest]:
     raise AssertionError(message)
 
 
+def _readings(situation: Situation, status: RolloutStatus) -> list[float]:
+    """Return when to look at the metrics if nobody wakes us for them."""
+    seen, metrics, states = situation.seen, situation.metrics, status.analysis
+    told = analysis.announced(seen.status.analysis, states, seen.readings)
+    tick = analysis.next_reading(metrics, states, told, seen.now, seen.settle_seconds)
+    moments = [tick] if tick is not None else []
+    if status.weight is not None and status.weight.since is not None:
+        moments += analysis.patience_ends(metrics, states, status.weight.since, seen.now)
+    return moments
+
+
 def _recheck_at(situation: Situation, rest: Rest, status: RolloutStatus, *, written: bool) -> float | None:
     moments = [*rest.recheck_at]
     if situation.watched is not None:
-        tick = analysis.next_reading(situation.metrics, status.analysis, situation.now, situation.seen.settle_seconds)
-        moments += [tick] if tick is not None else []
-        moments += verdicts.patience_ends(situation)
+        moments += [*_readings(situation, status), *verdicts.patience_ends(situation)]
     if situation.routing is not None:
         moments += [*situation.routing.recheck_at, *promoted.ends(situation)]
     # Whatever is waited for: a route that comes back bears no label of ours, and no watch shows it.
