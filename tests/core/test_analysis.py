@@ -192,7 +192,8 @@ def test_bound_texts() -> None:
 @pytest.mark.parametrize(
     ("interval", "last_tick", "settled", "expected"),
     [
-        ("10s", NOON, NOON + 9.9, None),
+        ("10s", NOON, NOON + 9.9, (NOON + 10, NOON)),
+        ("10s", NOON + 90, NOON, (NOON + 100, NOON + 90)),
         ("10s", NOON, NOON + 10, (NOON + 10, NOON + 10)),
         ("10s", NOON + 3, NOON + 39, (NOON + 10, NOON + 30)),
         ("10s", NOON, NOON + 99_999, (NOON + 10, NOON + 3000)),
@@ -200,19 +201,23 @@ def test_bound_texts() -> None:
         ("1s", NOON, NOON + 3, (NOON + 1, NOON + 3)),
     ],
 )
-def test_unread(interval: str, last_tick: int, settled: float, expected: tuple[int, int] | None) -> None:
-    """Asked for are the settled ticks after the last one, at multiples of the interval, a bounded number at once."""
-    watched = metric(interval=interval)
-    requests = analysis.unread((watched,), (state(last_tick=last_tick),), {"errors": "up"}, settled)
+def test_unread(interval: str, last_tick: int, settled: float, expected: tuple[int, int]) -> None:
+    """Asked for are the settled ticks after the last one, at multiples of the interval, a bounded number at once.
 
-    assert [(request.first, request.last) for request in requests] == ([expected] if expected else [])
+    Where none has settled yet it is said which one comes next.
+    """
+    watched = metric(interval=interval)
+    requests = analysis.unread((watched,), (state(last_tick=last_tick),), {"errors": "up"}, settled + SETTLE, SETTLE)
+
+    assert [(request.first, request.last) for request in requests] == [expected]
     assert all(request.query == "up" and request.metric == watched for request in requests)
+    assert all(request.settle_seconds == SETTLE for request in requests)
 
 
 def test_unread_needs_a_state_and_a_query() -> None:
     """A metric without a state, or whose query is not to be asked now, is not measured."""
-    assert analysis.unread((ERRORS,), (), {"errors": "up"}, NOON + 100) == ()
-    assert analysis.unread((ERRORS,), (state(),), {}, NOON + 100) == ()
+    assert analysis.unread((ERRORS,), (), {"errors": "up"}, NOON + 100, SETTLE) == ()
+    assert analysis.unread((ERRORS,), (state(),), {}, NOON + 100, SETTLE) == ()
 
 
 def found(known: MetricStatus, now: float, watched: spec.Metric = ERRORS) -> analysis.Evidence:
@@ -325,20 +330,6 @@ def test_weights_and_edits() -> None:
     assert added == (*analysis.begin((metric("new"),), NOON + 5), known)
     assert analysis.carried((ERRORS,), (), (known,), NOON) == ()
     assert analysis.carried((ERRORS,), (ERRORS,), (), NOON) == analysis.begin((ERRORS,), NOON)
-
-
-@pytest.mark.parametrize(
-    ("last_tick", "now", "expected"),
-    [(NOON, NOON + 20, NOON + 30), (NOON, NOON + 95, NOON + 100), (NOON + 90, NOON + 20, NOON + 120)],
-)
-def test_next_reading(last_tick: int, now: float, expected: float) -> None:
-    """The next tick is looked for once it has settled, and always in the future."""
-    assert expected == analysis.next_reading((ERRORS,), (state(last_tick=last_tick),), now, SETTLE)
-
-
-def test_no_next_reading() -> None:
-    """Where nothing is measured, there is nothing to wait for."""
-    assert analysis.next_reading((ERRORS,), (), NOON, SETTLE) is None
 
 
 @pytest.mark.parametrize("then", ["Rollback", "Advance"])

@@ -32,3 +32,17 @@ def test_rest_after_a_rollback_costs_nothing() -> None:
     before = len(play.world.journal.writes)
     play.world.run(7200)
     assert before == len(play.world.journal.writes)
+
+
+def test_a_measurement_costs_one_pass() -> None:
+    """A canary that is watched costs a pass and a query for each tick, and at times one to refresh its status."""
+    play = worlds.play(7, measured=(specs.metric(),), steps=(specs.weight(20), specs.pause()))
+    world = play.world
+    play.ship("web:2")
+    play.reach(20)
+    world.run(100)
+    passes, queries = len(world.journal.passes), world.operator.queries
+    world.run(600)
+
+    assert 600 // 10 == world.operator.queries - queries
+    assert len(world.journal.passes) - passes <= 600 // 10 + 10

@@ -12,7 +12,7 @@ for the present weight only if their whole window lies at it. NoData, Ambiguous 
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Final
 
 from headgate.api import values
@@ -81,26 +81,32 @@ def at_new_weight(states: Iterable[MetricStatus]) -> tuple[MetricStatus, ...]:
 
 
 def unread(
-    metrics: Iterable[Metric], states: Iterable[MetricStatus], queries: Mapping[str, str], settled: float
+    metrics: Iterable[Metric],
+    states: Iterable[MetricStatus],
+    queries: Mapping[str, str],
+    now: float,
+    settle_seconds: float,
 ) -> tuple[MeasureRequest, ...]:
-    """Return what has to be measured: of every metric the ticks after its last one, up to *settled*.
+    """Return what has to be measured: of every metric the ticks after its last one.
 
     Args:
         metrics: the metrics of the policy.
         states: what is known of them.
         queries: each metric's query with all variables filled in, by name.
-        settled: the point in time up to which every sample has been scraped, in seconds since the epoch.
+        now: the time.
+        settle_seconds: how long after a tick every sample that it looks at has been scraped.
     """
     known = {state.name: state for state in states}
+    settled = math.floor(now - settle_seconds)
     requests = []
     for metric in metrics:
         if metric.name not in known or metric.name not in queries:
             continue
         interval = interval_of(metric)
         first = _next_tick(metric, known[metric.name].last_tick)
-        last = min(math.floor(settled) // interval * interval, first + (TICKS_PER_READING - 1) * interval)
-        if last >= first:
-            requests.append(MeasureRequest(metric, queries[metric.name], first, last, interval))
+        last = min(settled // interval * interval, first + (TICKS_PER_READING - 1) * interval)
+        last = max(last, first - interval)
+        requests.append(MeasureRequest(metric, queries[metric.name], first, last, interval, settle_seconds))
     return tuple(requests)
 
 
@@ -261,17 +267,57 @@ def evidence(
     return Evidence(tuple(missing), tuple(blind), doomed)
 
 
-def next_reading(
-    metrics: Iterable[Metric], states: Iterable[MetricStatus], now: float, settle_seconds: float
-) -> float | None:
-    """Return when the next tick of any metric will have settled, or None if none is to come.
+def announced(
+    before: Iterable[MetricStatus], after: Iterable[MetricStatus], readings: Mapping[str, Reading]
+) -> frozenset[str]:
+    """Return the metrics whose next tick was asked for in this pass: whoever measures wakes us when it is read.
 
-    Ticks that have settled already are on their way, and whoever fetches them wakes us.
+    Not a metric that was begun or set back only in this pass, from the states *before* to those *after* it.
+    """
+    asked = {state.name: state.last_tick for state in before if state.name in readings}
+    return frozenset(state.name for state in after if asked.get(state.name, math.inf) <= state.last_tick)
+
+
+def next_reading(
+    metrics: Iterable[Metric],
+    states: Iterable[MetricStatus],
+    told: Container[str],
+    now: float,
+    settle_seconds: float,
+) -> float | None:
+    """Return when to look for the next tick of any metric if nobody wakes us before, or None if none is to come.
+
+    Of a metric in *told*, we are woken with the answer: that is waited for, as long as a slow one may take, lest what
+    was lost on its way be waited for in vain. Of any other one the tick is asked for once it has settled. Ticks that
+    have settled already are on their way.
     """
     known = {state.name: state for state in states}
-    settled = [
-        _next_tick(metric, max(known[metric.name].last_tick, math.floor(now - settle_seconds))) + settle_seconds
+    settled = math.floor(now - settle_seconds)
+    looks = [
+        _next_tick(metric, max(known[metric.name].last_tick, settled))
+        + settle_seconds
+        + (LAG_SECONDS if metric.name in told else 0.0)
         for metric in metrics
         if metric.name in known
     ]
-    return min(settled) if settled else None
+    return min(looks) if looks else None
+
+
+def patience_ends(
+    metrics: Iterable[Metric], states: Iterable[MetricStatus], weight_since: int, now: float
+) -> tuple[float, ...]:
+    """Return when metrics that cannot be read will have been without data for too long, if that goes on.
+
+    No answer may come that wakes us then. Where queries are answered, their ticks count and not the time.
+    """
+    known = {state.name: state for state in states}
+    ends = []
+    for metric in metrics:
+        state = known.get(metric.name)
+        if state is None or state.verdict is not Outcome.ERROR:
+            continue
+        deprived = _deprived_seconds(state, max(weight_since, state.watched_since or 0), now)
+        limits = (metric.window_seconds, metric.no_data.after_seconds)
+        # The first whole second after: an end is exceeded, not reached.
+        ends += [math.floor(now + limit - deprived) + 1.0 for limit in limits if limit >= deprived]
+    return tuple(ends)

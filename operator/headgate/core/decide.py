@@ -93,18 +93,27 @@ def _answer(situation: Situation) -> tuple[str, Move | Rest]:
     raise AssertionError(message)
 
 
+def _readings(situation: Situation, status: RolloutStatus) -> list[float]:
+    """Return when to look at the metrics if nobody wakes us for them."""
+    seen, metrics, states = situation.seen, situation.metrics, status.analysis
+    told = analysis.announced(seen.status.analysis, states, seen.readings)
+    tick = analysis.next_reading(metrics, states, told, seen.now, seen.settle_seconds)
+    moments = [tick] if tick is not None else []
+    if status.weight is not None and status.weight.since is not None:
+        moments += analysis.patience_ends(metrics, states, status.weight.since, seen.now)
+    return moments
+
+
 def _recheck_at(situation: Situation, rest: Rest, status: RolloutStatus, *, written: bool) -> float | None:
     moments = [*rest.recheck_at]
     if situation.watched is not None:
-        tick = analysis.next_reading(situation.metrics, status.analysis, situation.now, situation.seen.settle_seconds)
-        moments += [tick] if tick is not None else []
-        moments += verdicts.patience_ends(situation)
+        moments += [*_readings(situation, status), *verdicts.patience_ends(situation)]
     if situation.routing is not None:
         moments += [*situation.routing.recheck_at, *promoted.ends(situation)]
     # Whatever is waited for: a route that comes back bears no label of ours, and no watch shows it.
     moments += routing.asked_again(situation)
     if not written and status != situation.seen.status:
-        moments.append(situation.seen.written_at + statuses.REFRESH_SECONDS)
+        moments.append(situation.seen.written_at + statuses.REFRESH_SECONDS + statuses.REFRESH_LEEWAY_SECONDS)
     return min(moments, default=None)
 
 
@@ -139,7 +148,7 @@ def _concluded(
         rest = dataclasses.replace(rest, message=f"{rest.message}; {_POLICY_WAITS}")
     status = statuses.concluded(situation, rest)
     # A clock that was set back leaves a write in the future: what it makes us correct must not wait until then.
-    stale = not 0 <= seen.now - seen.written_at < statuses.REFRESH_SECONDS
+    stale = not 0 <= seen.now - seen.written_at < statuses.REFRESH_SECONDS - statuses.REFRESH_LEEWAY_SECONDS
     write = statuses.significant(seen.status, status) or (status != seen.status and stale)
     recheck_at = _recheck_at(situation, rest, status, written=write)
     said = (*said, *statuses.told(seen.status, rest))

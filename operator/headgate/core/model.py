@@ -193,14 +193,17 @@ class Reading:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class MeasureRequest:
-    """The unread settled ticks of one metric: first, first + interval, … up to last."""
+    """The unread ticks of one metric: first, first + interval, … up to last; and those after it as they settle."""
 
     metric: Metric
     query: str
     """With all variables filled in."""
     first: int
     last: int
+    """The newest that has settled, or that is to be read at once; before first while there is none."""
     interval_seconds: int
+    settle_seconds: float
+    """How long after a tick it has settled."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -243,6 +243,5 @@ class Observer:
             )
             for metric in policy.analysis.metrics
         }
-        settled = self._clock() - self._settle_seconds
-        requests = analysis.unread(policy.analysis.metrics, status.analysis, texts, settled)
+        requests = analysis.unread(policy.analysis.metrics, status.analysis, texts, self._clock(), self._settle_seconds)
         return self._measurements.read(key, requests)

@@ -28,7 +28,9 @@ class Measurements(Protocol):
     def read(self, key: Key, requests: Sequence[MeasureRequest]) -> Mapping[str, Reading]:
         """Return by metric name what is known of the requested ticks, and see to it that the rest is fetched.
 
-        When more becomes known, or a problem appears or goes, *key* is woken.
+        Of each request *key* waits for the first tick that is not known: one that has settled, or the one that comes
+        next, which is asked for as soon as it has. *key* is woken when that tick is known or cannot be read, and from
+        then on waits for nothing until it reads again. What it read before and does not request now is dropped.
         """
 
     def forget(self, key: Key) -> None:

@@ -72,7 +72,7 @@ class Operator:
         self._memories: dict[Key, _Memory] = {}
         self._stalled: set[Key] = set()
         self.alive = True
-        self._readings = Readings(around.script, around.agenda, self.wake)
+        self._readings = Readings(around.script, around.agenda, self.wake, self.clock)
         connection = around.connect()
         self._observer = Observer(connection, self._readings, self.clock, settle_seconds=SETTLE_SECONDS)
         self._actor = Actor(connection, self)
@@ -82,6 +82,11 @@ class Operator:
     def clock(self) -> float:
         """Return the time as this process believes it to be."""
         return self._around.agenda.now + self._around.clock_skew
+
+    @property
+    def queries(self) -> int:
+        """How often this process asked for measurements."""
+        return self._readings.asked
 
     def die(self) -> None:
         """End: all memory is lost, no timer rings any more."""

@@ -4,6 +4,7 @@
 """
 
 import dataclasses
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -17,6 +18,8 @@ Value = float | Outcome
 EVERY: Final = ""
 """Stands for any revision."""
 RETRY_SECONDS: Final = 5.0
+SLEEP_SECONDS_MAX: Final = 30.0
+TICKS_PER_QUERY: Final = 300
 QUERY: Final = 'errors{{metric="{}",hash="$(canary.hash)"}}'
 _QUERY: Final = re.compile(r'errors\{metric="([^"]*)",hash="([^"]*)"\}')
 
@@ -64,26 +67,44 @@ class _Series:
 
     query: str
     interval_seconds: int
+    settle_seconds: float
     samples: dict[int, Sample] = dataclasses.field(default_factory=dict)
     problem: str = ""
     asking: bool = False
-    first: int = 0
-    """The first tick that was asked for last."""
+    """Whether an answer is on its way, or the server is left alone after a problem."""
+    awaited: int | None = None
+    """The tick that the Rollout is woken for; None until its next pass."""
+    alarm: int = 0
+    """Which alarm counts; older ones ring in vain."""
+
+    def asks(self, request: MeasureRequest) -> bool:
+        """Return whether this is what *request* wants to know."""
+        mine = (self.query, self.interval_seconds, self.settle_seconds)
+        return mine == (request.query, request.interval_seconds, request.settle_seconds)
 
 
 class Readings:
-    """Fits `observe.Measurements`: asks in the background, in virtual time, and wakes who waits."""
+    """Fits `observe.Measurements`: asks in the background, in virtual time, and wakes who waits.
 
-    def __init__(self, script: Script, agenda: Agenda, wake: Callable[[Key], None]) -> None:
-        """Read from *script*; *wake* is called when more is known."""
+    As the real one it waits by itself for the tick that a pass names, and wakes once with the answer or the problem.
+    """
+
+    def __init__(self, script: Script, agenda: Agenda, wake: Callable[[Key], None], clock: Callable[[], float]) -> None:
+        """Read from *script*; *wake* is called when more is known, *clock* is what its process believes."""
         self._script = script
         self._agenda = agenda
         self._wake = wake
+        self._clock = clock
         self._series: dict[tuple[Key, str], _Series] = {}
         self.closed = False
+        self.asked = 0
+        """How many queries were made."""
 
     def read(self, key: Key, requests: Sequence[MeasureRequest]) -> Mapping[str, Reading]:
         """Return by metric name what is known of the requested ticks, and see to it that the rest is fetched."""
+        wanted = {request.metric.name for request in requests}
+        for place in [place for place in self._series if place[0] == key and place[1] not in wanted]:
+            del self._series[place]
         return {request.metric.name: self._read(key, request) for request in requests}
 
     def forget(self, key: Key) -> None:
@@ -94,34 +115,57 @@ class Readings:
     def _read(self, key: Key, request: MeasureRequest) -> Reading:
         place = (key, request.metric.name)
         series = self._series.get(place)
-        if series is None or (series.query, series.interval_seconds) != (request.query, request.interval_seconds):
-            series = self._series[place] = _Series(request.query, request.interval_seconds)
-        if request.first < series.first:
-            series.samples = {}  # a clock was set back: what was read ahead of time was read too early
-        series.first = request.first
+        if series is None or not series.asks(request):
+            series = _Series(request.query, request.interval_seconds, request.settle_seconds)
+            self._series[place] = series
+        settled = self._clock() - series.settle_seconds
+        # Of a clock that was set back: what was read ahead of time was read too early.
+        series.samples = {tick: sample for tick, sample in series.samples.items() if tick <= settled}
         ticks = range(request.first, request.last + 1, request.interval_seconds)
-        known: list[Sample] = []
-        for tick in ticks:
-            if tick not in series.samples:
-                break
-            known.append(series.samples[tick])
-        if len(known) == len(ticks):
-            return Reading(tuple(known))
-        if not series.asking:
-            series.asking = True
-            missing = ticks[len(known) :]
-            self._agenda.after(self._script.answer_seconds, lambda: self._answered(place, series, missing))
-        return Reading(tuple(known), series.problem)
+        unknown = request.first
+        while unknown in series.samples:
+            unknown += request.interval_seconds
+        series.awaited = unknown
+        self._proceed(place, series)
+        known = tuple(series.samples[tick] for tick in ticks if tick < unknown)
+        return Reading(known, series.problem if len(known) < len(ticks) else "")
+
+    def _proceed(self, place: tuple[Key, str], series: _Series) -> None:
+        series.alarm += 1
+        if series.asking or series.awaited is None:
+            return
+        now, alarm = self._clock(), series.alarm
+        settles = series.awaited + series.settle_seconds
+        if settles > now:
+            self._agenda.after(min(settles - now, SLEEP_SECONDS_MAX), lambda: self._rings(place, series, alarm))
+            return
+        series.asking = True
+        self.asked += 1
+        ticks = range(series.awaited, math.floor(now - series.settle_seconds) + 1, series.interval_seconds)
+        self._agenda.after(self._script.answer_seconds, lambda: self._answered(place, series, ticks[:TICKS_PER_QUERY]))
+
+    def _rings(self, place: tuple[Key, str], series: _Series, alarm: int) -> None:
+        if self._living(place, series) and series.alarm == alarm:
+            self._proceed(place, series)
 
     def _answered(self, place: tuple[Key, str], series: _Series, ticks: range) -> None:
-        if self.closed or self._series.get(place) is not series:
+        if not self._living(place, series):
             return
         if self._script.out(self._agenda.now):
-            fresh, series.problem = not series.problem, "connection refused"
-            self._agenda.after(RETRY_SECONDS, lambda: self._answered(place, series, ticks))
-            if fresh:
-                self._wake(place[0])
-            return
-        series.asking, series.problem = False, ""
-        series.samples |= {tick: self._script.sample(series.query, tick, self._agenda.now) for tick in ticks}
-        self._wake(place[0])
+            series.problem = "connection refused"
+            self._agenda.after(RETRY_SECONDS, lambda: self._again(place, series))
+        else:
+            series.asking, series.problem = False, ""
+            series.samples |= {tick: self._script.sample(series.query, tick, self._agenda.now) for tick in ticks}
+        if series.awaited in ticks:
+            series.awaited = None
+            self._wake(place[0])
+        self._proceed(place, series)
+
+    def _again(self, place: tuple[Key, str], series: _Series) -> None:
+        if self._living(place, series):
+            series.asking = False
+            self._proceed(place, series)
+
+    def _living(self, place: tuple[Key, str], series: _Series) -> bool:
+        return not self.closed and self._series.get(place) is series

@@ -10,6 +10,7 @@ from headgate.core.model import Key, MeasureRequest
 WEB = Key("prod", "web")
 SHOP = Key("prod", "shop")
 DEADLINE_SECONDS = 10.0
+SETTLE_SECONDS = 20.0
 
 
 def metric(query: str = "up", *, name: str = "errors", address: str | None = None, interval: str = "10s") -> Metric:
@@ -23,12 +24,13 @@ def metric(query: str = "up", *, name: str = "errors", address: str | None = Non
 def ticks(first: int, last: int, of: Metric | None = None) -> MeasureRequest:
     """Return the request for the ticks from *first* to *last* of a metric."""
     wanted = of or metric()
-    return MeasureRequest(wanted, wanted.prometheus.query, first, last, int(wanted.interval_seconds))
+    interval_seconds = int(wanted.interval_seconds)
+    return MeasureRequest(wanted, wanted.prometheus.query, first, last, interval_seconds, SETTLE_SECONDS)
 
 
 @dataclasses.dataclass
 class Clock:
-    """A monotonic clock that stands still until it is set."""
+    """A clock that stands still until it is set."""
 
     at: float = 0.0
 

@@ -1,11 +1,7 @@
 """What is asked, when, and who hears of it: each tick once, identical queries shared, nobody behind a slow server."""
 
 import asyncio
-import contextlib
-import dataclasses
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,48 +9,13 @@ from headgate import observe
 from headgate.adapters.metrics import sampling
 from headgate.adapters.metrics.sampling import Sampler
 from headgate.adapters.metrics.settings import ServerSettings
-from headgate.core.model import Reading
-from tests.adapters.metrics.requests_for import DEADLINE_SECONDS, SHOP, WEB, Bell, Clock, Meter, metric, ticks
+from headgate.core.model import Key, Reading
+from tests.adapters.metrics.requests_for import DEADLINE_SECONDS, SHOP, WEB, metric, ticks
+from tests.adapters.metrics.sampled import QUICKLY, T, world
 from tests.prometheus import scripts
 from tests.prometheus.server import ScriptedPrometheus
 
-# A multiple of every interval used here.
-T = 1_700_000_000
-QUICKLY = 0.01
-
-
-@dataclasses.dataclass
-class World:
-    """A sampler, the server that it asks, and who is woken."""
-
-    sampler: Sampler
-    server: ScriptedPrometheus
-    bell: Bell
-    clock: Clock
-    meter: Meter
-
-    def read(self, request: Any, key: Any = WEB) -> Reading:
-        """Return the reading of one *request*."""
-        (reading,) = self.sampler.read(key, [request]).values()
-        return reading
-
-    async def arrived(self, count: int) -> None:
-        """Wait until the server has been asked so often."""
-        await asyncio.to_thread(self.server.wait_for, count)
-
-
-@contextlib.asynccontextmanager
-async def world(*rules: scripts.Rule, **settings: Any) -> AsyncIterator[World]:
-    """Give a sampler with a server that answers by *rules*."""
-    with ScriptedPrometheus(*rules) as server:
-        bell, clock, meter = Bell(), Clock(), Meter()
-        merged: dict[str, Any] = {"address": server.address, "retry_seconds_max": QUICKLY} | settings
-        sampler = Sampler(ServerSettings(**merged), wake=bell, meter=meter, now=clock)
-        try:
-            yield World(sampler, server, bell, clock, meter)
-        finally:
-            server.release()
-            await sampler.close()
+OTHER = Key("prod", "other")
 
 
 def values(reading: Reading) -> list[float | None]:
@@ -150,6 +111,7 @@ async def test_different_questions_are_told_apart() -> None:
         ticks(T + 3, T + 3, metric("a", name="d")),
     ]
     async with world(scripts.constant(1, "a"), scripts.constant(2, "b")) as w:
+        w.wall.at += 3
         w.sampler.read(WEB, requests)
         await w.bell.rings(4)
         readings = w.sampler.read(WEB, requests)
@@ -181,6 +143,25 @@ async def test_a_slow_server_delays_nobody_elsewhere() -> None:
             assert len(slow.asked) == 2
             slow.release()
             await w.bell.rings(5)
+
+
+async def test_ticks_that_settle_at_once_wait_their_turn() -> None:
+    """However many queries are due in one moment, a server is asked no more of them at a time than it should be."""
+    keys = [Key("prod", f"web-{number}") for number in range(7)]
+    async with world(scripts.Rule(hang=True), workers_per_server=3) as w:
+        w.wall.at -= QUICKLY
+        for key in keys:
+            w.sampler.read(key, [ticks(T, T - 10, metric(key.name))])
+        await one_turn()
+        assert w.server.asked == []
+        w.wall.at += QUICKLY
+        await w.arrived(3)
+        await one_turn()
+
+        assert len(w.server.asked) == 3
+        w.server.release()
+        assert sorted(await w.bell.rings(7), key=str) == keys
+        assert len(w.server.asked) == 7
 
 
 async def test_a_server_that_hangs_becomes_a_problem() -> None:
@@ -291,8 +272,7 @@ async def test_what_is_forgotten_is_dropped() -> None:
     async with world(scripts.error(times=1), scripts.Rule(hang=True)) as w:
         w.read(ticks(T, T))
         await w.bell.rings()
-        w.read(ticks(T, T))
-        w.read(ticks(T, T, metric("other")))
+        w.sampler.read(WEB, [ticks(T, T), ticks(T, T, metric("other", name="other"))])
         await w.arrived(2)
         w.sampler.forget(WEB)
         w.server.release()
@@ -315,19 +295,37 @@ async def test_what_another_rollout_needs_is_not_forgotten() -> None:
         assert len(w.read(ticks(T, T), SHOP).samples) == 1
 
 
-async def test_what_nobody_reads_is_dropped_in_time() -> None:
-    """A query that changed, with a new canary's hash in it, leaves nothing behind."""
-    async with world(scripts.constant(1)) as w:
-        w.read(ticks(T, T, metric("old")))
+async def test_what_is_not_asked_for_any_more_is_dropped() -> None:
+    """A query that changed, with a new canary's hash in it, leaves nothing behind; nor does its answer wake anybody."""
+    async with world(scripts.Rule(match="old", hang=True), scripts.constant(1)) as w:
+        w.sampler.read(WEB, [ticks(T, T, metric("old")), ticks(T, T, metric("gone", name="gone"))])
+        await w.arrived(2)
         await w.bell.rings()
-        w.clock.at = 590.0
         w.read(ticks(T, T, metric("new")))
-        await w.bell.rings()
-        w.clock.at = 660.0
-        w.sampler.read(WEB, [])
+        w.server.release()
 
+        assert await w.bell.rings() == [WEB]
         assert [question.query for question in w.sampler._series] == ["new"]
-        assert w.sampler._read_by == {WEB: set(w.sampler._series)}
+        assert w.sampler._read_by == {WEB: w.sampler._series}
+        assert w.bell.woken == []
+
+
+async def test_what_nobody_looks_at_is_dropped_in_time() -> None:
+    """What a Rollout read whose passes all fail is dropped, but not while it waits for a tick that is to come."""
+    async with world(scripts.constant(1)) as w:
+        w.read(ticks(T, T), WEB)
+        await w.bell.rings()
+        w.read(ticks(T, T, metric("slow", interval="1000s")), SHOP)
+        await w.bell.rings()
+        w.read(ticks(T, T, metric("slow", interval="1000s")), SHOP)
+        w.clock.at = 660.0
+        w.sampler.read(OTHER, [])
+
+        assert [question.query for question in w.sampler._series] == ["slow"]
+        assert {key: set(read) for key, read in w.sampler._read_by.items()} == {
+            WEB: set(),
+            SHOP: set(w.sampler._series),
+        }
 
 
 async def test_samples_that_were_taken_are_dropped() -> None:
@@ -382,8 +380,6 @@ async def test_a_machine_without_threads_is_a_problem(monkeypatch: pytest.Monkey
             await w.bell.rings()
             assert w.read(ticks(T, T)).problem.endswith("it was not asked: can't start new thread")
 
-        await w.bell.rings()
-        w.read(ticks(T, T))
         await w.bell.rings()
         assert values(w.read(ticks(T, T))) == [1.0]
 

@@ -2,12 +2,19 @@
 
 Owns what has been read and who waits for it. A settled tick never changes, so each is asked for once, by whichever
 Rollout needs it first. Belongs to one event loop and takes hold of it at the first read.
+
+    a pass reads      what is known up to its last settled tick, and waits for the first tick that is not
+    it settles        at once, or at the wall clock's time: it is asked for, with what else has settled
+    answer, problem   who waits for what was asked is woken, and waits for nothing until its pass has read again
+
+So a tick costs one query and one pass, and of a Rollout that no pass looks at any more nothing is asked twice.
 """
 
 import asyncio
 import dataclasses
+import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from headgate.adapters.metrics.lanes import Lane
@@ -19,10 +26,10 @@ _TICKS_AHEAD: Final = 2 * TICKS_PER_QUERY
 """How many ticks are read before a reader has taken the first of them."""
 _TICKS_BEHIND: Final = 60
 """How many ticks are kept that a reader has taken, for another that comes later with the same query."""
-_TICKS_TO_COME: Final = 10
-"""How far Rollouts that share a query may be apart; ticks that lie further ahead were read under a wrong clock."""
 _IDLE_SECONDS: Final = 600.0
 _SWEEP_SECONDS: Final = 60.0
+_SLEEP_SECONDS_MAX: Final = 30.0
+"""The wall clock is looked at this often, so that its jumps put off no tick for longer."""
 
 
 class Meter(Protocol):
@@ -52,36 +59,44 @@ class _Series:
     """What is known of one question, and who wants to know more."""
 
     question: _Question
+    settle_seconds: float
     samples: dict[int, Sample] = dataclasses.field(default_factory=dict)
-    readers: dict[tuple[Key, str], int] = dataclasses.field(default_factory=dict)
-    """By Rollout and metric: the first tick not yet taken."""
-    waiting: set[Key] = dataclasses.field(default_factory=set)
+    readers: dict[Key, int] = dataclasses.field(default_factory=dict)
+    """By Rollout: the first tick not yet taken."""
+    waiting: dict[Key, int] = dataclasses.field(default_factory=dict)
+    """By Rollout: the tick that it is woken for. Nothing is asked for that nobody waits for."""
     problem: str = ""
     fetching: asyncio.Task[None] | None = None
     retry: asyncio.TimerHandle | None = None
     """Set from a problem until the next try is allowed."""
+    alarm: asyncio.TimerHandle | None = None
+    """Set while what is waited for has not settled."""
     read_at: float = 0.0
 
-    def known(self, request: MeasureRequest) -> tuple[Sample, ...]:
-        """Return the samples of *request* up to the first that is missing."""
-        found: list[Sample] = []
-        for tick in _ticks(request):
-            if (sample := self.samples.get(tick)) is None:
-                break
-            found.append(sample)
-        return tuple(found)
+    def unknown(self, first: int) -> int:
+        """Return the first tick from *first* on that is not known."""
+        tick = first
+        while tick in self.samples:
+            tick += self.question.interval_seconds
+        return tick
 
-    def missing(self, request: MeasureRequest, known: int) -> range:
-        """Return the next ticks to ask for, after the *known* first ones: none that is known, none twice."""
-        ticks = _ticks(request)[:_TICKS_AHEAD][known:][:TICKS_PER_QUERY]
+    def missing(self, first: int, now: float) -> range:
+        """Return the ticks to ask for if *first* is unknown: it and those after it that have settled, none twice."""
+        step = self.question.interval_seconds
+        last = min(math.floor(now - self.settle_seconds), first + (TICKS_PER_QUERY - 1) * step)
+        ticks = range(first, last + 1, step)
         ends = next((index for index, tick in enumerate(ticks) if tick in self.samples), len(ticks))
-        return ticks[:ends]
+        return ticks[: max(ends, 1)]
 
-    def drop_future(self, request: MeasureRequest) -> None:
-        """Drop what was read of ticks that are still to come: while the clock was wrong."""
-        latest = request.last + _TICKS_TO_COME * self.question.interval_seconds
-        if any(tick > latest for tick in self.samples):
-            self.samples = {tick: kept for tick, kept in self.samples.items() if tick <= latest}
+    def await_tick(self, key: Key, tick: int) -> None:
+        """Let *key* wait for *tick*; of several the first counts."""
+        self.waiting[key] = min(tick, self.waiting.get(key, tick))
+
+    def drop_future(self, now: float) -> None:
+        """Drop what was read of ticks that have not settled yet: while the clock was wrong."""
+        settled = now - self.settle_seconds
+        if any(tick > settled for tick in self.samples):
+            self.samples = {tick: kept for tick, kept in self.samples.items() if tick <= settled}
 
     def prune(self) -> None:
         """Drop the samples that no reader is near."""
@@ -101,31 +116,48 @@ class Sampler:
         *,
         wake: Callable[[Key], None],
         meter: Meter = _Silent(),  # noqa: B008 - it has no state
+        clock: Callable[[], float] = time.time,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Ask the servers of *settings*, and *wake* who waits for an answer.
+
+        Args:
+            settings: which servers may be asked, and how.
+            wake: called with whom an answer or a problem concerns.
+            meter: who counts the queries.
+            clock: seconds since the epoch; the same clock by which passes find out what has settled.
+            now: a clock that never jumps, for how long things take.
+        """
         self._settings = settings
         self._wake = wake
         self._meter = meter
+        self._clock = clock
         self._now = now
         self._lanes: dict[str, Lane] = {}
         self._series: dict[_Question, _Series] = {}
-        self._read_by: dict[Key, set[_Question]] = {}
+        self._read_by: dict[Key, dict[_Question, _Series]] = {}
         self._swept_at = now()
         self._closed = False
 
     def read(self, key: Key, requests: Sequence[MeasureRequest]) -> Mapping[str, Reading]:
-        """Return by metric name what is known of the requested ticks, and see to it that the rest is fetched."""
+        """Return by metric name what is known of the requested ticks, and see to it that the rest is fetched.
+
+        *key* is woken with what it waits for from now on: of each request the first tick that is not known, settled or
+        not. What it waited for before, or read under another query, is no longer its own.
+        """
         self._sweep()
-        return {request.metric.name: self._read(key, request) for request in requests}
+        before = self._taken_out(key)
+        readings = {request.metric.name: self._read(key, request) for request in requests}
+        for series in before:
+            self._drop_unread(series)
+        for series in self._read_by.get(key, {}).values():
+            self._proceed(series)
+        return readings
 
     def forget(self, key: Key) -> None:
         """Drop what is kept for *key* and for nobody else."""
-        for question in self._read_by.pop(key, ()):
-            series = self._series[question]
-            series.waiting.discard(key)
-            series.readers = {reader: at for reader, at in series.readers.items() if reader[0] != key}
-            if not series.readers:
-                self._drop(series)
+        for series in self._taken_out(key):
+            self._drop_unread(series)
 
     async def close(self) -> None:
         """Stop all queries and let go of the servers. Reads go on with what is known."""
@@ -138,31 +170,42 @@ class Sampler:
         self._lanes.clear()
 
     def _read(self, key: Key, request: MeasureRequest) -> Reading:
+        ticks = range(request.first, request.last + 1, request.interval_seconds)
         try:
             address = self._settings.resolve(request.metric.prometheus.address)
         except NotAllowed as why:
-            return Reading(problem=str(why))
+            return Reading(problem=str(why) if ticks else "")
         series = self._series_of(address, request)
         series.read_at = self._now()
-        series.readers[key, request.metric.name] = request.first
-        self._read_by.setdefault(key, set()).add(series.question)
-        series.drop_future(request)
+        series.readers[key] = min(request.first, series.readers.get(key, request.first))
+        self._read_by.setdefault(key, {})[series.question] = series
+        series.drop_future(self._clock())
         series.prune()
-        known = series.known(request)
-        if len(known) == len(_ticks(request)):
-            return Reading(known)
-        series.waiting.add(key)
-        self._fetch(series, series.missing(request, len(known)))
-        return Reading(known, series.problem)
+        unknown = series.unknown(request.first)
+        # Who takes nothing, because its status cannot be written, must not make us read on for ever.
+        if unknown < request.first + _TICKS_AHEAD * request.interval_seconds:
+            series.await_tick(key, unknown)
+        known = tuple(series.samples[tick] for tick in ticks if tick < unknown)
+        return Reading(known, series.problem if len(known) < len(ticks) else "")
 
     def _series_of(self, address: str, request: MeasureRequest) -> _Series:
         step = request.interval_seconds
         question = _Question(address, request.query, step, request.first % step)
-        return self._series.setdefault(question, _Series(question))
+        return self._series.setdefault(question, _Series(question, request.settle_seconds))
 
-    def _fetch(self, series: _Series, ticks: range) -> None:
-        if ticks and series.fetching is None and series.retry is None and not self._closed:
-            series.fetching = asyncio.get_running_loop().create_task(self._ask(series, ticks))
+    def _proceed(self, series: _Series) -> None:
+        """Ask for what is waited for if it has settled, or see to it that it is asked for then."""
+        if series.alarm is not None:
+            series.alarm.cancel()
+            series.alarm = None
+        if self._closed or not series.waiting or series.fetching is not None or series.retry is not None:
+            return
+        loop, first, now = asyncio.get_running_loop(), min(series.waiting.values()), self._clock()
+        if ticks := series.missing(first, now):
+            series.fetching = loop.create_task(self._ask(series, ticks))
+            return
+        sleep_seconds = min(first + series.settle_seconds - now, _SLEEP_SECONDS_MAX)
+        series.alarm = loop.call_later(sleep_seconds, self._proceed, series)
 
     async def _ask(self, series: _Series, ticks: range) -> None:
         began = self._now()
@@ -171,29 +214,23 @@ class Sampler:
         finally:
             series.fetching = None
         self._meter.queried("problem" if reading.problem else "answered", self._now() - began)
-        if reading.problem:
-            self._hold_off(series, reading.problem)
-            return
         series.samples.update((sample.at, sample) for sample in reading.samples)
-        series.problem = ""
-        self._wake_all(series)
-
-    def _hold_off(self, series: _Series, problem: str) -> None:
-        # Nobody is woken for a problem that is known: they are woken to try again, when it is time.
-        pause_seconds = min(float(series.question.interval_seconds), self._settings.retry_seconds_max)
-        series.retry = asyncio.get_running_loop().call_later(pause_seconds, self._try_again, series)
-        if problem != series.problem:
-            series.problem = problem
-            self._wake_all(series)
+        series.problem = reading.problem
+        if reading.problem:
+            pause_seconds = min(float(series.question.interval_seconds), self._settings.retry_seconds_max)
+            series.retry = asyncio.get_running_loop().call_later(pause_seconds, self._try_again, series)
+        self._tell(series, ticks)
+        self._proceed(series)
 
     def _try_again(self, series: _Series) -> None:
         series.retry = None
-        self._wake_all(series)
+        self._proceed(series)
 
-    def _wake_all(self, series: _Series) -> None:
-        # Whoever still misses something says so when it reads.
-        waiting, series.waiting = series.waiting, set()
-        for key in waiting:
+    def _tell(self, series: _Series, ticks: range) -> None:
+        """Wake who waits for one of *ticks*. Whoever still misses something says so when it reads."""
+        told = [key for key, tick in series.waiting.items() if tick in ticks]
+        for key in told:
+            del series.waiting[key]
             self._wake(key)
 
     def _lane(self, address: str) -> Lane:
@@ -201,23 +238,32 @@ class Sampler:
             self._lanes[address] = Lane(address, self._settings)
         return self._lanes[address]
 
+    def _taken_out(self, key: Key) -> Iterable[_Series]:
+        """Let *key* neither read nor wait for anything any more, and return what it read."""
+        left = self._read_by.pop(key, {}).values()
+        for series in left:
+            del series.readers[key]
+            series.waiting.pop(key, None)
+        return left
+
     def _sweep(self) -> None:
         if self._now() - self._swept_at < _SWEEP_SECONDS:
             return
         self._swept_at = self._now()
         for series in list(self._series.values()):
-            if self._now() - series.read_at > _IDLE_SECONDS:
+            # What is waited for may be an hour away. Nobody waits twice without having read.
+            if self._now() - series.read_at > _IDLE_SECONDS and not series.waiting:
                 self._drop(series)
+
+    def _drop_unread(self, series: _Series) -> None:
+        if not series.readers:
+            self._drop(series)
 
     def _drop(self, series: _Series) -> None:
         del self._series[series.question]
-        for key in {key for key, _ in series.readers}:
-            self._read_by[key].discard(series.question)
-        if series.retry is not None:
-            series.retry.cancel()
-        if series.fetching is not None:
-            series.fetching.cancel()
-
-
-def _ticks(request: MeasureRequest) -> range:
-    return range(request.first, request.last + 1, request.interval_seconds)
+        for key in series.readers:
+            del self._read_by[key][series.question]
+        series.waiting.clear()
+        for running in (series.retry, series.alarm, series.fetching):
+            if running is not None:
+                running.cancel()

@@ -1,0 +1,133 @@
+"""When a decision that waits for measurements looks again, though nobody may wake it."""
+
+from typing import Any
+
+import pytest
+
+from headgate.api.status import MetricStatus, Outcome
+from headgate.core import analysis
+from headgate.core.decide import decide
+from headgate.core.model import Reading
+from tests.core import answers
+from tests.core.worlds import NOON, SETTLE, World, metric, policy
+
+ERRORS = metric()
+ROLLS_BACK = metric(noData={"then": "Rollback"})
+PAUSED = policy(20, "pause", metrics=(metric(),))
+SETTLED = NOON + 10.0
+"""When the next tick has settled: the last one that is known is 20 s old."""
+
+
+def state(**changes: object) -> MetricStatus:
+    """Return the state of the metric as it begins at noon, with *changes*."""
+    (fresh,) = analysis.begin((ERRORS,), NOON)
+    return fresh.model_copy(update=changes)
+
+
+def found(known: MetricStatus, now: float) -> analysis.Evidence:
+    """Return the evidence at a weight that holds since noon."""
+    return analysis.evidence((ROLLS_BACK,), (known,), NOON, now, SETTLE)
+
+
+def paused(**known: Any) -> World:
+    """Return a canary that waits for people at 20 percent, and is measured."""
+    return World().stable(8).canary(2).ruled(PAUSED).at_step(2, since=300).knows(**known)
+
+
+@pytest.mark.parametrize(
+    ("last_tick", "now", "expected"),
+    [(NOON, NOON + 20, NOON + 30), (NOON, NOON + 95, NOON + 100), (NOON + 90, NOON + 20, NOON + 120)],
+)
+def test_next_reading(last_tick: int, now: float, expected: float) -> None:
+    """The next tick is looked for once it has settled, and always in the future.
+
+    Where whoever measures wakes us with it, that is only in case nobody does: after the time of a slow answer.
+    """
+    states = (state(last_tick=last_tick),)
+
+    assert expected == analysis.next_reading((ERRORS,), states, (), now, SETTLE)
+    assert expected + analysis.LAG_SECONDS == analysis.next_reading((ERRORS,), states, {"errors"}, now, SETTLE)
+
+
+def test_the_first_of_several_readings_counts() -> None:
+    """One metric that nobody was told of is looked for in time, whatever is known of the others."""
+    late, soon = metric("late"), metric("soon")
+    states = (state(name="late"), state(name="soon"))
+
+    assert NOON + 30 == analysis.next_reading((late, soon), states, {"late"}, NOON + 20, SETTLE)
+
+
+def test_no_next_reading() -> None:
+    """Where nothing is measured, there is nothing to wait for."""
+    assert analysis.next_reading((ERRORS,), (), {"errors"}, NOON, SETTLE) is None
+
+
+def test_only_what_was_asked_for_from_its_present_tick_on_is_announced() -> None:
+    """Nobody relies on being woken for a metric that was begun or set back since the metrics were asked for."""
+    names = ("goes on", "stays", "set back", "not asked for")
+    before = tuple(state(name=name, last_tick=NOON) for name in names)
+    ticks = {"goes on": NOON + 10, "set back": NOON - 3600}
+    after = tuple(state(name=name, last_tick=ticks.get(name, NOON)) for name in (*names, "begun"))
+    readings = {name: Reading() for name in (*names[:3], "begun")}
+
+    assert {"goes on", "stays"} == analysis.announced(before, after, readings)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "now", "expected"),
+    [
+        (Outcome.ERROR, 130, (NOON + 160 + 1, NOON + 700 + 1)),
+        (Outcome.ERROR, 160, (NOON + 160 + 1, NOON + 700 + 1)),
+        (Outcome.ERROR, 160.5, (NOON + 700 + 1,)),
+        (Outcome.ERROR, 701, ()),
+        (Outcome.NO_DATA, 130, ()),
+        (Outcome.PASSED, 130, ()),
+    ],
+)
+def test_patience_ends(verdict: Outcome, now: float, expected: tuple[float, ...]) -> None:
+    """Of a metric that cannot be read it is known when that has lasted for too long: no answer may tell."""
+    known = state(verdict=verdict, since=NOON + 130, last_tick=NOON + 80, last_judged=NOON + 50)
+    ends = analysis.patience_ends((metric("new"), ROLLS_BACK), (known,), NOON, NOON + now)
+
+    assert expected == ends
+    for end in ends:
+        assert len(found(known, end).blind) == 1
+    if expected:
+        assert not found(known, expected[-1] - 1).doomed
+        assert found(known, expected[-1]).doomed
+
+
+def test_a_tick_that_somebody_waits_for_needs_no_look() -> None:
+    """Who measures wakes us with the answer: we look by ourselves only once the slowest answer must have come."""
+    assert SETTLED + analysis.LAG_SECONDS == decide(paused().reads().observe()).recheck_at
+
+
+def test_a_tick_that_nobody_was_told_of_is_looked_for() -> None:
+    """A metric that this pass asked nothing of is asked for when its tick has settled."""
+    assert SETTLED == decide(paused().observe()).recheck_at
+
+
+def test_a_clock_that_was_set_back_is_looked_for_in_time() -> None:
+    """What was asked for under the wrong clock wakes nobody in time."""
+    world = paused(since=NOON + 3000, last_tick=NOON + 3600, last_judged=NOON + 3600).but(clock_set_back=True).reads()
+    recheck_at = decide(world.observe()).recheck_at
+
+    assert recheck_at is not None
+    assert recheck_at <= NOON + 10 + 20
+
+
+def test_the_end_of_patience_is_looked_for() -> None:
+    """A server that cannot be asked wakes nobody: what follows from that after a while follows in time all the same."""
+    ruled = policy(20, "pause", metrics=(metric(noData={"after": "70s", "then": "Rollback"}),))
+    since = NOON - 50
+    world = paused(verdict=Outcome.ERROR, since=since, last_judged=NOON - 60, last_tick=NOON - 60).ruled(ruled)
+    looks = []
+    for _ in range(2):
+        decision = decide(world.reads(problem="connection refused").observe())
+        assert decision.rule == "pausing"
+        assert decision.recheck_at is not None
+        looks.append(decision.recheck_at - since)
+        world = world.but(now=decision.recheck_at)
+
+    assert looks == [60 + 1, 70 + 1]
+    assert answers.ready(decide(world.observe()))[0] == "NoData"
