@@ -53,6 +53,7 @@ def test_smallest_spec_has_the_defaults_of_the_design() -> None:
     smallest = RolloutSpec.model_validate(samples.SMALLEST["spec"])
 
     assert smallest.replicas is None
+    assert smallest.strategy.canary is not None
     assert smallest.strategy.canary.max_surge is None
     assert smallest.strategy.canary.max_unavailable == 0
     assert smallest.strategy.canary.steps == ()

@@ -114,8 +114,9 @@ def test_every_string_is_bounded(node: Node) -> None:
 
 @pytest.mark.parametrize("node", typed("object"), ids=lambda node: node.path)
 def test_every_object_is_declared_or_bounded(node: Node) -> None:
-    """An object has fields, or is a map of limited size; only the pod template keeps what is not declared."""
-    assert node.schema.get("properties") or node.schema["maxProperties"] > 0
+    """An object has fields, or is a map of limited size, or empty; only the pod template keeps what is not declared."""
+    empty = "additionalProperties" not in node.schema
+    assert node.schema.get("properties") or empty or node.schema["maxProperties"] > 0
     assert node.path.startswith(TEMPLATE) or "x-kubernetes-preserve-unknown-fields" not in node.schema
 
 

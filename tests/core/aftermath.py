@@ -18,7 +18,9 @@ def after(world: World, decision: model.Decision, seconds: float = 5, *, ready: 
         later = later.but(status=decision.status, written_at=world.now, accepted=policy)
     for action in (*decision.records, *decision.actions):
         later = _carried_out(later, action, ready=ready)
-    return later
+    if world.present is None:
+        return later
+    return later.but(present={hash_: facts.pods for hash_, facts in later.deployments.items() if facts.pods})
 
 
 def settled(world: World, seconds: float = 5, most: int = 60) -> tuple[World, list[model.Decision]]:

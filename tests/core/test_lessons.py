@@ -6,7 +6,7 @@ import pytest
 
 from headgate.api import status as api
 from headgate.api.status import Phase
-from headgate.core import paths, replicas, routing, traffic
+from headgate.core import effects, paths, replicas, routing, traffic
 from headgate.core.actions import DropRecord
 from headgate.core.decide import decide
 from headgate.core.replicas import Budget, Pods, Sizes
@@ -173,7 +173,7 @@ def test_a_gateway_that_refuses_the_way_back_may_still_send_users(*, follows: bo
     """It may go on with the weight that it had: until it accepts the route no drain begins, and pods stay."""
     refusing = parent(accepted=False, follows=follows, words="UnsupportedValue: too many rules")
     ways_now = facts(canary=service(CANARY, B, {B: 2}), route=route(parents=(refusing,)))
-    found = traffic.brought_up(known(20), ways_now, A, DRAIN, NOON)
+    found = effects.brought_up(known(20), ways_now, A, DRAIN, NOON)
     leaves = view(facts=ways_now, status=found, other_hash=B, other=pods(2))
 
     assert (found.since, traffic.backward(leaves).sizes) == expected

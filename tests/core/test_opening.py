@@ -112,7 +112,7 @@ def test_steps_that_are_edited(to: spec.Policy, index: int, weight: int, clock: 
     assert (status.step.index, status.weight.desired) == (index, weight)
     assert status.step.since == (NOON - 60 if clock == "runs" else None)
     assert status.weight.since == (NOON - 60 if weight == 20 else None)
-    of = len(to.strategy.canary.steps) + 1
+    of = len(to.strategy.canary.steps) + 1 if to.strategy.canary else 0
     assert (status.step.of, status.step.text) == (of, f"{index}/{of}")
     assert status.policy == policy_hash(to)
 

@@ -71,7 +71,7 @@ def test_the_drain_is_never_cut_short() -> None:
     """A scaleDownDelay of nothing still leaves connections their time."""
     world = warm(until=None, remembered=known(0, since=NOON - 5, home_since=NOON - 9))
     assert world.spec_policy is not None
-    canary = world.spec_policy.strategy.canary.model_copy(update={"scale_down_delay_seconds": 0.0})
+    canary = world.spec_policy.strategy.way.model_copy(update={"scale_down_delay_seconds": 0.0})
     strategy = world.spec_policy.strategy.model_copy(update={"canary": canary})
     decision = decide(world.ruled(world.spec_policy.model_copy(update={"strategy": strategy})).observe())
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from headgate.core import traffic
+from headgate.core import effects, traffic
 from headgate.core.replicas import Budget, Sizes
 from tests.core.ways import (
     CANARY,
@@ -60,7 +60,7 @@ def test_stable_stays_as_whole_as_the_surge_allows(surge: int, percent: int, exp
 
 def brought_up(before: Any, now: float = NOON, **ways: Any) -> Any:
     """Return what is remembered after a look at *ways*."""
-    return traffic.brought_up(before, facts(**ways), A, DRAIN, now)
+    return effects.brought_up(before, facts(**ways), A, DRAIN, now)
 
 
 def test_a_new_weight_is_in_effect_once_accepted() -> None:

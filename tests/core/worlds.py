@@ -53,6 +53,13 @@ def policy(*plan: int | str, metrics: tuple[spec.Metric, ...] = (), **changes: A
     return spec.Policy(strategy=strategy, analysis=spec.Analysis(metrics=metrics), **changes)
 
 
+def policy_of(metrics: tuple[spec.Metric, ...] = (), *, traffic: Any = None, **strategy: Any) -> spec.Policy:
+    """Return a policy of another strategy, as written: ``policy_of(recreate={})``."""
+    return spec.Policy(
+        strategy=spec.Strategy.model_validate(strategy), analysis=spec.Analysis(metrics=metrics), traffic=traffic
+    )
+
+
 def policy_hash(of: spec.Policy | None) -> str:
     """Return a hash by which policies differ."""
     return revisions.digest(of.model_dump_json()) if of else ""
@@ -91,6 +98,7 @@ class World:
     refusals: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
     traffic: paths.TrafficFacts | None = None
+    present: Mapping[str, int] | None = None
     policy_waits: bool = False
     written_at: float = NOON
     clock_set_back: bool = False
@@ -270,6 +278,7 @@ class World:
             written_at=self.written_at,
             foreign=self.foreign,
             traffic=self.traffic,
+            present=self.present,
             policy_waits=self.policy_waits,
         )
 

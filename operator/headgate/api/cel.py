@@ -103,6 +103,10 @@ ADDRESS_PLAIN = Rule(
     matches(ADDRESS),
     "must be http:// or https:// with a host, and without user, password or query: http://prometheus.monitoring:9090",
 )
+STRATEGY_ONE = Rule(
+    "[has(self.canary), has(self.recreate)].exists_one(chosen, chosen)",
+    "a strategy is exactly one of canary and recreate: keep one of them (recreate: {} needs nothing more)",
+)
 STEP_ONE_FIELD = Rule(
     "has(self.setWeight) != has(self.pause)",
     "a step has exactly one of setWeight and pause: make each a step of its own (pause: {} waits until promoted)",

@@ -113,6 +113,8 @@ class _Translation:
             }
         if node.get("additionalProperties") is False:
             del node["additionalProperties"]  # a structural schema prunes or refuses unknown fields by itself
+        if properties == {}:
+            del node["properties"]  # the API server keeps no empty one
         for key in ("items", "additionalProperties"):
             part = node.get(key)
             if isinstance(part, dict):

@@ -100,10 +100,42 @@ class Canary(SpecModel):
         return self
 
 
-class Strategy(SpecModel):
-    """How a new version takes over."""
+class Recreate(SpecModel):
+    """All old pods go before the first new one starts."""
 
-    canary: Canary = pydantic.Field(description="Ship a new version step by step.")
+    model_config = pydantic.ConfigDict(json_schema_extra=cel.atomic_map())
+
+
+Way = Canary | Recreate
+"""What a strategy is exactly one of."""
+
+
+class Strategy(SpecModel):
+    """How a new version takes over: exactly one of its fields is set."""
+
+    model_config = pydantic.ConfigDict(json_schema_extra=cel.validations(cel.STRATEGY_ONE))
+
+    canary: Canary | None = pydantic.Field(default=None, description="Ship a new version step by step.")
+    recreate: Recreate | None = pydantic.Field(
+        default=None,
+        description="All old pods go, terminating ones included, before the first new one starts: for databases, "
+        "licences and volumes that two versions must not share. Nobody is served meanwhile. Going back is the same, "
+        "the other way round. Old pods that take longer than progressDeadlineSeconds to go end the attempt.",
+    )
+
+    @property
+    def way(self) -> Way:
+        """The field that is set."""
+        return self.recreate or self.canary or Canary()
+
+    def _ways(self) -> tuple[Way | None, ...]:
+        return (self.canary, self.recreate)
+
+    @pydantic.model_validator(mode="after")
+    def _one(self) -> "Strategy":
+        if sum(one is not None for one in self._ways()) != 1:
+            raise ValueError(cel.STRATEGY_ONE.message)
+        return self
 
 
 class Threshold(SpecModel):

@@ -126,9 +126,11 @@ class Span:
     """From when on a measurement's window counts."""
 
     judged_from: int
-    """For failures: beyond this lies an earlier attempt at the same revision. 0: there was none."""
+    """For failures: what lies before this is not this attempt's. 0: nothing does."""
     weight_since: int | None
     """For passes: since when the present weight holds. None: not yet."""
+    beyond: str = "into an earlier attempt"
+    """What lies before *judged_from*, for people."""
 
 
 def _folded_tick(metric: Metric, state: MetricStatus, sample: Sample, span: Span) -> MetricStatus:
@@ -136,7 +138,7 @@ def _folded_tick(metric: Metric, state: MetricStatus, sample: Sample, span: Span
     window_start = sample.at - metric.window_seconds
     message = sample.message[:_MESSAGE_LENGTH]
     if outcome in _DECIDED and window_start < span.judged_from:
-        outcome, message = Outcome.NO_DATA, "its window reaches back into an earlier attempt"
+        outcome, message = Outcome.NO_DATA, f"its window reaches back {span.beyond}"
     passes, failures = state.passes, state.failures
     if outcome is Outcome.PASSED:
         failures = 0

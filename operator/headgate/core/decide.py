@@ -48,6 +48,7 @@ FORWARD: Final[tuple[Rule, ...]] = (
     forward.refused,
     routing.unroutable,
     routing.contested,
+    forward.recreating,
     forward.waiting,
     forward.paused,
     forward.pausing,
@@ -66,11 +67,12 @@ RESTING: Final[tuple[Rule, ...]] = (
     routing.unroutable,
     routing.unseen,
     promoted.draining,
+    resting.outdated,
     resting.start,
 )
 """Asked while nothing is in flight."""
 
-_POLICY_WAITS: Final = "spec.traffic was changed: that spec counts once this rollout has ended"
+_POLICY_WAITS: Final = "spec.strategy or spec.traffic was changed: that spec counts once this rollout has ended"
 IDLE_SECONDS: Final = 1.0
 """How soon at most it is looked again where nothing is done, whatever a rule asks for."""
 _MOST_ROUNDS: Final = 150

@@ -4,7 +4,7 @@ import math
 
 from headgate.api import names, values
 from headgate.api.status import Ending, Phase, StepStatus, Weight
-from headgate.core import analysis, history, promoted, replicas, traffic, verdicts
+from headgate.core import analysis, history, promoted, recreate, replicas, traffic, verdicts
 from headgate.core.model import Identity, Notice
 from headgate.core.situation import Move, Rest, Situation
 
@@ -60,6 +60,25 @@ def _pods_wait(situation: Situation) -> str:
     if canary.wanted > goal.canary:
         return f"{canary.counted} canary pods, going down to {goal.canary}"
     return f"{stable.wanted} stable pods, going up to {goal.stable}"
+
+
+def recreating(situation: Situation) -> Rest | None:
+    """Old pods go before new ones come; nobody is served meanwhile, and that is meant."""
+    canary = situation.flight
+    if not situation.recreates or canary is None or situation.status.weight is None:
+        return None
+    pods, left = situation.pods(canary), situation.left
+    if pods.wanted == 0 and situation.total and not situation.clear:
+        counted = f"{left} old pods left, terminating ones included" if left else "old pods are being counted"
+        again = recreate.looks_at(canary.started, situation.now)
+        message = f"downtime is meant: {counted}; new ones start once they are gone"
+        return Rest(Phase.PROGRESSING, "Recreating", message, (again, *verdicts.patience_ends(situation)))
+    if pods.wanted == situation.total and pods.ready >= situation.total:
+        return None
+    words = verdicts.pod_words(situation)
+    message = f"downtime is meant: {pods.ready} of {situation.total} new pods ready{words}"
+    reason = "PodsNotStarting" if words else "Recreating"
+    return Rest(Phase.PROGRESSING, reason, message, verdicts.patience_ends(situation))
 
 
 def waiting(situation: Situation) -> Move | Rest | None:
@@ -167,7 +186,10 @@ def enter(situation: Situation, at: int) -> Move:
     if plan[at].weight_percent != weight.desired:
         changes["weight"] = weight.model_copy(update={"desired": plan[at].weight_percent, "since": None})
         changes["analysis"] = analysis.at_new_weight(status.analysis)
-        notices = (Notice("StepStarted", f"{which}step {step.text}: weight {plan[at].weight_percent} %"),)
+        begun = f"step {step.text}: weight {plan[at].weight_percent} %"
+        if situation.recreates:
+            begun = "old pods go before new ones start; downtime is meant"
+        notices = (Notice("StepStarted", f"{which}{begun}"),)
     elif plan[at].waits:
         seconds = plan[at].pause_seconds
         length = "until promoted" if seconds is None else f"for {values.format_duration(seconds)}"
@@ -191,8 +213,8 @@ def complete(situation: Situation) -> Move | None:
     )
     ended: dict[str, object] = {"canary": None, "step": None, "weight": None, "scale_floor": None}
     if situation.routing is not None:
-        ended["warm"] = promoted.warmed(stable, canary, situation.second)
-        ended["traffic"] = promoted.unhomed(status)
+        ended["warm"] = None if situation.recreates else promoted.warmed(stable, canary, situation.second)
+        ended["traffic"] = promoted.unhomed(situation)
     changes = {**ended, "stable": history.stable_of(canary), "history": past}
     took = values.format_duration(situation.now - canary.started)
     notice = Notice("Promoted", f"revision {canary.revision} is stable after {took}")

@@ -238,6 +238,8 @@ class Observation:
     """Objects that stand where ours should and that belong to somebody else."""
     traffic: TrafficFacts | None = None
     """The ways by which users reach the pods; None without spec.traffic, unless there are Services to release."""
+    present: Mapping[str, int] | None = None
+    """Objects of our pods by hash, terminating ones included; None where nobody counted, or could."""
     policy_waits: bool = False
     """Whether the spec's policy is another one that can be accepted only when nothing is in flight any more."""
 

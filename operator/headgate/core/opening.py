@@ -3,9 +3,19 @@
 import math
 from typing import TypeVar
 
-from headgate.api.status import Canary, Progress, RolloutStatus, Side, StatusModel, TemplateStatus, Warm
-from headgate.core import analysis, contests, steps, traffic
+from headgate.api.status import (
+    Canary,
+    Progress,
+    RolloutStatus,
+    Side,
+    StatusModel,
+    TemplateStatus,
+    TrafficStatus,
+    Warm,
+)
+from headgate.core import analysis, contests, effects, steps, strategies
 from headgate.core.model import DeploymentFacts, Identity, Observation
+from headgate.core.paths import TrafficFacts
 from headgate.core.situation import Situation
 
 _Side = TypeVar("_Side", bound=Side)
@@ -136,7 +146,7 @@ def _with_traffic(seen: Observation, status: RolloutStatus) -> RolloutStatus:
         # Services that are still to be released are remembered by it: a crash before that must not forget them.
         left = status.traffic if seen.traffic is not None and seen.traffic.former else None
         return status.model_copy(update={"traffic": left, "warm": None})
-    found = traffic.brought_up(status.traffic, seen.traffic, status.stable.hash, policy.traffic.drain_seconds, seen.now)
+    found = _found(seen, status, seen.traffic, status.stable, policy.traffic.drain_seconds)
     found = contests.noted(status, found, seen.traffic, seen.now)
     changes: dict[str, object] = {"traffic": found}
     weight = status.weight
@@ -145,11 +155,30 @@ def _with_traffic(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     return status.model_copy(update=changes)
 
 
+def _found(
+    seen: Observation, status: RolloutStatus, facts: TrafficFacts, stable: Side, drain_seconds: float
+) -> TrafficStatus:
+    if not strategies.switches(seen.policy):
+        return effects.brought_up(status.traffic, facts, stable.hash, drain_seconds, seen.now)
+    other = status.canary or status.warm
+    hashes = (stable.hash, other.hash if other else "")
+    return effects.switched(status.traffic, facts, hashes, drain_seconds, seen.now)
+
+
+def _span(seen: Observation, status: RolloutStatus, judged_from: int) -> analysis.Span:
+    """Return from when on measurements count; not before the new pods are up where downtime is meant."""
+    since = status.weight.since if status.weight else None
+    if not strategies.recreates(seen.policy):
+        return analysis.Span(judged_from, since)
+    up = since if since is not None else math.ceil(seen.now)
+    return analysis.Span(max(judged_from, up), since, "to before its pods were up")
+
+
 def _with_verdicts(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     pair = Situation(seen, status).watched
     if pair is None or seen.policy is None:
         return status
     judged_from = next(side.judged_from for side in pair if isinstance(side, Canary | Warm))
-    span = analysis.Span(judged_from, status.weight.since if status.weight else None)
+    span = _span(seen, status, judged_from)
     states = analysis.fold(seen.policy.analysis.metrics, status.analysis, seen.readings, span, seen.now)
     return status.model_copy(update={"analysis": states})

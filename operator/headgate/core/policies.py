@@ -4,6 +4,7 @@ import dataclasses
 
 from headgate.api.spec import Policy
 from headgate.api.status import RolloutStatus
+from headgate.core import strategies
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -18,8 +19,8 @@ class InForce:
 def in_force(status: RolloutStatus, wanted: Policy | None, accepted: Policy | None) -> InForce:
     """Return the policy in force.
 
-    The Services and routes that a rollout began with are those that it can be taken back by, so *wanted* may name
-    others only while nothing is in flight and nothing is kept warm.
+    The strategy, Services and routes that a rollout began with are those that it can be taken back by, so *wanted* may
+    name others only while nothing is in flight and nothing is kept warm.
 
     Args:
         status: the Rollout's.
@@ -29,6 +30,6 @@ def in_force(status: RolloutStatus, wanted: Policy | None, accepted: Policy | No
     if wanted is None or accepted is None:
         return InForce(wanted or accepted)
     in_flight = status.stable is not None and (status.canary is not None or status.warm is not None)
-    if in_flight and wanted.traffic != accepted.traffic:
+    if in_flight and strategies.other_way(wanted, accepted):
         return InForce(accepted, waits=True)
     return InForce(wanted)

@@ -6,8 +6,8 @@ While it is warm the new one is still judged; going back is one write: the stabl
 import math
 
 from headgate.api import values
-from headgate.api.status import Canary, Ending, Phase, RolloutStatus, Side, TrafficStatus, Warm, Weight
-from headgate.core import analysis, verdicts
+from headgate.api.status import Canary, Ending, Phase, Side, TrafficStatus, Warm, Weight
+from headgate.core import analysis, effects, strategies, verdicts
 from headgate.core.model import Notice
 from headgate.core.situation import Move, Rest, Situation
 
@@ -22,9 +22,12 @@ def warmed(stable: Side, canary: Canary, at: int) -> Warm:
     )
 
 
-def unhomed(status: RolloutStatus) -> TrafficStatus | None:
+def unhomed(situation: Situation) -> TrafficStatus | None:
     """Return what is known of traffic when another revision becomes stable: its Service leads to it only from then."""
-    return status.traffic.model_copy(update={"home_since": None}) if status.traffic else None
+    known = situation.status.traffic
+    if known is not None and strategies.switches(situation.seen.policy):
+        known = effects.turned(known)
+    return known.model_copy(update={"home_since": None}) if known else None
 
 
 def go_back(situation: Situation, ending: Ending, reason: str, message: str, *, by: str) -> Move | None:
@@ -36,7 +39,13 @@ def go_back(situation: Situation, ending: Ending, reason: str, message: str, *, 
         **stable.model_dump(include=set(Side.model_fields)), started=warm.started, judged_from=warm.judged_from
     )
     back = Side.model_validate(warm.model_dump(include=set(Side.model_fields)))
-    changes = {"stable": back, "canary": canary, "warm": None, "weight": Weight(desired=0), "traffic": unhomed(status)}
+    changes = {
+        "stable": back,
+        "canary": canary,
+        "warm": None,
+        "weight": Weight(desired=0),
+        "traffic": unhomed(situation),
+    }
     swapped = situation.moved(status.model_copy(update={**changes, "scale_floor": situation.wanted_now}))
     return verdicts.leave(swapped, canary, ending, reason, message, by=by)
 
@@ -77,8 +86,7 @@ def _number(situation: Situation) -> int:
 
 
 def _delay_seconds(situation: Situation) -> float:
-    policy = situation.seen.policy
-    return policy.strategy.canary.scale_down_delay_seconds if policy else 0.0
+    return strategies.scale_down_delay_seconds(situation.seen.policy)
 
 
 def cooled(situation: Situation) -> Move | None:

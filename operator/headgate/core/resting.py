@@ -185,6 +185,16 @@ def held_back(situation: Situation) -> Rest | None:
     return Rest(Phase.PAUSED, "Paused", f"revision {situation.target_hash} waits: spec.paused is true")
 
 
+def outdated(situation: Situation) -> Move | Rest | None:
+    """A new version is wanted with another policy, which can be accepted now that nothing is in flight any more."""
+    if not situation.seen.policy_waits:
+        return None
+    if situation.status.warm is not None:
+        return Move(situation.status.model_copy(update={"warm": None}))
+    message = f"revision {situation.target_hash} waits: the strategy and traffic of its spec come into force first"
+    return Rest(Phase.PROGRESSING, "PolicyFollows", message, (situation.now,))
+
+
 def start(situation: Situation) -> Move:
     """A new version is wanted: its rollout begins at the first step."""
     canary = _canary(situation)

@@ -13,7 +13,7 @@ from typing import Final
 from headgate.api.spec import Metric
 from headgate.api.status import Canary, Phase, RolloutStatus, Side
 from headgate.api.traffic import DRAIN_SECONDS
-from headgate.core import replicas, revisions, steps, traffic
+from headgate.core import recreate, replicas, revisions, steps, strategies, traffic
 from headgate.core.model import DeploymentFacts, Identity, Notice, Observation
 
 RETREAT_WAIT_SECONDS: Final = 30
@@ -136,11 +136,34 @@ class Situation:
             return max(self.wanted_now, self.status.scale_floor)
         return self.wanted_now
 
-    @property
+    @functools.cached_property
     def budget(self) -> replicas.Budget:
         """How far both versions together may stray from the replicas that count."""
-        policy = self.seen.policy
-        return replicas.budget(policy.strategy.canary if policy else None, self.total, routed=self.seen.routed)
+        return strategies.budget(self.seen.policy, self.total, routed=self.seen.routed)
+
+    @functools.cached_property
+    def recreates(self) -> bool:
+        """Whether the canary and stable may have no pods at the same time."""
+        return strategies.recreates(self.seen.policy)
+
+    @property
+    def comes(self) -> Side | None:
+        """The revision that is to have all pods: the canary, or stable when that is taken back."""
+        return self.stable if self.canary is None or self.canary.leaving is not None else self.canary
+
+    @property
+    def left(self) -> int | None:
+        """How many pods there are of all revisions but the one that comes, terminating ones included; None: unknown."""
+        return recreate.left(self.seen.deployments, self.seen.present, self.comes.hash if self.comes else "")
+
+    @property
+    def clear(self) -> bool:
+        """Whether no pod is left of the revision that has to go, and none can come any more."""
+        canary = self.canary
+        if canary is None or self.left != 0:
+            return False
+        goes, since = (self.stable, canary.started) if canary.leaving is None else (canary, canary.leaving.since)
+        return self.facts(goes) is None or self.now >= since + recreate.SURE_AFTER_SECONDS
 
     def facts(self, side: Side | None) -> DeploymentFacts | None:
         """Return the Deployment of *side*, if there is one."""
@@ -155,18 +178,26 @@ class Situation:
     def goal(self) -> replicas.Sizes:
         """The sizes that the present weight means."""
         weight = self.status.weight.desired if self.status.weight else 0
-        return traffic.goal(self.budget, weight) if self.seen.routed else replicas.split(self.budget, weight)
+        by_share = self.seen.routed and not self.recreates
+        return traffic.goal(self.budget, weight) if by_share else replicas.split(self.budget, weight)
 
     @functools.cached_property
     def sizes(self) -> replicas.Sizes:
         """The sizes to ask for in this pass."""
         if self.routing is not None:
             return self.routing.sizes
+        return self._pod_sizes
+
+    @property
+    def _pod_sizes(self) -> replicas.Sizes:
         stable, canary = self.pods(self.stable), self.pods(self.canary)
         if self.canary is None:
             return replicas.Sizes(self.total, 0)
         if self.stable is None:
             return replicas.Sizes(0, self.total)
+        if self.recreates:
+            back = self.canary.leaving is not None
+            return recreate.sizes(self.total, stable, canary, back=back, clear=self.clear)
         if self.canary.leaving is not None:
             if self.now < self.canary.leaving.since + RELIED_ON_AFTER_SECONDS:
                 stable = dataclasses.replace(stable, ready=min(stable.ready, self.canary.leaving.stable_pods))
@@ -214,6 +245,9 @@ class Situation:
             return None
         if self.canary is None:
             return traffic.at_rest(view)
+        if self.recreates:
+            back = self.canary.leaving is not None
+            return recreate.switch(view, self._pod_sizes, back=back, clear=self.clear)
         return traffic.forward(view) if self.canary.leaving is None else traffic.backward(view)
 
     @property

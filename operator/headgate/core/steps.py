@@ -1,7 +1,9 @@
-"""A canary strategy as an ordered tuple of steps, the implied last one included."""
+"""A strategy as an ordered tuple of steps, the implied last one included."""
 
 import dataclasses
+from collections.abc import Iterable
 
+from headgate.api import spec
 from headgate.api.spec import Policy
 
 
@@ -22,10 +24,15 @@ class Step:
 
 
 def planned(policy: Policy) -> tuple[Step, ...]:
-    """Return the steps of *policy*'s canary; the last one holds 100 percent, implied where it is not written."""
+    """Return the steps of *policy*'s strategy; the last one holds 100 percent, implied where it is not written."""
+    canary = policy.strategy.canary
+    return _written(canary.steps) if canary else (Step(100),)
+
+
+def _written(written: Iterable[spec.Step]) -> tuple[Step, ...]:
     steps: list[Step] = []
     weight = 0
-    for step in policy.strategy.canary.steps:
+    for step in written:
         if step.pause is not None:
             steps.append(Step(weight, waits=True, pause_seconds=step.pause.duration_seconds))
         else:

@@ -8,7 +8,6 @@ then every Gateway that answers, then the pods that are no longer needed. It fal
 """
 
 import dataclasses
-import math
 from typing import Final
 
 from headgate.api.status import TrafficStatus
@@ -119,35 +118,6 @@ def goal(budget: Budget, percent: int) -> Sizes:
     """
     canary = min(needed(budget.total, percent), max(0, budget.most_pods - 1))
     return Sizes(min(budget.total, max(0, budget.most_pods - canary)), canary)
-
-
-def brought_up(
-    known: TrafficStatus | None, facts: TrafficFacts, stable_hash: str, drain_seconds: float, now: float
-) -> TrafficStatus:
-    """Return what *facts* say, with what *known* remembers of weights that may still be in effect somewhere."""
-    home_since = _home_since(known, facts, stable_hash, now)
-    if known is not None and any(isinstance(route, Unreadable) for route in facts.routes.values()):
-        return known.model_copy(update={"home_since": home_since})
-    low, high = routes.lowest(facts.known_routes), routes.highest(facts.known_routes)
-    current = all(parent.current and parent.follows for route in facts.known_routes for parent in route.parents)
-    same = known is not None and known.weight == high
-    since = (known.since if known and same and known.since is not None else math.ceil(now)) if current else None
-    changes: dict[str, object] = {"weight": high, "since": since, "home_since": home_since}
-    if known is None or (since is not None and now >= since + drain_seconds):
-        changes |= {"lowest": low, "highest": high}
-    else:
-        changes |= {"lowest": min(known.lowest, known.weight, low), "highest": max(known.highest, known.weight, high)}
-    return (known or TrafficStatus(weight=0, lowest=0, highest=0)).model_copy(update=changes)
-
-
-def _home_since(known: TrafficStatus | None, facts: TrafficFacts, stable_hash: str, now: float) -> int | None:
-    service = facts.stable
-    if not isinstance(service, ServiceFacts) or service.selects != stable_hash:
-        return None
-    if known is not None and known.home_since is not None:
-        # Stable may have no ready pod for a while: its Service leads nowhere else for that.
-        return known.home_since
-    return math.ceil(now) if service.leads_only_to(stable_hash) else None
 
 
 def _shrunk(wanted: int, pods: Pods, other: Pods) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 from headgate.api.spec import Policy
 from headgate.api.traffic import Traffic
-from headgate.core import replicas, revisions, routes, steps
+from headgate.core import revisions, routes, steps, strategies
 from headgate.core.model import Observation
 from headgate.core.paths import RouteFacts, RuleFacts, ServiceFacts, TrafficFacts, Unreadable
 
@@ -25,6 +25,8 @@ def problems(seen: Observation) -> tuple[Problem, ...]:
     policy, facts = seen.policy, seen.traffic
     if facts is None or policy is None or policy.traffic is None:
         return ()
+    if strategies.switches(policy):
+        return tuple(_of_services(seen, policy.traffic, facts))  # no route of it is given any weight
     weights = _weights_to_hold(seen, policy)
     return (*_of_services(seen, policy.traffic, facts), *_of_routes(seen, weights, policy.traffic, facts))
 
@@ -49,7 +51,7 @@ class _Weights:
 def _weights_to_hold(seen: Observation, policy: Policy) -> _Weights:
     wanted = [facts.replicas for facts in seen.deployments.values()]
     total = max(wanted, default=0) if seen.rollout.replicas is None else seen.rollout.replicas
-    budget = replicas.budget(policy.strategy.canary, total, routed=True)
+    budget = strategies.budget(policy, total, routed=True)
     planned = tuple(step.weight_percent for step in steps.planned(policy))
     return _Weights(planned, between=budget.surge < budget.total)
 

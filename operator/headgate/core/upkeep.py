@@ -95,6 +95,7 @@ def _emptied(situation: Situation) -> list[Action]:
     stable, history = situation.stable, {entry.hash for entry in situation.status.history}
     ready = situation.pods(stable).ready + situation.pods(situation.canary).ready
     carried = stable is not None and ready >= situation.budget.least_ready and _drained(situation)
+    carried = carried or (situation.in_flight and situation.recreates)  # there it is them that everybody waits for
     return [
         ScaleDeployment(facts.hash, 0, facts.replicas)
         for facts in _others(situation)

@@ -2,7 +2,7 @@
 
 from headgate.api import values
 from headgate.api.status import Canary, Ending, Leaving, Phase, Rejected, Weight
-from headgate.core import analysis, history, revisions
+from headgate.core import analysis, history, recreate, revisions
 from headgate.core.model import Notice
 from headgate.core.situation import RELIED_ON_AFTER_SECONDS, Move, Rest, Situation
 
@@ -75,8 +75,11 @@ def aborting(situation: Situation) -> Move | Rest | None:
         return None
     ours, theirs = situation.pods(situation.stable), situation.pods(canary)
     moved = situation.status.traffic is None or situation.status.traffic.weight == 0
-    if theirs.counted == 0 and ours.wanted >= situation.total and moved:
+    whole = ours.wanted >= situation.total and moved
+    if theirs.counted == 0 and (whole or _gives_way(situation, canary.leaving)):
         return _finished(situation, canary, canary.leaving)
+    if situation.recreates:
+        return _comes_back(situation, canary.leaving)
     waits = f"{ours.ready} of {situation.total} stable pods ready, {theirs.counted} canary pods left"
     if situation.routing is not None and situation.routing.waits:
         waits = f"{waits}; {situation.routing.waits}"
@@ -85,6 +88,21 @@ def aborting(situation: Situation) -> Move | Rest | None:
         return Rest(Phase.ROLLING_BACK, canary.leaving.reason, f"{canary.leaving.message}; {waits}", (soon,))
     again = situation.next_retreat
     return Rest(Phase.ROLLING_BACK, canary.leaving.reason, f"{canary.leaving.message}; {waits}", (again,))
+
+
+def _gives_way(situation: Situation, leaving: Leaving) -> bool:
+    """Return whether the next revision follows at once: stable's pods would be started only to go again."""
+    return leaving.ending is Ending.SUPERSEDED and situation.recreates and situation.clear
+
+
+def _comes_back(situation: Situation, leaving: Leaving) -> Rest:
+    ready, left = situation.pods(situation.stable).ready, situation.left
+    waits = f"{ready} of {situation.total} stable pods ready"
+    if not situation.clear:
+        counted = f"{left} canary pods left, terminating ones included" if left else "canary pods are being counted"
+        waits = f"{counted}; the next ones start once they are gone"
+    again = recreate.looks_at(leaving.since, situation.now)
+    return Rest(Phase.ROLLING_BACK, leaving.reason, f"{leaving.message}; downtime is meant: {waits}", (again,))
 
 
 def deleted(situation: Situation) -> Move | None:
@@ -155,9 +173,10 @@ def _stuck_since(situation: Situation) -> int | None:
     canary, seen = situation.flight, situation.seen
     if canary is None:
         return None
-    if canary.progress is None:
-        return canary.started if situation.goal.canary and (seen.refusals or seen.foreign) else None
     pods = situation.pods(canary)
+    held = situation.recreates and not pods.wanted  # old pods do not go
+    if canary.progress is None or held:
+        return canary.started if situation.goal.canary and (held or seen.refusals or seen.foreign) else None
     return canary.progress.since if pods.ready < pods.wanted else None
 
 
@@ -171,6 +190,8 @@ def _words(situation: Situation) -> str:
 def _readiness(situation: Situation) -> str:
     pods = situation.pods(situation.canary)
     words = _words(situation)
+    if situation.recreates and situation.left and not pods.wanted:
+        return f"{situation.left} old pods are still there" + (f": {words}" if words else "")
     return f"{pods.ready} of {pods.wanted} pods ready" + (f": {words}" if words else "")
 
 

@@ -1,7 +1,8 @@
 """Reads the objects that belong to a Rollout: Deployments, ControllerRevisions, pods."""
 
+import collections
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from headgate.api import names, values
@@ -116,6 +117,22 @@ def records(things: Iterable[Json]) -> Records:
         if policy is not None:
             policies[hash_] = PolicyRecord(metadata["name"], hash_, policy, created, references)
     return Records(templates, policies)
+
+
+def present(pods: Iterable[Json], hashes: Container[str]) -> dict[str, int]:
+    """Return how many *pods* there are of each revision of *hashes*, terminating ones included.
+
+    One that has ended and that nobody deletes, such as an evicted one, runs nothing any more and may stay for days.
+    """
+    found = collections.Counter(
+        (pod["metadata"].get("labels") or {}).get(names.POD_HASH, "") for pod in pods if not _ended(pod)
+    )
+    return {hash_: count for hash_, count in found.items() if hash_ in hashes}
+
+
+def _ended(pod: Json) -> bool:
+    leaving = pod["metadata"].get("deletionTimestamp") is not None
+    return not leaving and (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
 
 def _container_words(status: Json) -> tuple[str, str]:

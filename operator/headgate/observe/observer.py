@@ -8,7 +8,7 @@ from typing import Final
 from headgate.api import names
 from headgate.api.spec import Policy
 from headgate.api.status import RolloutStatus, Side
-from headgate.core import analysis, faults, manifests, policies, queries, revisions, situation
+from headgate.core import analysis, faults, manifests, policies, queries, revisions, situation, strategies
 from headgate.core.model import DeploymentFacts, Json, Key, Kind, Observation, PodTrouble, Reading, RolloutFacts
 from headgate.core.paths import TrafficFacts
 from headgate.core.remains import Remains
@@ -145,7 +145,20 @@ class Observer:
             foreign=owned.foreign,
             traffic=traffic,
             policy_waits=chosen.waits,
+            present=await self._present(rollout, status, chosen.policy, {*deployments, *records.templates}),
         )
+
+    async def _present(
+        self, rollout: RolloutFacts, status: RolloutStatus, policy: Policy | None, hashes: Container[str]
+    ) -> Mapping[str, int] | None:
+        """Return how many objects there are of the pods of *hashes*; None where that does not matter, or is unknown."""
+        if not strategies.recreates(policy) or status.canary is None:
+            return None
+        try:
+            pods = await self._reader.select(Kind.POD, rollout.namespace, rollout.match_labels)
+        except faults.Fault:
+            return None
+        return objects.present(pods, hashes)
 
     async def _traffic(
         self, rollout: RolloutFacts, status: RolloutStatus, policy: Policy | None, owned: _Owned
