@@ -62,6 +62,8 @@ class Capacity:
         scene = self._scene
         if scene.meddled or scene.status.stable is None:
             return
+        if scene.recreates:
+            self._alone(pod)
         living = scene.living()
         total = sum(count for count, _, _ in living.values())
         since = scene.flight_began if scene.status.canary else scene.world.now - RECENT_SECONDS
@@ -78,6 +80,14 @@ class Capacity:
             allowed = self._allowed_canaries()
             if living[canary.hash][0] > allowed:
                 scene.fail(f"{living[canary.hash][0]} canary pods exist, at most {allowed} may: {living}")
+
+    def _alone(self, pod: Json) -> None:
+        """Hold that no pod of another revision is there, not even one that terminates."""
+        mine = pod["metadata"]["labels"][names.POD_HASH]
+        every = self._scene.world.store.peek(Kind.POD)
+        others = [one["metadata"]["name"] for one in every if one["metadata"]["labels"][names.POD_HASH] != mine]
+        if others:
+            self._scene.fail(f"{pod['metadata']['name']} was created while these are there: {others}")
 
     def _allowed_canaries(self) -> int:
         scene = self._scene

@@ -156,10 +156,18 @@ def _breach(seen: Observation) -> str:
         state, reading = states.get(metric.name), seen.readings.get(metric.name)
         if state is None or reading is None or metric.threshold.max is None:
             continue
-        run = state.failures
+        run, first = state.failures, _counts_from(seen) + metric.window_seconds
         for sample in reading.samples:
-            if sample.value is not None and math.isfinite(sample.value) and sample.at > state.last_tick:
+            if sample.value is not None and math.isfinite(sample.value) and sample.at > max(state.last_tick, first - 1):
                 run = run + 1 if sample.value > metric.threshold.max else 0
                 if run >= metric.failures_to_rollback:
                     return f"metric {metric.name} is breached"
     return ""
+
+
+def _counts_from(seen: Observation) -> float:
+    """Return from when on measurements count: where nobody is served meanwhile, once the new pods are up."""
+    if seen.policy is None or not seen.policy.strategy.recreate:
+        return -math.inf
+    since = seen.status.weight.since if seen.status.weight else None
+    return math.inf if since is None else since

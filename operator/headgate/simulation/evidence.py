@@ -60,12 +60,15 @@ class Evidence:
             return
         window = values.parse_duration(metric["window"])
         again = before.canary.judged_from  # of an earlier attempt: what its pods did then is not held against this one
-        self._unbreached(metric, before.canary.hash, again + window if again else before.canary.started + 1)
         where = self._ways.held if self._scene.routed else self._capacity.held
         held = where.get((before.canary.started, before.weight.desired))
         if held is None:
             self._scene.fail(f"weight {before.weight.desired} was left and never held")
             return
+        if self._scene.recreates:  # what was measured while nobody was served is held against nobody
+            self._unbreached(metric, before.canary.hash, held + ROUNDING_SECONDS + LATE_SECONDS + window)
+        else:
+            self._unbreached(metric, before.canary.hash, again + window if again else before.canary.started + 1)
         best = run = 0
         for _, value in self._ticks(metric, before.canary.hash, held - ROUNDING_SECONDS + window):
             if not isinstance(value, Outcome) and math.isfinite(value):

@@ -84,8 +84,11 @@ def _amount(count: int | str, total: int) -> fractions.Fraction:
     return fractions.Fraction(int(count[:-1]) * total, 100)
 
 
-def bounds(canary: Json, total: int, *, routed: bool = False) -> Bounds:
+def bounds(strategy: Json, total: int, *, routed: bool = False) -> Bounds:
     """Return what a strategy as written means for *total* replicas."""
+    if "recreate" in strategy:
+        return Bounds(total, 0, total)  # nobody needs to be served meanwhile
+    canary = strategy.get("canary") or {}
     surge = math.ceil(_amount(canary.get("maxSurge", "100%" if routed else "25%"), total))
     unavailable = math.floor(_amount(canary.get("maxUnavailable", 0), total))
     if total == 1:
@@ -104,6 +107,8 @@ class Scene:
         """As it is stored."""
         self.spec: Json = {}
         """The last valid one."""
+        self.strategy: Json = {}
+        """The one that the present rollout began with, as it is written by now."""
         self.totals: list[tuple[float, int]] = []
         """Which replicas were asked for, and since when."""
         self.meddled_at = -math.inf
@@ -140,6 +145,10 @@ class Scene:
             self.flight_began = self.world.now
         if not rollouts.problems(thing["spec"]):
             self.spec = thing["spec"]
+        wanted, status = self.spec.get("strategy", {}), self.status
+        resting = status.stable is None or (status.canary is None and status.warm is None)
+        if resting or wanted.keys() == self.strategy.keys():
+            self.strategy = wanted
         replicas = thing["spec"].get("replicas")
         if isinstance(replicas, int) and (not self.totals or self.totals[-1][1] != replicas):
             self.totals.append((self.world.now, replicas))
@@ -187,8 +196,17 @@ class Scene:
 
     def budgets(self, since: float) -> list[Bounds]:
         """Return the bounds of all replicas that were asked for from *since* on."""
-        canary = self.spec["strategy"]["canary"] if self.spec else {}
-        return [bounds(canary, total, routed=self.routed) for total in self.wanted(since)]
+        return [bounds(self.strategy, total, routed=self.routed) for total in self.wanted(since)]
+
+    @property
+    def recreates(self) -> bool:
+        """Whether pods of two revisions may never be there together, and nobody is served in between."""
+        return "recreate" in self.strategy
+
+    @property
+    def switches(self) -> bool:
+        """Whether what the stable Service selects gives everybody to one revision, and routes give nothing."""
+        return self.routed and self.recreates
 
     @property
     def routed(self) -> bool:

@@ -48,7 +48,7 @@ class Serving:
 
     def _look(self) -> None:
         scene, ways = self._scene, self._ways
-        if ways.traffic is None or scene.status.stable is None:
+        if ways.traffic is None or scene.status.stable is None or scene.recreates:
             return
         canary = scene.status.canary
         if canary is not None and scene.in_flight:
@@ -121,7 +121,7 @@ class Serving:
         hash_ = pod["metadata"]["labels"][names.POD_HASH]
         burden = ways.burden(hash_)
         inside = hash_ in ways.selections(ways.services[0])
-        if scene.meddled or scene.rerouted or not scene.totals or not (burden or inside):
+        if scene.meddled or scene.rerouted or scene.recreates or not scene.totals or not (burden or inside):
             return
         bounds = min(scene.budgets(scene.world.now - RECENT_SECONDS), key=lambda one: one.total)
         least = bounds.carriers(burden) - bounds.unavailable

@@ -45,7 +45,7 @@ def metric(name: str = "errors", **fields: Any) -> Json:
 
 
 def rollout(image: str, *, steps: tuple[Json, ...] = (), measured: tuple[Json, ...] = (), **fields: Any) -> Json:
-    """Return a Rollout's spec; *fields* that belong to the canary strategy go there."""
+    """Return a Rollout's spec; *fields* that belong to the canary strategy go there, unless a `strategy` is."""
     canary = {name: fields.pop(name) for name in CANARY_FIELDS if name in fields}
     return {
         "replicas": 10,

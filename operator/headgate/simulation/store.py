@@ -147,6 +147,8 @@ class Store:
 
     def _released(self, kind: Kind, thing: Json) -> None:
         metadata = thing["metadata"]
+        if kind is Kind.POD:
+            return  # its kubelet lets it go, once its containers have ended
         if metadata.get("deletionTimestamp") is not None and not metadata.get("finalizers"):
             self._remove(kind, thing, "garbage-collector")
 

@@ -135,6 +135,7 @@ class Ways:
 
     def _heard_service(self, name: str, service: Json | None) -> None:
         if name in self.services:
+            self._note_held()
             selector = (service or {"spec": {}})["spec"].get("selector") or {}
             self._follow(self._selections.setdefault(name, []), selector.get(names.POD_HASH, ""))
 
@@ -165,6 +166,10 @@ class Ways:
     def _note_held(self) -> None:
         status, canary = self._scene.status, self._scene.status.canary
         if canary is None or status.weight is None or status.stable is None:
+            return
+        if self._scene.switches:
+            if self._selected(self.services[0]) == canary.hash:
+                self.held.setdefault((canary.started, status.weight.desired), self._scene.world.now)
             return
         spans = [self._weights.get(name, [_Span({})])[-1] for name in self.routes()]
         shares = [span.what.get(self.services[1], 0) for span in spans if isinstance(span.what, dict)]
