@@ -104,8 +104,8 @@ ADDRESS_PLAIN = Rule(
     "must be http:// or https:// with a host, and without user, password or query: http://prometheus.monitoring:9090",
 )
 STRATEGY_ONE = Rule(
-    "[has(self.canary), has(self.recreate)].exists_one(chosen, chosen)",
-    "a strategy is exactly one of canary and recreate: keep one of them (recreate: {} needs nothing more)",
+    "[has(self.canary), has(self.rollingUpdate), has(self.recreate)].exists_one(chosen, chosen)",
+    "a strategy is exactly one of canary, rollingUpdate and recreate: keep one of them (rollingUpdate: {} will do)",
 )
 STEP_ONE_FIELD = Rule(
     "has(self.setWeight) != has(self.pause)",

@@ -100,13 +100,32 @@ class Canary(SpecModel):
         return self
 
 
+class RollingUpdate(SpecModel):
+    """Exchange pod by pod."""
+
+    model_config = pydantic.ConfigDict(json_schema_extra={**cel.atomic_map(), **cel.validations(cel.SOME_EXCHANGE)})
+
+    max_surge: IntOrPercent = pydantic.Field(
+        default="25%", description="How many pods may run beyond replicas while both versions run. Rounded up."
+    )
+    max_unavailable: IntOrPercent = pydantic.Field(
+        default=0, description="How many pods fewer than replicas may be available meanwhile. Rounded down."
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _sensible(self) -> "RollingUpdate":
+        if self.max_surge in cel.ZEROS and self.max_unavailable in cel.ZEROS:
+            raise ValueError(cel.SOME_EXCHANGE.message)
+        return self
+
+
 class Recreate(SpecModel):
     """All old pods go before the first new one starts."""
 
     model_config = pydantic.ConfigDict(json_schema_extra=cel.atomic_map())
 
 
-Way = Canary | Recreate
+Way = Canary | RollingUpdate | Recreate
 """What a strategy is exactly one of."""
 
 
@@ -116,6 +135,11 @@ class Strategy(SpecModel):
     model_config = pydantic.ConfigDict(json_schema_extra=cel.validations(cel.STRATEGY_ONE))
 
     canary: Canary | None = pydantic.Field(default=None, description="Ship a new version step by step.")
+    rolling_update: RollingUpdate | None = pydantic.Field(
+        default=None,
+        description="Exchange pod by pod, without steps. Metrics are judged meanwhile and can roll back; once all pods "
+        "are new they must pass before the new version counts as promoted.",
+    )
     recreate: Recreate | None = pydantic.Field(
         default=None,
         description="All old pods go, terminating ones included, before the first new one starts: for databases, "
@@ -126,10 +150,10 @@ class Strategy(SpecModel):
     @property
     def way(self) -> Way:
         """The field that is set."""
-        return self.recreate or self.canary or Canary()
+        return self.recreate or self.rolling_update or self.canary or Canary()
 
     def _ways(self) -> tuple[Way | None, ...]:
-        return (self.canary, self.recreate)
+        return (self.canary, self.rolling_update, self.recreate)
 
     @pydantic.model_validator(mode="after")
     def _one(self) -> "Strategy":

@@ -4,7 +4,7 @@ import math
 
 from headgate.api import names, values
 from headgate.api.status import Ending, Phase, StepStatus, Weight
-from headgate.core import analysis, history, promoted, recreate, replicas, traffic, verdicts
+from headgate.core import analysis, history, promoted, recreate, replicas, strategies, traffic, verdicts
 from headgate.core.model import Identity, Notice
 from headgate.core.situation import Move, Rest, Situation
 
@@ -15,7 +15,11 @@ REFUSED_AGAIN_SECONDS = 60.0
 
 def _phase(situation: Situation) -> Phase:
     weight = situation.status.weight
-    return Phase.PROMOTING if weight and weight.desired == _WHOLE else Phase.PROGRESSING
+    if weight is None or weight.desired != _WHOLE:
+        return Phase.PROGRESSING
+    # Without steps before the last one, most of the exchange happens in it.
+    rolling = weight.since is None and strategies.rolls(situation.seen.policy)
+    return Phase.PROGRESSING if rolling else Phase.PROMOTING
 
 
 def step_text(situation: Situation) -> str:
@@ -48,6 +52,14 @@ def refused(situation: Situation) -> Rest | None:
     if not words:
         return None
     return Rest(Phase.HOLDING, "WriteRefused", "; ".join(words), (situation.now + REFUSED_AGAIN_SECONDS,))
+
+
+def _rolled(situation: Situation) -> str:
+    """Return how far a rolling update has come, with a trailing separator; or nothing."""
+    if not strategies.rolls(situation.seen.policy) or not situation.goal.canary:
+        return ""
+    ready, goal = situation.pods(situation.canary).ready, situation.goal.canary
+    return f"{_WHOLE * min(ready, goal) // goal} % rolled out: "
 
 
 def _pods_wait(situation: Situation) -> str:
@@ -92,7 +104,7 @@ def waiting(situation: Situation) -> Move | Rest | None:
     elif not replicas.reached(situation.goal, situation.pods(situation.stable), situation.pods(situation.canary)):
         ends = verdicts.patience_ends(situation) + tuple(filter(None, (situation.in_step_until,)))
         reason = "PodsNotStarting" if verdicts.pod_words(situation) else "WaitingForPods"
-        return Rest(_phase(situation), reason, _pods_wait(situation), ends)
+        return Rest(_phase(situation), reason, _rolled(situation) + _pods_wait(situation), ends)
     if weight.since is not None and step.since is not None:
         return None
     start = math.ceil(situation.now)
@@ -110,7 +122,7 @@ def _traffic_waits(situation: Situation, plan: traffic.Plan) -> Rest:
         again = (*again, told)
     elif told is not None and not words:
         reason = "WaitingForGateway"
-    return Rest(_phase(situation), reason, message, again)
+    return Rest(_phase(situation), reason, _rolled(situation) + message, again)
 
 
 def _found(situation: Situation) -> analysis.Evidence:
@@ -175,6 +187,14 @@ def advance(situation: Situation) -> Move | None:
     return enter(situation, at)
 
 
+def _begun(situation: Situation, step: StepStatus, weight_percent: int) -> str:
+    if situation.recreates:
+        return "old pods go before new ones start; downtime is meant"
+    if strategies.rolls(situation.seen.policy):
+        return f"pod by pod, {situation.budget.least_ready} to {situation.budget.most_pods} pods at any time"
+    return f"step {step.text}: weight {weight_percent} %"
+
+
 def enter(situation: Situation, at: int) -> Move:
     """Return the move into the step at position *at* of the plan, counted from 0."""
     plan, status = situation.plan, situation.status
@@ -186,10 +206,7 @@ def enter(situation: Situation, at: int) -> Move:
     if plan[at].weight_percent != weight.desired:
         changes["weight"] = weight.model_copy(update={"desired": plan[at].weight_percent, "since": None})
         changes["analysis"] = analysis.at_new_weight(status.analysis)
-        begun = f"step {step.text}: weight {plan[at].weight_percent} %"
-        if situation.recreates:
-            begun = "old pods go before new ones start; downtime is meant"
-        notices = (Notice("StepStarted", f"{which}{begun}"),)
+        notices = (Notice("StepStarted", f"{which}{_begun(situation, step, plan[at].weight_percent)}"),)
     elif plan[at].waits:
         seconds = plan[at].pause_seconds
         length = "until promoted" if seconds is None else f"for {values.format_duration(seconds)}"

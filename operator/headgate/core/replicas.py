@@ -12,7 +12,7 @@ import fractions
 import math
 from typing import Final
 
-from headgate.api.spec import Canary
+from headgate.api.spec import Canary, RollingUpdate
 
 _WHOLE: Final = 100
 
@@ -74,7 +74,7 @@ def _resolve(count: int | str, total: int, *, up: bool) -> int:
     return math.ceil(exact) if up else math.floor(exact)
 
 
-def budget(canary: Canary | None, total: int, *, routed: bool = False) -> Budget:
+def budget(way: Canary | RollingUpdate | None, total: int, *, routed: bool = False) -> Budget:
     """Return the budget of *total* replicas: surge rounded up, unavailable rounded down, as a Deployment does.
 
     Where nothing is said, surge is 25 percent; all of them if the traffic is *routed*: then both versions can be there
@@ -84,10 +84,10 @@ def budget(canary: Canary | None, total: int, *, routed: bool = False) -> Budget
     always surge by one: two versions cannot share one pod.
     """
     given: int | str = "100%" if routed else "25%"
-    if canary is not None and canary.max_surge is not None:
-        given = canary.max_surge
+    if way is not None and way.max_surge is not None:
+        given = way.max_surge
     surge = _resolve(given, total, up=True)
-    unavailable = _resolve(canary.max_unavailable if canary else 0, total, up=False)
+    unavailable = _resolve(way.max_unavailable if way else 0, total, up=False)
     if total == 1:
         return Budget(total, max(1, surge), min(unavailable, 1))
     if surge == 0 and unavailable == 0:

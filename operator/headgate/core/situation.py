@@ -80,7 +80,7 @@ class Situation:
         """The revision that users get."""
         return self.status.stable
 
-    @property
+    @functools.cached_property
     def flight(self) -> Canary | None:
         """The canary, if it stands beside a stable revision."""
         return self.status.canary if self.status.stable is not None else None

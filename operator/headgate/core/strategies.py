@@ -3,8 +3,9 @@
 Every strategy is a plan of steps, a budget of pods, and one of two ways to move users: weights, or a switch. The rules
 that go back, evidence, commands and scaling know nothing of strategies.
 
-    canary      the steps as written          maxSurge, maxUnavailable    weights: routes, or the ratio of pods
-    recreate    100 percent at once           none of both at a time      the switch, where there is spec.traffic
+    canary           the steps as written    maxSurge, maxUnavailable    weights: routes, or the ratio of pods
+    rollingUpdate    100 percent at once     maxSurge, maxUnavailable    weights: as pods are exchanged
+    recreate         100 percent at once     none of both at a time      the switch, where there is spec.traffic
 """
 
 from headgate.api.spec import Policy, Recreate
@@ -24,6 +25,11 @@ def scale_down_delay_seconds(policy: Policy | None) -> float:
     """Return how long the old revision stays warm after a promotion."""
     canary = policy.strategy.canary if policy else None
     return canary.scale_down_delay_seconds if canary else 0.0
+
+
+def rolls(policy: Policy | None) -> bool:
+    """Return whether pods are exchanged one after the other, and nothing is waited for in between."""
+    return policy is not None and policy.strategy.rolling_update is not None
 
 
 def recreates(policy: Policy | None) -> bool:

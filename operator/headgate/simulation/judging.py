@@ -88,9 +88,10 @@ def bounds(strategy: Json, total: int, *, routed: bool = False) -> Bounds:
     """Return what a strategy as written means for *total* replicas."""
     if "recreate" in strategy:
         return Bounds(total, 0, total)  # nobody needs to be served meanwhile
-    canary = strategy.get("canary") or {}
-    surge = math.ceil(_amount(canary.get("maxSurge", "100%" if routed else "25%"), total))
-    unavailable = math.floor(_amount(canary.get("maxUnavailable", 0), total))
+    way: Json = next(iter(strategy.values()), {})
+    usual = "100%" if routed and "canary" in strategy else "25%"
+    surge = math.ceil(_amount(way.get("maxSurge", usual), total))
+    unavailable = math.floor(_amount(way.get("maxUnavailable", 0), total))
     if total == 1:
         surge = max(1, surge)
     elif surge == 0 and unavailable == 0:
