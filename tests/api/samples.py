@@ -29,6 +29,7 @@ NOTATIONS: Final[tuple[tuple[str, object], ...]] = (
     *(("interval", text) for text in ("1s", "1000ms", "999ms", "1h2m3s4ms", "1s1s1s1s", "1s1s1s1s1s", "99999h")),
     *(("interval", text) for text in ("100000h", "-5s", "1.5m", " 10s", "10s\n", "10S", "s", "", "٣s")),
     *(("surge", count) for count in (1, 0, -1, "1%", "01%", "100%", "101%", "0%", "00%", "000%", "%", "", " 5%", 1.5)),
+    *(("preview", count) for count in (1, 0, "1%", "0%", "00%", "100%", "101%", "", -1)),
     *(("unavailable", count) for count in (1, "1%", 0, "0%", "00%", "200%", "5 %", "٣%")),
     *(("address", url) for url in ("http://a", "https://a:1/b/", "http://[::1]:9", "HTTP://a", "http://", "http:///a")),
     *(("address", url) for url in ("http://a?b", "http://a#b", "http://a/@b", "http://a\\@b", "http://a b", "//a", "")),
@@ -39,7 +40,7 @@ NOTATIONS: Final[tuple[tuple[str, object], ...]] = (
     *(("query", text) for text in ("$", "$$(name)", "$$$", '"a$"', "a\n$(window)\n", "$(window", "$((name))", "$()")),
     *(("label", text) for text in ("", "a", "A.b_c-d", "-a", "a-", "a b", "a\n", "a/b", "ä", "x" * 63, "x" * 64)),
     *(("key", text) for text in ("a", "example.com/a", "Example.com/a", "/a", "a/", "a/b/c", "a b", "x" * 64, "a\n")),
-    *(("metric", text) for text in ("a", "a-1", "-a", "a-", "A", "a.b", "a" * 63, "a" * 64, "a\n")),
+    *(("name", text) for text in ("a", "a-1", "-a", "a-", "A", "a.b", "a" * 63, "a" * 64, "a\n")),
 )
 
 
@@ -52,6 +53,9 @@ def rollout_with(field: str, value: object) -> dict[str, Any]:
             spec["strategy"]["canary"]["maxSurge"] = value
         case "unavailable":
             spec["strategy"]["canary"] |= {"maxSurge": 0, "maxUnavailable": value}
+        case "preview":
+            spec["strategy"] = {"blueGreen": {"previewReplicas": value}}
+            spec["traffic"] = {"stableService": "web", "canaryService": "web-canary"}
         case "label":
             spec["selector"]["matchLabels"] = spec["template"]["metadata"]["labels"] = {"app": value}
         case "key":
@@ -59,10 +63,8 @@ def rollout_with(field: str, value: object) -> dict[str, Any]:
         case "query" | "address":
             metric["prometheus"][field] = value
             spec["analysis"] = {"metrics": [metric]}
-        case "interval":
-            spec["analysis"] = {"metrics": [metric | {"interval": value}]}
-        case "metric":
-            spec["analysis"] = {"metrics": [metric | {"name": value}]}
+        case "interval" | "name":
+            spec["analysis"] = {"metrics": [metric | {field: value}]}
         case _:
             raise ValueError(field)
     return rollout

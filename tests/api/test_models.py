@@ -5,7 +5,7 @@ from typing import Any
 import pydantic
 import pytest
 
-from headgate.api import spec, status
+from headgate.api import spec, status, strategy
 from headgate.api.spec import RolloutSpec
 from headgate.api.status import RolloutStatus
 from tests.api import samples
@@ -61,7 +61,7 @@ def test_smallest_spec_has_the_defaults_of_the_design() -> None:
     assert smallest.analysis.metrics == ()
 
 
-@pytest.mark.parametrize("model", [spec.RolloutSpec, spec.Canary, spec.Metric, spec.Threshold, status.Condition])
+@pytest.mark.parametrize("model", [spec.RolloutSpec, strategy.Canary, spec.Metric, spec.Threshold, status.Condition])
 def test_models_are_immutable(model: type[pydantic.BaseModel]) -> None:
     """Nobody changes what was observed."""
     assert model.model_config["frozen"]

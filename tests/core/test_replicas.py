@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.api import spec
+from headgate.api import strategy
 from headgate.core import replicas
 from headgate.core.replicas import Budget, Pods, Sizes
 
@@ -21,7 +21,7 @@ def budgets(draw: st.DrawFn) -> Budget:
     surge, unavailable = draw(COUNTS), draw(COUNTS)
     if surge in (0, "0%") and unavailable in (0, "0%"):
         surge = 1
-    canary = spec.Canary.model_validate({"maxSurge": surge, "maxUnavailable": unavailable})
+    canary = strategy.Canary.model_validate({"maxSurge": surge, "maxUnavailable": unavailable})
     return replicas.budget(canary, draw(TOTALS))
 
 
@@ -42,7 +42,7 @@ def budgets(draw: st.DrawFn) -> Budget:
 )
 def test_budget(total: int, surge: int | str, unavailable: int | str, expected: Budget) -> None:
     """Surge is rounded up and unavailable down, and some exchange is always possible."""
-    canary = spec.Canary.model_validate({"maxSurge": surge, "maxUnavailable": unavailable})
+    canary = strategy.Canary.model_validate({"maxSurge": surge, "maxUnavailable": unavailable})
 
     assert expected == replicas.budget(canary, total)
 

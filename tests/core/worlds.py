@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from headgate.api import names, spec
+from headgate.api import names, spec, strategy
 from headgate.api import status as api
 from headgate.core import model, paths, revisions, steps
 
@@ -49,14 +49,14 @@ def policy(*plan: int | str, metrics: tuple[spec.Metric, ...] = (), **changes: A
     """Return a policy: a number sets a weight, ``pause`` waits for people, anything else is a pause of that length."""
     canary = {"steps": [_step(step) for step in plan], "maxSurge": changes.pop("surge", "25%")}
     canary["maxUnavailable"] = changes.pop("unavailable", 0)
-    strategy = spec.Strategy.model_validate({"canary": canary})
-    return spec.Policy(strategy=strategy, analysis=spec.Analysis(metrics=metrics), **changes)
+    way = strategy.Strategy.model_validate({"canary": canary})
+    return spec.Policy(strategy=way, analysis=spec.Analysis(metrics=metrics), **changes)
 
 
-def policy_of(metrics: tuple[spec.Metric, ...] = (), *, traffic: Any = None, **strategy: Any) -> spec.Policy:
+def policy_of(metrics: tuple[spec.Metric, ...] = (), *, traffic: Any = None, **way: Any) -> spec.Policy:
     """Return a policy of another strategy, as written: ``policy_of(recreate={})``."""
     return spec.Policy(
-        strategy=spec.Strategy.model_validate(strategy), analysis=spec.Analysis(metrics=metrics), traffic=traffic
+        strategy=strategy.Strategy.model_validate(way), analysis=spec.Analysis(metrics=metrics), traffic=traffic
     )
 
 

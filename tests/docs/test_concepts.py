@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from headgate.api.spec import Canary
 from headgate.api.status import Outcome, Phase
+from headgate.api.strategy import Canary
 from headgate.core import replicas, situation, verdicts
 from tests.docs import pages, said
 

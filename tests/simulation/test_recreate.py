@@ -138,7 +138,7 @@ def test_a_newer_version_follows_at_once(moment: Callable[[worlds.Play], bool]) 
     ],
 )
 def test_h12_killed_around_every_write(end: str, trouble: faults.Trouble) -> None:
-    """It ends where it would have ended, and the judge of pods saw no two revisions at once."""
+    """Recreate ends where it would have ended, and no two revisions ever had pods at once."""
     ordinals = 14
     for ordinal in range(1, ordinals):
         shop = play(7, routed=True, pace=Pace(call=0.0, lag=0.0))

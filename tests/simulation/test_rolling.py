@@ -73,7 +73,7 @@ def test_a_version_that_cannot_start_stops_at_its_first_pods(*, routed: bool) ->
 @pytest.mark.parametrize("trouble", [faults.Trouble.CRASH_AFTER, faults.Trouble.LOST_ANSWER])
 @pytest.mark.parametrize("end", ["promotion", "abort"])
 def test_h12_killed_around_every_write(end: str, trouble: faults.Trouble) -> None:
-    """It ends where it would have ended, and the judges saw every pod meanwhile."""
+    """A rolling update ends where it would have ended, with no pod more or fewer than it may."""
     for ordinal in range(1, 20, 2):
         shop = play(4, pace=Pace(call=0.0, lag=0.0))
         before = shop.stable

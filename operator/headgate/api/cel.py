@@ -104,8 +104,8 @@ ADDRESS_PLAIN = Rule(
     "must be http:// or https:// with a host, and without user, password or query: http://prometheus.monitoring:9090",
 )
 STRATEGY_ONE = Rule(
-    "[has(self.canary), has(self.rollingUpdate), has(self.recreate)].exists_one(chosen, chosen)",
-    "a strategy is exactly one of canary, rollingUpdate and recreate: keep one of them (rollingUpdate: {} will do)",
+    "[has(self.canary), has(self.blueGreen), has(self.rollingUpdate), has(self.recreate)].exists_one(chosen, chosen)",
+    "a strategy is exactly one of canary, blueGreen, rollingUpdate and recreate: keep one of them",
 )
 STEP_ONE_FIELD = Rule(
     "has(self.setWeight) != has(self.pause)",
@@ -120,6 +120,26 @@ SOME_EXCHANGE = Rule(
     f"|| (has(self.maxUnavailable) && !({_zero('self.maxUnavailable')}))",
     "maxSurge and maxUnavailable must not both be 0, no pod could ever be exchanged: set maxSurge to 1 or more",
     field_path=".maxSurge",
+)
+PREVIEW_SOME = Rule(
+    f"!({_zero('self')})", "must not be 0, there would be nothing to look at: write 1 or more, or leave it out for all"
+)
+BLUE_GREEN_SWITCHES = Rule(
+    "!has(self.strategy.blueGreen) || has(self.traffic)",
+    "blueGreen switches users between Services: add traffic with stableService and canaryService",
+    field_path=".traffic",
+)
+WEIGHTS_ROUTED = Rule(
+    "!has(self.traffic) || has(self.traffic.gatewayAPI) || has(self.strategy.blueGreen) || has(self.strategy.recreate)",
+    "canary and rollingUpdate move users by weight, which Services alone do not have: add gatewayAPI with routes, "
+    "or leave traffic out",
+    field_path=".traffic",
+)
+WHEN_SWITCHED = Rule(
+    "has(self.strategy.blueGreen) || !has(self.analysis) || !has(self.analysis.metrics) "
+    "|| self.analysis.metrics.all(metric, !has(metric.when) || metric.when.all(moment, moment == 'Background'))",
+    "only blueGreen has a switch for metrics to be judged before or after: leave out when",
+    field_path=".analysis.metrics",
 )
 THRESHOLD_BOUND = Rule("has(self.min) || has(self.max)", "a threshold has min, max or both: set max: 0.01, for example")
 THRESHOLD_ORDER = Rule(

@@ -8,11 +8,14 @@ from pydantic.alias_generators import to_camel
 
 from headgate.api import cel, names, template
 from headgate.api.model import SpecModel
+from headgate.api.strategy import Strategy
 from headgate.api.traffic import Traffic
-from headgate.api.values import Duration, IntOrPercent
+from headgate.api.values import Duration
 
-SCALE_DOWN_DELAY_SECONDS: Final = 300.0
-"""The default of scaleDownDelay: a few windows of any metric, at the price of the old version's pods for so long."""
+BACKGROUND: Final = "Background"
+PRE_PROMOTION: Final = "PrePromotion"
+POST_PROMOTION: Final = "PostPromotion"
+Moment = Annotated[str, pydantic.Field(pattern=f"^({BACKGROUND}|{PRE_PROMOTION}|{POST_PROMOTION})$")]
 
 
 class LabelSelector(SpecModel):
@@ -37,129 +40,6 @@ class LabelSelector(SpecModel):
         if names.POD_HASH in labels:
             raise ValueError(cel.LABELS_UNHASHED.message)
         return labels
-
-
-class Pause(SpecModel):
-    """A step that waits."""
-
-    duration_seconds: Duration | None = pydantic.Field(
-        default=None, alias="duration", description="How long to wait, such as 2m. Absent: until promoted."
-    )
-
-
-class Step(SpecModel):
-    """One step of a canary: exactly one of its fields is set."""
-
-    model_config = pydantic.ConfigDict(json_schema_extra=cel.validations(cel.STEP_ONE_FIELD))
-
-    set_weight: Annotated[int, pydantic.Field(ge=0, le=100, strict=True)] | None = pydantic.Field(
-        default=None, description="The share of the traffic, in percent, that the new version gets from here on."
-    )
-    pause: Pause | None = pydantic.Field(default=None, description="Wait: for a time, or until promoted.")
-
-    @pydantic.model_validator(mode="after")
-    def _one_field(self) -> "Step":
-        if (self.set_weight is None) == (self.pause is None):
-            raise ValueError(cel.STEP_ONE_FIELD.message)
-        return self
-
-
-class Canary(SpecModel):
-    """Ship a new version step by step."""
-
-    model_config = pydantic.ConfigDict(json_schema_extra={**cel.atomic_map(), **cel.validations(cel.SOME_EXCHANGE)})
-
-    max_surge: IntOrPercent | None = pydantic.Field(
-        default=None,
-        description="How many pods may run beyond replicas while both versions run. Rounded up. "
-        "Absent: 25%, and 100% with spec.traffic.",
-    )
-    max_unavailable: IntOrPercent = pydantic.Field(
-        default=0, description="How many pods fewer than replicas may be available meanwhile. Rounded down."
-    )
-    scale_down_delay_seconds: Duration = pydantic.Field(
-        default=SCALE_DOWN_DELAY_SECONDS,
-        alias="scaleDownDelay",
-        description="With spec.traffic: how long the old version's pods stay after a promotion. Until then analysis "
-        "goes on, and going back is one write.",
-    )
-    steps: tuple[Step, ...] = pydantic.Field(
-        default=(),
-        max_length=50,
-        description="What happens in order. A last step to 100 percent is implied. Empty: straight to 100 percent.",
-        json_schema_extra={**cel.atomic_list(), **cel.validations(cel.WEIGHTS_RISE)},
-    )
-
-    @pydantic.model_validator(mode="after")
-    def _sensible(self) -> "Canary":
-        weights = [step.set_weight for step in self.steps if step.set_weight is not None]
-        if weights != sorted(weights):
-            raise ValueError(cel.WEIGHTS_RISE.message)
-        if self.max_surge in cel.ZEROS and self.max_unavailable in cel.ZEROS:
-            raise ValueError(cel.SOME_EXCHANGE.message)
-        return self
-
-
-class RollingUpdate(SpecModel):
-    """Exchange pod by pod."""
-
-    model_config = pydantic.ConfigDict(json_schema_extra={**cel.atomic_map(), **cel.validations(cel.SOME_EXCHANGE)})
-
-    max_surge: IntOrPercent = pydantic.Field(
-        default="25%", description="How many pods may run beyond replicas while both versions run. Rounded up."
-    )
-    max_unavailable: IntOrPercent = pydantic.Field(
-        default=0, description="How many pods fewer than replicas may be available meanwhile. Rounded down."
-    )
-
-    @pydantic.model_validator(mode="after")
-    def _sensible(self) -> "RollingUpdate":
-        if self.max_surge in cel.ZEROS and self.max_unavailable in cel.ZEROS:
-            raise ValueError(cel.SOME_EXCHANGE.message)
-        return self
-
-
-class Recreate(SpecModel):
-    """All old pods go before the first new one starts."""
-
-    model_config = pydantic.ConfigDict(json_schema_extra=cel.atomic_map())
-
-
-Way = Canary | RollingUpdate | Recreate
-"""What a strategy is exactly one of."""
-
-
-class Strategy(SpecModel):
-    """How a new version takes over: exactly one of its fields is set."""
-
-    model_config = pydantic.ConfigDict(json_schema_extra=cel.validations(cel.STRATEGY_ONE))
-
-    canary: Canary | None = pydantic.Field(default=None, description="Ship a new version step by step.")
-    rolling_update: RollingUpdate | None = pydantic.Field(
-        default=None,
-        description="Exchange pod by pod, without steps. Metrics are judged meanwhile and can roll back; once all pods "
-        "are new they must pass before the new version counts as promoted.",
-    )
-    recreate: Recreate | None = pydantic.Field(
-        default=None,
-        description="All old pods go, terminating ones included, before the first new one starts: for databases, "
-        "licences and volumes that two versions must not share. Nobody is served meanwhile. Going back is the same, "
-        "the other way round. Old pods that take longer than progressDeadlineSeconds to go end the attempt.",
-    )
-
-    @property
-    def way(self) -> Way:
-        """The field that is set."""
-        return self.recreate or self.rolling_update or self.canary or Canary()
-
-    def _ways(self) -> tuple[Way | None, ...]:
-        return (self.canary, self.rolling_update, self.recreate)
-
-    @pydantic.model_validator(mode="after")
-    def _one(self) -> "Strategy":
-        if sum(one is not None for one in self._ways()) != 1:
-            raise ValueError(cel.STRATEGY_ONE.message)
-        return self
 
 
 class Threshold(SpecModel):
@@ -249,6 +129,14 @@ class Metric(SpecModel):
         "whole window lies after the change to that weight.",
         json_schema_extra=cel.validations(cel.DURATION_MIN),
     )
+    when: tuple[Moment, ...] = pydantic.Field(
+        default=(),
+        max_length=3,
+        description="With blueGreen. PrePromotion: judged in preview, has to pass before the switch. PostPromotion: "
+        "judged from the switch on, has to pass before the version counts as promoted. Background: judged all the "
+        "time, has to pass after the switch. Empty: Background.",
+        json_schema_extra=cel.atomic_list(),
+    )
     prometheus: Prometheus = pydantic.Field(description="Where the value comes from.")
     threshold: Threshold = pydantic.Field(description="What the value must be.")
     failures_to_rollback: Annotated[int, pydantic.Field(ge=1, le=100, strict=True)] = pydantic.Field(
@@ -260,6 +148,11 @@ class Metric(SpecModel):
     no_data: NoData = pydantic.Field(
         default=NoData(), description="What to do when the metric cannot be judged for long."
     )
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """When it is judged."""
+        return self.when or (BACKGROUND,)
 
     @pydantic.model_validator(mode="after")
     def _bearable(self) -> "Metric":
@@ -294,7 +187,11 @@ class Analysis(SpecModel):
 class RolloutSpec(SpecModel):
     """What is wanted."""
 
-    model_config = pydantic.ConfigDict(json_schema_extra=cel.validations(cel.SELECTOR_CONTAINED))
+    model_config = pydantic.ConfigDict(
+        json_schema_extra=cel.validations(
+            cel.SELECTOR_CONTAINED, cel.BLUE_GREEN_SWITCHES, cel.WEIGHTS_ROUTED, cel.WHEN_SWITCHED
+        )
+    )
 
     replicas: Annotated[int, pydantic.Field(ge=0, le=100_000, strict=True)] | None = pydantic.Field(
         default=None, description="The number of pods. Absent: kept as it is (1 at first); an autoscaler may own it."
@@ -328,7 +225,19 @@ class RolloutSpec(SpecModel):
     def _runnable(self) -> "RolloutSpec":
         if problems := list(template.problems(self.template, self.selector.match_labels)):
             raise ValueError("; ".join(problems))
+        self._fitting()
         return self
+
+    def _fitting(self) -> None:
+        """Hold that strategy, traffic and metrics fit together."""
+        switched, routed = self.strategy.blue_green is not None, self.traffic and self.traffic.gateway_api
+        if switched and self.traffic is None:
+            raise ValueError(f"traffic: {cel.BLUE_GREEN_SWITCHES.message}")
+        if self.traffic and not routed and not switched and self.strategy.recreate is None:
+            raise ValueError(f"traffic.gatewayAPI: {cel.WEIGHTS_ROUTED.message}")
+        moments = {moment for metric in self.analysis.metrics for moment in metric.judged}
+        if not switched and moments - {BACKGROUND}:
+            raise ValueError(f"analysis.metrics: {cel.WHEN_SWITCHED.message}")
 
 
 class Policy(SpecModel):

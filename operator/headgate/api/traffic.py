@@ -61,7 +61,12 @@ class Traffic(SpecModel):
         description="The Service of the new version's pods. Created if it does not exist.",
         json_schema_extra=cel.validations(cel.SERVICE_NAME),
     )
-    gateway_api: GatewayAPI = pydantic.Field(alias="gatewayAPI", description="Routes of the Gateway API.")
+    gateway_api: GatewayAPI | None = pydantic.Field(
+        default=None,
+        alias="gatewayAPI",
+        description="Routes of the Gateway API. Absent, with blueGreen or recreate: the stable Service's selector "
+        "switches all users at once.",
+    )
     drain_seconds: Duration = pydantic.Field(
         default=DRAIN_SECONDS,
         alias="drain",

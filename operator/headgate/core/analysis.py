@@ -129,20 +129,23 @@ class Span:
     """For failures: what lies before this is not this attempt's. 0: nothing does."""
     weight_since: int | None
     """For passes: since when the present weight holds. None: not yet."""
-    beyond: str = "into an earlier attempt"
-    """What lies before *judged_from*, for people."""
+    late: frozenset[str] = frozenset()
+    """The metrics by which nothing counts, not even a failure, that they look back on before the present weight."""
 
 
 def _folded_tick(metric: Metric, state: MetricStatus, sample: Sample, span: Span) -> MetricStatus:
     outcome = judge(metric.threshold, sample)
     window_start = sample.at - metric.window_seconds
     message = sample.message[:_MESSAGE_LENGTH]
+    early = span.weight_since is None or window_start < span.weight_since
     if outcome in _DECIDED and window_start < span.judged_from:
-        outcome, message = Outcome.NO_DATA, f"its window reaches back {span.beyond}"
+        outcome, message = Outcome.NO_DATA, "its window reaches back into an earlier attempt"
+    elif outcome in _DECIDED and early and metric.name in span.late:
+        outcome, message = Outcome.NO_DATA, "its window reaches back to before all pods were up"
     passes, failures = state.passes, state.failures
     if outcome is Outcome.PASSED:
         failures = 0
-        passes += span.weight_since is not None and window_start >= span.weight_since
+        passes += not early
     elif outcome is Outcome.FAILED:
         passes, failures = 0, failures + 1
     return state.model_copy(

@@ -14,7 +14,7 @@ CONTESTED: Final = 2
 
 def noted(status: RolloutStatus, found: TrafficStatus, facts: TrafficFacts, now: float) -> TrafficStatus:
     """Return *found* with what somebody else changed since *status* was written."""
-    who = _routes(status, found, facts) or _services(status, found, facts)
+    who = _routes(status, found, facts) or _switch(status, found, facts) or _services(status, found, facts)
     if not who:
         return found
     before = status.traffic
@@ -28,6 +28,14 @@ def _routes(status: RolloutStatus, found: TrafficStatus, facts: TrafficFacts) ->
     if before is None or before.weight == found.weight:
         return ""
     return next((f"{route.writer} changed {route}" for route in facts.known_routes if route.writer), "")
+
+
+def _switch(status: RolloutStatus, found: TrafficStatus, facts: TrafficFacts) -> str:
+    """Return who else moved users where the stable Service's selector does, and no route."""
+    before = status.traffic
+    if before is None or before.weight == found.weight or facts.routes or not isinstance(facts.stable, ServiceFacts):
+        return ""
+    return f"{facts.stable.writer} changed Service {facts.stable.name}" if facts.stable.writer else ""
 
 
 def _services(status: RolloutStatus, found: TrafficStatus, facts: TrafficFacts) -> str:

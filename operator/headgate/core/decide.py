@@ -39,6 +39,7 @@ BACKWARD: Final[tuple[Rule, ...]] = (
     verdicts.deadline_exceeded,
     promoted.put_back,
     promoted.breached_after,
+    promoted.fallen,
 )
 """Asked always."""
 FIRST: Final[tuple[Rule, ...]] = (resting.recovered, resting.first)

@@ -65,8 +65,9 @@ def switched(
 
 def turned(known: TrafficStatus) -> TrafficStatus:
     """Return what is *known* of a switch when its two revisions change places: whoever had nobody has everybody."""
-    changes = {"weight": WHOLE - known.weight, "lowest": WHOLE - known.highest, "highest": WHOLE - known.lowest}
-    return known.model_copy(update=changes)
+    weight, low, high = WHOLE - known.weight, WHOLE - known.highest, WHOLE - known.lowest
+    home = {"home_since": None if weight else known.since}
+    return known.model_copy(update={"weight": weight, "lowest": low, "highest": high, **home})
 
 
 def _home_since(known: TrafficStatus | None, facts: TrafficFacts, stable_hash: str, now: float) -> int | None:

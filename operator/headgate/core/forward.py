@@ -3,8 +3,8 @@
 import math
 
 from headgate.api import names, values
-from headgate.api.status import Ending, Phase, StepStatus, Weight
-from headgate.core import analysis, history, promoted, recreate, replicas, strategies, traffic, verdicts
+from headgate.api.status import Ending, MetricStatus, Phase, StepStatus, Weight
+from headgate.core import analysis, history, promoted, recreate, replicas, steps, strategies, traffic, verdicts
 from headgate.core.model import Identity, Notice
 from headgate.core.situation import Move, Rest, Situation
 
@@ -126,12 +126,7 @@ def _traffic_waits(situation: Situation, plan: traffic.Plan) -> Rest:
 
 
 def _found(situation: Situation) -> analysis.Evidence:
-    weight = situation.status.weight
-    if weight is None or weight.since is None or weight.desired == 0 or situation.total == 0:
-        return analysis.Evidence()  # nobody gets the new version, so that there is nothing to measure
-    return analysis.evidence(
-        situation.metrics, situation.status.analysis, weight.since, situation.now, situation.seen.settle_seconds
-    )
+    return verdicts.proofs(situation) or analysis.Evidence()
 
 
 def _with_blindness(situation: Situation, message: str) -> str:
@@ -146,19 +141,25 @@ def paused(situation: Situation) -> Rest | None:
     return Rest(Phase.PAUSED, "Paused", _with_blindness(situation, message))
 
 
+def _shown_by(situation: Situation) -> str:
+    policy = situation.seen.policy
+    return f"behind Service {policy.traffic.canary_service}" if policy and policy.traffic else "behind no Service"
+
+
 def pausing(situation: Situation) -> Rest | None:
     """The present step is a pause that has not ended."""
     canary, status, step = situation.flight, situation.status.step, situation.step
     if canary is None or status is None or not step.waits or status.promoted or canary.full:
         return None
+    shown = f"revision {canary.revision} is in preview, {_shown_by(situation)}; " if step.pods is not None else ""
     if step.pause_seconds is None:
         command = f"kubectl annotate rollout {situation.seen.rollout.name} {names.PROMOTE}={canary.hash}/{status.index}"
-        message = _with_blindness(situation, f"until promoted: {command}")
+        message = _with_blindness(situation, f"{shown}until promoted: {command}")
         return Rest(Phase.PAUSED, "PausedUntilPromoted", message)
     end = (status.since or situation.second) + step.pause_seconds
     if situation.now >= end:
         return None
-    message = f"for {values.format_duration(step.pause_seconds)}, until {values.format_time(math.ceil(end))}"
+    message = f"{shown}for {values.format_duration(step.pause_seconds)}, until {values.format_time(math.ceil(end))}"
     return Rest(Phase.PAUSED, "PausedForTime", _with_blindness(situation, message), (end,))
 
 
@@ -187,12 +188,26 @@ def advance(situation: Situation) -> Move | None:
     return enter(situation, at)
 
 
-def _begun(situation: Situation, step: StepStatus, weight_percent: int) -> str:
+def _watched(situation: Situation, weight_percent: int) -> tuple[MetricStatus, ...]:
+    """Return the metrics' states at another weight, where others may be judged than before."""
+    states, policy = analysis.at_new_weight(situation.status.analysis), situation.seen.policy
+    if policy is None or not strategies.previews(policy):
+        return states
+    metrics = strategies.judged(policy, weight_percent)
+    return analysis.carried(policy.analysis.metrics, metrics, states, situation.now)
+
+
+def _begun(situation: Situation, step: StepStatus, planned: steps.Step) -> str:
+    if planned.pods is not None:
+        pods = replicas.portion(planned.pods, situation.total)
+        return f"step {step.text}: {pods} of {situation.total} pods in preview, {_shown_by(situation)}"
+    if strategies.previews(situation.seen.policy):
+        return f"step {step.text}: all users are switched to it"
     if situation.recreates:
         return "old pods go before new ones start; downtime is meant"
     if strategies.rolls(situation.seen.policy):
         return f"pod by pod, {situation.budget.least_ready} to {situation.budget.most_pods} pods at any time"
-    return f"step {step.text}: weight {weight_percent} %"
+    return f"step {step.text}: weight {planned.weight_percent} %"
 
 
 def enter(situation: Situation, at: int) -> Move:
@@ -205,12 +220,14 @@ def enter(situation: Situation, at: int) -> Move:
     notices: tuple[Notice, ...] = ()
     if plan[at].weight_percent != weight.desired:
         changes["weight"] = weight.model_copy(update={"desired": plan[at].weight_percent, "since": None})
-        changes["analysis"] = analysis.at_new_weight(status.analysis)
-        notices = (Notice("StepStarted", f"{which}{_begun(situation, step, plan[at].weight_percent)}"),)
+        changes["analysis"] = _watched(situation, plan[at].weight_percent)
+        notices = (Notice("StepStarted", f"{which}{_begun(situation, step, plan[at])}"),)
     elif plan[at].waits:
         seconds = plan[at].pause_seconds
         length = "until promoted" if seconds is None else f"for {values.format_duration(seconds)}"
         notices = (Notice("StepStarted", f"{which}step {step.text}: pause {length}"),)
+    elif plan[at].pods is not None:
+        notices = (Notice("StepStarted", f"{which}{_begun(situation, step, plan[at])}"),)
     return Move(status.model_copy(update=changes), notices)
 
 

@@ -12,10 +12,12 @@ from headgate.api.status import (
     TemplateStatus,
     TrafficStatus,
     Warm,
+    Weight,
 )
 from headgate.core import analysis, contests, effects, steps, strategies
 from headgate.core.model import DeploymentFacts, Identity, Observation
 from headgate.core.paths import TrafficFacts
+from headgate.core.routes import WHOLE
 from headgate.core.situation import Situation
 
 _Side = TypeVar("_Side", bound=Side)
@@ -88,7 +90,8 @@ def _with_policy(seen: Observation, status: RolloutStatus) -> RolloutStatus:
         place = {"index": index, "of": len(plan), "text": f"{index}/{len(plan)}"}
         changes["step"] = status.step.model_copy(update={**place, **moved})
         watched = (seen.accepted or seen.policy).analysis.metrics
-        changes["analysis"] = analysis.carried(watched, seen.policy.analysis.metrics, status.analysis, seen.now)
+        metrics = strategies.judged(seen.policy, status.weight.desired)
+        changes["analysis"] = analysis.carried(watched, metrics, status.analysis, seen.now)
     return status.model_copy(update=changes)
 
 
@@ -165,20 +168,12 @@ def _found(
     return effects.switched(status.traffic, facts, hashes, drain_seconds, seen.now)
 
 
-def _span(seen: Observation, status: RolloutStatus, judged_from: int) -> analysis.Span:
-    """Return from when on measurements count; not before the new pods are up where downtime is meant."""
-    since = status.weight.since if status.weight else None
-    if not strategies.recreates(seen.policy):
-        return analysis.Span(judged_from, since)
-    up = since if since is not None else math.ceil(seen.now)
-    return analysis.Span(max(judged_from, up), since, "to before its pods were up")
-
-
 def _with_verdicts(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     pair = Situation(seen, status).watched
     if pair is None or seen.policy is None:
         return status
     judged_from = next(side.judged_from for side in pair if isinstance(side, Canary | Warm))
-    span = _span(seen, status, judged_from)
+    weight = status.weight or Weight(desired=WHOLE)
+    span = analysis.Span(judged_from, weight.since, strategies.late(seen.policy, weight.desired))
     states = analysis.fold(seen.policy.analysis.metrics, status.analysis, seen.readings, span, seen.now)
     return status.model_copy(update={"analysis": states})

@@ -26,7 +26,7 @@ def unhomed(situation: Situation) -> TrafficStatus | None:
     """Return what is known of traffic when another revision becomes stable: its Service leads to it only from then."""
     known = situation.status.traffic
     if known is not None and strategies.switches(situation.seen.policy):
-        known = effects.turned(known)
+        return effects.turned(known)
     return known.model_copy(update={"home_since": None}) if known else None
 
 
@@ -65,6 +65,23 @@ def breached_after(situation: Situation) -> Move | None:
         return None
     why = analysis.breach(situation.metrics, situation.status.analysis)
     return go_back(situation, Ending.ROLLED_BACK, "MetricFailed", why, by="analysis") if why else None
+
+
+def _down(situation: Situation) -> bool:
+    """Return whether no pod of the promoted revision is ready, and the old ones could serve."""
+    facts, warm = situation.facts(situation.stable), situation.pods(situation.status.warm)
+    return facts is not None and facts.ready == 0 and warm.ready > 0 and situation.total > 0
+
+
+def fallen(situation: Situation) -> Move | None:
+    """No pod of the promoted revision is ready, and waiting cannot help, while the old ones still could serve."""
+    facts, trouble = situation.facts(situation.stable), situation.seen.trouble
+    if situation.status.warm is None or facts is None or not _down(situation):
+        return None
+    if not facts.refusal and not (trouble and trouble.hopeless):
+        return None
+    message = f"none of its pods can run any more: 0 of {facts.replicas} pods ready{verdicts.pod_words(situation)}"
+    return go_back(situation, Ending.ROLLED_BACK, "PodsCannotStart", message, by="headgate")
 
 
 def moving(situation: Situation) -> Move | Rest | None:
@@ -117,6 +134,7 @@ def warm_words(situation: Situation) -> str:
 
 
 def ends(situation: Situation) -> tuple[float, ...]:
-    """Return when the warm revision's time is over."""
+    """Return when the warm revision's time is over, and when to ask again why nobody serves instead of it."""
     warm = situation.status.warm
-    return (warm.until,) if warm is not None and warm.until is not None else ()
+    looks = (situation.now + verdicts.LOOK_SECONDS,) if warm is not None and _down(situation) else ()
+    return (warm.until, *looks) if warm is not None and warm.until is not None else looks

@@ -12,7 +12,7 @@ import fractions
 import math
 from typing import Final
 
-from headgate.api.spec import Canary, RollingUpdate
+from headgate.api.strategy import Canary, RollingUpdate
 
 _WHOLE: Final = 100
 
@@ -72,6 +72,11 @@ def _resolve(count: int | str, total: int, *, up: bool) -> int:
         return count
     exact = fractions.Fraction(int(count.removesuffix("%")) * total, _WHOLE)
     return math.ceil(exact) if up else math.floor(exact)
+
+
+def portion(count: int | str, total: int) -> int:
+    """Return how many of *total* pods *count* is, rounded up."""
+    return min(total, _resolve(count, total, up=True))
 
 
 def budget(way: Canary | RollingUpdate | None, total: int, *, routed: bool = False) -> Budget:

@@ -4,7 +4,7 @@ import dataclasses
 
 from headgate.api import values
 from headgate.api.status import Canary, Ending, Phase, Rejected, Side
-from headgate.core import analysis, forward, history, promoted, revisions, routing, verdicts
+from headgate.core import analysis, forward, history, promoted, revisions, routing, strategies, verdicts
 from headgate.core.model import DeploymentFacts, Notice
 from headgate.core.paths import ServiceFacts
 from headgate.core.situation import Move, Rest, Situation
@@ -202,7 +202,7 @@ def start(situation: Situation) -> Move:
         update={
             "canary": canary,
             "scale_floor": situation.wanted_now,
-            "analysis": analysis.begin(situation.metrics, situation.now),
+            "analysis": analysis.begin(strategies.judged(situation.seen.policy, 0), situation.now),
             "weight": None,
             "warm": None,
         }

@@ -15,6 +15,7 @@ from headgate.api.status import Canary, Phase, RolloutStatus, Side
 from headgate.api.traffic import DRAIN_SECONDS
 from headgate.core import recreate, replicas, revisions, steps, strategies, traffic
 from headgate.core.model import DeploymentFacts, Identity, Notice, Observation
+from headgate.core.routes import WHOLE
 
 RETREAT_WAIT_SECONDS: Final = 30
 """How long canary pods wait for the next stable pod before some go, or come, without it."""
@@ -95,10 +96,11 @@ class Situation:
         """The revision that the spec means, or an empty text while that is not known."""
         return self.seen.target.hash if self.seen.target.identity is Identity.KNOWN else ""
 
-    @property
+    @functools.cached_property
     def metrics(self) -> Sequence[Metric]:
-        """The metrics that count."""
-        return self.seen.policy.analysis.metrics if self.seen.policy else ()
+        """The metrics that are judged."""
+        weight = self.status.weight
+        return strategies.judged(self.seen.policy, weight.desired if weight and self.in_flight else WHOLE)
 
     @functools.cached_property
     def plan(self) -> tuple[steps.Step, ...]:
@@ -111,12 +113,18 @@ class Situation:
         index = self.status.step.index if self.status.step else 1
         return min(max(index, 0), len(self.plan)) - 1
 
-    @property
+    @functools.cached_property
     def step(self) -> steps.Step:
         """The present step; after an edit that took its weight out of the plan, a step that is that weight alone."""
         planned = self.plan[max(self.step_at, 0)]
         weight = self.status.weight.desired if self.status.weight else planned.weight_percent
         return planned if planned.weight_percent == weight else steps.Step(weight)
+
+    @property
+    def preview(self) -> int:
+        """How many canary pods there are to be whatever the weight needs."""
+        pods = self.step.pods
+        return replicas.portion(pods, self.total) if pods is not None else 0
 
     @property
     def wanted_now(self) -> int:
@@ -129,7 +137,7 @@ class Situation:
         facts = self.facts(side)
         return facts.replicas if facts else max(1, side.replicas if side else 0)
 
-    @property
+    @functools.cached_property
     def total(self) -> int:
         """The replicas that count: in flight never fewer than the floor."""
         if self.in_flight and self.status.scale_floor is not None:
@@ -179,7 +187,7 @@ class Situation:
         """The sizes that the present weight means."""
         weight = self.status.weight.desired if self.status.weight else 0
         by_share = self.seen.routed and not self.recreates
-        return traffic.goal(self.budget, weight) if by_share else replicas.split(self.budget, weight)
+        return traffic.goal(self.budget, weight, self.preview) if by_share else replicas.split(self.budget, weight)
 
     @functools.cached_property
     def sizes(self) -> replicas.Sizes:
@@ -234,6 +242,8 @@ class Situation:
             leftover=sum(facts.pods for facts in seen.deployments.values() if facts.hash not in hashes),
             other=self.pods(other),
             weight=status.weight.desired if status.weight else 0,
+            preview=self.preview,
+            switches=strategies.switches(seen.policy),
             waits_without_progress=self.waits_without_progress if leaving else 0,
         )
 

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterable
 
-from headgate.api import spec
+from headgate.api import strategy
 from headgate.api.spec import Policy
 
 
@@ -16,6 +16,8 @@ class Step:
     """Whether it is a pause."""
     pause_seconds: float | None = None
     """How long a pause lasts; None: until promoted."""
+    pods: int | str | None = None
+    """How many pods the new version has, or which part of the replicas; None: as many as its weight needs."""
 
     @property
     def waits_for_people(self) -> bool:
@@ -25,11 +27,23 @@ class Step:
 
 def planned(policy: Policy) -> tuple[Step, ...]:
     """Return the steps of *policy*'s strategy; the last one holds 100 percent, implied where it is not written."""
-    canary = policy.strategy.canary
-    return _written(canary.steps) if canary else (Step(100),)
+    way = policy.strategy
+    if way.blue_green is not None:
+        return _previewed(way.blue_green)
+    return _written(way.canary.steps) if way.canary else (Step(100),)
 
 
-def _written(written: Iterable[spec.Step]) -> tuple[Step, ...]:
+def _previewed(way: strategy.BlueGreen) -> tuple[Step, ...]:
+    preview, auto = way.preview_replicas or "100%", way.auto_promotion
+    steps = [Step(0, pods=preview)]
+    if auto is None or auto.after_seconds:
+        steps.append(Step(0, waits=True, pause_seconds=auto.after_seconds if auto else None, pods=preview))
+    if way.preview_replicas is not None:
+        steps.append(Step(0, pods="100%"))
+    return (*steps, Step(100))
+
+
+def _written(written: Iterable[strategy.Step]) -> tuple[Step, ...]:
     steps: list[Step] = []
     weight = 0
     for step in written:

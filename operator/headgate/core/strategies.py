@@ -3,18 +3,42 @@
 Every strategy is a plan of steps, a budget of pods, and one of two ways to move users: weights, or a switch. The rules
 that go back, evidence, commands and scaling know nothing of strategies.
 
-    canary           the steps as written    maxSurge, maxUnavailable    weights: routes, or the ratio of pods
-    rollingUpdate    100 percent at once     maxSurge, maxUnavailable    weights: as pods are exchanged
-    recreate         100 percent at once     none of both at a time      the switch, where there is spec.traffic
+    canary           the steps as written      maxSurge, maxUnavailable    weights: routes, or the ratio of pods
+    blueGreen        0, a pause, 100 percent   twice the replicas          a weight of 0 or 100; without routes a switch
+    rollingUpdate    100 percent at once       maxSurge, maxUnavailable    weights: as pods are exchanged
+    recreate         100 percent at once       none of both at a time      a switch, where there is spec.traffic
+
+The switch is the selector of the stable Service. It gives everybody to one revision and says so as a weight of 0 or
+100, so that whatever waits for a weight, drains it or takes it back does the same for a switch.
+
+A blueGreen's preview is a step at 0 percent that has pods all the same. Who looks at them comes by the canary Service:
+synthetic or mirrored requests, which metrics of PrePromotion judge.
+
+Which metrics count depends on where the users are:
+
+                     in preview (0 percent)            switched (100 percent), and while the old revision is warm
+    PrePromotion     judged, has to pass               not judged
+    PostPromotion    not judged                        judged, has to pass
+    Background       judged                            judged, has to pass
+
+Nobody comes to a preview, or to what recreate starts, before all pods are there: what these metrics look back on before
+that counts for nothing. Every other metric is judged from the start of the attempt on, at any weight.
 """
 
-from headgate.api.spec import Policy, Recreate
+from headgate.api import spec
+from headgate.api.spec import Metric, Policy
+from headgate.api.strategy import BlueGreen, Canary, Recreate
 from headgate.core import replicas
+from headgate.core.routes import WHOLE
+
+Metrics = tuple[Metric, ...]
 
 
 def budget(policy: Policy | None, total: int, *, routed: bool) -> replicas.Budget:
     """Return how far both versions together may stray from *total* replicas."""
     match policy.strategy.way if policy else None:
+        case BlueGreen():
+            return replicas.Budget(total, total, 0)
         case Recreate():
             return replicas.Budget(total, 0, 0)
         case way:
@@ -23,8 +47,13 @@ def budget(policy: Policy | None, total: int, *, routed: bool) -> replicas.Budge
 
 def scale_down_delay_seconds(policy: Policy | None) -> float:
     """Return how long the old revision stays warm after a promotion."""
-    canary = policy.strategy.canary if policy else None
-    return canary.scale_down_delay_seconds if canary else 0.0
+    way = policy.strategy.way if policy else None
+    return way.scale_down_delay_seconds if isinstance(way, Canary | BlueGreen) else 0.0
+
+
+def previews(policy: Policy | None) -> bool:
+    """Return whether the new version is looked at before it gets any user, and then gets all."""
+    return policy is not None and policy.strategy.blue_green is not None
 
 
 def rolls(policy: Policy | None) -> bool:
@@ -39,9 +68,40 @@ def recreates(policy: Policy | None) -> bool:
 
 def switches(policy: Policy | None) -> bool:
     """Return whether the selector of the stable Service gives everybody to one revision, and routes give nothing."""
-    return policy is not None and policy.traffic is not None and recreates(policy)
+    if policy is None or policy.traffic is None:
+        return False
+    return policy.strategy.recreate is not None or policy.traffic.gateway_api is None
 
 
 def other_way(one: Policy, other: Policy) -> bool:
     """Return whether the two move users in different ways, so that what began by one cannot go on by the other."""
     return type(one.strategy.way) is not type(other.strategy.way) or one.traffic != other.traffic
+
+
+# --- metrics ----------------------------------------------------------------------------------------------------------
+
+
+def judged(policy: Policy | None, weight_percent: int) -> Metrics:
+    """Return the metrics that are judged at a weight."""
+    metrics = policy.analysis.metrics if policy else ()
+    if not previews(policy):
+        return metrics
+    moment = spec.POST_PROMOTION if weight_percent == WHOLE else spec.PRE_PROMOTION
+    return tuple(metric for metric in metrics if {moment, spec.BACKGROUND} & {*metric.judged})
+
+
+def proving(policy: Policy | None, weight_percent: int) -> Metrics:
+    """Return the metrics that have to pass before a weight is left for a higher one, or for a promotion."""
+    if weight_percent:
+        return judged(policy, weight_percent)
+    # Nobody gets the new version, so that there is nothing to measure but what a preview gets.
+    return tuple(metric for metric in judged(policy, 0) if spec.PRE_PROMOTION in metric.judged)
+
+
+def late(policy: Policy | None, weight_percent: int) -> frozenset[str]:
+    """Return the metrics by which nothing counts that they look back on before the weight held."""
+    if recreates(policy):
+        return frozenset(metric.name for metric in judged(policy, weight_percent))
+    if not previews(policy) or weight_percent:
+        return frozenset()
+    return frozenset(metric.name for metric in proving(policy, 0) if spec.BACKGROUND not in metric.judged)

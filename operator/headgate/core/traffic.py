@@ -40,6 +40,10 @@ class View:
     """How many pods there are of revisions that are neither: on their way out, but still within the bound."""
     weight: int = 0
     """What the step asks for, in percent."""
+    preview: int = 0
+    """How many canary pods it asks for whatever the weight needs."""
+    switches: bool = False
+    """Whether weight is what the stable Service selects, all or nothing, and not what routes give."""
     waits_without_progress: int = 0
     """How often in a row a retreat has given stable its time for another pod, and there came none."""
 
@@ -110,13 +114,13 @@ def carriers(total: int, percent: int) -> int:
     return needed(total, percent) if percent <= half else min(total, (percent - 1) * total // WHOLE + 1)
 
 
-def goal(budget: Budget, percent: int) -> Sizes:
+def goal(budget: Budget, percent: int, preview: int = 0) -> Sizes:
     """Return the sizes that *percent* means: the canary as large as its share, stable as whole as the surge allows.
 
     One stable pod stays whatever the share: callers inside the cluster know nothing of routes. Without any surge the
     canary is one pod short for that, which maxUnavailable allows.
     """
-    canary = min(needed(budget.total, percent), max(0, budget.most_pods - 1))
+    canary = min(max(preview, needed(budget.total, percent)), max(0, budget.most_pods - 1))
     return Sizes(min(budget.total, max(0, budget.most_pods - canary)), canary)
 
 
@@ -145,7 +149,8 @@ def _forward_sizes(view: View, aim: Sizes) -> Sizes:
 def _strays(view: View) -> bool:
     """Return whether new pods would stand behind the stable Service, because it does not tell them from stable ones."""
     service = view.facts.stable
-    return isinstance(service, ServiceFacts) and service.selects != view.stable_hash and view.stable.ready > 0
+    homes = {view.stable_hash, view.other_hash if view.switches else view.stable_hash}
+    return isinstance(service, ServiceFacts) and service.selects not in homes and view.stable.ready > 0
 
 
 def _raised(view: View, ready: int | None) -> int | None:
@@ -196,7 +201,11 @@ def told_from(facts: TrafficFacts) -> int | None:
 
 
 def _off(view: View, percent: int) -> str:
-    """Return which route does not hold *percent* yet, for people; empty if all do."""
+    """Return which route does not hold *percent* yet, for people; empty if all do. So with a switch."""
+    if view.switches:
+        there = view.status.weight == percent and view.status.since is not None
+        hash_ = view.other_hash if percent else view.stable_hash
+        return "" if there else f"the stable Service does not lead to revision {hash_} alone yet"
     for route in view.facts.known_routes:
         for rule in route.rules:
             if not routes.at(rule, percent):
@@ -206,18 +215,27 @@ def _off(view: View, percent: int) -> str:
 
 def forward(view: View) -> Plan:
     """Return the plan for a canary on its way to `view.weight`."""
-    aim, service = goal(view.budget, view.weight), view.facts.canary
+    aim, service = goal(view.budget, view.weight, view.preview), view.facts.canary
     ready = service.ready(view.other_hash) if isinstance(service, ServiceFacts) else None
-    sizes = _forward_sizes(view, aim)
+    sizes, percent = _forward_sizes(view, aim), _raised(view, ready)
     waits, recheck_at = _forward_waits(view, aim, ready)
     return Plan(
         sizes=sizes,
-        percent=_raised(view, ready),
-        stable_selects=_selected(view, view.facts.stable, view.stable_hash, view.stable),
+        percent=percent,
+        stable_selects=_switched(view, percent),
         canary_selects=_canary_selected(view),
         waits=waits,
         recheck_at=(*recheck_at, *view.drain_ends),
     )
+
+
+def _switched(view: View, percent: int | None) -> str:
+    """Return what the stable Service is to select: stable, or where it is the switch whoever gets *percent* of all."""
+    if view.switches and percent:
+        return _selected(view, view.facts.stable, view.other_hash, view.other)
+    if view.switches and percent is None and view.status.weight:
+        return ""
+    return _selected(view, view.facts.stable, view.stable_hash, view.stable)
 
 
 def _selected(view: View, service: ServiceFacts | Unreadable | None, revision_hash: str, pods: Pods) -> str:

@@ -2,12 +2,15 @@
 
 from headgate.api import values
 from headgate.api.status import Canary, Ending, Leaving, Phase, Rejected, Weight
-from headgate.core import analysis, history, recreate, revisions
+from headgate.core import analysis, history, recreate, revisions, strategies
 from headgate.core.model import Notice
+from headgate.core.routes import WHOLE
 from headgate.core.situation import RELIED_ON_AFTER_SECONDS, Move, Rest, Situation
 
 HOPELESS_AFTER_SECONDS = 30
 """How long a canary without progress is given when waiting cannot help: two or three tries of the kubelet."""
+LOOK_SECONDS = 3
+"""How often pods that should serve all users are asked why none does."""
 _WORDS_AFTER_SECONDS = 5
 """When a pod that does not start has usually said why; no watch tells us of it."""
 REJECTING = (Ending.ROLLED_BACK, Ending.ABORTED)
@@ -152,15 +155,20 @@ def breached(situation: Situation) -> Move | None:
     return leave(situation, canary, Ending.ROLLED_BACK, "MetricFailed", why, by="analysis") if why else None
 
 
+def proofs(situation: Situation) -> analysis.Evidence | None:
+    """Return what the metrics say about leaving the present weight; None where nobody could be measured."""
+    weight = situation.status.weight
+    if weight is None or weight.since is None or situation.total == 0:
+        return None
+    metrics = strategies.proving(situation.seen.policy, weight.desired)
+    states, now = situation.status.analysis, situation.now
+    return analysis.evidence(metrics, states, weight.since, now, situation.seen.settle_seconds)
+
+
 def deprived(situation: Situation) -> Move | None:
     """A metric went without data for longer than the user wants to wait."""
-    canary, weight = situation.flight, situation.status.weight
-    if canary is None or weight is None or weight.since is None or weight.desired == 0 or situation.total == 0:
-        return None
-    found = analysis.evidence(
-        situation.metrics, situation.status.analysis, weight.since, situation.now, situation.seen.settle_seconds
-    )
-    if not found.doomed:
+    canary, found = situation.flight, proofs(situation)
+    if canary is None or found is None or not found.doomed:
         return None
     return leave(situation, canary, Ending.ROLLED_BACK, "NoData", found.doomed, by="analysis")
 
@@ -195,10 +203,18 @@ def _readiness(situation: Situation) -> str:
     return f"{pods.ready} of {pods.wanted} pods ready" + (f": {words}" if words else "")
 
 
+def _had_all(situation: Situation) -> bool:
+    """Return whether all users were switched to the canary: what waits then are not its pods, but they."""
+    weight, known = situation.status.weight, situation.status.traffic
+    switched = weight is not None and weight.desired == WHOLE and known is not None and known.highest == WHOLE
+    return switched and strategies.previews(situation.seen.policy)
+
+
 def hopeless(situation: Situation) -> Move | None:
     """None of the canary's pods can start, and waiting cannot help. While some do, the progress deadline counts."""
     canary, since, trouble = situation.flight, _stuck_since(situation), situation.seen.trouble
-    if canary is None or since is None or situation.now < since + HOPELESS_AFTER_SECONDS:
+    patience = 0 if _had_all(situation) else HOPELESS_AFTER_SECONDS
+    if canary is None or since is None or situation.now < since + patience:
         return None
     facts = situation.facts(canary)
     refused = facts is not None and facts.refusal
@@ -229,8 +245,8 @@ def patience_ends(situation: Situation) -> tuple[float, ...]:
     if since is None:
         return ()
     # Again and again: a pod between two crashes does not say that it is in a loop, and nothing tells us when it does.
-    looks = max(0, int(situation.now - since) // HOPELESS_AFTER_SECONDS) + 1
-    next_look = since + looks * HOPELESS_AFTER_SECONDS
+    every = LOOK_SECONDS if _had_all(situation) else HOPELESS_AFTER_SECONDS
+    next_look = since + (max(0, int(situation.now - since) // every) + 1) * every
     ends = (since + _WORDS_AFTER_SECONDS, next_look, since + deadline_seconds(situation))
     return tuple(end for end in ends if end > situation.now)
 

@@ -63,7 +63,7 @@ class Roads:
         if traffic is None:
             former = await self._former(rollout, None) if routed else ()
             return TrafficFacts(None, None, {}, former) if former else None
-        asked_for = traffic.gateway_api.routes
+        asked_for = traffic.gateway_api.routes if traffic.gateway_api else ()
         stable, canary, routes, former = await asyncio.gather(
             self._service(rollout, traffic.stable_service, deployments),
             self._service(rollout, traffic.canary_service, deployments),

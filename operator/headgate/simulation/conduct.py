@@ -3,6 +3,7 @@
 import math
 
 from headgate.api import names
+from headgate.api.spec import Metric
 from headgate.api.status import Phase, RolloutStatus
 from headgate.core import decide
 from headgate.core.actions import ScaleDeployment
@@ -156,7 +157,7 @@ def _breach(seen: Observation) -> str:
         state, reading = states.get(metric.name), seen.readings.get(metric.name)
         if state is None or reading is None or metric.threshold.max is None:
             continue
-        run, first = state.failures, _counts_from(seen) + metric.window_seconds
+        run, first = state.failures, _counts_from(seen, metric) + metric.window_seconds
         for sample in reading.samples:
             if sample.value is not None and math.isfinite(sample.value) and sample.at > max(state.last_tick, first - 1):
                 run = run + 1 if sample.value > metric.threshold.max else 0
@@ -165,9 +166,11 @@ def _breach(seen: Observation) -> str:
     return ""
 
 
-def _counts_from(seen: Observation) -> float:
-    """Return from when on measurements count: where nobody is served meanwhile, once the new pods are up."""
-    if seen.policy is None or not seen.policy.strategy.recreate:
+def _counts_from(seen: Observation, metric: Metric) -> float:
+    """Return from when on measurements count: where nobody comes to the new pods before, once all of them are up."""
+    weight, strategy = seen.status.weight, seen.policy.strategy if seen.policy else None
+    preview = strategy is not None and strategy.blue_green and weight is not None and weight.desired == 0
+    tested = preview and "PrePromotion" in metric.when and "Background" not in metric.when
+    if not tested and not (strategy and strategy.recreate):
         return -math.inf
-    since = seen.status.weight.since if seen.status.weight else None
-    return math.inf if since is None else since
+    return math.inf if weight is None or weight.since is None else weight.since

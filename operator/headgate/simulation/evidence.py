@@ -3,7 +3,7 @@
 import math
 
 from headgate.api import values
-from headgate.api.status import Outcome, RolloutStatus
+from headgate.api.status import Canary, Outcome, RolloutStatus
 from headgate.core.model import Json, Kind
 from headgate.simulation.capacity import Capacity
 from headgate.simulation.driver import SETTLE_SECONDS
@@ -54,21 +54,16 @@ class Evidence:
                 self._prove(metric, before)
 
     def _prove(self, metric: Json, before: RolloutStatus) -> None:
-        if before.canary is None or before.weight is None or before.weight.desired == 0:
+        if before.canary is None or before.weight is None or not self._due(metric, before.weight.desired):
             return
         if metric.get("noData", {}).get("then") == "Advance":
             return
         window = values.parse_duration(metric["window"])
-        again = before.canary.judged_from  # of an earlier attempt: what its pods did then is not held against this one
-        where = self._ways.held if self._scene.routed else self._capacity.held
-        held = where.get((before.canary.started, before.weight.desired))
+        held = self._held(before.canary, before.weight.desired)
         if held is None:
             self._scene.fail(f"weight {before.weight.desired} was left and never held")
             return
-        if self._scene.recreates:  # what was measured while nobody was served is held against nobody
-            self._unbreached(metric, before.canary.hash, held + ROUNDING_SECONDS + LATE_SECONDS + window)
-        else:
-            self._unbreached(metric, before.canary.hash, again + window if again else before.canary.started + 1)
+        self._unbreached(metric, before.canary.hash, self._first(metric, before.canary, held, window))
         best = run = 0
         for _, value in self._ticks(metric, before.canary.hash, held - ROUNDING_SECONDS + window):
             if not isinstance(value, Outcome) and math.isfinite(value):
@@ -79,6 +74,26 @@ class Evidence:
             self._scene.fail(
                 f"weight {before.weight.desired} was left with {needed} at it, held since {held - 1.8e9:.2f}"
             )
+
+    def _held(self, canary: Canary, weight: int) -> float | None:
+        if weight == 0:
+            return canary.started  # a preview is there at some time after that
+        where = self._ways.held if self._scene.routed else self._capacity.held
+        return where.get((canary.started, weight))
+
+    def _first(self, metric: Json, canary: Canary, held: float, window: float) -> float:
+        """Return from when on failures count."""
+        if self._scene.recreates or "Background" not in _moments(metric):  # not before anybody came to the new pods
+            return held + ROUNDING_SECONDS + LATE_SECONDS + window
+        again = canary.judged_from  # of an earlier attempt: what its pods did then is not held against this one
+        return again + window if again else canary.started + 1
+
+    def _due(self, metric: Json, weight: int) -> bool:
+        """Return whether *metric* has to pass before *weight* is left."""
+        moments = _moments(metric)
+        if "blueGreen" not in self._scene.strategy:
+            return weight > 0
+        return "PrePromotion" in moments if weight == 0 else moments != ["PrePromotion"]
 
     def _ticks(self, metric: Json, revision_hash: str, first: float) -> list[tuple[int, float | Outcome]]:
         world = self._scene.world
@@ -97,3 +112,7 @@ class Evidence:
             run = run + 1 if value > metric["threshold"]["max"] else 0
             if run >= metric["failuresToRollback"]:
                 self._scene.fail(f"metric {metric['name']} was breached at tick {tick - 1_800_000_000}, and it goes on")
+
+
+def _moments(metric: Json) -> list[str]:
+    return metric.get("when") or ["Background"]

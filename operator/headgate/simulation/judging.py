@@ -34,6 +34,8 @@ class Bounds:
     unavailable: int
     routed: bool = False
     """Whether routes, and not pods, decide who gets what."""
+    previewed: bool = False
+    """Whether the canary may be there in full at any weight."""
 
     @property
     def least(self) -> int:
@@ -60,6 +62,8 @@ class Bounds:
 
     def split(self, percent: int) -> tuple[int, int]:
         """Return how many stable and canary pods are nearest to *percent*, trying them all."""
+        if self.previewed:
+            return self.total, self.total
         if self.routed:
             # One stable pod stays for callers that know nothing of routes.
             canary = min(-(-self.total * percent // 100), max(0, self.most - 1))
@@ -88,6 +92,8 @@ def bounds(strategy: Json, total: int, *, routed: bool = False) -> Bounds:
     """Return what a strategy as written means for *total* replicas."""
     if "recreate" in strategy:
         return Bounds(total, 0, total)  # nobody needs to be served meanwhile
+    if "blueGreen" in strategy:
+        return Bounds(total, total, 0, routed=True, previewed=True)
     way: Json = next(iter(strategy.values()), {})
     usual = "100%" if routed and "canary" in strategy else "25%"
     surge = math.ceil(_amount(way.get("maxSurge", usual), total))
@@ -207,7 +213,7 @@ class Scene:
     @property
     def switches(self) -> bool:
         """Whether what the stable Service selects gives everybody to one revision, and routes give nothing."""
-        return self.routed and self.recreates
+        return self.routed and (self.recreates or "gatewayAPI" not in self.spec["traffic"])
 
     @property
     def routed(self) -> bool:

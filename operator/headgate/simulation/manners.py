@@ -102,7 +102,10 @@ class Manners:
         blind = traffic is None or len(traffic.known_routes) < len(traffic.routes)
         if not begins or blind or self._scene.rerouted or after.stable is None or self._ways.traffic is None:
             return
-        if self._written(self._ways.services[1]) and self._scene.world.pods_of(after.stable.hash)[1] >= self._needed():
+        switched = self._scene.switches and self._ways.selected(self._ways.services[0]) != after.stable.hash
+        if (switched or self._written(self._ways.services[1])) and self._scene.world.pods_of(after.stable.hash)[
+            1
+        ] >= self._needed():
             first = done.decision.actions[0]
             if not isinstance(first, SelectRevision | SetWeights):
                 self._scene.fail(f"before traffic goes back there is something else: {first}")

@@ -91,7 +91,7 @@ class Serving:
         ready = world.services.ready(self._ways.services[0])
         pods = world.store.peek(Kind.POD, {names.POD_HASH: revision_hash})
         strays = [pod["metadata"]["name"] for pod in pods if pod["metadata"]["uid"] in ready]
-        if strays and not scene.rerouted and not scene.meddled:
+        if strays and not scene.switches and not scene.rerouted and not scene.meddled:
             scene.fail(f"the stable Service leads to pods of the canary: {strays}")
 
     def _carried(self, service: str, share: int) -> None:

@@ -61,9 +61,7 @@ class Ways:
 
     def routes(self) -> list[str]:
         """Return the names of the routes."""
-        return [
-            str(route["name"]) for route in (self.traffic or {"gatewayAPI": {"routes": ()}})["gatewayAPI"]["routes"]
-        ]
+        return [str(route["name"]) for route in (self.traffic or {}).get("gatewayAPI", {}).get("routes", ())]
 
     def shares(self, rules: Rules) -> dict[str, int]:
         """Return what *rules* give to each of our Services of what they give to both, the most in any rule, up."""
@@ -93,7 +91,9 @@ class Ways:
         return {str(span.what) for span in self._effective(self._selections.get(service, []))}
 
     def burden(self, revision_hash: str) -> int:
-        """Return the most that a revision may be getting of the traffic of the routes, in percent."""
+        """Return the most that a revision may be getting of the traffic of the routes, or of the switch, in percent."""
+        if self._scene.switches:
+            return 100 if revision_hash in self.selections(self.services[0]) else 0
         return min(100, sum(self.share(name) for name in self.services if revision_hash in self.selections(name)))
 
     def _idle(self, revision_hash: str) -> bool:
@@ -102,7 +102,7 @@ class Ways:
 
     def given(self, revision_hash: str) -> int:
         """Return what the data planes give to the Services that select a revision, at this moment, in percent."""
-        selecting = [name for name in self.services if self._selected(name) == revision_hash]
+        selecting = [name for name in self.services if self.selected(name) == revision_hash]
         found = [0]
         for gateway in self._scene.world.gateways:
             for rules in gateway.programmed.values():
@@ -110,7 +110,8 @@ class Ways:
                 found.append(sum(shares[name] for name in selecting))
         return max(found)
 
-    def _selected(self, service: str) -> str:
+    def selected(self, service: str) -> str:
+        """Return the revision that a Service selects."""
         spans = self._selections.get(service, [])
         return str(spans[-1].what) if spans else ""
 
@@ -168,12 +169,12 @@ class Ways:
         if canary is None or status.weight is None or status.stable is None:
             return
         if self._scene.switches:
-            if self._selected(self.services[0]) == canary.hash:
+            if self.selected(self.services[0]) == canary.hash:
                 self.held.setdefault((canary.started, status.weight.desired), self._scene.world.now)
             return
         spans = [self._weights.get(name, [_Span({})])[-1] for name in self.routes()]
         shares = [span.what.get(self.services[1], 0) for span in spans if isinstance(span.what, dict)]
-        if shares and set(shares) == {status.weight.desired} and self._selected(self.services[1]) == canary.hash:
+        if shares and set(shares) == {status.weight.desired} and self.selected(self.services[1]) == canary.hash:
             self.held.setdefault((canary.started, status.weight.desired), self._scene.world.now)
 
 
