@@ -31,11 +31,20 @@ STRATEGIES: tuple[Json, ...] = (
     {"maxSurge": "100%", "maxUnavailable": "20%"},
     {"minReadySeconds": 7},
 )
+WAYS: tuple[Json, ...] = (
+    {},
+    {"strategy": {"rollingUpdate": {"maxSurge": 1}}},
+    {"strategy": {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": "30%"}}},
+    {"strategy": {"recreate": {}}},
+)
+"""Instead of a canary."""
 VALUES = (0.0, 0.005, 0.5, Outcome.NO_DATA, Outcome.AMBIGUOUS)
 
 
 class AnythingHappens(RuleBasedStateMachine):
     """A Rollout's life: the judges watch every write, and in the end it comes to rest."""
+
+    ways = WAYS
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,15 +64,16 @@ class AnythingHappens(RuleBasedStateMachine):
         replicas=st.integers(1, 12),
         steps=st.sampled_from(STEPS),
         strategy=st.sampled_from(STRATEGIES),
-        slow=st.booleans(),
-        measured=st.booleans(),
+        way=st.sampled_from(WAYS),
+        flags=st.tuples(st.booleans(), st.booleans()),
     )
-    def begin(self, seed: int, replicas: int, steps: Any, strategy: Any, *, slow: bool, measured: bool) -> None:
+    def begin(self, seed: int, replicas: int, steps: Any, strategy: Any, way: Json, flags: Any) -> None:
         """Begin with any strategy, at any pace."""
+        slow, measured = flags
         pace = Pace(call=0.3, lag=0.5) if slow else Pace()
         metrics = (specs.metric(),) if measured else ()
         self.play = worlds.play(seed, pace=pace, replicas=replicas, steps=steps, measured=metrics, **strategy)
-        self.fields = {"replicas": replicas}
+        self.fields = {"replicas": replicas, **way}
         self.images()
 
     def images(self) -> None:
@@ -106,6 +116,14 @@ class AnythingHappens(RuleBasedStateMachine):
     def edit_steps(self, steps: Any) -> None:
         """Apply other steps."""
         self.fields["steps"] = steps
+        self.apply()
+
+    @rule(data=st.data())
+    def other_way(self, data: st.DataObject) -> None:
+        """Apply another strategy."""
+        for name in ("strategy", "traffic"):
+            self.fields.pop(name, None)
+        self.fields |= data.draw(st.sampled_from(self.ways))
         self.apply()
 
     @rule(

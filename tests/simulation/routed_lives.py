@@ -20,6 +20,16 @@ STRATEGIES: tuple[Json, ...] = (
     {"maxSurge": "50%", "maxUnavailable": "20%"},
     {"minReadySeconds": 7},
 )
+SWITCH: Json = {"stableService": specs.STABLE_SERVICE, "canaryService": specs.CANARY_SERVICE, "drain": "10s"}
+PREVIEWED: Json = {"blueGreen": {"autoPromotion": {"after": "20s"}, "previewReplicas": 1, "scaleDownDelay": "30s"}}
+WAYS: tuple[Json, ...] = (
+    *lives.WAYS,
+    {"strategy": PREVIEWED},
+    {"strategy": {"blueGreen": {"autoPromotion": {}, "scaleDownDelay": "0s"}}},
+    {"strategy": PREVIEWED, "traffic": SWITCH},
+    {"strategy": {"recreate": {}}, "traffic": SWITCH},
+)
+"""Instead of a canary."""
 FOREIGN = "legacy"
 ROUTES = (
     specs.route(),
@@ -36,19 +46,20 @@ class AnythingHappensBehindARouter(lives.AnythingHappens):
     """A Rollout's life behind a Gateway: in the end it has all its traffic on stable, and is left alone."""
 
     route: Json = ROUTES[0]
+    ways = WAYS
 
     @initialize(
         seed=st.integers(0, 2**16),
         replicas=st.integers(1, 12),
         steps=st.sampled_from(lives.STEPS),
-        strategy=st.sampled_from(STRATEGIES),
+        strategy=st.tuples(st.sampled_from(STRATEGIES), st.sampled_from(WAYS)),
         route=st.sampled_from(ROUTES),
         warm=st.sampled_from(("0s", "30s", "5m")),
         flags=st.tuples(st.booleans(), st.booleans(), st.booleans()),
     )
     def begin(self, seed: int, replicas: int, steps: Any, strategy: Any, route: Json, warm: str, flags: Any) -> None:
         """Begin with any strategy and any route, at any pace."""
-        slow, measured, second = flags
+        (slow, measured, second), (canary, way) = flags, strategy
         parents = TWO_PARENTS if second else TWO_PARENTS[:1]
         self.route = specs.route(*route["spec"]["rules"], parents=parents)
         self.play = shops.shop(
@@ -60,7 +71,7 @@ class AnythingHappensBehindARouter(lives.AnythingHappens):
             steps=steps,
             measured=(specs.metric(),) if measured else (),
             scaleDownDelay=warm,
-            **strategy,
+            **canary,
         )
         if second:
             other = Gateway(TWO_PARENTS[1], self.world.server, self.world.agenda, self.world.dice)
@@ -68,7 +79,7 @@ class AnythingHappensBehindARouter(lives.AnythingHappens):
             self.play.judges.serving.watch(other)
             other.wake()
             self.world.run(30)
-        self.fields = {"replicas": replicas}
+        self.fields = {"replicas": replicas, **way}
         self.images()
 
     def _gateways(self, change: Callable[[Gateway], None]) -> None:

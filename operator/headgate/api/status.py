@@ -125,7 +125,10 @@ class Warm(Side):
 class TrafficStatus(StatusModel):
     """Where the routes and Services lead, as last read."""
 
-    weight: int = pydantic.Field(description="What the routes give to the canary Service, in percent.")
+    weight: int = pydantic.Field(
+        description="What the routes give to the canary Service, in percent. Where the stable Service's selector "
+        "switches users: 100 while it leads to the other revision than stable, else 0."
+    )
     lowest: int = pydantic.Field(description="The least that any Gateway may still be giving to it, until drained.")
     highest: int = pydantic.Field(description="The most that any Gateway may still be giving to it, until drained.")
     since: Timestamp | None = pydantic.Field(

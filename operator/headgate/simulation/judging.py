@@ -9,7 +9,9 @@ import math
 from collections.abc import Callable
 
 from headgate.api import names
+from headgate.api.spec import POLICY_FIELDS
 from headgate.api.status import RolloutStatus
+from headgate.core import revisions
 from headgate.core.model import Json, Kind
 from headgate.observe import rollouts
 from headgate.simulation.store import Change
@@ -115,7 +117,11 @@ class Scene:
         self.spec: Json = {}
         """The last valid one."""
         self.strategy: Json = {}
-        """The one that the present rollout began with, as it is written by now."""
+        """The one in force: a rollout ends by the kind that it began with, as it is written by now."""
+        self.traffic: Json | None = None
+        """That in force."""
+        self._accepted: dict[str, Json] = {}
+        """Valid specs by the hash of their policy."""
         self.totals: list[tuple[float, int]] = []
         """Which replicas were asked for, and since when."""
         self.meddled_at = -math.inf
@@ -152,13 +158,21 @@ class Scene:
             self.flight_began = self.world.now
         if not rollouts.problems(thing["spec"]):
             self.spec = thing["spec"]
-        wanted, status = self.spec.get("strategy", {}), self.status
-        resting = status.stable is None or (status.canary is None and status.warm is None)
-        if resting or wanted.keys() == self.strategy.keys():
-            self.strategy = wanted
+            policy = {field: self.spec[field] for field in POLICY_FIELDS if field in self.spec}
+            self._accepted[revisions.policy_hash(KEY.name, policy)] = self.spec
+        self._come_into_force()
         replicas = thing["spec"].get("replicas")
         if isinstance(replicas, int) and (not self.totals or self.totals[-1][1] != replicas):
             self.totals.append((self.world.now, replicas))
+
+    def _come_into_force(self) -> None:
+        wanted, status = self.spec, self.status
+        accepted = self._accepted.get(status.policy)
+        if accepted is not None and status.stable is not None and (status.canary or status.warm):
+            kinds = accepted["strategy"].keys() != wanted["strategy"].keys()
+            if kinds or accepted.get("traffic") != wanted.get("traffic"):
+                wanted = accepted
+        self.strategy, self.traffic = wanted.get("strategy", {}), wanted.get("traffic")
 
     def _heard_deployment(self, change: Change) -> None:
         ours = change.by in (names.OBJECT_MANAGER, "kube-controller-manager", "garbage-collector")
@@ -213,12 +227,12 @@ class Scene:
     @property
     def switches(self) -> bool:
         """Whether what the stable Service selects gives everybody to one revision, and routes give nothing."""
-        return self.routed and (self.recreates or "gatewayAPI" not in self.spec["traffic"])
+        return self.traffic is not None and (self.recreates or "gatewayAPI" not in self.traffic)
 
     @property
     def routed(self) -> bool:
         """Whether routes, and not pods, decide who gets what."""
-        return self.spec.get("traffic") is not None
+        return self.traffic is not None
 
     @property
     def rerouted(self) -> bool:

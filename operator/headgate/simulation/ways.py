@@ -120,7 +120,7 @@ class Ways:
     def _heard(self, change: Change) -> None:
         status = self._scene.status
         if status.stable is None or (status.canary is None and status.warm is None):
-            self._traffic = self._scene.spec.get("traffic")
+            self._traffic = self._scene.traffic
         if self.traffic is None:
             return
         name = change.thing["metadata"]["name"]

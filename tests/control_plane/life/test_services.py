@@ -93,7 +93,7 @@ def test_traffic_edited_in_flight_waits(shop: Shop) -> None:
     shop.at_a_quarter()
     others = traffic(canaryService="web-new")
     shop.deploy("v2", traffic=others)
-    shop.wait_said("; spec.traffic was changed: that spec counts once this rollout has ended")
+    shop.wait_said("spec.traffic was changed: that spec counts once this rollout has ended")
     assert shop.weights() == {"web": 75, "web-canary": 25}
     assert shop.selects("web-new") == ""
     shop.promote()
