@@ -328,10 +328,11 @@ def test_the_stable_service_waits_with_the_pods() -> None:
 
 
 def test_the_stable_service_leads_to_the_new_pods_as_they_come() -> None:
-    """It selects them before they are ready, so that each serves at once."""
+    """It selects them before they are ready, so that each serves at once; the canary Service follows."""
     decision = decide(routed(going(), A, {}, known()).observe())
 
     assert SelectRevision(STABLE, B) == decision.actions[0]
+    assert SelectRevision(CANARY, B) in decision.actions
     assert CreateDeployment(B, 2, 10) in decision.actions
 
 

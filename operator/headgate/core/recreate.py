@@ -52,10 +52,14 @@ def looks_at(since: int, now: float) -> float:
 
 
 def switch(view: traffic.View, asked: Sizes, *, back: bool, clear: bool) -> traffic.Plan:
-    """Return the plan for Services: the stable one leads to whoever may have pods now, and routes lead to it alone."""
-    service, hash_ = view.facts.stable, view.stable_hash if back else view.other_hash
-    due = clear and isinstance(service, ServiceFacts) and service.selects != hash_
-    return traffic.Plan(asked, percent=0, stable_selects=hash_ if due else "", waits=_waits(view, hash_))
+    """Return the plan for Services: they lead to whoever may have pods now, and routes to the stable one alone."""
+    hash_ = view.stable_hash if back else view.other_hash
+    stable, canary = (
+        hash_ if clear and isinstance(service, ServiceFacts) and service.selects != hash_ else ""
+        for service in (view.facts.stable, view.facts.canary)
+    )
+    waits = _waits(view, hash_)
+    return traffic.Plan(asked, percent=0, stable_selects=stable, canary_selects=canary, waits=waits)
 
 
 def _waits(view: traffic.View, revision_hash: str) -> str:
