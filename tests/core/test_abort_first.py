@@ -67,6 +67,7 @@ HINDRANCES: Mapping[str, Callable[[], World]] = {
     "paused": lambda: at_20().but(paused=True),
     "pausing": lambda: at_20((20, "pause", 50), step=2),
     "unproved": lambda: at_20().knows(passes=0),
+    "settling": lambda: at_20().with_status(traffic=known(20, since=NOON - 1)),
 }
 
 

@@ -52,6 +52,7 @@ FORWARD: Final[tuple[Rule, ...]] = (
     forward.paused,
     forward.pausing,
     forward.unproved,
+    forward.settling,
     forward.advance,
     forward.complete,
 )
