@@ -136,7 +136,7 @@ UNANSWERED = facts(
 )
 WARM: Mapping[str, Callable[[], World]] = {
     "moving": lambda: ways.warm(until=None, ways=UNANSWERED, metrics=(metric(),)),
-    "cooled": lambda: ways.warm(until=NOON - 1, metrics=(metric(),)),
+    "cooled": lambda: ways.warm(until=NOON - 2, metrics=(metric(),)),
     "unsound": lambda: ways.warm(metrics=(metric(),)).but(invalid="spec.strategy: wrong"),
     "settled": lambda: ways.warm(metrics=(metric(),)),
     "held_back": lambda: ways.warm(metrics=(metric(),)).wants(C).but(paused=True),
