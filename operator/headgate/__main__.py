@@ -64,7 +64,7 @@ class Operator:
         )
         self._outage = Outage(self._queue, self._cluster.probe)
         self._events = EventPoster(self._cluster, on_outcome=self._metrics.posted)
-        self._sampler = Sampler(servers, wake=self._queue.wake, meter=self._metrics)
+        self._sampler = Sampler(servers, wake=self._queue.wake, hurry=self._queue.hurry, meter=self._metrics)
         self._observer = Observer(
             self._cluster,
             self._sampler,
