@@ -74,8 +74,9 @@ def _figures(stage: Stage, scope: Scope, parts: tuple["Part", "Part", "Part"]) -
         (aborts, "abort answered → route written, at rest", IDLE_BUDGET, ""),
     ):
         last = part.members[-1]
-        same = raw.beside(stage.client, pass_to_route(part.calls, last, part.told[last]), scope.replays)
-        yield Figure(SECTION, name, "ms", part.taken, budget, (same,), more)
+        calls = pass_to_route(part.calls, last, part.told[last])
+        same = raw.beside(stage.client, calls, scope.replays)
+        yield Figure(SECTION, name, "ms", part.taken, budget, (same,), more, _timeline(calls, part.told[last]))
     ready = tuple(event_to_decision(bad.calls, member) for member in bad.members)
     last = bad.members[-1]
     reads = [call for call in pass_to_route(bad.calls, last, 0) if call.is_read]
@@ -183,7 +184,14 @@ def _failures_in_crowd(stage: Stage, groups: Groups) -> Part:
         stage.rest(APART_SECONDS)
     crowd.wait(stage, members, crowd.going_back, "going back", 60 + len(members))
     crowd.wait(stage, groups.crowd, crowd.at_weight(WEIGHT), "still in flight", 1)
-    return Part(members, _first_answers(stage, members), stage.audit.calls(since, audit.OPERATOR))
+    told = _first_answers(stage, members)
+
+    def written() -> bool:  # the status says so before the route is written, and before the log has it
+        calls = stage.audit.calls(since, audit.OPERATOR)
+        return all(_route_writes(calls, member, told[member]) for member in members)
+
+    stage.wait(written, "routes written", 60)
+    return Part(members, told, stage.audit.calls(since, audit.OPERATOR))
 
 
 def _first_answers(stage: Stage, members: Sequence[Member]) -> dict[Member, float]:
@@ -204,8 +212,11 @@ def _names(call: Call, resource: str, member: Member) -> bool:
 
 def route_write(calls: Sequence[Call], member: Member, since: float) -> Call:
     """Return the operator's first write to the member's route that began after *since*."""
-    found = [one for one in calls if one.is_write and one.began >= since and _names(one, "httproutes", member)]
-    return min(found, key=lambda call: call.began)
+    return min(_route_writes(calls, member, since), key=lambda call: call.began)
+
+
+def _route_writes(calls: Sequence[Call], member: Member, since: float) -> list[Call]:
+    return [one for one in calls if one.is_write and one.began >= since and _names(one, "httproutes", member)]
 
 
 def pass_to_route(calls: Sequence[Call], member: Member, since: float) -> list[Call]:
@@ -220,6 +231,16 @@ def pass_to_route(calls: Sequence[Call], member: Member, since: float) -> list[C
 
 def _of_pods(call: Call) -> bool:
     return call.resource == "pods"  # selected by a hash, which says as much as the name
+
+
+def _timeline(calls: Sequence[Call], told: float) -> dict[str, float]:
+    """Return when each of *calls* was answered, in ms after it was *told*, with how long the server took for it."""
+    return {
+        f"{at}: {call.verb} {call.resource}, {(call.ended - call.began) * raw.MILLISECONDS:.1f} ms": (
+            (call.ended - told) * raw.MILLISECONDS
+        )
+        for at, call in enumerate(sorted(calls, key=lambda call: call.ended), start=1)
+    }
 
 
 def event_to_decision(calls: Sequence[Call], member: Member) -> float:

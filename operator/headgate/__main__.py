@@ -42,6 +42,7 @@ from headgate.telemetry.server import ListenError, Server
 WRONG_SETTINGS: Final = 2
 CREDENTIALS_MINUTES: Final = 10
 """How long kopf may use what it logged in with: service account tokens are renewed well before their hour is over."""
+SWITCH_SECONDS: Final = 0.0005
 WAITING_SECONDS_MAX: Final = 60.0
 BACKSTOP_SECONDS: Final = 1.5
 
@@ -63,7 +64,7 @@ class Operator:
         )
         self._outage = Outage(self._queue, self._cluster.probe)
         self._events = EventPoster(self._cluster, on_outcome=self._metrics.posted)
-        self._sampler = Sampler(servers, wake=self._queue.wake, meter=self._metrics)
+        self._sampler = Sampler(servers, wake=self._queue.wake, hurry=self._queue.hurry, meter=self._metrics)
         self._observer = Observer(
             self._cluster,
             self._sampler,
@@ -87,6 +88,7 @@ class Operator:
             self._cluster.serves,
             namespaces=options.namespaces,
             on_restart=self._rewatching,
+            on_sight=self._cluster.seen,
         )
         first_look = FirstLook(self._cluster, self._queue, triggers, self._settled, namespaces=options.namespaces)
         resync = Resync(
@@ -264,6 +266,8 @@ def main() -> int:
     except settings.InvalidSettingsError as error:
         sys.stderr.write(f"headgate: {error}\n")
         return WRONG_SETTINGS
+    # Other threads (kopf's, a query's) hold the interpreter for 5 ms at a time otherwise, once for each step of a pass.
+    sys.setswitchinterval(SWITCH_SECONDS)
     logs.configure(options.log_format, options.log_level)
     for name, nearest in settings.unknown().items():
         _log.warning("the environment variable %s is no setting%s", name, f": {nearest} is" if nearest else "")

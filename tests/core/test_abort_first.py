@@ -67,6 +67,7 @@ HINDRANCES: Mapping[str, Callable[[], World]] = {
     "paused": lambda: at_20().but(paused=True),
     "pausing": lambda: at_20((20, "pause", 50), step=2),
     "unproved": lambda: at_20().knows(passes=0),
+    "settling": lambda: at_20().with_status(traffic=known(20, since=NOON - 1)),
 }
 
 
@@ -135,7 +136,7 @@ UNANSWERED = facts(
 )
 WARM: Mapping[str, Callable[[], World]] = {
     "moving": lambda: ways.warm(until=None, ways=UNANSWERED, metrics=(metric(),)),
-    "cooled": lambda: ways.warm(until=NOON - 1, metrics=(metric(),)),
+    "cooled": lambda: ways.warm(until=NOON - 2, metrics=(metric(),)),
     "unsound": lambda: ways.warm(metrics=(metric(),)).but(invalid="spec.strategy: wrong"),
     "settled": lambda: ways.warm(metrics=(metric(),)),
     "held_back": lambda: ways.warm(metrics=(metric(),)).wants(C).but(paused=True),

@@ -90,12 +90,23 @@ def test_while_warm_it_says_until_when() -> None:
 
 
 def test_when_its_time_is_over_the_old_revision_is_scaled_down() -> None:
-    """And not a second before."""
-    decision = decide(warm(until=NOON).observe())
+    """And not a second before. The status has said when that is, so it is written once, when the pods have gone."""
+    asked, gone = decide(warm(until=NOON).observe()), decide(warm(until=NOON).deployment(A, 0).observe())
 
-    assert decision.status.warm is None
-    assert ScaleDeployment(A, 0, 10) in decision.actions
-    assert "OldRevisionReleased" in {one.reason for one in decision.notices}
+    assert not decide(warm(until=NOON + 1).observe()).actions
+    assert ScaleDeployment(A, 0, 10) in asked.actions
+    assert asked.status.warm is not None
+    assert asked.recheck_at == NOON + 2
+    assert (gone.status.warm, gone.status.replicas, gone.write_status) == (None, 10, True)
+    assert ["OldRevisionReleased"] == [one.reason for one in (*asked.notices, *gone.notices)]
+
+
+@pytest.mark.parametrize(("late", "told"), [(1, False), (2, True)])
+def test_old_pods_that_do_not_go_are_told_of_all_the_same(late: int, *, told: bool) -> None:
+    """Nobody reads for longer than two seconds that they are kept."""
+    world = warm(until=NOON - late).deployment(A, 0, pods=10)
+
+    assert told == (decide(world.observe()).status.warm is None)
 
 
 def breached(world: World) -> World:
@@ -126,6 +137,20 @@ def test_while_warm_going_back_is_one_write(name: str) -> None:
     assert decision.urgent
     assert SelectRevision(STABLE, A) == decision.actions[0]
     assert [SelectRevision(STABLE, A)] == traffic_of(decision)
+
+
+@pytest.mark.parametrize("name", BACK)
+def test_pods_that_have_been_asked_to_go_are_no_way_back(name: str) -> None:
+    """The time of the old pods is over with the write that lets them go, whatever the status says a moment longer."""
+    world, _, _ = BACK[name]
+    status = world.status.warm
+    over = world.with_status(warm=status and status.model_copy(update={"until": NOON - 1}))
+    late, gone = decide(over.observe()), decide(over.deployment(A, 0, pods=10).observe())
+
+    assert late.status.canary is not None, "as long as they are there they are the way back"
+    assert late.status.canary.hash == B
+    assert gone.status.stable is not None
+    assert gone.status.stable.hash == B
 
 
 def test_abort_of_what_is_not_there_is_told() -> None:

@@ -1,5 +1,7 @@
 """The status that people and machines read, and when it is worth a write."""
 
+import dataclasses
+
 import pytest
 
 from headgate.api import status as api
@@ -7,6 +9,8 @@ from headgate.core import status
 from headgate.core.decide import decide
 from headgate.core.model import Identity, Target
 from tests.core import aftermath, answers
+from tests.core.ways import CANARY, facts, parent, route, rule, service
+from tests.core.ways import in_flight as in_flight_with_route
 from tests.core.worlds import NOON, A, B, World, metric, policy
 
 WATCHED = policy(20, "2m", 50, metrics=(metric(),))
@@ -149,10 +153,30 @@ def test_the_status_survives_the_cluster() -> None:
         assert api.RolloutStatus.model_validate(status.written()) == status
 
 
-def remembered(**changes: object) -> api.RolloutStatus:
+STABLE = api.Side(revision=1, hash=A)
+UP = api.Canary(revision=2, hash=B, started=NOON - 900)
+GONE = api.Leaving(ending=api.Ending.ABORTED, reason="Aborted", since=NOON - 1)
+
+
+def remembered(canary: api.Canary | None = UP, heard: tuple[str, ...] = (), **changes: object) -> api.RolloutStatus:
     """Return a status that says of traffic alone: 20 percent for a while, and nothing left of any other weight."""
     fields: dict[str, object] = {"lowest": 20, "highest": 20, "since": NOON - 60, "home_since": NOON - 900, **changes}
-    return api.RolloutStatus(traffic=api.TrafficStatus.model_validate({"weight": 20, **fields}))
+    traffic = api.TrafficStatus.model_validate({"weight": 20, **fields})
+    return api.RolloutStatus(stable=STABLE, canary=canary, heard=heard, traffic=traffic)
+
+
+def going_back(**changes: object) -> api.RolloutStatus:
+    """Return such a status of a canary that leaves."""
+    return remembered(UP.model_copy(update={"leaving": GONE}), **changes)  # type: ignore[arg-type]  # fields of traffic
+
+
+def at_rest(**changes: object) -> api.RolloutStatus:
+    """Return such a status after a promotion."""
+    return remembered(None, **changes)  # type: ignore[arg-type]  # fields of traffic
+
+
+HOME = {"weight": 0, "lowest": 0}
+"""What the routes hold in the end."""
 
 
 @pytest.mark.parametrize(
@@ -164,6 +188,9 @@ def remembered(**changes: object) -> api.RolloutStatus:
         (remembered(since=None), remembered(since=NOON), True),
         (remembered(home_since=None), remembered(home_since=NOON), True),
         (remembered(), remembered(since=None), False),
+        (going_back(), going_back(**HOME, since=NOON), True),
+        (at_rest(), at_rest(**HOME, since=NOON), True),
+        (at_rest(**HOME, home_since=None), at_rest(**HOME, home_since=NOON), True),
     ],
 )
 def test_a_clock_of_traffic_is_remembered(
@@ -171,3 +198,46 @@ def test_a_clock_of_traffic_is_remembered(
 ) -> None:
     """A clock that has started is written at once: each pass would start one anew that only it knows."""
     assert significant == status.significant(before, after)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (going_back(), going_back(**HOME, since=None)),
+        (going_back(heard=("abort=now",)), going_back(**HOME, since=None)),
+        (going_back(home_since=None), going_back(home_since=NOON)),
+        (at_rest(), at_rest(**HOME, since=None)),
+        (at_rest(home_since=None), at_rest(home_since=NOON)),
+        (at_rest(home_since=None), at_rest(**HOME, since=None, home_since=NOON)),
+    ],
+)
+def test_what_a_gateway_is_about_to_answer_is_told_with_its_answer(
+    before: api.RolloutStatus, after: api.RolloutStatus
+) -> None:
+    """Traffic that goes back is told of within two seconds, so that one write can say all; nothing is lost by that."""
+    seen = World().stable().but(written_at=NOON - 1).observe()
+
+    assert not status.significant(before, after)
+    told, same = dataclasses.replace(seen, status=before), dataclasses.replace(seen, status=after)
+    assert (NOON + 1, NOON + 1) == (status.due_at(told, after), status.looked_at(told, after))
+    assert (NOON + 28, NOON + 30) == (status.due_at(same, after), status.looked_at(same, after))
+
+
+def test_a_command_that_is_heard_while_traffic_goes_back_is_remembered_at_once() -> None:
+    """Only that its annotation has gone may wait."""
+    assert status.significant(going_back(), going_back(**HOME, since=None, heard=("retry=x",)))
+    assert status.significant(going_back(heard=("retry=x",)), going_back())
+
+
+def test_a_gateway_that_is_late_is_told_of_after_two_seconds() -> None:
+    """H20: while traffic goes back nobody reads for longer what has been true."""
+    late = route(rule(100, 0), parents=(parent(current=False),))
+    world = in_flight_with_route().leaving()
+    told = world.but(status=decide(world.observe()).status, traffic=facts(canary=service(CANARY, B), route=late))
+    early, due = (decide(told.but(written_at=NOON - ago).observe()) for ago in (1.0, 2.0))
+
+    assert (early.write_status, early.recheck_at) == (False, NOON + 1)
+    assert due.write_status
+    assert "waiting for Gateway eg/public to accept HTTPRoute web" in answers.ready(due)[1]
+    assert due.status.weight is not None
+    assert due.status.weight.achieved == 0

@@ -163,25 +163,22 @@ def test_weight_rises_only_where_everything_is_ready(changes: Any, percent: int 
 
 
 @pytest.mark.parametrize(
-    ("seen", "words", "again"),
+    ("seen", "words", "settled"),
     [
-        (at_weight(20, 2), "", ()),
-        (
-            at_weight(20, 2, status=known(20, since=NOON - 1)),
-            "weight 20 % was accepted and settles",
-            (NOON + 1, NOON + 29),
-        ),
-        (at_weight(20, 2, status=known(20, since=None)), "weight 20 % was accepted and settles", ()),
-        (at_weight(20, 2, stable=pods(9)), "9 stable pods, going to 10", ()),
-        (at_weight(20, 3), "3 canary pods, going down to 2", ()),
-        (at_weight(0, 0), "", ()),
+        (at_weight(20, 2), "", LONG_AGO + 2),
+        (at_weight(20, 2, status=known(20, since=NOON - 1)), "", NOON + 1),
+        (at_weight(20, 2, status=known(20, since=None)), "weight 20 % was accepted and settles", None),
+        (at_weight(20, 2, stable=pods(9)), "9 stable pods, going to 10", None),
+        (at_weight(20, 3), "3 canary pods, going down to 2", None),
+        (at_weight(0, 0), "", LONG_AGO + 2),
+        (at_weight(0, 0, total=0, surge=0, stable=pods(0)), "", None),
     ],
 )
-def test_weight_holds_when_nothing_is_waited_for(seen: traffic.View, words: str, again: tuple[float, ...]) -> None:
-    """Accepted is not programmed: a weight settles before its step's clock starts."""
+def test_weight_holds_when_nothing_is_waited_for(seen: traffic.View, words: str, settled: int | None) -> None:
+    """Accepted is not programmed: a weight settles before it counts."""
     plan = traffic.forward(seen)
 
-    assert (plan.waits, plan.recheck_at) == (words, again)
+    assert (plan.waits, plan.settled_at) == (words, settled)
 
 
 def test_a_canary_without_endpoints_loses_its_weight() -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from headgate.api import names, spec, strategy
 from headgate.api import status as api
-from headgate.core import model, paths, revisions, steps
+from headgate.core import model, paths, revisions, steps, traffic
 
 NOON: Final = 1_800_000_000
 """A multiple of 10 and of 60, so that ticks fall on it."""
@@ -330,6 +330,9 @@ def _status_contradictions(status: api.RolloutStatus) -> Iterator[str]:
 def _futures(world: World) -> Iterator[str]:
     status, latest = world.status, world.now + 1
     moments = [state.last_tick for state in status.analysis]
-    moments += [part.since for part in (status.step, status.weight) if part and part.since is not None]
+    # These are written down as soon as a weight was accepted, from when on it will have settled.
+    settling = traffic.SETTLE_SECONDS if world.traffic else 0
+    starts = [part.since for part in (status.step, status.weight) if part and part.since is not None]
+    moments += [start - settling for start in starts]
     moments += [status.canary.started] if status.canary else []
     yield from (f"{moment} lies in the future of {latest}" for moment in moments if moment > latest)

@@ -73,11 +73,11 @@ def installed(own_node: Node, image: images.Image, helm: Helm) -> Node:
 
 @pytest.fixture(scope="module")
 def shop(installed: Node, logs: Path, request: pytest.FixtureRequest) -> Iterator[Shop]:
-    """A shop under the eyes of the operator in its pod."""
+    """A shop that serves its first version under the eyes of the operator in its pod."""
     failed = request.session.testsfailed
     with Timeline(installed) as timeline:
         made = shops.opened(installed, timeline, "shop", per_second=20, metrics=[METRIC])
-        yield made
+        yield shops.serving(made)
         made.visitors.stop()
         if request.session.testsfailed > failed:
             evidence.keep_operator_pod(made, logs / "chart", NAMESPACE)
@@ -103,7 +103,6 @@ def running_pods(shop: Shop) -> set[str]:
 
 def test_operator_in_its_pod(shop: Shop) -> None:
     """The operator in its pod promotes a good version and takes a bad one back, under its own rights and as nobody."""
-    shops.serving(shop)
     shop.ship(podinfo.BETTER)
     shop.wait_stable(podinfo.BETTER)
     promoted = shop.visitors.snapshot()
@@ -124,7 +123,7 @@ def test_operator_in_its_pod(shop: Shop) -> None:
 
 def test_h28_uninstall_leaves_pods_serving(shop: Shop, helm: Helm) -> None:
     """H28: uninstalled in the middle of a canary, the chart takes nobody's pods along and nobody's request is lost."""
-    shop.ship(podinfo.GOOD)
+    shop.ship(podinfo.GOOD if podinfo.BETTER in shop.sizes() else podinfo.BETTER)
     shop.wait_step(1, deadline_seconds=shops.PATIENCE_SECONDS)
     before, errors = running_pods(shop), shop.visitors.snapshot().errors
     with cluster.entered(shop.node.cluster):

@@ -2,9 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from http import HTTPStatus
-from typing import Any
 
 import aiohttp
 import pytest
@@ -15,73 +12,7 @@ from headgate.adapters import cluster
 from headgate.adapters.cluster.failures import ComeBackLater
 from headgate.core.faults import Conflict, Fault, Refused, Unreachable
 from headgate.core.model import Json, Key, Kind
-
-Answer = Callable[[web.Request], Any]
-
-
-class Stub:
-    """An API server that gives the answers it is told to give, and remembers the questions."""
-
-    def __init__(self) -> None:
-        self.answers: list[web.Response | Exception | asyncio.Event] = []
-        self.asked: list[tuple[str, str, dict[str, str], str, Any]] = []
-        self.heard: list[tuple[str, str, str]] = []
-        self.address = ""
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Give the next answer; the last one for ever."""
-        text = await request.text()
-        body = json.loads(text) if text else None
-        query = dict(request.query)
-        self.asked.append((request.method, request.path, query, request.headers.get("Content-Type", ""), body))
-        answer = self.answers.pop(0)
-        if isinstance(answer, asyncio.Event):
-            await answer.wait()
-            return web.json_response({})
-        if isinstance(answer, Exception):
-            assert request.transport is not None
-            request.transport.abort()
-            return web.Response()
-        return answer
-
-    def status(self, code: int, message: str = "words", headers: dict[str, str] | None = None, **details: Any) -> None:
-        """Answer next with a Status."""
-        reason = "NotFound" if code == HTTPStatus.NOT_FOUND else ""
-        body = {"kind": "Status", "code": code, "reason": reason, "message": message, "details": details}
-        self.answers.append(web.json_response(body, status=code, headers=headers))
-
-    def objects(self, *bodies: Json) -> None:
-        """Answer next with *bodies*, one after the other."""
-        self.answers.extend(web.json_response(body) for body in bodies)
-
-
-@pytest.fixture
-async def stub() -> AsyncIterator[Stub]:
-    """An API server on a free port."""
-    stub = Stub()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", stub.handle)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    stub.address = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield stub
-    await runner.cleanup()
-
-
-@pytest.fixture
-async def client(stub: Stub) -> AsyncIterator[cluster.Cluster]:
-    """A client of the stub."""
-    access = cluster.Access(Configuration(host=stub.address), "a test")
-
-    def hear(verb: str, plural: str, outcome: str, seconds: float) -> None:
-        assert seconds >= 0
-        stub.heard.append((verb, plural, outcome))
-
-    client = cluster.Cluster(access, timeout_seconds=1.0, on_request=hear)
-    yield client
-    await client.close()
+from tests.shell.stubs import Stub
 
 
 @pytest.mark.parametrize(
@@ -224,9 +155,17 @@ async def test_apply_that_does_not_fit_the_crd_is_refused(stub: Stub, client: cl
         await client.apply_status(Key("shop", "web"), "u", "1", {})
 
 
-async def test_status_that_cannot_be_merged_is_replaced(stub: Stub, client: cluster.Cluster) -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        "failed to create typed live object (shop/web): .status.phase: expected string, got 5",
+        "failed to create manager for existing fields: failed to convert new object (shop/web) to smd typed: errors: …",
+    ],
+    ids=["owned", "nobody's"],
+)
+async def test_status_that_cannot_be_merged_is_replaced(stub: Stub, client: cluster.Cluster, words: str) -> None:
     """What fits no schema cannot be applied to; the status is put there as a whole, on the version that was read."""
-    stub.status(500, "failed to create typed live object (shop/web): .status.phase: expected string, got 5")
+    stub.status(500, words)
     stub.objects({})
     await client.apply_status(Key("shop", "web"), "u", "42", {"phase": "Paused"})
 
@@ -262,17 +201,6 @@ async def test_status_is_ours_alone(stub: Stub, client: cluster.Cluster, stored:
     assert asked == len(stub.asked)
     if asked == 2:
         assert {"op": "test", "path": "/metadata/resourceVersion", "value": "43"} in stub.asked[1][4]
-
-
-async def test_lists_come_page_by_page(stub: Stub, client: cluster.Cluster) -> None:
-    """A long list is read to its end, with the same selector on each page."""
-    stub.objects({"items": [{"a": 1}], "metadata": {"continue": "c1"}}, {"items": [{"a": 2}], "metadata": {}})
-
-    assert await client.select(Kind.POD, "shop", {"b": "2", "a": "1"}) == [{"a": 1}, {"a": 2}]
-    assert [(path, query) for _, path, query, _, _ in stub.asked] == [
-        ("/api/v1/namespaces/shop/pods", {"limit": "100", "labelSelector": "a=1,b=2"}),
-        ("/api/v1/namespaces/shop/pods", {"limit": "100", "labelSelector": "a=1,b=2", "continue": "c1"}),
-    ]
 
 
 async def test_writes_are_what_they_promise(stub: Stub, client: cluster.Cluster) -> None:
@@ -317,73 +245,6 @@ async def test_cancelled_request_is_counted_as_such(stub: Stub, client: cluster.
         await running
 
     assert stub.heard == [("read", "rollouts", "cancelled")]
-
-
-async def test_kubeconfig_without_use_is_one_line(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kubeconfig that is missing, no YAML or empty is told in one line with its path."""
-    for name, text in (("missing", None), ("garbage", "{{{"), ("empty", ""), ("hollow", "kind: Config")):
-        path = tmp_path / name
-        if text is not None:
-            path.write_text(text)
-        monkeypatch.setenv("KUBECONFIG", str(path))
-        with pytest.raises(cluster.NoAccessError) as error:
-            await cluster.find()
-        assert str(path) in str(error.value)
-        assert "\n" not in str(error.value)
-
-
-def kubeconfig(at: Json) -> Json:
-    """Return a kubeconfig for the cluster *at*."""
-    return {
-        "current-context": "x",
-        "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
-        "clusters": [{"name": "x", "cluster": at}],
-        "users": [{"name": "x", "user": {"token": "hunter2"}}],
-    }
-
-
-async def test_login_is_the_clients_own(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other clients log in with what this one uses, and its token is in no repr."""
-    path = tmp_path / "config"
-    path.write_text(json.dumps(kubeconfig({"server": "http://127.0.0.1:1"})))
-    monkeypatch.setenv("KUBECONFIG", str(path))
-    login = await (await cluster.find()).login()
-
-    assert (login.server, login.authorization) == ("http://127.0.0.1:1", "Bearer hunter2")
-    assert "hunter2" not in repr(login)
-
-
-@pytest.mark.parametrize(
-    ("environment", "named", "proxy"),
-    [
-        ({}, "", None),
-        ({"https_proxy": "http://proxy:1"}, "", "http://proxy:1"),
-        ({"https_proxy": "http://proxy:1", "no_proxy": "api.example"}, "", None),
-        ({"https_proxy": "http://proxy:1"}, "http://own:2", "http://own:2"),
-    ],
-    ids=["none", "environment", "exempt", "kubeconfig"],
-)
-async def test_proxy_is_asked_for_once(
-    environment: dict[str, str], named: str, proxy: str | None, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The environment's proxy is used where the kubeconfig names none, and nothing asks for it at every request."""
-    for name in ("http_proxy", "https_proxy", "no_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    at: Json = (
-        {"server": "https://api.example:6443", "proxy-url": named} if named else {"server": "https://api.example"}
-    )
-    path = tmp_path / "config"
-    path.write_text(json.dumps(kubeconfig(at)))
-    monkeypatch.setenv("KUBECONFIG", str(path))
-    access = await cluster.find()
-    client = cluster.Cluster(access)
-    await client.close()
-
-    assert (await access.login()).proxy_url == proxy
-    assert access.configuration.client_session_kwargs == {"trust_env": False}
 
 
 def test_aiohttp_faults_are_known() -> None:

@@ -8,7 +8,7 @@ from headgate.core.model import Key
 from headgate.reconcile.queue import Queue
 from tests.shell import virtual
 
-A, B = Key("shop", "a"), Key("shop", "b")
+A, B, C, D = (Key("shop", name) for name in "abcd")
 
 
 def queue() -> Queue:
@@ -38,6 +38,56 @@ def test_keys_come_in_order() -> None:
         work.wake(A)
         work.wake(B)
         assert [await work.take(), await work.take()] == [A, B]
+
+    virtual.run(main)
+
+
+def test_hurried_key_comes_first() -> None:
+    """Who is hurried is looked at before all who were only woken, also when it was woken like them before."""
+
+    async def main() -> None:
+        work = queue()
+        for key in (A, B, C):
+            work.wake(key)
+        await virtual.elapse(3)
+        for key in (C, C, D):
+            work.hurry(key)
+        work.wake(C)
+        assert (len(work), work.waiting_seconds()) == (4, 3)
+        assert [await work.take() for _ in range(4)] == [C, D, A, B]
+        assert (len(work), work.waiting_seconds()) == (0, 0)
+
+    virtual.run(main)
+
+
+def test_hurried_while_busy_comes_first_afterwards() -> None:
+    """A key that a worker has is not given to another, however urgent; then it comes first, once."""
+
+    async def main() -> None:
+        work = queue()
+        work.wake(A)
+        await work.take()
+        work.hurry(A)
+        work.wake(B)
+        assert len(work) == 1
+        work.done(A)
+        assert await work.take() == A
+        work.wake(A)
+        work.done(A)
+        assert [await work.take(), await work.take()] == [B, A]
+
+    virtual.run(main)
+
+
+def test_closed_queue_is_not_hurried() -> None:
+    """After the end nothing is given out, urgent or not."""
+
+    async def main() -> None:
+        work = queue()
+        work.hurry(A)
+        work.close()
+        work.hurry(B)
+        assert len(work) == 0
 
     virtual.run(main)
 

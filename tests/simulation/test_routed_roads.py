@@ -99,6 +99,31 @@ def test_back_while_warm(trigger: str, seconds: float) -> None:
     shops.rested(play)
 
 
+@pytest.mark.parametrize("trigger", ["abort", "breach", "put back"])
+def test_back_when_the_old_pods_have_been_let_go(trigger: str) -> None:
+    """From that write on they are no way back, though the status tells so a moment later; nobody is disturbed."""
+    play = shops.shop(6)
+    old = warm(play)
+    new = play.stable
+
+    def let_go() -> bool:
+        thing = play.world.deployment(old)
+        return thing is not None and thing["spec"]["replicas"] == 0
+
+    assert play.world.run_until(let_go, 300), play.world.account()
+    assert play.world.status.warm is not None
+    if trigger == "abort":
+        play.world.annotate(names.ABORT, names.ABORT_NOW)
+    elif trigger == "breach":
+        play.world.script.say(0.5, play.world.now - 30)
+    else:
+        play.world.apply(play.spec("web:1"))
+    assert play.settle() == "Healthy"
+    assert (old if trigger == "put back" else new) == play.stable
+    assert (trigger == "abort") == ("CommandMismatch" in play.world.journal.reasons())
+    shops.rested(play)
+
+
 @pytest.mark.parametrize("seconds", [0.0, 5.0, 40.0])
 def test_third_version_while_warm(seconds: float) -> None:
     """A newer version waits until nobody is on the oldest any more, and then takes its place."""

@@ -54,6 +54,10 @@ def test_h20_no_gateway_answers() -> None:
     assert shops.share(play) in (20, 50)
     abort(play)
     home(play, 2)
+    play.world.run(2.1)
+    weight = play.world.status.weight
+    assert weight is not None
+    assert (0, True) == (weight.achieved, "waiting for Gateway shop/public" in play.world.account()), "told in 2 s"
     play.world.run(600)
     assert (2, 2) == play.world.pods_of(canary)[:2] or (5, 5) == play.world.pods_of(canary)
     play.world.gateways[0].habits.deaf = False

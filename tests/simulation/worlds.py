@@ -41,6 +41,9 @@ class Play:
             return weight is not None and weight.desired == percent and weight.since is not None
 
         assert self.world.run_until(there, LONG_SECONDS), self.world.account()
+        weight = self.world.status.weight
+        # It is written down ahead from when on a weight counts.
+        self.world.run(max(0.0, (weight.since or 0) - self.world.now) if weight else 0.0)
 
     def settle(self, seconds: float = LONG_SECONDS) -> str:
         """Let time pass until only users can change anything; return the phase."""

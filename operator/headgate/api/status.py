@@ -150,7 +150,9 @@ class StepStatus(StatusModel):
     index: int = pydantic.Field(description="The step's number, counted from 1, as in the promote command.")
     of: int = pydantic.Field(description="How many steps there are, the implied last one to 100 percent included.")
     text: str = pydantic.Field(default="", max_length=32, description="Both together, such as 2/5.")
-    since: Timestamp | None = pydantic.Field(default=None, description="When the step's own clock started.")
+    since: Timestamp | None = pydantic.Field(
+        default=None, description="When the step's own clock started; while its weight settles, when it will."
+    )
     waiting_for: str = pydantic.Field(default="", max_length=4096, description="What it waits for, with numbers.")
     promoted: bool = pydantic.Field(default=False, description="promote was given for this pause.")
 
@@ -164,7 +166,8 @@ class Weight(StatusModel):
         description="What it is: what the available pods of both versions make of it, or what the routes hold.",
     )
     since: Timestamp | None = pydantic.Field(
-        default=None, description="Since when the desired weight holds, as nearly as pods can make it."
+        default=None,
+        description="Since when the desired weight holds, as nearly as pods can make it; while it settles, from when.",
     )
 
 

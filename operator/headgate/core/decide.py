@@ -54,6 +54,7 @@ FORWARD: Final[tuple[Rule, ...]] = (
     forward.paused,
     forward.pausing,
     forward.unproved,
+    forward.settling,
     forward.advance,
     forward.complete,
 )
@@ -116,7 +117,7 @@ def _recheck_at(situation: Situation, rest: Rest, status: RolloutStatus, *, writ
     # Whatever is waited for: a route that comes back bears no label of ours, and no watch shows it.
     moments += routing.asked_again(situation)
     if not written and status != situation.seen.status:
-        moments.append(situation.seen.written_at + statuses.REFRESH_SECONDS + statuses.REFRESH_LEEWAY_SECONDS)
+        moments.append(statuses.looked_at(situation.seen, status))
     return min(moments, default=None)
 
 
@@ -151,7 +152,7 @@ def _concluded(
         rest = dataclasses.replace(rest, message=f"{rest.message}; {_POLICY_WAITS}")
     status = statuses.concluded(situation, rest)
     # A clock that was set back leaves a write in the future: what it makes us correct must not wait until then.
-    stale = not 0 <= seen.now - seen.written_at < statuses.REFRESH_SECONDS - statuses.REFRESH_LEEWAY_SECONDS
+    stale = not seen.written_at <= seen.now < statuses.due_at(seen, status)
     write = statuses.significant(seen.status, status) or (status != seen.status and stale)
     recheck_at = _recheck_at(situation, rest, status, written=write)
     said = (*said, *statuses.told(seen.status, rest))

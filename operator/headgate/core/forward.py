@@ -107,7 +107,9 @@ def waiting(situation: Situation) -> Move | Rest | None:
         return Rest(_phase(situation), reason, _rolled(situation) + _pods_wait(situation), ends)
     if weight.since is not None and step.since is not None:
         return None
-    start = math.ceil(situation.now)
+    # Both are known from the moment of acceptance on, up to 2 s ahead, so that one write says all of it.
+    settled_at = plan.settled_at if plan and plan.settled_at is not None else 0
+    start = max(math.ceil(situation.now), settled_at)
     weight = weight.model_copy(update={"since": weight.since if weight.since is not None else start})
     step = step.model_copy(update={"since": start})
     return Move(status.model_copy(update={"weight": weight, "step": step}))
@@ -177,6 +179,19 @@ def unproved(situation: Situation) -> Rest | None:
         return Rest(Phase.HOLDING, "NoData", "; ".join(found.blind))
     message = f"{'; '.join(found.missing)}, at {step_text(situation)}"
     return Rest(_phase(situation), "GatheringEvidence", message)
+
+
+def settling(situation: Situation) -> Rest | None:
+    """The weight was accepted a moment ago: only a step at the same weight, such as its pause, may begin."""
+    canary, plan, routing = situation.flight, situation.plan, situation.routing
+    settled_at = routing.settled_at if routing is not None else None
+    if canary is None or settled_at is None or situation.now >= settled_at:
+        return None
+    following = plan[situation.step_at + 1 : situation.step_at + 2]
+    if following and following[0].weight_percent == situation.step.weight_percent and not canary.full:
+        return None
+    message = traffic.SETTLES.format(situation.step.weight_percent)
+    return Rest(_phase(situation), "WaitingForTraffic", message, (settled_at,))
 
 
 def advance(situation: Situation) -> Move | None:

@@ -1,7 +1,7 @@
 """Brings the status up to what was observed, before any rule is asked: clocks, pods, policy, traffic, verdicts."""
 
 import math
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from headgate.api.status import (
     Canary,
@@ -14,7 +14,7 @@ from headgate.api.status import (
     Warm,
     Weight,
 )
-from headgate.core import analysis, contests, effects, steps, strategies
+from headgate.core import analysis, contests, effects, steps, strategies, traffic
 from headgate.core.model import DeploymentFacts, Identity, Observation
 from headgate.core.paths import TrafficFacts
 from headgate.core.routes import WHOLE
@@ -39,25 +39,30 @@ def opened(seen: Observation) -> Situation:
     return Situation(seen, status)
 
 
-def _past(moment: int | None, now: float) -> int | None:
-    # A clock that was set back leaves times in the future; waits would never end. They begin anew instead. One second
-    # is allowed because starts are rounded up.
-    return math.floor(now) if moment is not None and moment > now + 1 else moment
+_ROUNDED_SECONDS: Final = 1
+"""How far ahead a start may lie because it was rounded up."""
+
+
+def _past(moment: int | None, latest: float, now: float) -> int | None:
+    # A clock that was set back leaves times in the future; waits would never end. They begin anew instead.
+    return math.floor(now) if moment is not None and moment > latest else moment
 
 
 _Timed = TypeVar("_Timed", bound=StatusModel)
 
 
-def _timed(part: _Timed, now: float, *fields: str) -> _Timed:
-    return part.model_copy(update={field: _past(getattr(part, field), now) for field in fields})
+def _timed(part: _Timed, now: float, *fields: str, ahead_seconds: int = 0) -> _Timed:
+    latest = now + _ROUNDED_SECONDS + ahead_seconds
+    return part.model_copy(update={field: _past(getattr(part, field), latest, now) for field in fields})
 
 
 def _without_future(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     changes: dict[str, object] = {}
+    settling = traffic.SETTLE_SECONDS  # by this much both are written down ahead
     if status.step:
-        changes["step"] = _timed(status.step, seen.now, "since")
+        changes["step"] = _timed(status.step, seen.now, "since", ahead_seconds=settling)
     if status.weight:
-        changes["weight"] = _timed(status.weight, seen.now, "since")
+        changes["weight"] = _timed(status.weight, seen.now, "since", ahead_seconds=settling)
     if status.canary:
         changes["canary"] = _timed(status.canary, seen.now, "judged_from")
     if status.warm:
@@ -153,7 +158,7 @@ def _with_traffic(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     found = contests.noted(status, found, seen.traffic, seen.now)
     changes: dict[str, object] = {"traffic": found}
     weight = status.weight
-    if weight is not None and weight.since is not None and found.weight != weight.desired:
+    if weight is not None and weight.since is not None and _lost(weight.since, weight.desired, found, seen.now):
         changes["weight"] = weight.model_copy(update={"since": None})
     return status.model_copy(update=changes)
 
@@ -166,6 +171,11 @@ def _found(
     other = status.canary or status.warm
     hashes = (stable.hash, other.hash if other else "")
     return effects.switched(status.traffic, facts, hashes, drain_seconds, seen.now)
+
+
+def _lost(since: int, desired: int, found: TrafficStatus, now: float) -> bool:
+    """Return whether the routes hold another weight, or a Gateway takes its answer back before the weight counts."""
+    return found.weight != desired or (found.since is None and since > now)
 
 
 def _with_verdicts(seen: Observation, status: RolloutStatus) -> RolloutStatus:

@@ -11,6 +11,9 @@ from headgate.core import analysis, effects, strategies, verdicts
 from headgate.core.model import Notice
 from headgate.core.situation import Move, Rest, Situation
 
+GONE_SECONDS = 2
+"""How long after its time the warm revision's pods may still be there without the status being silent about it."""
+
 
 def warmed(stable: Side, canary: Canary, at: int) -> Warm:
     """Return *stable* as the warm revision that it becomes when *canary* takes over at *at*."""
@@ -33,7 +36,7 @@ def unhomed(situation: Situation) -> TrafficStatus | None:
 def go_back(situation: Situation, ending: Ending, reason: str, message: str, *, by: str) -> Move | None:
     """Return the move by which the warm revision is stable again and the promoted one leaves; None without one."""
     status, warm, stable = situation.status, situation.status.warm, situation.stable
-    if warm is None or stable is None:
+    if warm is None or stable is None or _gone(situation):
         return None
     canary = Canary(
         **stable.model_dump(include=set(Side.model_fields)), started=warm.started, judged_from=warm.judged_from
@@ -106,10 +109,25 @@ def _delay_seconds(situation: Situation) -> float:
     return strategies.scale_down_delay_seconds(situation.seen.policy)
 
 
-def cooled(situation: Situation) -> Move | None:
-    """The time of the old pods is over."""
+def cooling(situation: Situation) -> bool:
+    """Return whether the time of the old pods is over, so that they may go."""
     warm = situation.status.warm
-    if warm is None or warm.until is None or situation.now < warm.until:
+    return warm is not None and warm.until is not None and situation.now >= warm.until
+
+
+def _gone(situation: Situation) -> bool:
+    """Return whether the old pods' time is over and they have been asked to go: that way back is no more."""
+    facts = situation.facts(situation.status.warm)
+    return cooling(situation) and (facts is None or facts.replicas == 0)
+
+
+def cooled(situation: Situation) -> Move | None:
+    """The time of the old pods is over, and they have gone, so that one write also counts those that are left."""
+    warm = situation.status.warm
+    if warm is None or warm.until is None or not cooling(situation):
+        return None
+    facts = situation.facts(warm)
+    if facts is not None and facts.pods and situation.now < warm.until + GONE_SECONDS:
         return None
     took = values.format_duration(situation.now - warm.promoted)
     notice = Notice("OldRevisionReleased", f"revision {warm.revision} was kept for {took} and is scaled down")
@@ -134,7 +152,9 @@ def warm_words(situation: Situation) -> str:
 
 
 def ends(situation: Situation) -> tuple[float, ...]:
-    """Return when the warm revision's time is over, and when to ask again why nobody serves instead of it."""
+    """Return when the warm revision's time is over or is told to be, and when to ask again why nobody serves."""
     warm = situation.status.warm
     looks = (situation.now + verdicts.LOOK_SECONDS,) if warm is not None and _down(situation) else ()
-    return (warm.until, *looks) if warm is not None and warm.until is not None else looks
+    if warm is None or warm.until is None:
+        return looks
+    return (warm.until + GONE_SECONDS if cooling(situation) else warm.until, *looks)

@@ -3,9 +3,9 @@
 from typing import Any
 
 from headgate.api import names
-from headgate.api.status import Condition, Phase, RolloutStatus, Side, TrafficStatus
+from headgate.api.status import Condition, Phase, RolloutStatus, Side
 from headgate.core import replicas, revisions
-from headgate.core.model import Notice
+from headgate.core.model import Notice, Observation
 from headgate.core.situation import Rest, Situation
 
 REFRESH_SECONDS = 30.0
@@ -13,6 +13,8 @@ REFRESH_SECONDS = 30.0
 REFRESH_LEEWAY_SECONDS = 1.0
 """That moment. The answers to ticks come in multiples of the interval, a fraction of a second more or less: the pass
 of one of them is to refresh the status, where every third tick of 10 s would otherwise cost a pass for that as well."""
+ANSWER_SECONDS = 2.0
+"""How long after a write the status may be silent about traffic on its way back: a Gateway is about to answer."""
 _MESSAGE_LENGTH = 4000
 """A message may quote the API server, whose words may be long; a status that is too long could not be written."""
 _TOLD = {Phase.PAUSED, Phase.HOLDING, Phase.DEGRADED}
@@ -108,20 +110,52 @@ _NUMBERS: dict[str, Any] = {
 """What changes all the time and says nothing new; a restarted operator finds it again by itself."""
 
 
-def _begun(before: TrafficStatus, after: TrafficStatus) -> bool:
+def _rises(status: RolloutStatus) -> bool:
+    """Return whether there is a canary that may get more."""
+    return status.stable is not None and status.canary is not None and status.canary.leaving is None
+
+
+def _begun(before: RolloutStatus, after: RolloutStatus) -> bool:
     """Return whether something about traffic has begun that must be remembered from one pass to the next."""
-    if after.lowest < before.lowest:
-        return True  # stable must be whole again even if nobody remembers why
+    old, new = before.traffic, after.traffic
+    if old is None or new is None:
+        return False
     # Clocks that only this pass knew would start anew with each one.
-    settles = after.since is not None and (before.since is None or before.weight != after.weight)
-    return settles or (before.home_since is None and after.home_since is not None)
+    if new.since is not None and (old.since is None or old.weight != new.weight):
+        return True
+    if _rises(after) and new.lowest < old.lowest:
+        return True  # stable must be whole again even if nobody remembers why
+    # While the routes go back to nothing, their own clock is yet to start: that write will remember both.
+    alone = _rises(after) or (new.weight == 0 and new.since is not None)
+    return alone and old.home_since is None and new.home_since is not None
 
 
 def significant(before: RolloutStatus, after: RolloutStatus) -> bool:
     """Return whether *after* says more than other numbers: a verdict, step, phase or wait is another one."""
-    if before.traffic and after.traffic and _begun(before.traffic, after.traffic):
-        return True
-    return before.model_dump(exclude=_NUMBERS) != after.model_dump(exclude=_NUMBERS)
+    numbers = _NUMBERS
+    if _goes_back(before, after) and not after.heard:
+        numbers = {**_NUMBERS, "heard": True}  # of the command that began it nobody waits to be free again
+    return _begun(before, after) or before.model_dump(exclude=numbers) != after.model_dump(exclude=numbers)
+
+
+def _goes_back(before: RolloutStatus, after: RolloutStatus) -> bool:
+    """Return whether traffic has come further on its way back to stable; a Gateway's answer will be written anyway."""
+    old, new = before.traffic, after.traffic
+    if old is None or new is None or _rises(after):
+        return False
+    return new.weight != old.weight or (old.home_since is None and new.home_since is not None)
+
+
+def due_at(seen: Observation, after: RolloutStatus) -> float:
+    """Return from when on a pass writes *after* though it says only what is not significant."""
+    soon = _goes_back(seen.status, after)
+    return seen.written_at + (ANSWER_SECONDS if soon else REFRESH_SECONDS - REFRESH_LEEWAY_SECONDS)
+
+
+def looked_at(seen: Observation, after: RolloutStatus) -> float:
+    """Return when there must be a pass for that, if none has come by itself."""
+    soon = _goes_back(seen.status, after)
+    return seen.written_at + (ANSWER_SECONDS if soon else REFRESH_SECONDS + REFRESH_LEEWAY_SECONDS)
 
 
 def told(before: RolloutStatus, rest: Rest) -> tuple[Notice, ...]:

@@ -84,7 +84,7 @@ def other_way(one: Policy, other: Policy) -> bool:
 def judged(policy: Policy | None, weight_percent: int) -> Metrics:
     """Return the metrics that are judged at a weight."""
     metrics = policy.analysis.metrics if policy else ()
-    if not previews(policy):
+    if policy is None or policy.strategy.blue_green is None:
         return metrics
     moment = spec.POST_PROMOTION if weight_percent == WHOLE else spec.PRE_PROMOTION
     return tuple(metric for metric in metrics if {moment, spec.BACKGROUND} & {*metric.judged})
@@ -102,6 +102,6 @@ def late(policy: Policy | None, weight_percent: int) -> frozenset[str]:
     """Return the metrics by which nothing counts that they look back on before the weight held."""
     if recreates(policy):
         return frozenset(metric.name for metric in judged(policy, weight_percent))
-    if not previews(policy) or weight_percent:
+    if weight_percent or not previews(policy):
         return frozenset()
     return frozenset(metric.name for metric in proving(policy, 0) if spec.BACKGROUND not in metric.judged)

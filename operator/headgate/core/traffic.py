@@ -18,6 +18,7 @@ from headgate.core.routes import WHOLE
 
 SETTLE_SECONDS: Final = 2
 """How long after it was accepted a weight is given to reach the data plane before it counts as holding."""
+SETTLES: Final = "weight {} % was accepted and settles"
 TOLD_SECONDS: Final = 5
 """How long after our write a Gateway that has not answered is told of: most are quicker, and telling costs a write."""
 
@@ -88,6 +89,8 @@ class Plan:
     """The revision that the canary Service is to select; empty: leave it."""
     waits: str = ""
     """The first thing that is waited for; empty when traffic is as it should be."""
+    settled_at: int | None = None
+    """From when on a weight counts as holding that nothing else is waited for; None while something is."""
     recheck_at: tuple[float, ...] = ()
 
 
@@ -218,14 +221,16 @@ def forward(view: View) -> Plan:
     aim, service = goal(view.budget, view.weight, view.preview), view.facts.canary
     ready = service.ready(view.other_hash) if isinstance(service, ServiceFacts) else None
     sizes, percent = _forward_sizes(view, aim), _raised(view, ready)
-    waits, recheck_at = _forward_waits(view, aim, ready)
+    waits = _forward_waits(view, aim, ready)
+    accepted = view.status.since if view.budget.total else None
     return Plan(
         sizes=sizes,
         percent=percent,
         stable_selects=_switched(view, percent),
         canary_selects=_canary_selected(view),
         waits=waits,
-        recheck_at=(*recheck_at, *view.drain_ends),
+        settled_at=None if waits or accepted is None else accepted + SETTLE_SECONDS,
+        recheck_at=view.drain_ends,
     )
 
 
@@ -257,22 +262,21 @@ def _canary_selected(view: View) -> str:
     return "" if resting and view.status.highest else wanted
 
 
-def _forward_waits(view: View, aim: Sizes, ready: int | None) -> tuple[str, tuple[float, ...]]:
+def _forward_waits(view: View, aim: Sizes, ready: int | None) -> str:
     stable, canary = view.stable, view.other
     if not view.budget.total:
-        return "", ()  # nobody is served, by whichever version
+        return ""  # nobody is served, by whichever version
     if canary.wanted < aim.canary or canary.ready < aim.canary:
-        return _pods_wait(view, aim), ()
+        return _pods_wait(view, aim)
     if waits := _endpoints_wait(view, aim, ready) or unanswered(view.facts) or _off(view, view.weight):
-        return waits, ()
-    settled = view.status.since + SETTLE_SECONDS if view.status.since is not None else None
-    if settled is None or view.now < settled:
-        return f"weight {view.weight} % was accepted and settles", () if settled is None else (settled,)
+        return waits
+    if view.status.since is None:
+        return SETTLES.format(view.weight)
     if stable.counted > aim.stable or stable.wanted != aim.stable:
-        return f"{stable.counted} stable pods, going to {aim.stable}", ()
+        return f"{stable.counted} stable pods, going to {aim.stable}"
     if canary.wanted != aim.canary:
-        return f"{canary.wanted} canary pods, going down to {aim.canary}", ()
-    return "", ()
+        return f"{canary.wanted} canary pods, going down to {aim.canary}"
+    return ""
 
 
 def _endpoints_wait(view: View, aim: Sizes, ready: int | None) -> str:

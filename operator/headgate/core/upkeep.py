@@ -2,7 +2,7 @@
 
 from headgate.api import names
 from headgate.api.status import Phase, Side
-from headgate.core import revisions, routing, verdicts
+from headgate.core import promoted, revisions, routing, verdicts
 from headgate.core.actions import (
     Action,
     AddFinalizer,
@@ -71,8 +71,8 @@ def _sized(situation: Situation, side: Side, size: int, rejected: str = "") -> l
 
 
 def _others(situation: Situation) -> list[DeploymentFacts]:
-    both = (situation.stable, situation.canary, situation.status.warm)
-    sides = {side.hash for side in both if side is not None}
+    warm = None if promoted.cooling(situation) else situation.status.warm
+    sides = {side.hash for side in (situation.stable, situation.canary, warm) if side is not None}
     others = [facts for facts in situation.seen.deployments.values() if facts.hash not in sides and not facts.deleting]
     return sorted(others, key=lambda facts: -facts.revision)
 

@@ -213,8 +213,9 @@ def _had_all(situation: Situation) -> bool:
 def hopeless(situation: Situation) -> Move | None:
     """None of the canary's pods can start, and waiting cannot help. While some do, the progress deadline counts."""
     canary, since, trouble = situation.flight, _stuck_since(situation), situation.seen.trouble
-    patience = 0 if _had_all(situation) else HOPELESS_AFTER_SECONDS
-    if canary is None or since is None or situation.now < since + patience:
+    if canary is None or since is None:
+        return None
+    if situation.now < since + HOPELESS_AFTER_SECONDS and not _had_all(situation):
         return None
     facts = situation.facts(canary)
     refused = facts is not None and facts.refusal

@@ -1,8 +1,8 @@
 """Gathers all that a decision may know into one Observation stamped with now.
 
 What could not be read is Unknown with a reason, not an exception; only without the Rollout and its Deployments there is
-nothing to decide on. Reads live; trusts no event and no cache (a `Snapshot` of lists can only spare a Rollout its first
-pass). Knows no Kubernetes client and decides nothing.
+nothing to decide on. Reads at every pass and keeps nothing; trusts no event (a `Snapshot` of lists can only spare a
+Rollout its first pass). Knows no Kubernetes client and decides nothing.
 """
 
 from headgate.observe.observer import Observer

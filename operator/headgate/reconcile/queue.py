@@ -33,6 +33,10 @@ class Queue:
         self._clock = clock
         self._jitter = jitter
         self._ready: collections.deque[Key] = collections.deque()
+        self._urgent: collections.deque[Key] = collections.deque()
+        """Those that are given out before all in _ready."""
+        self._hurried: set[Key] = set()
+        """Keys that workers have, and that are urgent when they come back."""
         self._dirty: dict[Key, float] = {}
         """What has to be looked at, and since when; a key that a worker has stands here only, not in _ready."""
         self._busy: dict[Key, float] = {}
@@ -44,7 +48,7 @@ class Queue:
         self._closed = False
 
     def __len__(self) -> int:
-        return len(self._ready)
+        return len(self._ready) + len(self._urgent)
 
     # --- waking ------------------------------------------------------------------------------------------------------
 
@@ -55,6 +59,19 @@ class Queue:
         self._dirty[key] = asyncio.get_running_loop().time()
         if key not in self._busy:
             self._offer(key)
+
+    def hurry(self, key: Key) -> None:
+        """Wake *key* before all that are only woken: somebody may be hurt while it waits behind hundreds of others."""
+        if self._closed or key in self._urgent:
+            return
+        self._dirty.setdefault(key, asyncio.get_running_loop().time())
+        if key in self._busy:
+            self._hurried.add(key)
+            return
+        if key in self._ready:
+            self._ready.remove(key)
+        self._urgent.append(key)
+        self._nudge()
 
     def wake_at(self, key: Key, at: float) -> None:
         """Look at *key* at *at*, in seconds since the epoch; of two such times the earlier one counts."""
@@ -113,7 +130,7 @@ class Queue:
         Raises:
             EOFError: once the queue is closed.
         """
-        while not self._closed and not self._ready:
+        while not self._closed and not len(self):
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
             try:
@@ -124,7 +141,7 @@ class Queue:
                 raise
         if self._closed:
             raise EOFError
-        key = self._ready.popleft()
+        key = (self._urgent or self._ready).popleft()
         del self._dirty[key]
         self._disarm(key)
         self._busy[key] = asyncio.get_running_loop().time()
@@ -135,6 +152,7 @@ class Queue:
         self._busy.pop(key, None)
         if key in self._dirty and not self._closed:
             self._offer(key)
+        self._hurried.discard(key)
 
     def close(self) -> None:
         """Give out no more keys and drop all timers."""
@@ -143,6 +161,7 @@ class Queue:
             timer.cancel()
         self._timers.clear()
         self._ready.clear()
+        self._urgent.clear()
         self._dirty.clear()
         while self._waiters:
             self._nudge()
@@ -150,10 +169,9 @@ class Queue:
     # --- for telemetry -----------------------------------------------------------------------------------------------
 
     def waiting_seconds(self) -> float:
-        """Return how long the key at the head has been waiting."""
-        if not self._ready:
-            return 0.0
-        return asyncio.get_running_loop().time() - self._dirty[self._ready[0]]
+        """Return how long a key at the head has been waiting."""
+        heads = [self._dirty[line[0]] for line in (self._urgent, self._ready) if line]
+        return asyncio.get_running_loop().time() - min(heads) if heads else 0.0
 
     def working_seconds(self) -> float:
         """Return how long the longest running pass has been running."""
@@ -164,7 +182,7 @@ class Queue:
     # --- inside ------------------------------------------------------------------------------------------------------
 
     def _offer(self, key: Key) -> None:
-        self._ready.append(key)
+        (self._urgent if key in self._hurried else self._ready).append(key)
         self._nudge()
 
     def _nudge(self) -> None:

@@ -116,6 +116,7 @@ class Watches:
         *,
         namespaces: tuple[str, ...] = (),
         on_restart: Callable[[], None] = lambda: None,
+        on_sight: Callable[[Kind, str], None] = lambda _kind, _version: None,
     ) -> None:
         self._queue = queue
         self._triggers = triggers
@@ -125,6 +126,7 @@ class Watches:
         self._looks: asyncio.Task[None] | None = None
         self._namespaces = namespaces
         self._on_restart = on_restart
+        self._on_sight = on_sight
         self._round: _Round | None = None
         self._why_down = "not started"
         self._awaited: set[str] = set()
@@ -171,6 +173,7 @@ class Watches:
 
     def _hear(self, sighting: Sighting) -> None:
         """Take in a sighting, in our own loop."""
+        self._on_sight(sighting.kind, sighting.resource_version)
         if not self._listed.is_set():
             self._awaited.discard(sighting.uid)
             if not self._awaited:

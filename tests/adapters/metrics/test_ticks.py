@@ -9,6 +9,7 @@ import pytest
 from headgate.adapters.metrics import sampling
 from headgate.adapters.metrics.sampling import Sampler
 from headgate.adapters.metrics.settings import ServerSettings
+from headgate.api.spec import Threshold
 from headgate.core.model import Key, Reading
 from tests.adapters.metrics.requests_for import SETTLE_SECONDS, SHOP, WEB, metric, ticks
 from tests.adapters.metrics.virtual_server import Server
@@ -33,7 +34,8 @@ class World:
         self.measured = {WEB: ERRORS, SHOP: ERRORS}
         self.deaf = False
         """Whether passes that were woken for come to nothing, as while the API server is away."""
-        self.sampler = Sampler(ServerSettings(address=SERVER), wake=self.wake, clock=self.clock)
+        self.hurried: list[Key] = []
+        self.sampler = Sampler(ServerSettings(address=SERVER), wake=self.wake, hurry=self.hurry, clock=self.clock)
 
     def clock(self) -> float:
         """Return the time as the operator believes it to be."""
@@ -44,6 +46,11 @@ class World:
         self.passes.append((virtual.clock() - T, key))
         if not self.deaf:
             asyncio.get_running_loop().call_soon(self.look, key)
+
+    def hurry(self, key: Key) -> None:
+        """Make a pass soon, before those of others."""
+        self.hurried.append(key)
+        self.wake(key)
 
     def look(self, key: Key) -> Reading:
         """Read all that has settled, and return it."""
@@ -92,6 +99,24 @@ def test_a_tick_costs_one_query_and_one_pass(server: Server) -> None:
         assert list(range(-20, 80, STEP)) == asked(server)
         assert [float(at) for at in range(0, 100, STEP)] == [at for at, *_ in server.asked]
         assert [(at + 0.5, WEB) for at in range(0, 100, STEP)] == world.passes
+
+    in_virtual_time(server, scene)
+
+
+def test_who_is_beyond_its_bounds_is_hurried(server: Server) -> None:
+    """A failing answer is looked at first; of two Rollouts with one query, that of the one whose bound it breaks."""
+
+    async def scene(world: World) -> None:
+        world.measured[SHOP] = ERRORS.model_copy(update={"threshold": Threshold(max=1.0)})
+        world.look(WEB)
+        world.look(SHOP)
+        await virtual.elapse(15)
+        assert [] == world.hurried
+        server.value = 0.5
+        await virtual.elapse(10)
+
+        assert [WEB] == world.hurried
+        assert {WEB, SHOP} == {key for at, key in world.passes if at > 15}
 
     in_virtual_time(server, scene)
 

@@ -106,7 +106,9 @@ def played(stage: Stage, plot: Plot, meanwhile: Callable[[], None] = lambda: Non
     def over() -> bool:
         nonlocal turned
         meanwhile()
-        if not (plot.good or turned) and stage.status.get("step", {}).get("index") == 2:
+        # Once that weight holds: or how far a bad version comes would depend on which of the two was faster.
+        holds = stage.status.get("step", {}).get("index") == 2 and "since" in stage.status.get("weight", {})
+        if holds and not (plot.good or turned):
             turned = True
             stage.measure(BAD)
         done = len(stage.status.get("history", [])) > 1 and stage.status.get("phase") == plot.ending

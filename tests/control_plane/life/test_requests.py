@@ -34,12 +34,15 @@ CANARY_WITH_ROUTE = {
     "create controllerrevisions": 1,
     "create deployments": 1,
     "patch rollouts": 2,
-    "patch rollouts/status": 1 + 2 * (WEIGHTS + 1) + 4,
+    "patch rollouts/status": 2 * (WEIGHTS + 1) + 3,
     "patch deployments": WEIGHTS + 1,
     "patch services": 2,
     "patch httproutes": WEIGHTS + 2,
 }
-"""A canary whose every weight needs one pod more, so that no weight comes in parts; one more weight for the whole."""
+"""A canary whose every weight needs one pod more, so that no weight comes in parts; one more weight for the whole.
+
+Of the status: two for each weight, for its step and for its acceptance; then promoted, Healthy, and old pods gone.
+"""
 
 
 def requested(cluster: Cluster, since: int, namespace: str) -> Requests:

@@ -8,6 +8,7 @@ import dataclasses
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 import aiohttp
@@ -16,6 +17,7 @@ from kubernetes.aio.client import ApiClient
 from headgate import __version__
 from headgate.adapters.cluster import failures
 from headgate.adapters.cluster.access import Access, NoAccessError
+from headgate.adapters.cluster.freshness import Freshness
 from headgate.adapters.cluster.kinds import EVENTS, RESOURCES, Resource
 from headgate.api import names
 from headgate.core import revisions
@@ -81,6 +83,11 @@ class Cluster:
         self._api.user_agent = f"headgate/{__version__}"
         self._timeout_seconds = timeout_seconds
         self._on_request = on_request
+        self._freshness = Freshness()
+
+    def seen(self, kind: Kind, resource_version: str) -> None:
+        """Take in what a watch showed: no list may be older."""
+        self._freshness.note(RESOURCES[kind], resource_version)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -94,10 +101,18 @@ class Cluster:
         return await self._call_unless_missing(request)
 
     async def select(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[Json]:
-        """Return all objects in *namespace* that carry all of *labels*, as they are now."""
+        """Return all objects in *namespace* that carry all of *labels*, as fresh as `freshness` says."""
         found: list[Json] = []
-        async for page in self._pages(kind, namespace, revisions.selector_text(labels), accept=_JSON):
-            found.extend(page)
+        resource = RESOURCES[kind]
+        bound = self._freshness.query(resource)
+        try:
+            async for page in self._pages(kind, namespace, revisions.selector_text(labels), accept=_JSON, bound=bound):
+                found.extend(page)
+        except Fault:
+            self._freshness.forget(resource)
+            raise
+        for thing in found:
+            self._freshness.note(resource, _version(thing))
         return found
 
     async def try_create(self, kind: Kind, namespace: str, body: Json) -> Json:
@@ -222,11 +237,15 @@ class Cluster:
         except failures.Missing as missing:  # the namespace, or the kind itself
             raise Refused(str(missing)) from None
 
-    async def _pages(self, kind: Kind, namespace: str, selector: str, *, accept: str) -> AsyncIterator[list[Json]]:
+    async def _pages(
+        self, kind: Kind, namespace: str, selector: str, *, accept: str, bound: Mapping[str, str] = MappingProxyType({})
+    ) -> AsyncIterator[list[Json]]:
         resource = RESOURCES[kind]
         query = {"limit": str(PAGE_OBJECTS), **({"labelSelector": selector} if selector else {})}
+        place = bound  # or where the page before ended, which has the version of the first one
         while True:
-            request = _Request(verb="GET", resource=resource, namespace=namespace, query=query, accept=accept)
+            asked = {**query, **place}
+            request = _Request(verb="GET", resource=resource, namespace=namespace, query=asked, accept=accept)
             try:
                 page = await self._call(request)
             except failures.Missing as missing:  # not for a missing namespace: that has an empty list
@@ -237,7 +256,7 @@ class Cluster:
             more = (page.get("metadata") or {}).get("continue")
             if not more:
                 return
-            query = {**query, "continue": more}
+            place = {"continue": more}
 
     async def _call_unless_missing(self, request: _Request) -> Json | None:
         try:
@@ -253,6 +272,7 @@ class Cluster:
             async with asyncio.timeout(self._timeout_seconds):
                 answer = await self._exchange(request)
             outcome = "ok"
+            self._freshness.note(request.resource, _version(answer))
         except failures.Missing:
             outcome = "missing"
             raise
@@ -322,6 +342,11 @@ def _holds_more(stored: Any, wanted: Any) -> bool:
     if isinstance(stored, list) and isinstance(wanted, list):
         return len(stored) > len(wanted) or any(_holds_more(*pair) for pair in zip(stored, wanted, strict=False))
     return False
+
+
+def _version(thing: Json) -> Any:
+    """Return the resourceVersion of *thing*; None for a list, whose own one no other server may have heard of."""
+    return None if "items" in thing else (thing.get("metadata") or {}).get("resourceVersion")
 
 
 def _outcome(fault: Fault) -> str:

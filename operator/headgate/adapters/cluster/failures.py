@@ -26,7 +26,8 @@ JSON_PATCH: Final = "application/json-patch+json"
 APPLY: Final = "application/apply-patch+yaml"
 
 _UNFIT_APPLY: Final = "failed to create typed patch object"
-_UNFIT_OBJECT: Final = "failed to create typed live object"
+_UNFIT_OBJECTS: Final = ("failed to create typed live object", "failed to create manager for existing fields")
+"""The latter with a 500, where nothing in the object is known to be anybody's."""
 _WHOLE_OBJECT: Final = 'patch: Invalid value: "{'
 _QUOTE: Final = '}": '
 _NO_SUCH_PATH: Final = b"404 page not found"
@@ -79,7 +80,7 @@ def fault(
         return Conflict(words)
     if content_type == APPLY and _UNFIT_APPLY in words:
         return Refused(f"{words} (is the CRD older than Headgate?)")
-    if content_type == APPLY and _UNFIT_OBJECT in words:
+    if content_type == APPLY and any(unfit in words for unfit in _UNFIT_OBJECTS):
         return Untyped(words)
     if status in _COME_BACK or status not in _CLIENT_ERRORS:
         return ComeBackLater(words, _retry_after(headers, details))

@@ -19,6 +19,9 @@ from typing import Final, Protocol
 
 from headgate.adapters.metrics.lanes import Lane
 from headgate.adapters.metrics.settings import NotAllowed, ServerSettings
+from headgate.api.spec import Threshold
+from headgate.api.status import Outcome
+from headgate.core.analysis import judge
 from headgate.core.model import Key, MeasureRequest, Reading, Sample
 
 TICKS_PER_QUERY: Final = 300
@@ -63,6 +66,8 @@ class _Series:
     samples: dict[int, Sample] = dataclasses.field(default_factory=dict)
     readers: dict[Key, int] = dataclasses.field(default_factory=dict)
     """By Rollout: the first tick not yet taken."""
+    bounds: dict[Key, list[Threshold]] = dataclasses.field(default_factory=dict)
+    """By Rollout: what its metrics allow, of which there may be several with one query."""
     waiting: dict[Key, int] = dataclasses.field(default_factory=dict)
     """By Rollout: the tick that it is woken for. Nothing is asked for that nobody waits for."""
     problem: str = ""
@@ -115,6 +120,7 @@ class Sampler:
         settings: ServerSettings,
         *,
         wake: Callable[[Key], None],
+        hurry: Callable[[Key], None] | None = None,
         meter: Meter = _Silent(),  # noqa: B008 - it has no state
         clock: Callable[[], float] = time.time,
         now: Callable[[], float] = time.monotonic,
@@ -124,12 +130,14 @@ class Sampler:
         Args:
             settings: which servers may be asked, and how.
             wake: called with whom an answer or a problem concerns.
+            hurry: called instead with whose metric went beyond its bounds.
             meter: who counts the queries.
             clock: seconds since the epoch; the same clock by which passes find out what has settled.
             now: a clock that never jumps, for how long things take.
         """
         self._settings = settings
         self._wake = wake
+        self._hurry = hurry or wake
         self._meter = meter
         self._clock = clock
         self._now = now
@@ -178,6 +186,7 @@ class Sampler:
         series = self._series_of(address, request)
         series.read_at = self._now()
         series.readers[key] = min(request.first, series.readers.get(key, request.first))
+        series.bounds.setdefault(key, []).append(request.metric.threshold)
         self._read_by.setdefault(key, {})[series.question] = series
         series.drop_future(self._clock())
         series.prune()
@@ -219,19 +228,20 @@ class Sampler:
         if reading.problem:
             pause_seconds = min(float(series.question.interval_seconds), self._settings.retry_seconds_max)
             series.retry = asyncio.get_running_loop().call_later(pause_seconds, self._try_again, series)
-        self._tell(series, ticks)
+        self._tell(series, ticks, reading.samples)
         self._proceed(series)
 
     def _try_again(self, series: _Series) -> None:
         series.retry = None
         self._proceed(series)
 
-    def _tell(self, series: _Series, ticks: range) -> None:
+    def _tell(self, series: _Series, ticks: range, samples: Iterable[Sample]) -> None:
         """Wake who waits for one of *ticks*. Whoever still misses something says so when it reads."""
         told = [key for key, tick in series.waiting.items() if tick in ticks]
         for key in told:
             del series.waiting[key]
-            self._wake(key)
+            judged = (judge(bound, sample) for bound in series.bounds[key] for sample in samples)
+            (self._hurry if Outcome.FAILED in judged else self._wake)(key)
 
     def _lane(self, address: str) -> Lane:
         if address not in self._lanes:
@@ -243,6 +253,7 @@ class Sampler:
         left = self._read_by.pop(key, {}).values()
         for series in left:
             del series.readers[key]
+            del series.bounds[key]
             series.waiting.pop(key, None)
         return left
 
