@@ -164,9 +164,7 @@ def test_a_newer_version_begins_with_its_own_preview(moment: Callable[[worlds.Pl
     assert ("Superseded", 0) == (status.history[0].reason, status.weight and status.weight.desired)
 
 
-@pytest.mark.parametrize(
-    "trouble", [faults.Trouble.CRASH_BEFORE, faults.Trouble.CRASH_AFTER, faults.Trouble.LOST_ANSWER]
-)
+@pytest.mark.parametrize("trouble", [faults.Trouble.CRASH_AFTER, faults.Trouble.LOST_ANSWER])
 @pytest.mark.parametrize(("end", "routed"), [*itertools.product(("promotion", "abort", "regret"), (False, True))])
 def test_h12_killed_around_every_write(end: str, trouble: faults.Trouble, *, routed: bool) -> None:
     """Blue/green ends where it would have ended, and users were always served."""
