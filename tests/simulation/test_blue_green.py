@@ -7,8 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from headgate.api import names
+from headgate.core import traffic
 from headgate.core.model import Json, Kind
 from headgate.simulation import faults, specs
+from headgate.simulation.judges import Violation
 from headgate.simulation.pods import Image
 from headgate.simulation.world import Pace
 from tests.simulation import shops, worlds
@@ -162,6 +164,17 @@ def test_a_newer_version_begins_with_its_own_preview(moment: Callable[[worlds.Pl
 
     status = shop.world.status
     assert ("Superseded", 0) == (status.history[0].reason, status.weight and status.weight.desired)
+
+
+def test_the_judge_finds_a_hasty_switch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A judge that cannot fail holds nothing."""
+    monkeypatch.setattr(traffic, "_raised", lambda view, _ready: view.weight)
+    shop = play(8, {"previewReplicas": 1}, routed=False)
+    canary = shop.ship("web:2")
+    fact(shop, previewed)
+    shop.world.annotate(names.PROMOTE_FULL, canary)
+    with pytest.raises(Violation, match="switches users to 1 pods of 3"):
+        shop.settle()
 
 
 @pytest.mark.parametrize("trouble", [faults.Trouble.CRASH_AFTER, faults.Trouble.LOST_ANSWER])

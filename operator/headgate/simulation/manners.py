@@ -84,8 +84,16 @@ class Manners:
         leaving = done.decision.status.canary is not None and done.decision.status.canary.leaving is not None
         share = self._ways.share(service)
         served = scene.living().get(before, (0, 0, 0))[1]
+        if scene.switches and not scene.recreates and served and not leaving and not scene.world.pods.failed:
+            self._enough(write, chosen)
         if served and share and not leaving:
             scene.fail(f"moves a selector under {share} % of the traffic: {write}")
+
+    def _enough(self, write: Write, chosen: str) -> None:
+        """Hold that a switch gives all users to pods that can carry them."""
+        ready = self._scene.world.pods_of(chosen)[1]
+        if write.name == self._ways.services[0] and ready < self._needed():
+            self._scene.fail(f"switches users to {ready} pods of {self._needed()}: {write}")
 
     def _alone(self) -> bool:
         """Return whether a Service that selects all pods leads to those of one revision."""
