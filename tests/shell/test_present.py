@@ -1,0 +1,33 @@
+"""Which pods are still there: what recreate waits for."""
+
+from typing import Any
+
+import pytest
+
+from headgate.api import names
+from headgate.observe import objects
+
+LEAVING = {"deletionTimestamp": "2026-01-31T12:00:00Z"}
+
+
+def pod(revision_hash: str | None, phase: str = "Running", **metadata: Any) -> dict[str, Any]:
+    """Return a pod of a revision, or of nobody's."""
+    labels = {"app": "web"} | ({names.POD_HASH: revision_hash} if revision_hash else {})
+    return {"metadata": {"name": "web-x", "labels": labels, **metadata}, "status": {"phase": phase}}
+
+
+@pytest.mark.parametrize(
+    ("pods", "expected"),
+    [
+        ([], {}),
+        ([pod("a"), pod("a", "Pending"), pod("b")], {"a": 2, "b": 1}),
+        ([pod("a", **LEAVING), pod("a", "Unknown")], {"a": 2}),
+        ([pod("a", "Failed"), pod("a", "Succeeded")], {}),
+        ([pod("a", "Failed", **LEAVING)], {"a": 1}),
+        ([pod(None), pod("another's")], {}),
+        ([{"metadata": {"name": "bare"}}], {}),
+    ],
+)
+def test_pods_that_are_there(pods: list[dict[str, Any]], expected: dict[str, int]) -> None:
+    """One that terminates counts, one that has ended for good does not, nor one of somebody else's."""
+    assert expected == objects.present(pods, {"a", "b"})
