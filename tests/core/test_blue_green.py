@@ -371,3 +371,10 @@ def test_without_replicas_the_switch_is_made_with_the_promotion() -> None:
 
     assert B == (decision.status.stable and decision.status.stable.hash)
     assert SelectRevision(STABLE, B) in moved(decision)
+
+
+def test_without_routes_nobody_can_tell_which_ports_a_service_has() -> None:
+    """The remedy names no route where there is none."""
+    world = at(1, by(BY_HAND)).but(traffic=facts(routes={}, stable=None, canary=None))
+
+    assert answers.ready(decide(world.observe()))[1].endswith("which ports it should have: create it")

@@ -227,6 +227,9 @@ class AnythingHappens(RuleBasedStateMachine):
         rollout = self.world.rollout
         return rollout is None or rollout["metadata"].get("deletionTimestamp") is None
 
+    def collected(self) -> None:
+        """Put back what went with a Rollout and its user needs."""
+
     def mended(self) -> None:
         """Let all be well again."""
         self.lossy = False
@@ -239,6 +242,7 @@ class AnythingHappens(RuleBasedStateMachine):
             return
         self.mended()
         assert self.world.run_until(self.undeleted, worlds.LONG_SECONDS), self.world.rollout
+        self.collected()
         if self.image == "web:refused" or self.world.status.stable is None:
             self.image = "web:2"  # a first revision that cannot run, or is refused, has nothing to go back to
         self.fields = {**self.fields, "paused": False, "steps": ENDING}

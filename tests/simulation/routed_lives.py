@@ -8,7 +8,7 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from headgate.api import names
 from headgate.core.model import Json, Kind
-from headgate.simulation import specs
+from headgate.simulation import specs, store
 from headgate.simulation.gateways import Gateway
 from headgate.simulation.world import Pace
 from tests.simulation import lives, shops
@@ -150,6 +150,11 @@ class AnythingHappensBehindARouter(lives.AnythingHappens):
     def route_comes_back(self) -> None:
         """Let the route come back with the weights that GitOps knows."""
         self._put(Kind.HTTP_ROUTE, self.route)
+
+    def collected(self) -> None:
+        """Put back Services that Headgate had created: without a route nobody can tell it which ports they had."""
+        self.world.run(store.COLLECTED_AFTER_SECONDS + 1)
+        self.mended()
 
     def mended(self) -> None:
         """Let all be well again, with Gateways and what they need."""

@@ -63,10 +63,11 @@ def _of_services(seen: Observation, traffic: Traffic, facts: TrafficFacts) -> It
         elif isinstance(service, ServiceFacts):
             yield from _of_service(seen, service)
     if facts.stable is None and not isinstance(facts.canary, ServiceFacts) and not ports_to_create(seen):
+        declare = ", or declare the port in a route and the containerPort in the template" if facts.routes else ""
         yield Problem(
             "ServiceMissing",
             f"Service {traffic.stable_service} does not exist, and Headgate cannot tell which ports it should have: "
-            "create it, or declare the port in a route and the containerPort in the template",
+            f"create it{declare}",
         )
     yield from _of_ports(facts)
 
