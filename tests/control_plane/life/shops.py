@@ -10,16 +10,13 @@ from tests.control_plane.life.rollouts import Json, World, manifest
 GATED = {"canary": {"steps": [{"setWeight": 25}, {"pause": {}}, {"setWeight": 50}], "scaleDownDelay": "0s"}}
 """With a pause at 25 percent until somebody promotes."""
 
+SERVICES: Json = {"stableService": "web", "canaryService": "web-canary", "drain": "1s"}
+"""A spec.traffic without a route."""
+
 
 def traffic(**more: Any) -> Json:
     """Return a spec.traffic over the route web, with a drain of a second."""
-    return {
-        "stableService": "web",
-        "canaryService": "web-canary",
-        "drain": "1s",
-        "gatewayAPI": {"routes": [{"kind": "HTTPRoute", "name": "web"}]},
-        **more,
-    }
+    return {**SERVICES, "gatewayAPI": {"routes": [{"kind": "HTTPRoute", "name": "web"}]}, **more}
 
 
 def service(name: str = "web") -> Json:
@@ -105,7 +102,7 @@ class Shop(World):
         self.kubectl("scale", "rollout", "web", "-n", self.namespace, f"--replicas={replicas}")
 
     def promote(self) -> None:
-        """End the pause at 25 percent."""
+        """End the pause at the second step."""
         self.command("promote", f"{self.status['canary']['hash']}/2")
 
     def get(self, kind: str, name: str) -> Json:
