@@ -269,6 +269,22 @@ def test_a_rejected_template_is_not_tried_again() -> None:
     assert stalled.status == "True"
 
 
+@pytest.mark.parametrize(
+    ("ready", "trouble", "said"),
+    [
+        (10, None, "revision 1 serves"),
+        (0, None, "revision 1 has 0 of 10 pods ready"),
+        (9, PodTrouble("web-x: OOMKilled", hopeless=False), "revision 1 has 9 of 10 pods ready: web-x: OOMKilled"),
+    ],
+)
+def test_what_serves_after_a_rollback_is_counted(ready: int, trouble: PodTrouble | None, said: str) -> None:
+    """After recreate the old pods have only begun to start: nobody reads that they serve before they do."""
+    entry = api.Rejected(revision=2, hash=B, reason="MetricFailed", message="errors", at=NOON - 500)
+    world = World().stable(10, ready).wants(B).with_status(rejected=(entry,)).recorded(B).but(trouble=trouble)
+
+    assert answers.ready(decide(world.observe()))[1] == f"revision 2 was taken back: errors; {said}"
+
+
 def test_scaling_goes_on_after_a_rollback() -> None:
     """A Rollout whose template is rejected still follows spec.replicas."""
     entry = api.Rejected(revision=2, hash=B, reason="MetricFailed", at=NOON - 500)

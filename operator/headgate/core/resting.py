@@ -164,8 +164,11 @@ def rejected(situation: Situation) -> Rest | None:
     entry = _rejection(situation)
     if entry is None:
         return None
-    stable = situation.stable
+    stable, pods = situation.stable, situation.pods(situation.stable)
     serves = f"revision {stable.revision} serves" if stable else "nothing serves"
+    if stable and pods.ready < situation.total:  # as after recreate, where the old pods have only begun to start
+        words = verdicts.pod_words(situation)
+        serves = f"revision {stable.revision} has {pods.ready} of {situation.total} pods ready{words}"
     message = f"revision {entry.revision} was taken back: {entry.message}; {serves}"
     return Rest(Phase.ROLLED_BACK, entry.reason, message, stalled=True)
 
