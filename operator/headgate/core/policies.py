@@ -28,7 +28,11 @@ def in_force(status: RolloutStatus, wanted: Policy | None, accepted: Policy | No
     """
     if wanted is None or accepted is None:
         return InForce(wanted or accepted)
-    in_flight = status.stable is not None and (status.canary is not None or status.warm is not None)
-    if in_flight and wanted.traffic != accepted.traffic:
+    if must_wait(status) and wanted.traffic != accepted.traffic:
         return InForce(accepted, waits=True)
     return InForce(wanted)
+
+
+def must_wait(status: RolloutStatus) -> bool:
+    """Return whether other Services and routes must wait: something is in flight, or kept warm."""
+    return status.stable is not None and (status.canary is not None or status.warm is not None)
