@@ -9,27 +9,27 @@ from typing import Any, Final
 class Scope:
     """All numbers that may be chosen; `--set name=value` changes one."""
 
-    reactions: int = 20
+    reactions: int = 15
     """Reactions of each sort."""
     crowd: int = 200
     """Canaries in flight while it reacts."""
-    wave: int = 200
+    wave: int = 50
     """Canaries that are started at once."""
     crowd_interval: str = "10s"
     """How often each of those in flight is measured."""
-    canaries: int = 3
+    canaries: int = 2
     """Canaries, aborts and promotions whose requests are counted."""
     replays: int = 10
     """How often the plain client makes the same calls."""
-    sizes: tuple[int, ...] = (100, 1000)
+    sizes: tuple[int, ...] = (1000,)
     """Numbers of Rollouts, growing."""
     versions: int = 1
     """Versions that each of them has had: from 3 on the history is full."""
     starts: int = 3
     """Starts at each size."""
-    pods: int = 0
-    """Pods of each of them: an operator at rest has nothing to do with pods, and a thousand take long to make."""
-    rest_seconds: int = 30
+    pods: int = 1
+    """Pods of each of them; with none there would be no Deployments either."""
+    rest_seconds: int = 20
     """How long nothing happens while rest is measured."""
     routed_rest_seconds: int = 0
     """The same with Rollouts that have routes; 0: not at all."""
@@ -39,7 +39,7 @@ class Scope:
     """Numbers of active analyses, against the scripted Prometheus."""
     real_analyses: int = 0
     """The same against a real one; 0: not at all."""
-    analysis_seconds: int = 30
+    analysis_seconds: int = 20
     soak_seconds: int = 0
     soak_rollouts: int = 20
     per_namespace: int = 20
@@ -76,7 +76,6 @@ FULL: Final = Scope(
     sizes=(100, 1000, 5000),
     versions=3,
     starts=5,
-    pods=1,
     rest_seconds=120,
     routed_rest_seconds=660,
     paced_pause="10s",
@@ -95,7 +94,6 @@ TINY: Final = Scope(
     sizes=(5, 15),
     versions=2,
     starts=2,
-    pods=1,
     rest_seconds=5,
     routed_rest_seconds=5,
     paced_pause="2s",

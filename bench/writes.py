@@ -92,12 +92,21 @@ def _figures(stage: Stage, name: str, each: list[list[Call]], budget: Budget | N
     writes = [[one for one in calls if one.is_write and one.resource != EVENTS] for calls in each]
     events = [[one for one in calls if one.resource == EVENTS] for calls in each]
     reads = [[one for one in calls if one.is_read] for calls in each]
-    for words, found, limit in (("writes", writes, budget), ("reads", reads, None), ("Events", events, None)):
+    if budget is not None:
+        numbers = tuple(float(len(_to_healthy(calls))) for calls in writes)
+        yield Figure(SECTION, f"writes of {name}, from apply to Healthy", "writes", numbers, budget)
+    for words, found in (("writes", writes), ("reads", reads), ("Events", events)):
         numbers = tuple(float(len(calls)) for calls in found)
         beside = (raw.beside(stage.client, found[-1], REPLAYS, "alone, plain client"),) if words != "Events" else ()
         counts = audit.counted(found[-1])
         note = ", ".join(f"{many} {' '.join(kind)}" for kind, many in counts.most_common(3))
-        yield Figure(SECTION, f"{words} of {name}", words.lower(), numbers, limit, beside, note, audit.detail(counts))
+        yield Figure(SECTION, f"{words} of {name}", words.lower(), numbers, None, beside, note, audit.detail(counts))
+
+
+def _to_healthy(writes: Sequence[Call]) -> Sequence[Call]:
+    """Return the *writes* before those by which, after the drain, the old pods go: the Rollout is Healthy before."""
+    ends = max((at for at, one in enumerate(writes) if one.resource == "deployments"), default=len(writes))
+    return writes[:ends]
 
 
 def _rest(stage: Stage, seconds: int) -> list[Call]:

@@ -70,7 +70,7 @@ class Settings(pydantic_settings.BaseSettings):
     namespaces: Names = pydantic.Field(
         default=(), description="The namespaces to serve, as a comma list. Empty: all of them."
     )
-    workers: int = pydantic.Field(default=16, ge=1, le=256, description="How many Rollouts are looked at at a time.")
+    workers: int = pydantic.Field(default=8, ge=1, le=256, description="How many Rollouts are looked at at a time.")
     resync_seconds: float = pydantic.Field(
         default=600.0, ge=10, le=86_400, description="How often all Rollouts are listed and looked at, in seconds."
     )

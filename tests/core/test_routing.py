@@ -255,3 +255,13 @@ def test_warm_pods_are_left_as_they_are() -> None:
     decision = decide(warm().but(replicas=14).observe())
 
     assert [ScaleDeployment(B, 14, 10)] == list(decision.actions)
+
+
+def test_a_spec_that_waited_has_its_turn_at_once() -> None:
+    """When the rollout that it waited for is over, a look follows at once: nothing else would wake us for it."""
+    world = routed(World().stable(), 20).but(policy_waits=True, spec_policy=policy(80))
+    decision = decide(world.observe())
+
+    assert decision.recheck_at is not None
+    assert decision.recheck_at <= world.now + 1
+    assert "counts once" not in decision.status.conditions[1].message

@@ -13,7 +13,7 @@ def test_defaults_need_no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for field in settings.Settings.model_fields:
         monkeypatch.delenv(settings.variable(field), raising=False)
 
-    assert settings.load().workers == 16
+    assert settings.load().workers == 8
     assert settings.load().settle_seconds == 20
 
 
@@ -29,7 +29,7 @@ def test_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     """A chart that leaves a value empty leaves the default."""
     monkeypatch.setenv("HEADGATE_WORKERS", "")
 
-    assert settings.load().workers == 16
+    assert settings.load().workers == 8
 
 
 @pytest.mark.parametrize(

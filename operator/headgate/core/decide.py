@@ -14,6 +14,7 @@ from headgate.core import (
     commands,
     forward,
     opening,
+    policies,
     promoted,
     resting,
     routing,
@@ -114,6 +115,8 @@ def _recheck_at(situation: Situation, rest: Rest, status: RolloutStatus, *, writ
         moments += [*_readings(situation, status), *verdicts.patience_ends(situation)]
     if situation.routing is not None:
         moments += [*situation.routing.recheck_at, *promoted.ends(situation)]
+    if situation.seen.policy_waits and not policies.must_wait(status):
+        moments.append(situation.now)  # its turn has come, and nobody else wakes us for it
     # Whatever is waited for: a route that comes back bears no label of ours, and no watch shows it.
     moments += routing.asked_again(situation)
     if not written and status != situation.seen.status:
@@ -148,7 +151,7 @@ def _concluded(
     A deletion is let go in the same way: an object that nobody can write must not stay for ever.
     """
     seen = situation.seen
-    if seen.policy_waits:
+    if seen.policy_waits and policies.must_wait(situation.status):
         rest = dataclasses.replace(rest, message=f"{rest.message}; {_POLICY_WAITS}")
     status = statuses.concluded(situation, rest)
     # A clock that was set back leaves a write in the future: what it makes us correct must not wait until then.

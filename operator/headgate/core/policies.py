@@ -29,7 +29,11 @@ def in_force(status: RolloutStatus, wanted: Policy | None, accepted: Policy | No
     """
     if wanted is None or accepted is None:
         return InForce(wanted or accepted)
-    in_flight = status.stable is not None and (status.canary is not None or status.warm is not None)
-    if in_flight and strategies.other_way(wanted, accepted):
+    if must_wait(status) and strategies.other_way(wanted, accepted):
         return InForce(accepted, waits=True)
     return InForce(wanted)
+
+
+def must_wait(status: RolloutStatus) -> bool:
+    """Return whether another strategy, other Services and other routes must wait: something is in flight, or kept warm."""
+    return status.stable is not None and (status.canary is not None or status.warm is not None)

@@ -272,15 +272,17 @@ class Situation:
         It does not pass while stable has not been asked for all of them, unless that is refused: where nothing could be
         written for a minute, nobody has waited for anything.
         """
-        if self.pods(self.stable).wanted < self.total and not self.seen.refusals:
-            return 0
-        return max(0, math.floor((self.now - self.retreats_since) / RETREAT_WAIT_SECONDS))
+        asked_for_all = self.pods(self.stable).wanted >= self.total or self.seen.refusals
+        return self._retreat_waits if asked_for_all else 0
 
     @property
     def next_retreat(self) -> int:
         """When that time has passed once more: always to come, though nobody may have waited for anything yet."""
-        passed = math.floor((self.now - self.retreats_since) / RETREAT_WAIT_SECONDS)
-        return self.retreats_since + RETREAT_WAIT_SECONDS * (max(0, passed) + 1)
+        return self.retreats_since + RETREAT_WAIT_SECONDS * (self._retreat_waits + 1)
+
+    @property
+    def _retreat_waits(self) -> int:
+        return max(0, math.floor((self.now - self.retreats_since) / RETREAT_WAIT_SECONDS))
 
     def can_create(self, side: Side) -> bool:
         """Return whether the Deployment of *side* could be created: its template is known, and its name is free."""

@@ -148,14 +148,16 @@ def _goes_back(before: RolloutStatus, after: RolloutStatus) -> bool:
 
 def due_at(seen: Observation, after: RolloutStatus) -> float:
     """Return from when on a pass writes *after* though it says only what is not significant."""
-    soon = _goes_back(seen.status, after)
-    return seen.written_at + (ANSWER_SECONDS if soon else REFRESH_SECONDS - REFRESH_LEEWAY_SECONDS)
+    return seen.written_at + _silent_seconds(seen, after, -REFRESH_LEEWAY_SECONDS)
 
 
 def looked_at(seen: Observation, after: RolloutStatus) -> float:
     """Return when there must be a pass for that, if none has come by itself."""
-    soon = _goes_back(seen.status, after)
-    return seen.written_at + (ANSWER_SECONDS if soon else REFRESH_SECONDS + REFRESH_LEEWAY_SECONDS)
+    return seen.written_at + _silent_seconds(seen, after, REFRESH_LEEWAY_SECONDS)
+
+
+def _silent_seconds(seen: Observation, after: RolloutStatus, leeway_seconds: float) -> float:
+    return ANSWER_SECONDS if _goes_back(seen.status, after) else REFRESH_SECONDS + leeway_seconds
 
 
 def told(before: RolloutStatus, rest: Rest) -> tuple[Notice, ...]:

@@ -67,8 +67,8 @@ def _selector_writer(thing: Json, selector: Json) -> str:
         for entry in _things(thing["metadata"].get("managedFields"))
         if entry.get("manager") != names.OBJECT_MANAGER and entry.get("subresource") != "status"
     ]
-    # Times are RFC 3339 in UTC: their order is that of their letters.
-    latest = max(others, key=lambda entry: str(entry.get("time", "")), default={})
+    # Times are RFC 3339 in UTC: their order is that of their letters. Of one second's, the last entry that is listed.
+    latest = max(reversed(others), key=lambda entry: str(entry.get("time", "")), default={})
     return str(latest.get("manager") or SOMEBODY)
 
 

@@ -7,7 +7,7 @@ order of their namespaces, page by page, so that one namespace and a page of eac
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Container
 from typing import Final, Protocol
 
 from headgate.core.model import Json, Key, Kind
@@ -53,42 +53,34 @@ class FirstLook:
 
     async def _look(self, space: str) -> list[str]:
         streams = {kind: _Stream(self._lister.pages(kind, space, chosen)) for kind, chosen in SELECTORS.items()}
-        rollouts, uids = streams.pop(Kind.ROLLOUT), []
+        rollouts, uids = streams.pop(Kind.ROLLOUT), list[str]()
         while (place := await rollouts.next_place()) is not None:
             ours = await rollouts.up_to(place)
-            keys = self._introduced(ours)
+            keys = {Key(body["metadata"]["namespace"], body["metadata"]["name"]): _at_rest(body) for body in ours}
+            uids += self._sighted({Kind.ROLLOUT: ours}, keys)
+            for key, at_rest in keys.items():
+                if not at_rest:
+                    self._queue.wake(key)
             # Its own requests go out together; all but the first few namespaces wait for none.
             parts = await asyncio.gather(*(stream.up_to(place) for stream in streams.values()))
             others = dict(zip(streams, parts, strict=True))
-            uids += _uids(ours) + self._sighted(others, keys)
+            uids += self._sighted(others, keys)
             await self._judge(place, keys, {Kind.ROLLOUT: ours, **others})
         for kind, stream in streams.items():
             uids += self._sighted({kind: await stream.up_to(_BEYOND)}, {})
         return uids
 
-    def _introduced(self, rollouts: list[Json]) -> dict[Key, bool]:
-        """Remember *rollouts*, wake those in flight, and return for each whether it is at rest."""
-        found = {}
-        for body in rollouts:
-            sighting = sight(Kind.ROLLOUT, body)
-            self._triggers.woken_by(sighting)
-            if sighting.key is not None:
-                found[sighting.key] = _at_rest(body)
-                if not found[sighting.key]:
-                    self._queue.wake(sighting.key)
-        return found
-
-    def _sighted(self, things: dict[Kind, list[Json]], keys: dict[Key, bool]) -> list[str]:
-        """Remember what belongs to Rollouts, so that its first sight through a watch is no reason for a pass.
+    def _sighted(self, things: dict[Kind, list[Json]], keys: Container[Key]) -> list[str]:
+        """Remember *things*, so that their first sight through a watch is no reason for a pass; return their uids.
 
         What belongs to a Rollout that is not among *keys* is a reason: somebody must clear up after it.
         """
-        for kind in things.keys() & set(WATCHED):
-            for body in things[kind]:
-                for key in self._triggers.woken_by(sight(kind, body)):
-                    if key not in keys:
-                        self._queue.wake(key)
-        return [uid for kind in things.keys() & set(WATCHED) for uid in _uids(things[kind])]
+        sightings = [sight(kind, body) for kind, found in things.items() if kind in WATCHED for body in found]
+        for sighting in sightings:
+            for key in self._triggers.woken_by(sighting):
+                if key not in keys:
+                    self._queue.wake(key)
+        return [sighting.uid for sighting in sightings]
 
     async def _judge(self, place: str, keys: dict[Key, bool], things: dict[Kind, list[Json]]) -> None:
         snapshot = Snapshot(place.removesuffix("/"), things)
@@ -135,7 +127,3 @@ def _place(body: Json) -> str:
 def _at_rest(body: Json) -> bool:
     status = body.get("status")
     return isinstance(status, dict) and not status.get("canary") and not status.get("warm")
-
-
-def _uids(things: Iterable[Json]) -> list[str]:
-    return [str(thing["metadata"].get("uid", "")) for thing in things]
