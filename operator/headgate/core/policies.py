@@ -35,5 +35,5 @@ def in_force(status: RolloutStatus, wanted: Policy | None, accepted: Policy | No
 
 
 def must_wait(status: RolloutStatus) -> bool:
-    """Return whether another strategy, other Services and other routes must wait: something is in flight, or kept warm."""
+    """Return whether another way to move users must wait: something is in flight, or kept warm."""
     return status.stable is not None and (status.canary is not None or status.warm is not None)
