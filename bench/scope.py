@@ -9,11 +9,11 @@ from typing import Any, Final
 class Scope:
     """All numbers that may be chosen; `--set name=value` changes one."""
 
-    reactions: int = 15
+    reactions: int = 12
     """Reactions of each sort."""
     crowd: int = 200
     """Canaries in flight while it reacts."""
-    wave: int = 50
+    wave: int = 40
     """Canaries that are started at once."""
     crowd_interval: str = "10s"
     """How often each of those in flight is measured."""
