@@ -15,7 +15,7 @@ import aiohttp
 import requests
 
 from tests.cluster import Cluster, ClusterError
-from tests.control_plane.life import reading
+from tests.control_plane.access import Access
 
 Json = dict[str, Any]
 
@@ -42,8 +42,8 @@ class Client:
     """One client. Its own requests come one at a time; `burst` makes many at once, `timed` one after the other."""
 
     def __init__(self, cluster: Cluster) -> None:
-        self._server = cluster.server
-        self._session = reading.client(cluster)
+        self._access = Access.to(cluster)
+        self._session = self._access.session()
 
     def ask(self, request: Request) -> Json:
         """Make *request* and return the answer.
@@ -53,7 +53,7 @@ class Client:
         """
         body = None if request.body is None else json.dumps(request.body)
         headers = {"Content-Type": request.content_type}
-        url = f"{self._server}{request.path}"
+        url = f"{self._access.server}{request.path}"
         answer: requests.Response = self._session.request(
             request.verb, url, data=body, headers=headers, timeout=ANSWER_SECONDS
         )
@@ -99,10 +99,12 @@ class Client:
             return taken
 
     def _connected(self) -> aiohttp.ClientSession:
-        context = ssl.create_default_context(cafile=str(self._session.verify))
-        context.load_cert_chain(*self._session.cert)  # type: ignore[misc]  # a pair, as reading.client makes it
+        context = ssl.create_default_context(cafile=self._access.authority)
+        context.load_cert_chain(self._access.certificate, self._access.key)
         return aiohttp.ClientSession(
-            self._server, connector=aiohttp.TCPConnector(ssl=context), timeout=aiohttp.ClientTimeout(ANSWER_SECONDS)
+            self._access.server,
+            connector=aiohttp.TCPConnector(ssl=context),
+            timeout=aiohttp.ClientTimeout(ANSWER_SECONDS),
         )
 
     @staticmethod

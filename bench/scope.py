@@ -9,11 +9,11 @@ from typing import Any, Final
 class Scope:
     """All numbers that may be chosen; `--set name=value` changes one."""
 
-    reactions: int = 15
+    reactions: int = 10
     """Reactions of each sort."""
     crowd: int = 200
     """Canaries in flight while it reacts."""
-    wave: int = 50
+    wave: int = 30
     """Canaries that are started at once."""
     crowd_interval: str = "10s"
     """How often each of those in flight is measured."""
@@ -29,7 +29,7 @@ class Scope:
     """Starts at each size."""
     pods: int = 1
     """Pods of each of them; with none there would be no Deployments either."""
-    rest_seconds: int = 20
+    rest_seconds: int = 15
     """How long nothing happens while rest is measured."""
     routed_rest_seconds: int = 0
     """The same with Rollouts that have routes; 0: not at all."""

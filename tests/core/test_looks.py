@@ -99,7 +99,7 @@ def test_patience_ends(verdict: Outcome, now: float, expected: tuple[float, ...]
 
 def test_a_tick_that_somebody_waits_for_needs_no_look() -> None:
     """Who measures wakes us with the answer: we look by ourselves only once the slowest answer must have come."""
-    assert SETTLED + analysis.LAG_SECONDS == decide(paused().reads().observe()).recheck_at
+    assert SETTLED + analysis.LAG_SECONDS == decide(paused(verdict=Outcome.NO_DATA).reads().observe()).recheck_at
 
 
 def test_a_tick_that_nobody_was_told_of_is_looked_for() -> None:
@@ -131,3 +131,43 @@ def test_the_end_of_patience_is_looked_for() -> None:
 
     assert looks == [60 + 1, 70 + 1]
     assert answers.ready(decide(world.observe()))[0] == "NoData"
+
+
+@pytest.mark.parametrize(
+    ("known", "weight_since", "expected"),
+    [
+        ({"passes": 3}, NOON, NOON + 100 - SETTLE - 1),
+        ({"passes": 0}, NOON, NOON + 80 - 1),
+        ({"passes": 0}, None, NOON + 100 - SETTLE - 1),
+        ({"passes": 2, "last_tick": NOON + 60}, NOON, NOON + 70 - 1),
+        ({"passes": 3, "verdict": Outcome.FAILED}, NOON, 0),
+        ({"passes": 3, "verdict": Outcome.NO_DATA}, NOON, 0),
+    ],
+)
+def test_quiet_until(known: dict[str, Any], weight_since: int | None, expected: float) -> None:
+    """Passes go unseen until one of them is the last that is needed, or the status is due to be written.
+
+    The window of 60 s lies at the weight from the tick 60 s after noon on, and three passes are needed. Where a metric
+    does not pass, each tick is looked at.
+    """
+    states = (state(**{"verdict": Outcome.PASSED, **known}),)
+
+    assert expected == analysis.quiet_until((ERRORS,), states, weight_since, NOON + 100, SETTLE)
+
+
+def test_nothing_is_quiet_before_it_was_measured() -> None:
+    """Of a metric that nothing is known of, and of a time before the epoch, no tick goes unseen."""
+    passing = state(verdict=Outcome.PASSED, passes=3)
+
+    assert analysis.quiet_until((ERRORS, metric("new")), (passing,), NOON, NOON + 100, SETTLE) == 0
+    assert analysis.quiet_until((ERRORS,), (passing,), NOON, 0.0, SETTLE) == 0
+
+
+def test_a_canary_that_passes_while_people_are_waited_for_is_left_alone() -> None:
+    """Until its numbers are due to be written no pass is needed; in case no answer comes then, one follows."""
+    known: dict[str, Any] = {"verdict": Outcome.PASSED, "passes": 7, "last_tick": NOON - 20, "last_judged": NOON - 20}
+    decision = decide(paused(**known).reads().observe())
+
+    assert decision.rule == "pausing"
+    assert decision.quiet_until == NOON + 29 - SETTLE - 1
+    assert decision.recheck_at == NOON + 10 + SETTLE + analysis.LAG_SECONDS

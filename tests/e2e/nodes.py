@@ -50,9 +50,15 @@ class Node:
         assert ended.returncode == 0, f"kubectl {' '.join(arguments)}: {ended.stderr}"
         return ended.stdout
 
-    def objects(self, kind: str, namespace: str, *selection: str) -> list[Json]:
-        """Return the objects of *kind* in *namespace*."""
-        found: list[Json] = json.loads(self.kubectl("get", kind, "-n", namespace, "-o", "json", *selection))["items"]
+    def get(self, kind: str, namespace: str, name: str) -> Json:
+        """Return the object, which must be there; *kind* is its plural or its singular."""
+        found: Json = json.loads(self.kubectl("get", _full(kind), name, "-n", namespace, "-o", "json"))
+        return found
+
+    def listed(self, kind: str, namespace: str, selector: str = "") -> list[Json]:
+        """Return all objects of a kind in a namespace that have the labels of *selector*."""
+        said = self.kubectl("get", _full(kind), "-n", namespace, "-l", selector, "-o", "json")
+        found: list[Json] = json.loads(said)["items"]
         return found
 
     def install_crd(self) -> None:
@@ -81,6 +87,11 @@ class Node:
     def value(self, query: str) -> float:
         """Return the sum of what Prometheus answers to *query*, 0 if that is nothing."""
         return sum(float(one["value"][1]) for one in self.series(query))
+
+
+def _full(kind: str) -> str:
+    """Return what kubectl must be asked for: its "events" are the old ones, without `regarding`."""
+    return "events.v1.events.k8s.io" if kind in {"event", "events"} else kind
 
 
 @contextlib.contextmanager

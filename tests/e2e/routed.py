@@ -3,7 +3,6 @@
 Owns the manifests and the reading of these objects. Must not know what ought to happen.
 """
 
-import json
 from typing import Any
 
 from tests.e2e import podinfo, shops
@@ -49,13 +48,12 @@ def abrupt(manifest: Json, mark: str = "") -> Json:
 
 def read(shop: Shop, kind: str, name: str = shops.NAME) -> Json:
     """Return an object of the shop as it is now."""
-    found: Json = json.loads(shop.kubectl("get", kind, name, "-n", shop.namespace, "-o", "json"))
-    return found
+    return shop.node.get(kind, shop.namespace, name)
 
 
 def owners(shop: Shop, kind: str) -> dict[str, str]:
     """Return the kinds of what owns the objects of a kind in the shop, by their names; "" for none."""
-    found = shop.node.objects(kind, shop.namespace)
+    found = shop.node.listed(kind, shop.namespace)
     return {
         body["metadata"]["name"]: " ".join(one["kind"] for one in body["metadata"].get("ownerReferences", []))
         for body in found

@@ -6,7 +6,6 @@ Owns how a test ships to it, waits for it and lets users visit it. Must not know
 import dataclasses
 from typing import Any
 
-from tests.control_plane.life.reading import KubectlReader
 from tests.control_plane.life.rollouts import Json, World
 from tests.e2e import podinfo
 from tests.e2e.load import Load
@@ -67,7 +66,7 @@ class Shop(World):
     def pods_by_version(self, version: str = "") -> dict[str, list[Json]]:
         """Return the pods by the tag of the image that they run, those that are going away too."""
         found: dict[str, list[Json]] = {}
-        for body in self.node.objects("pods", self.namespace):
+        for body in self.node.listed("pods", self.namespace):
             found.setdefault(body["spec"]["containers"][0]["image"].rpartition(":")[2], []).append(body)
         return {tag: bodies for tag, bodies in found.items() if version in ("", tag)}
 
@@ -87,7 +86,7 @@ def visiting(node: Node, namespace: str, per_second: int) -> Load:
 def opened(node: Node, timeline: Timeline, namespace: str, per_second: int = 10, **defaults: Any) -> Shop:
     """Return a new shop whose first version is on its way; its visitors are not."""
     visitors = visiting(node, namespace, per_second)
-    shop = Shop(node.kubectl, KubectlReader(node.kubectl), namespace, node, timeline, visitors, defaults)
+    shop = Shop(node.kubectl, node, namespace, node, timeline, visitors, defaults)
     node.kubectl("create", "namespace", namespace)
     shop.apply(podinfo.service(namespace, NAME))
     shop.apply(podinfo.route(namespace, NAME, f"{namespace}.test"))

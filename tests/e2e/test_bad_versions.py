@@ -75,7 +75,7 @@ def quiet(shops: dict[str, Shop]) -> Shop:
 
 def panicked(shop: Shop, name: str) -> bool:
     """Crash the pod *name* if it runs, and return whether the rollout has ended."""
-    found = {body["metadata"]["name"]: body for body in shop.node.objects("pods", shop.namespace)}
+    found = {body["metadata"]["name"]: body for body in shop.node.listed("pods", shop.namespace)}
     if address := found.get(name, {}).get("status", {}).get("podIP"):
         shop.node.answer(f"http://{address}:{podinfo.PORT}/panic")
     return str(shop.status["phase"]) == "RolledBack"

@@ -85,7 +85,7 @@ def shop(installed: Node, logs: Path, request: pytest.FixtureRequest) -> Iterato
 
 def pod(node: Node) -> Json:
     """Return the operator's pod."""
-    (found,) = node.objects("pods", NAMESPACE)
+    (found,) = node.listed("pods", NAMESPACE)
     return found
 
 
@@ -132,7 +132,7 @@ def test_h28_uninstall_leaves_pods_serving(shop: Shop, helm: Helm) -> None:
     counts = shop.visitors.stop()
 
     assert (0, "") == (ended.returncode, ended.stderr)
-    assert [] == shop.node.objects("pods", NAMESPACE)
+    assert [] == shop.node.listed("pods", NAMESPACE)
     assert before == running_pods(shop)
     assert errors == counts.errors
     assert "web" == shop.rollout()["metadata"]["name"]

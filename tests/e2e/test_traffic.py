@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.control_plane.life import operators
-from tests.control_plane.life.reading import KubectlReader
 from tests.e2e import gateways, podinfo, routed, shops
 from tests.e2e.conftest import OpenShop
 from tests.e2e.nodes import Json, Node
@@ -148,7 +147,7 @@ def newcomer(node: Node, timeline: Timeline, opened: dict[str, Shop]) -> Iterato
     namespace = opened["promoted"].namespace.replace("promoted", "newcomer")
     defaults = {"metrics": [], **routed.spec(50)}
     visitors = shops.visiting(node, namespace, 20)
-    shop = Shop(node.kubectl, KubectlReader(node.kubectl), namespace, node, timeline, visitors, defaults)
+    shop = Shop(node.kubectl, node, namespace, node, timeline, visitors, defaults)
     node.kubectl("create", "namespace", namespace)
     shop.apply(routed.abrupt(deployment(shop, shops.NAME, 4)))
     shop.apply(podinfo.service(namespace, shops.NAME))

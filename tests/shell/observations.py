@@ -54,6 +54,7 @@ def observation(now: float = 1000.0) -> Observation:
     )
 
 
-def decision(recheck_at: float | None = None) -> Decision:
-    """Return a Decision to do nothing until *recheck_at*."""
-    return Decision("settled", RolloutStatus(phase=Phase.HEALTHY), write_status=False, recheck_at=recheck_at)
+def decision(recheck_at: float | None = None, quiet_until: int = 0) -> Decision:
+    """Return a Decision to do nothing until *recheck_at*, and not to hear of passes up to the tick *quiet_until*."""
+    resting = RolloutStatus(phase=Phase.HEALTHY)
+    return Decision("settled", resting, write_status=False, recheck_at=recheck_at, quiet_until=quiet_until)

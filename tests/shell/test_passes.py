@@ -33,6 +33,7 @@ class World:
         self.given_back: list[Remains] = []
         self.grudges: list[Fault] = []
         self.forgotten: list[Key] = []
+        self.quieted: list[int] = []
         self.ended: list[tuple[str, str]] = []
         self.phases: list[Phase | None] = []
         self.queue = Queue(clock=virtual.clock, jitter=lambda: 0.5)
@@ -66,6 +67,11 @@ class World:
         if self.grudges:
             raise self.grudges.pop()
         return ("web",)
+
+    def quiet(self, key: Key, until: int) -> None:
+        """Note it."""
+        assert key == KEY
+        self.quieted.append(until)
 
     def forget(self, key: Key) -> None:
         """Note it."""
@@ -105,6 +111,21 @@ def test_good_pass_comes_back_when_decided() -> None:
         assert await world.next_pass() == pytest.approx(42)
         assert world.ended == [("settled", "ok")] * 2
         assert world.phases == [Phase.HEALTHY] * 2
+
+    virtual.run(main)
+
+
+def test_only_a_pass_that_went_well_wants_quiet() -> None:
+    """Measurements are told which ticks nobody needs to look at, but not where the next pass has to try again."""
+
+    async def main() -> None:
+        results = [Result(), Result(refusals=("no",)), Result(conflict=True), Result(unreachable="gone"), Result()]
+        quiet = iter((100, 200, 300, 400, 0))
+        world = World([observation()] * 5, results)
+        world.decided = lambda _: decision(quiet_until=next(quiet))
+        for _ in range(5):
+            await world.first_pass()
+        assert world.quieted == [100]
 
     virtual.run(main)
 

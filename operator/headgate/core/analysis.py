@@ -234,12 +234,12 @@ class Evidence:
     """Why the revision must go back for want of data, where the user asked for that."""
 
 
-def _soonest(metric: Metric, state: MetricStatus, weight_since: int, settle_seconds: float) -> float:
-    """Return when the last pass that is missing can be read, if all pass from here on."""
+def _enough_at(metric: Metric, state: MetricStatus, weight_since: int) -> int:
+    """Return the tick of the last pass that is missing, if all pass from here on."""
     interval = interval_of(metric)
     whole = math.ceil((weight_since + metric.window_seconds) / interval) * interval
     first = max(whole, _next_tick(metric, state.last_tick))
-    return math.ceil(first + (metric.passes_to_advance - state.passes - 1) * interval + settle_seconds)
+    return first + (metric.passes_to_advance - state.passes - 1) * interval
 
 
 def evidence(
@@ -264,7 +264,7 @@ def evidence(
         if sightless:
             blind.append(f"{metric.name} is {why}")
         if state.passes < metric.passes_to_advance:
-            soonest = values.format_time(_soonest(metric, state, weight_since, settle_seconds))
+            soonest = values.format_time(math.ceil(_enough_at(metric, state, weight_since) + settle_seconds))
             passed = f"{metric.name} passed {state.passes} of {metric.passes_to_advance} times"
             missing.append(f"{passed} (enough by {soonest} at the earliest)")
         elif sightless or _is_behind(metric, state, now, settle_seconds):
@@ -283,28 +283,58 @@ def announced(
     return frozenset(state.name for state in after if asked.get(state.name, math.inf) <= state.last_tick)
 
 
+def quiet_until(
+    metrics: Iterable[Metric],
+    states: Iterable[MetricStatus],
+    weight_since: int | None,
+    written_by: float,
+    settle_seconds: float,
+) -> int:
+    """Return the last tick for which nobody has to look, if it and all before it pass: they would change nothing.
+
+    That is until the first of these: a pass that a metric needs to leave the weight; numbers that are to be in the
+    status again. While any metric is not passing each tick counts. What is not looked at is folded later.
+
+    Args:
+        metrics: the metrics that are judged.
+        states: what is known of them.
+        weight_since: since when the present weight holds, if it does.
+        written_by: when the status is due to be written again.
+        settle_seconds: how long after a tick it has settled.
+    """
+    known = {state.name: state for state in states}
+    last = math.ceil(written_by - settle_seconds) - 1
+    for metric in metrics:
+        state = known.get(metric.name)
+        if state is None or state.verdict is not Outcome.PASSED:
+            return 0
+        if weight_since is not None and state.passes < metric.passes_to_advance:
+            last = min(last, _enough_at(metric, state, weight_since) - 1)
+    return max(last, 0)
+
+
 def next_reading(
     metrics: Iterable[Metric],
     states: Iterable[MetricStatus],
     told: Container[str],
     now: float,
     settle_seconds: float,
+    quiet: int = 0,
 ) -> float | None:
     """Return when to look for the next tick of any metric if nobody wakes us before, or None if none is to come.
 
     Of a metric in *told*, we are woken with the answer: that is waited for, as long as a slow one may take, lest what
-    was lost on its way be waited for in vain. Of any other one the tick is asked for once it has settled. Ticks that
-    have settled already are on their way.
+    was lost on its way be waited for in vain; nobody wakes us for those up to *quiet* (`quiet_until`) that pass. Of any
+    other one the tick is asked for once it has settled. Ticks that have settled already are on their way.
     """
     known = {state.name: state for state in states}
     settled = math.floor(now - settle_seconds)
-    looks = [
-        _next_tick(metric, max(known[metric.name].last_tick, settled))
-        + settle_seconds
-        + (LAG_SECONDS if metric.name in told else 0.0)
-        for metric in metrics
-        if metric.name in known
-    ]
+    looks = []
+    for metric in metrics:
+        if metric.name in known:
+            awaited = metric.name in told
+            tick = _next_tick(metric, max(known[metric.name].last_tick, settled, quiet if awaited else 0))
+            looks.append(tick + settle_seconds + (LAG_SECONDS if awaited else 0.0))
     return min(looks) if looks else None
 
 

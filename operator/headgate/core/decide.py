@@ -98,21 +98,34 @@ def _answer(situation: Situation) -> tuple[str, Move | Rest]:
     raise AssertionError(message)
 
 
-def _readings(situation: Situation, status: RolloutStatus) -> list[float]:
+def _quiet_until(situation: Situation, status: RolloutStatus, *, written: bool) -> int:
+    """Return up to which tick of the metrics nobody needs to look again for those that pass."""
+    seen = situation.seen
+    if situation.watched is None:
+        return 0
+    before = dataclasses.replace(seen, written_at=seen.now) if written else seen
+    since = status.weight.since if status.weight else None
+    due_at = statuses.due_at(before, status)
+    return analysis.quiet_until(situation.metrics, status.analysis, since, due_at, seen.settle_seconds)
+
+
+def _readings(situation: Situation, status: RolloutStatus, quiet_until: int) -> list[float]:
     """Return when to look at the metrics if nobody wakes us for them."""
     seen, metrics, states = situation.seen, situation.metrics, status.analysis
     told = analysis.announced(seen.status.analysis, states, seen.readings)
-    tick = analysis.next_reading(metrics, states, told, seen.now, seen.settle_seconds)
+    tick = analysis.next_reading(metrics, states, told, seen.now, seen.settle_seconds, quiet_until)
     moments = [tick] if tick is not None else []
     if status.weight is not None and status.weight.since is not None:
         moments += analysis.patience_ends(metrics, states, status.weight.since, seen.now)
     return moments
 
 
-def _recheck_at(situation: Situation, rest: Rest, status: RolloutStatus, *, written: bool) -> float | None:
+def _recheck_at(
+    situation: Situation, rest: Rest, status: RolloutStatus, quiet_until: int, *, written: bool
+) -> float | None:
     moments = [*rest.recheck_at]
     if situation.watched is not None:
-        moments += [*_readings(situation, status), *verdicts.patience_ends(situation)]
+        moments += [*_readings(situation, status, quiet_until), *verdicts.patience_ends(situation)]
     if situation.routing is not None:
         moments += [*situation.routing.recheck_at, *promoted.ends(situation)]
     if situation.seen.policy_waits and not policies.must_wait(status):
@@ -157,7 +170,8 @@ def _concluded(
     # A clock that was set back leaves a write in the future: what it makes us correct must not wait until then.
     stale = not seen.written_at <= seen.now < statuses.due_at(seen, status)
     write = statuses.significant(seen.status, status) or (status != seen.status and stale)
-    recheck_at = _recheck_at(situation, rest, status, written=write)
+    quiet_until = _quiet_until(situation, status, written=write)
+    recheck_at = _recheck_at(situation, rest, status, quiet_until, written=write)
     said = (*said, *statuses.told(seen.status, rest))
     if rule == verdicts.released.__name__:
         letting_go = (*_parting(situation), *upkeep.release(situation), *heard.confirmed)
@@ -175,6 +189,7 @@ def _concluded(
         notices=(*said, *upkeep.repairs(situation), *routing.repairs(situation)),
         recheck_at=_paced(recheck_at, seen.now, idle=not (write or records or actions)),
         urgent=urgent,
+        quiet_until=quiet_until,
     )
 
 

@@ -280,3 +280,5 @@ class Decision:
     """When to look again if nothing happens before; None: no need."""
     urgent: bool = False
     """Whether stable is being given back its traffic, or a deletion let go."""
+    quiet_until: int = 0
+    """Up to this tick of its metrics nobody needs to look again for those that pass."""

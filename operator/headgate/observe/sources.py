@@ -33,5 +33,8 @@ class Measurements(Protocol):
         then on waits for nothing until it reads again. What it read before and does not request now is dropped.
         """
 
+    def quiet(self, key: Key, until: int) -> None:
+        """Do not wake *key* for ticks up to *until* that pass, but go on to the next one. Ends with its next read."""
+
     def forget(self, key: Key) -> None:
         """Drop what is kept for *key*: nothing is in flight there any more."""

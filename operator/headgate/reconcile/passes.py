@@ -76,8 +76,11 @@ class Acts(Protocol):
         """Take what is ours off the Services of a Rollout that is no more, and return their names."""
 
 
-class Forgets(Protocol):
-    """Keeps something by Rollout."""
+class Measures(Protocol):
+    """Measures for Rollouts, and wakes them."""
+
+    def quiet(self, key: Key, until: int) -> None:
+        """Do not wake *key* for ticks up to *until* that pass."""
 
     def forget(self, key: Key) -> None:
         """Drop what is kept for *key*."""
@@ -112,7 +115,7 @@ class Passes:
         observer: Observes,
         decide: Callable[[Observation], Decision],
         actor: Acts,
-        measurements: Forgets,
+        measurements: Measures,
         report: Report,
         *,
         clock: Callable[[], float] = time.time,
@@ -198,6 +201,8 @@ class Passes:
             self._queue.recover(key)
         if decision.recheck_at is not None:
             self._queue.wake_at(key, decision.recheck_at)
+        if decision.quiet_until and not result.refusals:
+            self._measurements.quiet(key, decision.quiet_until)
         if result.refusals and decision.urgent:
             return self._refused_urgently(key, memory.refusals)
         if result.refusals:

@@ -231,6 +231,8 @@ class Operator:
         memory.failures = 0
         if decision.recheck_at is not None:
             self._wake_at(key, decision.recheck_at)
+        if decision.quiet_until and not result.refusals:
+            self._readings.quiet(key, decision.quiet_until)
         if result.refusals:
             self._refused(key, memory, result.refusals)
 

@@ -9,7 +9,9 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from headgate.api.spec import Threshold
 from headgate.api.status import Outcome
+from headgate.core.analysis import judge
 from headgate.core.model import Key, MeasureRequest, Reading, Sample
 from headgate.simulation.agenda import Agenda
 
@@ -68,19 +70,23 @@ class _Series:
     query: str
     interval_seconds: int
     settle_seconds: float
+    threshold: Threshold
     samples: dict[int, Sample] = dataclasses.field(default_factory=dict)
     problem: str = ""
     asking: bool = False
     """Whether an answer is on its way, or the server is left alone after a problem."""
     awaited: int | None = None
     """The tick that the Rollout is woken for; None until its next pass."""
+    quiet_until: int = 0
+    """Up to this tick it is not woken for those that pass."""
     alarm: int = 0
     """Which alarm counts; older ones ring in vain."""
 
     def asks(self, request: MeasureRequest) -> bool:
         """Return whether this is what *request* wants to know."""
-        mine = (self.query, self.interval_seconds, self.settle_seconds)
-        return mine == (request.query, request.interval_seconds, request.settle_seconds)
+        mine = (self.query, self.interval_seconds, self.settle_seconds, self.threshold)
+        theirs = (request.query, request.interval_seconds, request.settle_seconds, request.metric.threshold)
+        return mine == theirs
 
 
 class Readings:
@@ -107,6 +113,12 @@ class Readings:
             del self._series[place]
         return {request.metric.name: self._read(key, request) for request in requests}
 
+    def quiet(self, key: Key, until: int) -> None:
+        """Do not wake *key* for ticks up to *until* that pass."""
+        for (reader, _), series in self._series.items():
+            if reader == key:
+                series.quiet_until = until
+
     def forget(self, key: Key) -> None:
         """Drop what is kept for *key*."""
         for place in [place for place in self._series if place[0] == key]:
@@ -116,7 +128,7 @@ class Readings:
         place = (key, request.metric.name)
         series = self._series.get(place)
         if series is None or not series.asks(request):
-            series = _Series(request.query, request.interval_seconds, request.settle_seconds)
+            series = _Series(request.query, request.interval_seconds, request.settle_seconds, request.metric.threshold)
             self._series[place] = series
         settled = self._clock() - series.settle_seconds
         # Of a clock that was set back: what was read ahead of time was read too early.
@@ -125,7 +137,7 @@ class Readings:
         unknown = request.first
         while unknown in series.samples:
             unknown += request.interval_seconds
-        series.awaited = unknown
+        series.awaited, series.quiet_until = unknown, 0
         self._proceed(place, series)
         known = tuple(series.samples[tick] for tick in ticks if tick < unknown)
         return Reading(known, series.problem if len(known) < len(ticks) else "")
@@ -158,9 +170,18 @@ class Readings:
             series.asking, series.problem = False, ""
             series.samples |= {tick: self._script.sample(series.query, tick, self._agenda.now) for tick in ticks}
         if series.awaited in ticks:
-            series.awaited = None
-            self._wake(place[0])
+            if self._passed_quietly(series, ticks):
+                series.awaited = ticks.stop
+            else:
+                series.awaited = None
+                self._wake(place[0])
         self._proceed(place, series)
+
+    @staticmethod
+    def _passed_quietly(series: _Series, ticks: range) -> bool:
+        samples = [] if series.problem else [series.samples[tick] for tick in ticks]
+        passed = bool(samples) and all(judge(series.threshold, sample) is Outcome.PASSED for sample in samples)
+        return passed and ticks[-1] <= series.quiet_until
 
     def _again(self, place: tuple[Key, str], series: _Series) -> None:
         if self._living(place, series):

@@ -121,7 +121,7 @@ def ship(stage: Stage, version: str, step: int = 0) -> None:
 def command(stage: Stage, name: str, value: str) -> None:
     """Give a command by annotation."""
     access = stage.house.access
-    url = f"{access.server}/apis/headgate.dev/v1alpha1/namespaces/{stage.namespace}/rollouts/web"
+    url = access.url("rollouts", stage.namespace, "web")
     body = json.dumps({"metadata": {"annotations": {f"headgate.dev/{name}": value}}})
     said = access.session().patch(url, data=body, headers={"Content-Type": "application/merge-patch+json"}, timeout=10)
     assert said.ok, said.text

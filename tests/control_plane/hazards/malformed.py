@@ -14,7 +14,7 @@ import yaml
 from headgate.api import crd
 from headgate.cli import crds
 from tests.cluster import wait_until
-from tests.control_plane.hazards.access import Access
+from tests.control_plane.access import Access
 from tests.control_plane.life import rollouts
 
 Json = dict[str, Any]
@@ -112,7 +112,7 @@ def without_schema(access: Access) -> Iterator[None]:
         version["schema"] = {"openAPIV3Schema": anything}
         version["subresources"] = {"status": {}}  # scale would look into the spec
     nonsense = {"apiVersion": "headgate.dev/v1alpha1", "kind": "Rollout", "metadata": {"name": "probe"}, "spec": 5}
-    probe = f"{access.server}/apis/headgate.dev/v1alpha1/namespaces/default/rollouts?dryRun=All"
+    probe = f"{access.url('rollouts', 'default')}?dryRun=All"
     session = access.session()
     _put(access, loose)
     assert wait_until(lambda: session.post(probe, json=nonsense, timeout=10).ok, deadline_seconds=30)

@@ -7,26 +7,17 @@ import collections
 import dataclasses
 import json
 import threading
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, Final, Self
 
 import requests
 
 from tests.cluster import wait_until
-from tests.control_plane.hazards.access import Access
+from tests.control_plane.access import Access
 
 Json = dict[str, Any]
 
-ROOTS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "rollouts": "apis/headgate.dev/v1alpha1",
-        "deployments": "apis/apps/v1",
-        "pods": "api/v1",
-        "services": "api/v1",
-        "httproutes": "apis/gateway.networking.k8s.io/v1",
-    }
-)
+KINDS: Final = ("rollouts", "deployments", "pods", "services", "httproutes")
+"""What it records."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,7 +46,7 @@ class Recorder:
         self._ended = threading.Event()
 
     def __enter__(self) -> Self:
-        for kind in ROOTS:
+        for kind in KINDS:
             threading.Thread(target=self._follow, args=(kind,), name=f"recorder of {kind}", daemon=True).start()
         return self
 
@@ -85,8 +76,8 @@ class Recorder:
 
     def _heard_all(self, namespace: str) -> bool:
         session = self._access.session()
-        for kind, root in ROOTS.items():
-            listed = session.get(f"{self._access.server}/{root}/namespaces/{namespace}/{kind}", timeout=10).json()
+        for kind in KINDS:
+            listed = session.get(self._access.url(kind, namespace), timeout=10).json()
             there = {one["metadata"]["name"]: one["metadata"]["resourceVersion"] for one in listed["items"]}
             known = {name: one["metadata"]["resourceVersion"] for name, one in self.now(namespace, kind).items()}
             if there != known:
@@ -104,7 +95,7 @@ class Recorder:
         query = {"watch": "true", "timeoutSeconds": "3000", "allowWatchBookmarks": "true"}
         if kind in self._seen:
             query["resourceVersion"] = self._seen[kind]
-        url = f"{self._access.server}/{ROOTS[kind]}/{kind}"
+        url = self._access.url(kind)
         with self._access.session().get(url, params=query, stream=True, timeout=(5, 3100)) as stream:
             stream.raise_for_status()
             for line in stream.iter_lines(chunk_size=None):

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.cluster import Cluster, wait_until
-from tests.control_plane.hazards.access import Access
-from tests.control_plane.hazards.recorder import ROOTS, Recorder
+from tests.control_plane.access import Access
+from tests.control_plane.hazards.recorder import Recorder
 from tests.control_plane.life import gateways, rollouts, shops
 from tests.control_plane.life.conftest import free_port
 from tests.control_plane.life.operators import Operator, kubeconfig_of_operator
@@ -47,7 +47,7 @@ def opened(cluster: Cluster, folder: Path) -> Iterator[House]:
     """Open the house: the Gateway API and its controller, the operator's rights, and the recorder."""
     gateways.install(cluster)
     kept = Path(os.environ.get("HEADGATE_TEST_LOGS") or folder)
-    access = Access.to(cluster, folder)
+    access = Access.to(cluster)
     with gateways.Gateways(cluster), Recorder(access) as recorder:
         yield House(cluster, access, recorder, kubeconfig_of_operator(cluster, folder), kept)
 
@@ -111,10 +111,8 @@ class Stage:
         """Apply *wanted* as a user, past every proxy."""
         session = self.house.access.session()
         for one in wanted:
-            root = f"{self.house.access.server}/{ROOTS[kind]}"
-            url = f"{root}/namespaces/{self.namespace}/{kind}/{one['metadata']['name']}"
             said = session.patch(
-                url,
+                self.house.access.url(kind, self.namespace, one["metadata"]["name"]),
                 params={"fieldManager": "test", "force": "true"},
                 data=json.dumps(one),
                 headers={"Content-Type": "application/apply-patch+yaml"},

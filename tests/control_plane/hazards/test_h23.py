@@ -28,7 +28,6 @@ WRONG = {
     "hostile-metric": "spec.analysis.metrics[0].name: String should match pattern",
 }
 """What each says is wrong with it; the huge one is right."""
-ROLLOUTS = "apis/headgate.dev/v1alpha1"
 
 
 def good(stage: Stage, version: str) -> list[Json]:
@@ -60,7 +59,7 @@ def let_in(stage: Stage) -> None:
     """Create the malformed Rollouts, and give each a status of which every field is wrong."""
     access = stage.house.access
     session = access.session()
-    url = f"{access.server}/{ROLLOUTS}/namespaces/{stage.namespace}/rollouts"
+    url = access.url("rollouts", stage.namespace)
     with malformed.without_schema(access):
         for name, spec in malformed.specs(stage.namespace).items():
             body = {"apiVersion": "headgate.dev/v1alpha1", "kind": "Rollout", "metadata": {"name": name}}
@@ -80,8 +79,7 @@ def said_of(stage: Stage, name: str) -> str:
     status = stage.house.recorder.get(stage.namespace, "rollouts", name).get("status", {})
     told = [f"{one['reason']}: {one['message']}" for one in status.get("conditions", []) if one["type"] == "Ready"]
     access = stage.house.access
-    url = f"{access.server}/apis/events.k8s.io/v1/namespaces/{stage.namespace}/events"
-    events = access.session().get(url, timeout=10).json()["items"]
+    events = access.session().get(access.url("events", stage.namespace), timeout=10).json()["items"]
     told += [one["note"] for one in events if one["regarding"].get("name") == name and one["type"] == "Warning"]
     return "; ".join(told)
 

@@ -16,13 +16,12 @@ from typing import Any, Self
 import requests
 
 from tests.cluster import Cluster, binaries, gateway, wait_until
-from tests.control_plane.life.reading import client
+from tests.control_plane.access import Access
 
 Json = dict[str, Any]
 
 KINDS = ("httproutes", "grpcroutes")
 CONTROLLER = "gateways.headgate.test/controller"
-_ROOT = "apis/gateway.networking.k8s.io/v1"
 
 
 class Answer(enum.Enum):
@@ -59,7 +58,8 @@ class Gateways:
     answers: dict[str, Answer] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._client = client(self.cluster)
+        self._access = Access.to(self.cluster)
+        self._client = self._access.session()
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._follow, args=(kind,), daemon=True) for kind in KINDS]
@@ -81,14 +81,14 @@ class Gateways:
         """Answer so from now on in *namespace*, for the routes that are there too."""
         self.answers[namespace] = answer
         for kind in KINDS:
-            found = self._client.get(f"{self.cluster.server}/{_ROOT}/namespaces/{namespace}/{kind}", timeout=10)
+            found = self._client.get(self._access.url(kind, namespace), timeout=10)
             for route in found.json()["items"]:
                 self._say(kind, route)
 
     @contextlib.contextmanager
     def storm(self, namespace: str, name: str) -> Iterator["Storm"]:
         """Annotate an HTTPRoute again and again, as fast as the API server takes it."""
-        storm = Storm(self.cluster, f"{_ROOT}/namespaces/{namespace}/httproutes/{name}")
+        storm = Storm(self._access.session(), self._access.url("httproutes", namespace, name))
         storm.start()
         try:
             yield storm
@@ -101,8 +101,8 @@ class Gateways:
         while not self._ended.is_set():
             try:
                 query = {"watch": "true", "timeoutSeconds": "300"}
-                url = f"{self.cluster.server}/{_ROOT}/{kind}"
-                with client(self.cluster).get(url, params=query, stream=True, timeout=(5, 310)) as stream:
+                url = self._access.url(kind)
+                with self._access.session().get(url, params=query, stream=True, timeout=(5, 310)) as stream:
                     for line in stream.iter_lines():
                         event = json.loads(line)
                         if event["type"] in ("ADDED", "MODIFIED"):
@@ -120,7 +120,7 @@ class Gateways:
             return
         with self._lock:
             said_so = self._client.patch(
-                f"{self.cluster.server}/{_ROOT}/namespaces/{metadata['namespace']}/{kind}/{metadata['name']}/status",
+                self._access.url(kind, metadata["namespace"], metadata["name"]) + "/status",
                 data=json.dumps({"status": {"parents": said}}),
                 headers={"Content-Type": "application/merge-patch+json"},
                 timeout=10,
@@ -131,18 +131,18 @@ class Gateways:
 class Storm(threading.Thread):
     """Somebody who writes to an object all the time."""
 
-    def __init__(self, cluster: Cluster, path: str) -> None:
+    def __init__(self, session: requests.Session, url: str) -> None:
         super().__init__(name="storm", daemon=True)
         self.writes = 0
         self.ended = threading.Event()
-        self._client, self._url = client(cluster), f"{cluster.server}/{path}"
+        self._session, self._url = session, url
 
     def run(self) -> None:
         """Write until it is over."""
         while not self.ended.is_set():
             annotated = {"metadata": {"annotations": {"storm.example/count": str(self.writes)}}}
             kind = {"Content-Type": "application/merge-patch+json"}
-            self._client.patch(self._url, data=json.dumps(annotated), headers=kind, timeout=10).raise_for_status()
+            self._session.patch(self._url, data=json.dumps(annotated), headers=kind, timeout=10).raise_for_status()
             self.writes += 1
 
 

@@ -6,8 +6,9 @@ Rollout needs it first. Belongs to one event loop and takes hold of it at the fi
     a pass reads      what is known up to its last settled tick, and waits for the first tick that is not
     it settles        at once, or at the wall clock's time: it is asked for, with what else has settled
     answer, problem   who waits for what was asked is woken, and waits for nothing until its pass has read again
+    quiet until       who said so is not woken up to this tick while ticks pass, and waits for the next one
 
-So a tick costs one query and one pass, and of a Rollout that no pass looks at any more nothing is asked twice.
+So a tick costs one query and at most one pass, and of a Rollout that no pass looks at nothing is asked for long.
 """
 
 import asyncio
@@ -144,6 +145,8 @@ class Sampler:
         self._lanes: dict[str, Lane] = {}
         self._series: dict[_Question, _Series] = {}
         self._read_by: dict[Key, dict[_Question, _Series]] = {}
+        self._quiet: dict[Key, int] = {}
+        """By Rollout: up to which tick it is not woken for those that pass."""
         self._swept_at = now()
         self._closed = False
 
@@ -161,6 +164,10 @@ class Sampler:
         for series in self._read_by.get(key, {}).values():
             self._proceed(series)
         return readings
+
+    def quiet(self, key: Key, until: int) -> None:
+        """Do not wake *key* for ticks up to *until* that pass, but go on to the next one. Ends with its next read."""
+        self._quiet[key] = until
 
     def forget(self, key: Key) -> None:
         """Drop what is kept for *key* and for nobody else."""
@@ -239,8 +246,12 @@ class Sampler:
         """Wake who waits for one of *ticks*. Whoever still misses something says so when it reads."""
         told = [key for key, tick in series.waiting.items() if tick in ticks]
         for key in told:
+            judged = {judge(bound, sample) for bound in series.bounds[key] for sample in samples}
+            passed = judged == {Outcome.PASSED} and not series.problem
+            if passed and ticks[-1] <= self._quiet.get(key, 0):
+                series.waiting[key] = series.unknown(ticks[-1])
+                continue
             del series.waiting[key]
-            judged = (judge(bound, sample) for bound in series.bounds[key] for sample in samples)
             (self._hurry if Outcome.FAILED in judged else self._wake)(key)
 
     def _lane(self, address: str) -> Lane:
@@ -250,6 +261,7 @@ class Sampler:
 
     def _taken_out(self, key: Key) -> Iterable[_Series]:
         """Let *key* neither read nor wait for anything any more, and return what it read."""
+        self._quiet.pop(key, None)
         left = self._read_by.pop(key, {}).values()
         for series in left:
             del series.readers[key]
