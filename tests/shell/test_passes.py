@@ -3,7 +3,6 @@
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -12,93 +11,13 @@ from headgate.act import Result
 from headgate.adapters.cluster.failures import ComeBackLater
 from headgate.api.status import Phase
 from headgate.core.actions import AddFinalizer, ScaleDeployment
-from headgate.core.faults import Conflict, Fault, Refused, Unreachable
+from headgate.core.faults import Conflict, Refused, Unreachable
 from headgate.core.model import Decision, Key, Notice, Observation
 from headgate.core.remains import Remains
 from headgate.observe.snapshot import NotListedError
-from headgate.reconcile.passes import Passes
-from headgate.reconcile.queue import Queue
 from tests.shell import virtual
 from tests.shell.observations import KEY, SECRET, decision, observation
-
-
-class World:
-    """Everything around a pass: what it sees, what becomes of it, and what is noted of it."""
-
-    def __init__(self, seen: Iterable[Observation | BaseException | None], results: Iterable[Result] = ()) -> None:
-        self.seen = iter(seen)
-        self.results = iter(results)
-        self.decided: Callable[[Observation], Decision] = lambda _: decision()
-        self.asked: list[tuple[tuple[str, ...], float]] = []
-        self.given_back: list[Remains] = []
-        self.grudges: list[Fault] = []
-        self.forgotten: list[Key] = []
-        self.quieted: list[int] = []
-        self.ended: list[tuple[str, str]] = []
-        self.phases: list[Phase | None] = []
-        self.queue = Queue(clock=virtual.clock, jitter=lambda: 0.5)
-        self.passes = Passes(self.queue, self, self.decide, self, self, self, clock=virtual.clock)
-
-    def decide(self, seen: Observation) -> Decision:
-        """Decide as the test says."""
-        return self.decided(seen)
-
-    async def observe(self, key: Key, refusals: tuple[str, ...] = (), written_at: float = 0.0) -> Observation | None:
-        """See the next thing."""
-        assert key == KEY
-        self.asked.append((refusals, written_at))
-        found = next(self.seen)
-        if isinstance(found, BaseException):
-            raise found
-        return found
-
-    async def act(self, _observation: Observation, _decision: Decision) -> Result:
-        """Have the next result."""
-        return next(self.results, Result())
-
-    async def remains(self, key: Key) -> Remains:
-        """See what is left."""
-        assert key == KEY
-        return Remains(KEY.namespace)
-
-    async def give_back(self, remains: Remains) -> tuple[str, ...]:
-        """Do as the test says."""
-        self.given_back.append(remains)
-        if self.grudges:
-            raise self.grudges.pop()
-        return ("web",)
-
-    def quiet(self, key: Key, until: int) -> None:
-        """Note it."""
-        assert key == KEY
-        self.quieted.append(until)
-
-    def forget(self, key: Key) -> None:
-        """Note it."""
-        self.forgotten.append(key)
-
-    def passed(self, _key: Key, rule: str, result: str, seconds: float) -> None:
-        """Note it."""
-        assert seconds >= 0
-        self.ended.append((rule, result))
-
-    def stands(self, _key: Key, phase: Phase | None) -> None:
-        """Note it."""
-        self.phases.append(phase)
-
-    async def next_pass(self) -> float:
-        """Make the pass that comes next, and return how long it took to come."""
-        started = virtual.clock()
-        key = await self.queue.take()
-        came = virtual.clock() - started
-        await self.passes.run(key)
-        self.queue.done(key)
-        return came
-
-    async def first_pass(self) -> None:
-        """Wake the Rollout and make a pass."""
-        self.queue.wake(KEY)
-        await self.next_pass()
+from tests.shell.surroundings import World
 
 
 def test_good_pass_comes_back_when_decided() -> None:

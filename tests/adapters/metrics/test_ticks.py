@@ -1,93 +1,14 @@
 """Ticks that are still to come, in virtual time: who is told once asks no more, and is woken once with each answer."""
 
-import asyncio
-import math
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from headgate.adapters.metrics import sampling
-from headgate.adapters.metrics.sampling import Sampler
-from headgate.adapters.metrics.settings import ServerSettings
 from headgate.api.spec import Threshold
-from headgate.core.model import Key, Reading
-from tests.adapters.metrics.requests_for import SETTLE_SECONDS, SHOP, WEB, metric, ticks
+from headgate.core.model import Reading
+from tests.adapters.metrics.passing import ERRORS, STEP, T, World, asked, in_virtual_time
+from tests.adapters.metrics.requests_for import SHOP, WEB, metric, ticks
 from tests.adapters.metrics.virtual_server import Server
 from tests.shell import virtual
-
-T = int(virtual.EPOCH)
-"""A multiple of every interval used here. At the beginning of a test, the tick at T - 20 has settled just now."""
-STEP = 10
-ERRORS = metric()
-SERVER = "http://prometheus:9090"
-
-
-class World:
-    """A sampler, and Rollouts whose passes read and go on with what they read."""
-
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self.skew_seconds = 0.0
-        self.passes: list[tuple[float, Key]] = []
-        self.read: dict[Key, int] = {}
-        """By Rollout: the last tick that was read."""
-        self.measured = {WEB: ERRORS, SHOP: ERRORS}
-        self.deaf = False
-        """Whether passes that were woken for come to nothing, as while the API server is away."""
-        self.hurried: list[Key] = []
-        self.sampler = Sampler(ServerSettings(address=SERVER), wake=self.wake, hurry=self.hurry, clock=self.clock)
-
-    def clock(self) -> float:
-        """Return the time as the operator believes it to be."""
-        return virtual.clock() + self.skew_seconds
-
-    def wake(self, key: Key) -> None:
-        """Make a pass soon."""
-        self.passes.append((virtual.clock() - T, key))
-        if not self.deaf:
-            asyncio.get_running_loop().call_soon(self.look, key)
-
-    def hurry(self, key: Key) -> None:
-        """Make a pass soon, before those of others."""
-        self.hurried.append(key)
-        self.wake(key)
-
-    def look(self, key: Key) -> Reading:
-        """Read all that has settled, and return it."""
-        first = self.read.get(key, T - 30) + STEP
-        settled = int(self.clock() - SETTLE_SECONDS) // STEP * STEP
-        request = ticks(first, max(settled, first - STEP), self.measured[key])
-        (reading,) = self.sampler.read(key, [request]).values()
-        self.read[key] = max((sample.at for sample in reading.samples), default=first - STEP)
-        return reading
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Server:
-    """Return the server that every sampler asks."""
-    made = Server()
-    monkeypatch.setattr(sampling, "Lane", made.lane)
-    return made
-
-
-def asked(server: Server, query: str = "up") -> list[int]:
-    """Return the ticks at which *query* was asked, counted from T."""
-    return [tick - T for tick in server.ticks(query)]
-
-
-def in_virtual_time(server: Server, scene: Callable[[World], Any]) -> None:
-    """Play *scene*, and see that nothing is left to run when its sampler was closed."""
-
-    async def main() -> None:
-        world = World(server)
-        await scene(world)
-        before = len(server.asked)
-        await world.sampler.close()
-        await virtual.elapse(3600)
-        assert before == len(server.asked)
-
-    virtual.run(main)
 
 
 def test_a_tick_costs_one_query_and_one_pass(server: Server) -> None:
@@ -118,68 +39,6 @@ def test_who_is_beyond_its_bounds_is_hurried(server: Server) -> None:
 
         assert [WEB] == world.hurried
         assert {WEB, SHOP} == {key for at, key in world.passes if at > 15}
-
-    in_virtual_time(server, scene)
-
-
-def test_who_is_content_sleeps_while_ticks_pass(server: Server) -> None:
-    """Up to the tick that a pass named all are asked for as before, and only the one after them wakes it."""
-
-    async def scene(world: World) -> None:
-        world.look(WEB)
-        world.sampler.quiet(WEB, T + 20)
-        await virtual.elapse(55)
-
-        assert list(range(-20, 40, STEP)) == asked(server)
-        assert [(50.5, WEB)] == world.passes
-        assert T + 30 == world.read[WEB]
-
-    in_virtual_time(server, scene)
-
-
-@pytest.mark.parametrize("trouble", [{"value": 0.5}, {"value": math.nan}, {"down": True}])
-def test_nobody_sleeps_through_trouble(server: Server, trouble: dict[str, Any]) -> None:
-    """Whoever wanted no word of passes hears at once of a failure, of a tick without a value and of a dead server."""
-
-    async def scene(world: World) -> None:
-        world.look(WEB)
-        world.sampler.quiet(WEB, T + 600)
-        await virtual.elapse(5)
-        for name, value in trouble.items():
-            setattr(server, name, value)
-        await virtual.elapse(10)
-
-        assert [(10.5, WEB)] == world.passes
-        assert world.hurried == ([WEB] if trouble == {"value": 0.5} else [])
-
-    in_virtual_time(server, scene)
-
-
-def test_who_sleeps_keeps_nobody_else_asleep(server: Server) -> None:
-    """Of two Rollouts with one query, the one that wants to know of each tick is woken by each."""
-
-    async def scene(world: World) -> None:
-        world.look(SHOP)
-        world.look(WEB)
-        world.sampler.quiet(WEB, T + 600)
-        await virtual.elapse(15)
-
-        assert [(0.5, SHOP), (10.5, SHOP)] == world.passes
-
-    in_virtual_time(server, scene)
-
-
-def test_who_looks_again_is_awake(server: Server) -> None:
-    """Each pass says anew up to where it need not be woken."""
-
-    async def scene(world: World) -> None:
-        world.look(WEB)
-        world.sampler.quiet(WEB, T + 600)
-        await virtual.elapse(5)
-        world.look(WEB)
-        await virtual.elapse(10)
-
-        assert [(10.5, WEB)] == world.passes
 
     in_virtual_time(server, scene)
 

@@ -136,7 +136,8 @@ def test_h18_selector_edited(shop: Shop) -> None:
         remove = json.dumps([{"op": "remove", "path": "/spec/selector/headgate.dev~1pod-hash"}])
         shop.kubectl("patch", "service", name, "-n", shop.namespace, "--type=json", "-p", remove)
         shop.wait_selects(name, shop.hash_of(version), SECONDS)
-    assert shop.wait_event("TrafficRepaired") == "kubectl-patch changed Service web; put back"
+    said = {("TrafficRepaired", f"kubectl-patch changed Service {name}; put back") for name in ("web", "web-canary")}
+    shop.wait(lambda: said <= {*shop.events()}, "an event about each")
     shop.command("abort", "now")
     shop.wait_phase("RolledBack")
 
