@@ -10,7 +10,7 @@ import pytest
 
 from headgate.act import Result
 from headgate.adapters.cluster.failures import ComeBackLater
-from headgate.api.status import Phase
+from headgate.api.status import HistoryEntry, Phase
 from headgate.core.actions import AddFinalizer, ScaleDeployment
 from headgate.core.faults import Conflict, Fault, Refused, Unreachable
 from headgate.core.model import Decision, Key, Notice, Observation
@@ -33,6 +33,7 @@ class World:
         self.given_back: list[Remains] = []
         self.grudges: list[Fault] = []
         self.forgotten: list[Key] = []
+        self.histories: list[HistoryEntry] = []
         self.ended: list[tuple[str, str]] = []
         self.phases: list[Phase | None] = []
         self.queue = Queue(clock=virtual.clock, jitter=lambda: 0.5)
@@ -79,6 +80,10 @@ class World:
     def stands(self, _key: Key, phase: Phase | None) -> None:
         """Note it."""
         self.phases.append(phase)
+
+    def recorded(self, _key: Key, entry: HistoryEntry) -> None:
+        """Note it."""
+        self.histories.append(entry)
 
     async def next_pass(self) -> float:
         """Make the pass that comes next, and return how long it took to come."""

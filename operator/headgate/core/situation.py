@@ -123,7 +123,7 @@ class Situation:
     @property
     def preview(self) -> int:
         """How many canary pods there are to be whatever the weight needs."""
-        pods = self.step.pods
+        pods = self.step.pods if self.canary is None or self.canary.drill is None else None
         return replicas.portion(pods, self.total) if pods is not None else 0
 
     @property
@@ -289,7 +289,8 @@ class Situation:
         rollout = self.seen.rollout
         name = revisions.deployment_name(rollout.name, side.hash)
         taken = any(f" {name} " in words for words in self.seen.foreign)
-        return not taken and (side.hash in self.seen.templates or side.hash == rollout.template_hash)
+        source = side.drill.of if isinstance(side, Canary) and side.drill else side.hash
+        return not taken and (source in self.seen.templates or source == rollout.template_hash)
 
     @property
     def retreats_since(self) -> int:
