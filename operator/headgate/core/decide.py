@@ -140,7 +140,9 @@ def _recheck_at(situation: Situation, rest: Rest, status: RolloutStatus, *, writ
     if situation.seen.policy_waits and not policies.must_wait(status):
         moments.append(situation.now)  # its turn has come, and nobody else wakes us for it
     # Whatever is waited for: a route that comes back bears no label of ours, and no watch shows it.
-    moments += [*routing.asked_again(situation), *schedules.looks(situation.seen, status)]
+    moments += routing.asked_again(situation)
+    if status.drill is not None:
+        moments += schedules.looks(situation.seen, status)
     if not written and status != situation.seen.status:
         moments.append(statuses.looked_at(situation.seen, status))
     return min(moments, default=None)

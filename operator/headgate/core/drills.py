@@ -116,10 +116,8 @@ def _flown(situation: Situation) -> tuple[Canary, Drill] | None:
 def called_off(situation: Situation) -> Move | None:
     """There is something else to do, or to see to, than a drill: it ends at once, and nothing waits for its result."""
     found = _flown(situation)
-    if found is None:
-        return None
-    why = _wanted_otherwise(situation) or _disturbed(situation, found[0])
-    if why is None:
+    why = (_wanted_otherwise(situation) or _disturbed(situation, found[0])) if found else None
+    if found is None or why is None:
         return None
     reason, message, by = why
     return verdicts.leave(situation, found[0], Ending.WITHDRAWN, reason, message, by=by)

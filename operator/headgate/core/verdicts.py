@@ -38,7 +38,8 @@ def leave(situation: Situation, canary: Canary, ending: Ending, reason: str, mes
     changed = {"rejected": rejected, "weight": weight.model_copy(update={"desired": 0, "since": None})}
     notice = Notice("RollbackStarted", f"revision {canary.revision} is taken back: {message}", ending in REJECTING)
     if canary.drill is not None:
-        notice = Notice("DrillEnds", f"drill of revision {canary.revision}: {message}", ending in REJECTING)
+        alarms = ending in REJECTING or by == "headgate"
+        notice = Notice("DrillEnds", f"drill of revision {canary.revision}: {message}", alarms)
     return Move(situation.with_canary(leaving=leaving).model_copy(update=changed), (notice,))
 
 
