@@ -1,64 +1,19 @@
-"""Drills: what starts one, what it does, what ends it, and what it leaves behind."""
+"""Drills: what starts one, what it does, and what it leaves behind."""
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
 from headgate.api import names, spec
 from headgate.api import status as api
-from headgate.api.drill import Drill
 from headgate.api.traffic import Traffic
-from headgate.core import actions, drills, manifests, model, revisions, schedules
+from headgate.core import actions, drills, manifests
 from headgate.core.decide import decide
 from tests.core import aftermath, answers, ways
-from tests.core.worlds import NOON, PLAN, A, B, World, metric, policy, policy_of
-
-DRILL: Final = revisions.drill_hash(A)
-EVERY_MINUTE: Final = Drill.model_validate({"schedule": "* * * * *", "within": "30s"})
-SCHEDULED: Final = PLAN.model_copy(update={"drill": EVERY_MINUTE})
-WATCHED: Final = policy(20, "pause", 50, metrics=(metric(),))
-
-
-def resting(by: spec.Policy = PLAN) -> World:
-    """Return a world at rest."""
-    world, _ = aftermath.settled(World().stable().ruled(by))
-    return world
-
-
-def told(world: World | None = None, value: str = "now") -> World:
-    """Return a world in which somebody asked for a drill."""
-    return (world or resting()).told(drill=value)
-
-
-def drilling(by: spec.Policy = PLAN, **pods: Any) -> World:
-    """Return a world in which a drill is on its way, its two pods ready unless said otherwise."""
-    world = told(resting(by))
-    world = aftermath.after(world, decide(world.observe()))
-    world = world.deployment(A, 8).deployment(DRILL, 2, **{"drill": True, **pods})
-    return world.but(now=world.now + 10)
-
-
-def holding(by: spec.Policy = PLAN) -> World:
-    """Return a world in which a drill's weight holds since this very second."""
-    world = drilling(by)
-    return world.with_status(weight=api.Weight(desired=20, since=int(world.now)))
-
-
-def leaving(by: spec.Policy = PLAN) -> World:
-    """Return a world in which the breach was put into the verdict five seconds ago."""
-    world = holding(by)
-    return aftermath.after(world, decide(world.observe()))
-
-
-def routed() -> World:
-    """Return the same with a router: the weight is 20 % and in effect, and the breach is to come."""
-    world = drilling().deployment(A, 10)
-    world = ways.routed(world, 20, 50, ways=ways.at_weight(20, 2).facts, remembered=ways.known(20))
-    seen = ways.facts(canary=ways.service(ways.CANARY, DRILL, {DRILL: 2}), route=ways.route(ways.rule(80, 20)))
-    return world.but(traffic=seen).with_status(weight=api.Weight(desired=20, since=int(world.now)))
-
+from tests.core.drilling import DRILL, SCHEDULED, drilling, holding, leaving, resting, routed, told
+from tests.core.worlds import PLAN, A, B, World, policy, policy_of
 
 # --- the start --------------------------------------------------------------------------------------------------------
 
@@ -219,10 +174,12 @@ def test_what_it_waits_for_is_told() -> None:
 def test_by_pod_ratio_it_is_back_when_its_pods_are_gone() -> None:
     """Without a route, users reach a pod until it goes: that is what the time is measured by."""
     world = leaving().deployment(A, 10)
-    for facts in ({"wanted": 1}, {"wanted": 0, "pods": 1}, {"wanted": 0, "settled": False}):
-        wanted = int(facts.pop("wanted"))
-        decision = decide(world.deployment(DRILL, wanted, drill=True, **facts).observe())
-        assert decision.status.canary is None or decision.status.canary.drill.took_seconds is None  # type: ignore[union-attr]
+    for left in (
+        world.deployment(DRILL, 1, drill=True),
+        world.deployment(DRILL, 0, 0, pods=1, drill=True),
+        world.deployment(DRILL, 0, settled=False, drill=True),
+    ):
+        assert {"DrillKept", "DrillMissed"}.isdisjoint(answers.reasons(decide(left.observe())))
     gone = decide(world.deployment(DRILL, 0, drill=True).observe())
     assert gone.status.history[0].drill is not None
     assert gone.status.history[0].drill.took_seconds == 5
@@ -235,14 +192,15 @@ def test_behind_a_route_it_is_back_when_the_gateways_agree() -> None:
     assert [action.percent for action in first.actions if isinstance(action, actions.SetWeights)] == [0]
     later = world.but(now=world.now + 1.25, status=first.status)
 
+    there = later.traffic or ways.facts()
     unanswered = ways.route(ways.rule(100, 0), parents=(ways.parent(current=False),))
-    seen = dataclasses.replace(later.traffic, routes={("HTTPRoute", "web"): unanswered})  # type: ignore[type-var]
+    seen = dataclasses.replace(there, routes={("HTTPRoute", "web"): unanswered})
     waits = decide(later.but(traffic=seen).observe()).status.canary
     assert waits is not None
     assert waits.drill is not None
     assert waits.drill.took_seconds is None
 
-    seen = dataclasses.replace(later.traffic, routes={("HTTPRoute", "web"): ways.route()})  # type: ignore[type-var]
+    seen = dataclasses.replace(there, routes={("HTTPRoute", "web"): ways.route()})
     accepted = decide(later.but(traffic=seen).observe())
     assert accepted.status.canary is not None
     assert accepted.status.canary.drill is not None
@@ -271,245 +229,3 @@ def test_a_clock_that_was_set_back() -> None:
     decision = decide(world.but(now=world.now - 60, clock_set_back=True).observe())
     assert decision.status.history[0].drill is not None
     assert decision.status.history[0].drill.took_seconds == 0
-
-
-# --- what ends it -----------------------------------------------------------------------------------------------------
-
-
-def crashing() -> World:
-    """Return a world in which the pods of a drill have not come up for a while."""
-    world = told()
-    world = aftermath.after(world, decide(world.observe()), ready=False)
-    world = aftermath.after(world, decide(world.observe()), 40, ready=False)
-    return world.but(trouble=model.PodTrouble("web-x: CrashLoopBackOff", hopeless=True))
-
-
-def _with_metric(world: World) -> World:
-    return world.knows(failures=2, verdict=api.Outcome.FAILED, value="1")
-
-
-ENDS: Final[tuple[tuple[str, Callable[[], World], api.Ending, str, str], ...]] = (
-    ("newer", lambda: drilling().wants(B), api.Ending.WITHDRAWN, "Superseded", "the template was changed"),
-    (
-        "unknown",
-        lambda: drilling().but(target=model.Target(model.Identity.UNKNOWN), written=B),
-        api.Ending.WITHDRAWN,
-        "Superseded",
-        "the template was changed",
-    ),
-    ("paused", lambda: drilling().but(paused=True), api.Ending.WITHDRAWN, "Paused", "spec.paused is true"),
-    ("invalid", lambda: drilling().but(invalid="wrong"), api.Ending.WITHDRAWN, "SpecChanged", "the spec was changed"),
-    (
-        "another way",
-        lambda: drilling().but(policy_waits=True),
-        api.Ending.WITHDRAWN,
-        "SpecChanged",
-        "the spec was changed",
-    ),
-    (
-        "no replicas",
-        lambda: drilling().but(replicas=0).with_status(scale_floor=0),
-        api.Ending.WITHDRAWN,
-        "NoReplicas",
-        "there are no pods any more: replicas is 0",
-    ),
-    ("refused", lambda: drilling().but(refusals=("quota",)), api.Ending.WITHDRAWN, "WriteRefused", "quota"),
-    (
-        "route gone",
-        lambda: routed().but(traffic=ways.facts(route=None)),
-        api.Ending.WITHDRAWN,
-        "RouteMissing",
-        "",
-    ),
-    (
-        "stable pods fail",
-        lambda: drilling().deployment(A, 8, 5),
-        api.Ending.WITHDRAWN,
-        "PodsNotReady",
-        "7 pods ready, at least 10 needed",
-    ),
-    (
-        "no weight for long",
-        lambda: drilling(ready=2, settled=True).but(now=NOON + 2000).deployment(A, 9),
-        api.Ending.WITHDRAWN,
-        "DrillTimedOut",
-        "it has not had its weight for 10m: ",
-    ),
-    (
-        "crash",
-        crashing,
-        api.Ending.ROLLED_BACK,
-        "PodsCannotStart",
-        "the new pods cannot start: 0 of 2 pods ready: web-x: CrashLoopBackOff",
-    ),
-    (
-        "breach",
-        lambda: _with_metric(drilling(WATCHED)),
-        api.Ending.ROLLED_BACK,
-        "MetricFailed",
-        "metric errors failed 2 times in a row: 1, allowed is <= 0.01",
-    ),
-    (
-        "deleted",
-        lambda: drilling().but(deleting=True),
-        api.Ending.DELETED,
-        "Deleted",
-        "the Rollout is being deleted",
-    ),
-)
-
-
-@pytest.mark.parametrize(
-    ("world", "ending", "reason", "message"), [row[1:] for row in ENDS], ids=[row[0] for row in ENDS]
-)
-def test_what_ends_it(world: Callable[[], World], ending: api.Ending, reason: str, message: str) -> None:
-    """Whatever else there is to do or to see to ends a drill at once, and is never held against the stable version."""
-    decision = decide(world().observe())
-    canary = decision.status.canary
-    assert canary is not None
-    assert canary.leaving is not None
-    assert canary.drill is not None
-
-    assert (canary.leaving.ending, canary.leaving.reason) == (ending, reason)
-    assert canary.leaving.message.startswith(message)
-    assert canary.drill.breached is None
-    assert (decision.status.rejected, decision.urgent or world().deleting) == ((), True)
-
-
-def test_users_called_it_off_or_something_is_wrong() -> None:
-    """A drill that ends for what somebody wants is no news; one that ends by itself is a Warning."""
-    alarming = {
-        name: any(notice.warning for notice in decide(world().observe()).notices if notice.reason == "DrillEnds")
-        for name, world, *_ in ENDS
-    }
-    wanted = {"newer", "unknown", "paused", "invalid", "another way", "no replicas", "deleted"}
-    assert {name for name, warns in alarming.items() if not warns} == wanted
-
-
-def test_a_drill_that_was_called_off_is_no_result() -> None:
-    """It stands in the history by how it ended, and says nothing of how long going back takes."""
-    world = drilling().wants(B)
-    world = aftermath.after(world, decide(world.observe())).deployment(A, 10).deployment(DRILL, 0, drill=True)
-    decision = decide(world.observe())
-    entry = decision.status.history[0]
-    assert (entry.outcome, entry.message, entry.hash) == (api.Ending.WITHDRAWN, "the template was changed", A)
-    assert entry.drill is not None
-    assert entry.drill.kept is None
-    assert answers.condition(decision, "Rehearsed") is None
-    assert decision.status.canary is not None
-    assert decision.status.canary.hash == B
-
-
-def test_a_drill_leaves_room_in_the_history() -> None:
-    """However many drills there are, three of them are kept at most, and no rollout goes for their sake."""
-    promoted = api.HistoryEntry(revision=1, hash=A, outcome=api.Ending.PROMOTED, started=NOON, finished=NOON)
-    drill = api.Drill(of=A, within_seconds=60)
-    earlier = tuple(
-        promoted.model_copy(update={"drill": drill, "started": NOON - at, "outcome": api.Ending.DRILLED})
-        for at in range(4)
-    )
-    world = leaving().deployment(A, 10).deployment(DRILL, 0, drill=True)
-    world = world.with_status(history=(*earlier, *(promoted,) * 6))
-    outcomes = [entry.outcome for entry in decide(world.observe()).status.history]
-    assert [outcomes.count(one) for one in (api.Ending.DRILLED, api.Ending.PROMOTED)] == [3, 6]
-
-
-def test_its_deployment_goes_afterwards() -> None:
-    """Nothing of a drill is kept as a revision to go back to, nor taken for one where the status is lost."""
-    world = resting().deployment(DRILL, 0, drill=True)
-    assert actions.DeleteDeployment(DRILL) in decide(world.observe()).actions
-    lost = World().deployment(A, 10).deployment(DRILL, 10, drill=True).but(status=api.RolloutStatus())
-    found = decide(lost.observe()).status.stable
-    assert found is not None
-    assert found.hash == A
-
-
-def test_an_edit_of_the_steps_leaves_a_drill_where_it_is() -> None:
-    """A drill is at no step of the strategy, so that other steps are nothing to it."""
-    decision = decide(drilling(ready=1).deployment(A, 10).edited(policy(5, 50)).observe())
-    assert decision.status.step is not None
-    assert (decision.status.step.text, answers.weight(decision)) == ("drill", 20)
-
-
-# --- the schedule -----------------------------------------------------------------------------------------------------
-
-
-def scheduled(due: int, **changes: Any) -> World:
-    """Return a world whose next drill is due at *due*, as the status remembers, and in a minute from now again."""
-    known = api.DrillSchedule(schedule="* * * * * UTC", next=due)
-    world = resting(SCHEDULED).with_status(drill=known)
-    return world.but(**{"next_drill": int(world.now) // 60 * 60 + 60, **changes})
-
-
-def test_a_schedule_counts_from_when_it_is_seen() -> None:
-    """A new schedule, or another one, looks ahead only; without one there is nothing to look for."""
-    world = resting(SCHEDULED)
-    world = world.but(next_drill=int(world.now) + 60)
-    decision = decide(world.observe())
-    assert decision.status.drill == api.DrillSchedule(schedule="* * * * * UTC", next=int(world.now) + 60)
-    assert decision.write_status
-    assert decision.recheck_at is not None
-    assert decision.recheck_at <= world.now + 60
-
-    other = world.with_status(drill=api.DrillSchedule(schedule="0 4 * * * UTC", next=NOON - 100))
-    assert decide(other.observe()).status.drill == decision.status.drill
-    without = resting().with_status(drill=decision.status.drill)
-    assert decide(without.observe()).status.drill is None
-    invalid = world.but(next_drill=None)
-    assert decide(invalid.observe()).status.drill is None
-
-
-def test_a_clock_set_back_brings_the_next_one_nearer() -> None:
-    """What is stored may lie far ahead of what the schedule says; the schedule wins."""
-    world = scheduled(NOON + 90_000)
-    assert decide(world.observe()).status.drill == api.DrillSchedule(
-        schedule="* * * * * UTC", next=world.next_drill or 0
-    )
-
-
-def test_one_that_is_due_starts() -> None:
-    """It starts when it is due, and the one after it is looked for."""
-    due = int(resting(SCHEDULED).now) - 5
-    world = scheduled(due)
-    decision = decide(world.observe())
-    assert decision.status.canary is not None
-    assert decision.status.canary.drill is not None
-    assert (decision.status.canary.drill.by, decision.status.canary.drill.within_seconds) == ("spec.drill.schedule", 30)
-    assert decision.status.drill is not None
-    assert decision.status.drill.next == world.next_drill
-
-
-def test_one_that_cannot_start_waits_for_a_while() -> None:
-    """While something is in the way, a due drill waits; after ten minutes it is skipped, with a Warning, once."""
-    now = int(resting(SCHEDULED).now)
-    waits = decide(scheduled(now - 5, paused=True).observe())
-    assert (waits.status.canary, "DrillSkipped" in answers.reasons(waits)) == (None, False)
-    assert waits.recheck_at is not None
-    assert waits.recheck_at <= now - 5 + schedules.LATE_SECONDS + 1
-
-    late = decide(scheduled(now - 700, paused=True).observe())
-    assert answers.said(late, "DrillSkipped").endswith("did not start within 10m: spec.paused is true")
-    assert late.status.drill is not None
-    assert late.status.drill.next > now
-    missed = decide(scheduled(now - 700).observe())
-    assert answers.said(missed, "DrillSkipped").endswith("did not start within 10m: nobody was there to start it")
-    assert missed.status.canary is None
-
-
-def test_nothing_is_made_up_for() -> None:
-    """What came due while a drill was in flight is passed over when it ends."""
-    world = leaving(SCHEDULED).deployment(A, 10).deployment(DRILL, 0, drill=True)
-    due = api.DrillSchedule(schedule="* * * * * UTC", next=int(world.now) - 10)
-    world = world.with_status(drill=due).but(next_drill=int(world.now) + 50)
-    decision = decide(world.observe())
-    assert decision.status.canary is None
-    assert decision.status.drill is not None
-    assert decision.status.drill.next == int(world.now) + 50
-
-
-def test_nothing_is_due_before_there_is_a_stable_revision() -> None:
-    """While the first revision starts, a schedule only looks ahead."""
-    world = World().first().ruled(SCHEDULED).but(next_drill=NOON + 30)
-    known = api.DrillSchedule(schedule="* * * * * UTC", next=NOON - 30)
-    decision = decide(world.with_status(drill=known).observe())
-    assert decision.status.drill == known

@@ -20,7 +20,6 @@ from headgate.core import (
     schedules,
     steps,
     strategies,
-    traffic_problems,
     verdicts,
 )
 from headgate.core.model import Notice
@@ -115,37 +114,39 @@ def _flown(situation: Situation) -> tuple[Canary, Drill] | None:
 
 def called_off(situation: Situation) -> Move | None:
     """There is something else to do, or to see to, than a drill: it ends at once, and nothing waits for its result."""
-    found = _flown(situation)
-    why = (_wanted_otherwise(situation) or _disturbed(situation, found[0])) if found else None
-    if found is None or why is None:
+    canary = situation.flight
+    wanted = _wanted_otherwise(situation)
+    why = wanted or (_disturbed(situation, canary) if canary else None)
+    if canary is None or why is None:
         return None
-    reason, message, by = why
-    return verdicts.leave(situation, found[0], Ending.WITHDRAWN, reason, message, by=by)
+    by = "spec" if wanted else "headgate"
+    return verdicts.leave(situation, canary, Ending.WITHDRAWN, why.reason, why.message, by=by)
 
 
-def _wanted_otherwise(situation: Situation) -> tuple[str, str, str] | None:
+def _wanted_otherwise(situation: Situation) -> Rest | None:
     seen, stable = situation.seen, situation.stable
     if stable is None or situation.target_hash != stable.hash:
-        return "Superseded", "the template was changed", "spec.template"
+        return Rest(Phase.DRILLING, "Superseded", "the template was changed")
     if seen.rollout.invalid or seen.policy_waits:
-        return "SpecChanged", "the spec was changed", "spec"
+        return Rest(Phase.DRILLING, "SpecChanged", "the spec was changed")
     if seen.rollout.paused:
-        return "Paused", "spec.paused is true", "spec.paused"
-    return ("NoReplicas", "there are no pods any more: replicas is 0", "spec.replicas") if not situation.total else None
+        return Rest(Phase.DRILLING, "Paused", "spec.paused is true")
+    if situation.total == 0:
+        return Rest(Phase.DRILLING, "NoReplicas", "there are no pods any more: replicas is 0")
+    return None
 
 
-def _disturbed(situation: Situation, canary: Canary) -> tuple[str, str, str] | None:
-    by, ready = "headgate", situation.pods(situation.stable).ready + situation.pods(canary).ready
+def _disturbed(situation: Situation, canary: Canary) -> Rest | None:
+    ready = situation.pods(situation.stable).ready + situation.pods(canary).ready
     least, limit = situation.budget.least_ready, verdicts.deadline_seconds(situation)
-    if refused := forward.refused(situation) or routing.contested(situation):
-        return refused.reason, refused.message, by
-    if problem := next(iter(traffic_problems.problems(situation.seen)), None):
-        return problem.reason, problem.message, by
+    if found := forward.refused(situation) or routing.unroutable(situation) or routing.contested(situation):
+        return found
     if ready < least:
-        return "PodsNotReady", f"{ready} pods ready, at least {least} needed", by
+        return Rest(Phase.DRILLING, "PodsNotReady", f"{ready} pods ready, at least {least} needed")
     if situation.now >= canary.started + limit:
         waits = situation.status.step.waiting_for if situation.status.step else ""
-        return "DrillTimedOut", f"it has not had its weight for {values.format_duration(limit)}: {waits}", by
+        message = f"it has not had its weight for {values.format_duration(limit)}: {waits}"
+        return Rest(Phase.DRILLING, "DrillTimedOut", message)
     return None
 
 

@@ -1,0 +1,34 @@
+"""What the operator's own metrics say of drills."""
+
+import pytest
+
+from headgate.api import status
+from headgate.core.model import Key
+from headgate.telemetry.metrics import Metrics
+
+KEY = Key("prod", "web")
+
+
+def entry(outcome: status.Ending, drill: status.Drill | None) -> status.HistoryEntry:
+    """Return an entry of the history."""
+    return status.HistoryEntry(revision=1, hash="bbbbbbbbbb", outcome=outcome, started=1, finished=2, drill=drill)
+
+
+@pytest.mark.parametrize(("took", "kept", "label"), [(1.25, True, "true"), (90.0, False, "false"), (None, None, "")])
+def test_a_drill_is_counted(took: float | None, kept: bool | None, label: str) -> None:  # noqa: FBT001 - a table's row
+    """By how it ended and whether it was in time; how long it took only where that was measured."""
+    metrics = Metrics()
+    drill = status.Drill(of="bbbbbbbbbb", within_seconds=60, took_seconds=took, kept=kept)
+    metrics.recorded(KEY, entry(status.Ending.DRILLED, drill))
+    text = metrics.expose().decode()
+
+    assert f'headgate_drills_total{{kept="{label}",outcome="Drilled"}} 1.0' in text
+    assert f"headgate_drill_seconds_count {float(took is not None)}" in text
+
+
+def test_rollouts_are_no_drills() -> None:
+    """What was promoted is not counted among them."""
+    metrics = Metrics()
+    metrics.recorded(KEY, entry(status.Ending.PROMOTED, None))
+
+    assert "headgate_drills_total{" not in metrics.expose().decode()
