@@ -166,3 +166,54 @@ def test_an_edit_of_the_steps_leaves_a_drill_where_it_is() -> None:
     decision = decide(drilling(ready=1).deployment(A, 10).edited(policy(5, 50)).observe())
     assert decision.status.step is not None
     assert (decision.status.step.text, answers.weight(decision)) == ("drill", 20)
+
+
+def draining() -> World:
+    """Return a world with a route in which nobody is led to a drill any more, and its connections drain."""
+    world = routed().wants(B).recorded(B)
+    world = world.but(status=decide(world.observe()).status, now=world.now + 1)
+    seen = ways.facts(canary=ways.service(ways.CANARY, DRILL, {DRILL: 2}), route=ways.route())
+    return world.but(traffic=seen)
+
+
+def test_a_new_version_does_not_wait_for_connections_that_drain() -> None:
+    """It starts once the Gateways agree; the drill's pods stay, and the canary Service leads to them until then."""
+    decision = decide(draining().observe())
+    assert decision.status.canary is not None
+    assert (decision.status.canary.hash, decision.status.history[0].outcome) == (B, api.Ending.WITHDRAWN)
+    assert answers.sizes(decision) == {B: 2}
+    assert not [one for one in decision.actions if isinstance(one, actions.SelectRevision)]
+
+    later = draining().but(status=decision.status).deployment(B, 2)
+    waits = decide(later.observe())
+    assert answers.sizes(waits) == {}
+    assert not [one for one in waits.actions if isinstance(one, actions.SelectRevision | actions.SetWeights)]
+    drained = decide(later.but(now=later.now + 40).observe())
+    assert actions.SelectRevision(ways.CANARY, B) in drained.actions
+    assert answers.sizes(drained) == {DRILL: 0}
+
+
+@pytest.mark.parametrize(
+    "world",
+    [
+        draining().wants(A),
+        draining().but(policy_waits=True),
+        draining().but(deleting=True),
+        draining().but(traffic=ways.facts(route=ways.route(parents=(ways.parent(current=False),)))),
+    ],
+)
+def test_it_goes_in_peace_where_nobody_waits(world: World) -> None:
+    """Without a new version, or while a Gateway has not answered, a drill drains before it is over."""
+    canary = decide(world.observe()).status.canary
+    assert canary is not None
+    assert canary.hash == DRILL
+
+
+def test_at_rest_the_canary_service_waits_for_the_drain() -> None:
+    """So it does where the new version may not start: it is paused."""
+    world = draining().but(paused=True)
+    first = decide(world.observe())
+    assert (first.status.canary, first.status.phase) == (None, api.Phase.PAUSED)
+    assert not [one for one in first.actions if isinstance(one, actions.SelectRevision)]
+    later = decide(world.but(status=first.status, now=world.now + 40).observe())
+    assert actions.SelectRevision(ways.CANARY, A) in later.actions

@@ -1,10 +1,16 @@
-"""What the operator's own metrics say of drills."""
+"""What is reported of drills, and when."""
+
+import dataclasses
 
 import pytest
 
+from headgate.act import Result
 from headgate.api import status
 from headgate.core.model import Key
 from headgate.telemetry.metrics import Metrics
+from tests.shell import virtual
+from tests.shell.observations import decision, observation
+from tests.shell.test_passes import World
 
 KEY = Key("prod", "web")
 
@@ -32,3 +38,22 @@ def test_rollouts_are_no_drills() -> None:
     metrics.recorded(KEY, entry(status.Ending.PROMOTED, None))
 
     assert "headgate_drills_total{" not in metrics.expose().decode()
+
+
+def test_what_came_to_an_end_is_reported_once_it_is_written() -> None:
+    """An end that could not be written will be found again: it is counted with the write, and then only once."""
+
+    async def main() -> None:
+        drilled = entry(status.Ending.DRILLED, None)
+        world = World([observation()] * 3, [Result(), Result(status_written=True), Result()])
+        remembered = dataclasses.replace(
+            decision(recheck_at=virtual.EPOCH), status=status.RolloutStatus(history=(drilled,))
+        )
+        world.decided = lambda _: remembered
+        await world.first_pass()
+        assert world.histories == []
+        await world.next_pass()
+        await world.next_pass()
+        assert world.histories == [drilled]
+
+    virtual.run(main)

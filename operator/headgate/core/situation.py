@@ -230,6 +230,7 @@ class Situation:
         other = self.canary or status.warm
         leaving = self.canary is not None and self.canary.leaving is not None
         hashes = {side.hash for side in (self.stable, other) if side}
+        others = [facts for facts in seen.deployments.values() if facts.hash not in hashes]
         return traffic.View(
             now=self.now,
             facts=seen.traffic,
@@ -239,11 +240,12 @@ class Situation:
             stable_hash=self.stable.hash,
             stable=self.pods(self.stable),
             other_hash=other.hash if other else "",
-            leftover=sum(facts.pods for facts in seen.deployments.values() if facts.hash not in hashes),
+            leftover=sum([facts.pods for facts in others]),
             other=self.pods(other),
             weight=status.weight.desired if status.weight else 0,
             preview=self.preview,
             switches=strategies.switches(seen.policy),
+            drills=frozenset([facts.hash for facts in others if facts.drill]),
             waits_without_progress=self.waits_without_progress if leaving else 0,
         )
 

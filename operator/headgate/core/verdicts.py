@@ -94,7 +94,8 @@ def aborting(situation: Situation) -> Move | Rest | None:
     ours, theirs = situation.pods(situation.stable), situation.pods(canary)
     moved = situation.status.traffic is None or situation.status.traffic.weight == 0
     whole = ours.wanted >= situation.total and moved
-    if theirs.counted == 0 and (whole or _gives_way(situation, canary.leaving)):
+    gone = theirs.counted == 0 and (whole or _gives_way(situation, canary.leaving))
+    if gone or (whole and _makes_way(situation, canary)):
         return _finished(situation, canary, canary.leaving)
     if situation.recreates:
         return _comes_back(situation, canary.leaving)
@@ -112,6 +113,17 @@ def aborting(situation: Situation) -> Move | Rest | None:
 def _gives_way(situation: Situation, leaving: Leaving) -> bool:
     """Return whether the next revision follows at once: stable's pods would be started only to go again."""
     return leaving.ending is Ending.SUPERSEDED and situation.recreates and situation.clear
+
+
+def _makes_way(situation: Situation, canary: Canary) -> bool:
+    """Return whether a new version waits for a drill that nobody is led to any more.
+
+    What is left of it drains and goes beside the first pods of the new one: a drill holds nobody up for that.
+    """
+    seen, known = situation.seen, situation.status.traffic
+    wanted = situation.stable is not None and situation.target_hash not in ("", situation.stable.hash)
+    waits = canary.drill is not None and wanted and not seen.policy_waits and not seen.rollout.deleting
+    return waits and known is not None and known.since is not None
 
 
 def _comes_back(situation: Situation, leaving: Leaving) -> Rest:
