@@ -221,6 +221,7 @@ def test_too_slow() -> None:
     rehearsed = answers.condition(decision, "Rehearsed")
     assert rehearsed is not None
     assert (rehearsed.status, rehearsed.reason) == ("False", "DrillMissed")
+    assert rehearsed.message.endswith("Z: all traffic was back 45.5 s after the breach; 30s are allowed")
 
 
 def test_a_clock_that_was_set_back() -> None:

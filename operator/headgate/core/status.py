@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from headgate.api import names
+from headgate.api import names, values
 from headgate.api.status import Condition, Phase, RolloutStatus, Side
 from headgate.core import replicas, revisions, verdicts
 from headgate.core.model import Notice, Observation
@@ -72,7 +72,8 @@ def _rehearsed(status: RolloutStatus) -> list[dict[str, Any]]:
     if drill is None:
         return []
     reason = "DrillKept" if drill.kept else "DrillMissed"
-    return [_flag("Rehearsed", reason, verdicts.drill_words(drill), holds=bool(drill.kept))]
+    message = f"at {values.format_time(drill.breached or 0)}: {verdicts.drill_words(drill)}"
+    return [_flag("Rehearsed", reason, message, holds=bool(drill.kept))]
 
 
 def _conditions(situation: Situation, rest: Rest) -> tuple[Condition, ...]:
