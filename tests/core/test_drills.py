@@ -134,7 +134,7 @@ def test_a_drill_from_beginning_to_end() -> None:
     assert entry.by == "annotation headgate.dev/drill"
     assert entry.drill is not None
     assert entry.drill.kept
-    assert entry.message == f"all traffic was back {entry.drill.took_seconds:g} s after the breach; 30s are allowed"
+    assert entry.message == f"all traffic was back {entry.drill.took_seconds:g} s after the breach, allowed is 30s"
     assert (world.status.rejected, world.status.canary, set(world.deployments)) == ((), None, {A})
     rehearsed = answers.condition(decide(world.observe()), "Rehearsed")
     assert rehearsed is not None
@@ -217,11 +217,11 @@ def test_too_slow() -> None:
     decision = decide(world.but(now=world.now + 40.5).observe())
     (notice,) = [notice for notice in decision.notices if notice.reason == "DrillMissed"]
     assert notice.warning
-    assert notice.message == "drill of revision 1: all traffic was back 45.5 s after the breach; 30s are allowed"
+    assert notice.message == "drill of revision 1: all traffic was back 45.5 s after the breach, allowed is 30s"
     rehearsed = answers.condition(decision, "Rehearsed")
     assert rehearsed is not None
     assert (rehearsed.status, rehearsed.reason) == ("False", "DrillMissed")
-    assert rehearsed.message.endswith("Z: all traffic was back 45.5 s after the breach; 30s are allowed")
+    assert rehearsed.message.endswith("Z: all traffic was back 45.5 s after the breach, allowed is 30s")
 
 
 def test_a_clock_that_was_set_back() -> None:

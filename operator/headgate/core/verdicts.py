@@ -62,7 +62,7 @@ def drill_words(drill: Drill) -> str:
     if drill.took_seconds is None:
         return "it ended before it was measured"
     allowed = values.format_duration(drill.within_seconds)
-    return f"all traffic was back {drill.took_seconds:g} s after the breach; {allowed} are allowed"
+    return f"all traffic was back {drill.took_seconds:g} s after the breach, allowed is {allowed}"
 
 
 def _finished(situation: Situation, canary: Canary, leaving: Leaving) -> Move:
