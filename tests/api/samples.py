@@ -94,6 +94,9 @@ STATUS: Final = status.RolloutStatus(
         leaving=status.Leaving(
             ending=status.Ending.ABORTED, reason="Aborted", message="by hand", by="annotation", since=_STARTED
         ),
+        drill=status.Drill(
+            of="5d8f6c9b7", by="annotation", within_seconds=60, breached=_STARTED + 0.5, took_seconds=1.25, kept=True
+        ),
         **_SIDE,
     ),
     warm=status.Warm(
@@ -129,6 +132,7 @@ STATUS: Final = status.RolloutStatus(
             revision=1, hash="5d8f6c9b7", outcome=status.Ending.PROMOTED, started=_STARTED, finished=_STARTED + 600
         ),
     ),
+    drill=status.DrillSchedule(schedule="0 4 * * 1 UTC", next=_STARTED),
     scale_floor=10,
     heard=("promote=7c9d8e5f4/2",),
 )

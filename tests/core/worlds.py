@@ -99,6 +99,7 @@ class World:
     foreign: tuple[str, ...] = ()
     traffic: paths.TrafficFacts | None = None
     present: Mapping[str, int] | None = None
+    next_drill: int | None = None
     policy_waits: bool = False
     written_at: float = NOON
     clock_set_back: bool = False
@@ -280,6 +281,7 @@ class World:
             traffic=self.traffic,
             present=self.present,
             policy_waits=self.policy_waits,
+            next_drill=self.next_drill,
         )
 
     def _rollout(self) -> model.RolloutFacts:

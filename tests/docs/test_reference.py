@@ -33,7 +33,7 @@ def test_every_field_has_a_row(path: str) -> None:
 @pytest.mark.parametrize("rule", [value for value in vars(cel).values() if isinstance(value, cel.Rule)], ids=str)
 def test_every_rule_is_told(rule: cel.Rule) -> None:
     """A rule stands beside what it guards and, in CEL, in the table of rules."""
-    beginning = rule.message.partition("$(")[0].replace("_", r"\_")
+    beginning = rule.message.partition("$(")[0].replace("_", r"\_").replace("*", r"\*")
 
     assert TEXT.count(beginning) >= 2
     assert rule.rule.replace("|", r"\|") in TEXT

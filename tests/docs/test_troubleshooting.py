@@ -26,7 +26,7 @@ def test_many_reasons_were_found() -> None:
     """The source is read in earnest: these are known to be there."""
     assert {"WriteRefused", "PodsNotStarting", "WaitingForPods", "MetricFailed", "Healthy"} <= READY
     assert {"CommandMismatch", "TemplateRepaired", "RollbackStarted"} <= EVENTS
-    assert {"EnoughPodsReady", "TooFewPodsReady"} == AVAILABLE
+    assert {"EnoughPodsReady", "TooFewPodsReady", "DrillKept", "DrillMissed"} == AVAILABLE
 
 
 def test_every_reason_of_the_ready_condition_is_there() -> None:
@@ -39,9 +39,9 @@ def test_every_reason_of_an_event_is_there() -> None:
     assert EVENTS == _headed("Reasons of Events")
 
 
-def test_every_reason_of_the_available_condition_is_there() -> None:
-    """Those of Available have a row each."""
-    (table,) = pages.tables(pages.section(PAGE, "Reasons of the Available condition"))
+def test_every_reason_of_the_other_conditions_is_there() -> None:
+    """Those of Available and Rehearsed have a row each."""
+    (table,) = pages.tables(pages.section(PAGE, "Reasons of the Available and Rehearsed conditions"))
 
     assert AVAILABLE == {row[0].strip("`") for row in table[1:]}
 

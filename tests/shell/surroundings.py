@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from headgate.act import Result
-from headgate.api.status import Phase
+from headgate.api.status import HistoryEntry, Phase
 from headgate.core.faults import Fault
 from headgate.core.model import Decision, Key, Observation
 from headgate.core.remains import Remains
@@ -25,6 +25,7 @@ class World:
         self.grudges: list[Fault] = []
         self.forgotten: list[Key] = []
         self.quieted: list[int] = []
+        self.histories: list[HistoryEntry] = []
         self.ended: list[tuple[str, str]] = []
         self.phases: list[Phase | None] = []
         self.queue = Queue(clock=virtual.clock, jitter=lambda: 0.5)
@@ -76,6 +77,10 @@ class World:
     def stands(self, _key: Key, phase: Phase | None) -> None:
         """Note it."""
         self.phases.append(phase)
+
+    def recorded(self, _key: Key, entry: HistoryEntry) -> None:
+        """Note it."""
+        self.histories.append(entry)
 
     async def next_pass(self) -> float:
         """Make the pass that comes next, and return how long it took to come."""

@@ -15,7 +15,7 @@ from headgate.act import Actor
 from headgate.adapters.metrics import sampling
 from headgate.adapters.metrics.sampling import Sampler
 from headgate.adapters.metrics.settings import ServerSettings
-from headgate.api.status import Outcome, Phase
+from headgate.api.status import HistoryEntry, Outcome, Phase
 from headgate.core import analysis
 from headgate.core import status as statuses
 from headgate.core.decide import decide
@@ -66,6 +66,9 @@ class Operator:
         self.passes.append(asyncio.get_running_loop().time())
 
     def stands(self, key: Key, phase: Phase | None) -> None:
+        """Hear nothing."""
+
+    def recorded(self, key: Key, entry: HistoryEntry) -> None:
         """Hear nothing."""
 
     def post(self, key: Key, uid: str, notice: Notice) -> None:

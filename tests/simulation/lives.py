@@ -52,6 +52,8 @@ class AnythingHappens(RuleBasedStateMachine):
         self.fields: Json = {}
         self.image = "web:1"
         self.lossy = False
+        self.scheduled: Json | None = None
+        """When drills are due."""
 
     @property
     def world(self) -> Any:
@@ -86,7 +88,12 @@ class AnythingHappens(RuleBasedStateMachine):
     def apply(self) -> None:
         """Apply the spec as the user has it now."""
         assert self.play is not None
-        self.world.apply(self.play.spec(self.image, **self.fields))
+        drills = {} if self.scheduled is None or self.switched() else {"drill": self.scheduled}
+        self.world.apply(self.play.spec(self.image, **self.fields, **drills))
+
+    def switched(self) -> bool:
+        """Return whether the strategy is one that no drill may be asked of."""
+        return bool({"recreate", "blueGreen"} & self.fields.get("strategy", {}).keys())
 
     @rule(seconds=st.sampled_from((0.05, 0.3, 1.0, 4.0, 15.0, 60.0, 240.0)))
     def wait(self, seconds: float) -> None:
@@ -134,12 +141,26 @@ class AnythingHappens(RuleBasedStateMachine):
         """Give a command, a right or a wrong one."""
         status = self.world.status
         canary = status.canary
-        if value == "right" and command == names.RETRY:
+        if value == "right" and command == names.DRILL and status.stable is not None:
+            value = status.stable.hash
+        elif value == "right" and command == names.RETRY:
             value = status.rejected[0].hash if status.rejected else "none"
         elif value == "right" and canary is not None:
             step = f"/{status.step.index}" if command == names.PROMOTE and status.step else ""
             value = canary.hash + step
         self.world.annotate(command, value)
+
+    @rule(seconds=st.sampled_from((0.5, 5.0, 40.0)))
+    def drill(self, seconds: float) -> None:
+        """Ask for a drill, whatever else goes on."""
+        self.world.annotate(names.DRILL, names.DRILL_NOW)
+        self.world.run(seconds)
+
+    @rule(every=st.sampled_from((None, "* * * * *", "*/7 * * * *")))
+    def schedule(self, every: str | None) -> None:
+        """Have drills by a schedule, or none."""
+        self.scheduled = {"schedule": every, "timeZone": "Asia/Kathmandu", "within": "5s"} if every else None
+        self.apply()
 
     @rule(value=st.sampled_from(VALUES))
     def measure(self, value: Any) -> None:
@@ -245,7 +266,7 @@ class AnythingHappens(RuleBasedStateMachine):
         self.collected()
         if self.image == "web:refused" or self.world.status.stable is None:
             self.image = "web:2"  # a first revision that cannot run, or is refused, has nothing to go back to
-        self.fields = {**self.fields, "paused": False, "steps": ENDING}
+        self.fields, self.scheduled = {**self.fields, "paused": False, "steps": ENDING}, None
         self.apply()
         passes = len(self.world.journal.passes)
         assert self.world.run_until(self.world.settled, worlds.LONG_SECONDS), self.world.account()

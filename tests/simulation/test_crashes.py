@@ -48,6 +48,26 @@ def regret(play: worlds.Play) -> None:
     play.world.annotate(names.ABORT, names.ABORT_NOW)
 
 
+def drill(play: worlds.Play) -> None:
+    """Rehearse going back."""
+    play.world.annotate(names.DRILL, names.DRILL_NOW)
+    assert play.world.run_until(lambda: bool(play.world.status.canary), 60), play.world.account()
+
+
+def drill_overtaken(play: worlds.Play) -> None:
+    """Ship a good version while a drill has its weight."""
+    drill(play)
+    play.world.apply(play.spec("web:2"))
+    assert play.world.run_until(
+        lambda: (
+            play.world.status.stable is not None
+            and play.world.status.history[0].outcome == "Promoted"
+            and len(play.world.status.history) > 1
+        ),
+        3600,
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class Ending:
     """What is left at the end, without times."""
@@ -153,6 +173,10 @@ def points(writes: int, trouble: faults.Trouble) -> list[int]:
         (rollback, True),
         (abort, True),
         (regret, True),
+        (drill, False),
+        (drill, True),
+        (drill_overtaken, False),
+        (drill_overtaken, True),
     ],
 )
 def test_h12_killed_around_every_write(story: Story, trouble: faults.Trouble, *, routed: bool) -> None:

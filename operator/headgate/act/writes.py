@@ -100,12 +100,13 @@ async def _create(writer: Writer, observation: Observation, action: CreateDeploy
     rollout = observation.rollout
     body = manifests.deployment(
         rollout,
-        _template(observation, action.hash),
+        _template(observation, action.drill_of or action.hash),
         action.hash,
         action.revision,
         action.replicas,
         observation.policy.min_ready_seconds if observation.policy else 0,
     )
+    body = manifests.drilled(body) if action.drill_of else body
     await writer.create(Kind.DEPLOYMENT, rollout.namespace, body)
 
 

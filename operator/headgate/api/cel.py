@@ -65,6 +65,10 @@ _VARIABLE: Final = "|".join(variable.replace(".", r"\.") for variable in QUERY_V
 QUERY: Final = rf"([^$]|[$]+[^$(]|[$]+\(({_VARIABLE})\))*[$]*"
 """Any text in which `$(` begins one of the known variables; a `$` of a regular expression stays what it is."""
 
+_FIELD: Final = r"[0-9A-Za-z*/,#-]+"
+CRON: Final = rf"{_FIELD}( {_FIELD}){{4}}"
+ZONE: Final = r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*"
+
 ZEROS: Final = (0, "0%", "00%")
 """The ways to write no pods at all."""
 
@@ -140,6 +144,20 @@ WHEN_SWITCHED = Rule(
     "|| self.analysis.metrics.all(metric, !has(metric.when) || metric.when.all(moment, moment == 'Background'))",
     "only blueGreen has a switch for metrics to be judged before or after: leave out when",
     field_path=".analysis.metrics",
+)
+DRILL_HARMLESS = Rule(
+    "!has(self.drill) || has(self.strategy.canary) || has(self.strategy.rollingUpdate) "
+    "|| (has(self.strategy.blueGreen) && has(self.traffic) && has(self.traffic.gatewayAPI))",
+    "a drill must harm nobody: recreate would stop all pods for it, and blueGreen without routes would switch all "
+    "users; leave drill out, or give blueGreen a route in traffic.gatewayAPI",
+    field_path=".drill",
+)
+SCHEDULE = Rule(
+    matches(CRON),
+    "must be five fields of cron, minute hour day month weekday: write for example 0 4 * * 1 for Mondays at 4",
+)
+TIME_ZONE = Rule(
+    matches(ZONE), "must be the name of a time zone: write for example Europe/Berlin, or leave it out for UTC"
 )
 THRESHOLD_BOUND = Rule("has(self.min) || has(self.max)", "a threshold has min, max or both: set max: 0.01, for example")
 THRESHOLD_ORDER = Rule(

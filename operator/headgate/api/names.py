@@ -32,10 +32,14 @@ PROMOTE: Final = f"{GROUP}/promote"
 PROMOTE_FULL: Final = f"{GROUP}/promote-full"
 ABORT: Final = f"{GROUP}/abort"
 RETRY: Final = f"{GROUP}/retry"
-COMMANDS: Final = (ABORT, RETRY, PROMOTE, PROMOTE_FULL)
+DRILL: Final = f"{GROUP}/drill"
+"""The command that starts a drill; also the label with value "true" on the pods of one."""
+COMMANDS: Final = (ABORT, RETRY, PROMOTE, PROMOTE_FULL, DRILL)
 """Annotations on a Rollout by which people give commands, in the order in which they are heard."""
 ABORT_NOW: Final = "now"
 """Value of the abort command that means whatever is in flight."""
+DRILL_NOW: Final = "now"
+"""Value of the drill command that means whatever is stable."""
 
 FINALIZER: Final = f"{GROUP}/in-flight"
 """Finalizer on a Rollout while a canary is in flight, so that a deletion takes the new version back first."""

@@ -46,6 +46,13 @@ MARKS: Final = (
     ),
     (names.RETRY, "annotation on the Rollout", "`HASH`", "Command: lets a rejected revision be tried again."),
     (
+        names.DRILL,
+        "annotation on the Rollout",
+        f"`HASH` of stable or `{names.DRILL_NOW}`",
+        "Command: rehearses going back, with the stable version.",
+    ),
+    (names.DRILL, "label on a drill's pods", "`true`", "Tells them from those that are there to stay."),
+    (
         names.FINALIZER,
         "finalizer on the Rollout",
         "",

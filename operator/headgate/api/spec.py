@@ -7,6 +7,7 @@ import pydantic
 from pydantic.alias_generators import to_camel
 
 from headgate.api import cel, names, template
+from headgate.api.drill import Drill
 from headgate.api.model import SpecModel
 from headgate.api.strategy import Strategy
 from headgate.api.traffic import Traffic
@@ -189,7 +190,11 @@ class RolloutSpec(SpecModel):
 
     model_config = pydantic.ConfigDict(
         json_schema_extra=cel.validations(
-            cel.SELECTOR_CONTAINED, cel.BLUE_GREEN_SWITCHES, cel.WEIGHTS_ROUTED, cel.WHEN_SWITCHED
+            cel.SELECTOR_CONTAINED,
+            cel.BLUE_GREEN_SWITCHES,
+            cel.WEIGHTS_ROUTED,
+            cel.WHEN_SWITCHED,
+            cel.DRILL_HARMLESS,
         )
     )
 
@@ -220,6 +225,9 @@ class RolloutSpec(SpecModel):
         default=None, description="Weighted traffic. Absent: the share of the pods is the share of the traffic."
     )
     analysis: Analysis = pydantic.Field(default=Analysis(), description="What is watched meanwhile.")
+    drill: Drill | None = pydantic.Field(
+        default=None, description="Rehearsals of going back: pods of the stable version are taken back as a bad one is."
+    )
 
     @pydantic.model_validator(mode="after")
     def _runnable(self) -> "RolloutSpec":
@@ -238,6 +246,8 @@ class RolloutSpec(SpecModel):
         moments = {moment for metric in self.analysis.metrics for moment in metric.judged}
         if not switched and moments - {BACKGROUND}:
             raise ValueError(f"analysis.metrics: {cel.WHEN_SWITCHED.message}")
+        if self.drill and (self.strategy.recreate is not None or (switched and not routed)):
+            raise ValueError(f"drill: {cel.DRILL_HARMLESS.message}")
 
 
 class Policy(SpecModel):
@@ -248,6 +258,7 @@ class Policy(SpecModel):
     strategy: Strategy
     traffic: Traffic | None = None
     analysis: Analysis = Analysis()
+    drill: Drill | None = None
     min_ready_seconds: int = 0
     progress_deadline_seconds: int = 600
     revision_history_limit: int = 2
@@ -257,6 +268,7 @@ POLICY_FIELDS = (
     "strategy",
     "traffic",
     "analysis",
+    "drill",
     "minReadySeconds",
     "progressDeadlineSeconds",
     "revisionHistoryLimit",

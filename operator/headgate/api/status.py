@@ -10,7 +10,7 @@ import pydantic
 from pydantic.alias_generators import to_camel
 
 from headgate.api import cel
-from headgate.api.values import Timestamp
+from headgate.api.values import Moment, Timestamp
 
 
 class StatusModel(pydantic.BaseModel):
@@ -28,6 +28,7 @@ class Phase(enum.StrEnum):
     HOLDING = "Holding"
     PROMOTING = "Promoting"
     HEALTHY = "Healthy"
+    DRILLING = "Drilling"
     ROLLING_BACK = "RollingBack"
     ROLLED_BACK = "RolledBack"
     DEGRADED = "Degraded"
@@ -52,6 +53,7 @@ class Ending(enum.StrEnum):
     SUPERSEDED = "Superseded"
     WITHDRAWN = "Withdrawn"
     DELETED = "Deleted"
+    DRILLED = "Drilled"
 
 
 class Condition(StatusModel):
@@ -98,6 +100,26 @@ class Leaving(StatusModel):
     stable_pods: int = pydantic.Field(default=0, description="How many stable pods were wanted then.")
 
 
+class Drill(StatusModel):
+    """A rehearsal of going back, with pods of the stable version."""
+
+    of: str = pydantic.Field(max_length=63, description="The hash of the stable revision whose template they run.")
+    by: str = pydantic.Field(default="", max_length=253, description="Who or what asked for it.")
+    within_seconds: float = pydantic.Field(description="How long going back may take.")
+    breached: Moment | None = pydantic.Field(default=None, description="When a breach was put into the verdict.")
+    took_seconds: float | None = pydantic.Field(
+        default=None, description="How long after that stable had all traffic again."
+    )
+    kept: bool | None = pydantic.Field(default=None, description="Whether that was within what is allowed.")
+
+
+class DrillSchedule(StatusModel):
+    """When the next drill is due."""
+
+    schedule: str = pydantic.Field(max_length=253, description="The schedule and time zone that this was found by.")
+    next: Timestamp = pydantic.Field(description="When the next one is due.")
+
+
 class Canary(Side):
     """The revision that is on its way in, or out again."""
 
@@ -107,6 +129,7 @@ class Canary(Side):
     )
     full: bool = pydantic.Field(default=False, description="promote-full was given for it.")
     leaving: Leaving | None = pydantic.Field(default=None, description="Why it is being taken back.")
+    drill: Drill | None = pydantic.Field(default=None, description="Where it is no new version but a rehearsal.")
 
 
 class Warm(Side):
@@ -210,6 +233,7 @@ class HistoryEntry(StatusModel):
     by: str = pydantic.Field(default="", max_length=253, description="Who or what decided it.")
     started: Timestamp = pydantic.Field(description="When it started.")
     finished: Timestamp = pydantic.Field(description="When its outcome was reached.")
+    drill: Drill | None = pydantic.Field(default=None, description="What a rehearsal found.")
 
 
 class TemplateStatus(StatusModel):
@@ -234,7 +258,7 @@ class RolloutStatus(StatusModel):
     conditions: tuple[Condition, ...] = pydantic.Field(
         default=(),
         max_length=16,
-        description="Machine-readable facts: Available, Ready, Reconciling, Stalled.",
+        description="Machine-readable facts: Available, Ready, Reconciling, Stalled, Rehearsed.",
         json_schema_extra=cel.map_list("type"),
     )
     template: TemplateStatus | None = pydantic.Field(default=None, description="The identity of the spec's template.")
@@ -261,6 +285,7 @@ class RolloutStatus(StatusModel):
     history: tuple[HistoryEntry, ...] = pydantic.Field(
         default=(), max_length=10, description="Rollouts that ended, newest first."
     )
+    drill: DrillSchedule | None = pydantic.Field(default=None, description="When the next drill is due.")
     scale_floor: int | None = pydantic.Field(
         default=None, description="Replicas are not lowered beneath this while a rollout is in flight."
     )

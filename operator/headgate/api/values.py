@@ -57,6 +57,24 @@ def format_time(seconds: float) -> str:
     return datetime.datetime.fromtimestamp(math.floor(seconds), datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def parse_moment(text: object) -> float:
+    """Return the seconds since the epoch, with what is written of fractions, that an RFC 3339 time stands for.
+
+    Raises:
+        ValueError: if *text* is not such a time.
+    """
+    if isinstance(text, float):
+        return text
+    whole = parse_time(text)
+    return whole + datetime.datetime.fromisoformat(text).microsecond / 1e6 if isinstance(text, str) else float(whole)
+
+
+def format_moment(seconds: float) -> str:
+    """Return *seconds* since the epoch as RFC 3339 in UTC with milliseconds."""
+    moment = datetime.datetime.fromtimestamp(math.floor(seconds * 1000) / 1000, datetime.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def _check_count(value: Any) -> int | str:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
@@ -80,6 +98,14 @@ Timestamp = Annotated[
     pydantic.WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """Whole seconds since the epoch; written as RFC 3339."""
+
+Moment = Annotated[
+    float,
+    pydantic.BeforeValidator(parse_moment),
+    pydantic.PlainSerializer(format_moment, return_type=str),
+    pydantic.WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""Seconds since the epoch where fractions matter; written as RFC 3339 with milliseconds."""
 
 IntOrPercent = Annotated[
     int | str,

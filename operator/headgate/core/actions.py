@@ -37,6 +37,8 @@ class CreateDeployment:
     hash: str
     revision: int
     replicas: int
+    drill_of: str = ""
+    """The revision whose template it runs, where it is that one's drill; empty: its own."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

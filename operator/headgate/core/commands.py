@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from headgate.api import names
 from headgate.api.status import Ending, RolloutStatus
-from headgate.core import promoted, revisions
+from headgate.core import drills, promoted, revisions
 from headgate.core.actions import RemoveCommand
 from headgate.core.model import Notice
 from headgate.core.situation import Move, Situation
@@ -47,6 +47,8 @@ def _mismatch(situation: Situation, annotation: str, value: str, why: str) -> Mo
 def _nothing_in_flight(situation: Situation) -> str:
     if situation.canary is not None and situation.stable is None:
         return "this is the first revision; there is nothing to go back to and no step to skip"
+    if situation.canary is not None and situation.canary.drill is not None:
+        return f"in flight is a drill, which nothing promotes; {names.ABORT}={situation.canary.hash} ends it"
     return "no rollout is in flight"
 
 
@@ -85,7 +87,7 @@ def _retry(situation: Situation, value: str) -> Move:
 
 def _promote(situation: Situation, value: str) -> Move:
     canary, step = situation.flight, situation.status.step
-    if canary is None or canary.leaving or step is None:
+    if canary is None or canary.leaving or canary.drill or step is None:
         why = "it is being taken back" if canary and canary.leaving else _nothing_in_flight(situation)
         return _mismatch(situation, names.PROMOTE, value, why)
     would = f"{canary.hash}/{step.index}"
@@ -101,7 +103,7 @@ def _promote(situation: Situation, value: str) -> Move:
 
 def _promote_full(situation: Situation, value: str) -> Move:
     canary = situation.flight
-    if canary is None or canary.leaving:
+    if canary is None or canary.leaving or canary.drill:
         why = "it is being taken back" if canary and canary.leaving else _nothing_in_flight(situation)
         return _mismatch(situation, names.PROMOTE_FULL, value, why)
     if value != canary.hash:
@@ -111,11 +113,22 @@ def _promote_full(situation: Situation, value: str) -> Move:
     return Move(situation.with_canary(full=True), (notice,))
 
 
+def _drill(situation: Situation, value: str) -> Move:
+    stable, policy, why = situation.stable, situation.seen.policy, drills.obstacle(situation)
+    if stable is None or policy is None or why:
+        return _mismatch(situation, names.DRILL, value, why)
+    if value not in (stable.hash, names.DRILL_NOW):
+        why = f"stable is {stable.hash}; {names.DRILL}={stable.hash} or {names.DRILL}={names.DRILL_NOW} would match"
+        return _mismatch(situation, names.DRILL, value, why)
+    return drills.begun(situation, stable, policy, f"annotation {names.DRILL}")
+
+
 _EFFECTS: dict[str, Callable[[Situation, str], Move]] = {
     names.ABORT: _abort,
     names.RETRY: _retry,
     names.PROMOTE: _promote,
     names.PROMOTE_FULL: _promote_full,
+    names.DRILL: _drill,
 }
 
 

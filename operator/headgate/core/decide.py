@@ -12,12 +12,14 @@ from headgate.api.status import Ending, RolloutStatus
 from headgate.core import (
     analysis,
     commands,
+    drills,
     forward,
     opening,
     policies,
     promoted,
     resting,
     routing,
+    schedules,
     upkeep,
     verdicts,
 )
@@ -60,9 +62,26 @@ FORWARD: Final[tuple[Rule, ...]] = (
     forward.complete,
 )
 """Asked while a canary is in flight."""
+DRILLING: Final[tuple[Rule, ...]] = (
+    verdicts.released,
+    drills.measured,
+    verdicts.aborting,
+    verdicts.deleted,
+    verdicts.recorded,
+    drills.called_off,
+    verdicts.breached,
+    drills.injected,
+    verdicts.deprived,
+    verdicts.hopeless,
+    verdicts.deadline_exceeded,
+    drills.gaining,
+    drills.holding,
+)
+"""Asked while a drill is in flight, and nothing else."""
 RESTING: Final[tuple[Rule, ...]] = (
     promoted.moving,
     promoted.cooled,
+    drills.due,
     forward.unsound,
     resting.settled,
     resting.rejected,
@@ -84,9 +103,12 @@ _MOST_ROUNDS: Final = 150
 
 def rules_for(situation: Situation) -> tuple[Rule, ...]:
     """Return the chain that is asked in *situation*, in order."""
+    canary = situation.flight
     if situation.stable is None:
         return (*BACKWARD, *FIRST)
-    return (*BACKWARD, *(FORWARD if situation.in_flight else RESTING))
+    if canary is not None and canary.drill is not None:
+        return DRILLING
+    return (*BACKWARD, *(RESTING if canary is None else FORWARD))
 
 
 def _answer(situation: Situation) -> tuple[str, Move | Rest]:
@@ -132,6 +154,8 @@ def _recheck_at(
         moments.append(situation.now)  # its turn has come, and nobody else wakes us for it
     # Whatever is waited for: a route that comes back bears no label of ours, and no watch shows it.
     moments += routing.asked_again(situation)
+    if status.drill is not None:
+        moments += schedules.looks(situation.seen, status)
     if not written and status != situation.seen.status:
         moments.append(statuses.looked_at(situation.seen, status))
     return min(moments, default=None)

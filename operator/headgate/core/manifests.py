@@ -44,6 +44,14 @@ def pod_template(template: Json, revision_hash: str) -> Json:
     return marked
 
 
+def drilled(deployment_: Json) -> Json:
+    """Return a Deployment whose pods are marked as those of a drill."""
+    marked = copy.deepcopy(deployment_)
+    marked["metadata"]["labels"][names.DRILL] = "true"
+    marked["spec"]["template"]["metadata"]["labels"][names.DRILL] = "true"
+    return marked
+
+
 def deployment(
     rollout: RolloutFacts, template: Json, revision_hash: str, revision: int, replicas: int, min_ready_seconds: int
 ) -> Json:

@@ -137,6 +137,8 @@ class DeploymentFacts:
     scaled_by: str
     """Who else set its replicas, if somebody did; or empty."""
     deleting: bool
+    drill: bool = False
+    """Whether its pods are there for a drill, and never to stay."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -240,6 +242,8 @@ class Observation:
     """The ways by which users reach the pods; None without spec.traffic, unless there are Services to release."""
     present: Mapping[str, int] | None = None
     """Objects of our pods by hash, terminating ones included; None where nobody counted, or could."""
+    next_drill: int | None = None
+    """When spec.drill's schedule is due next after now; None where there is none."""
     policy_waits: bool = False
     """Whether the spec's policy is another one that can be accepted only when nothing is in flight any more."""
 

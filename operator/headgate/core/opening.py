@@ -3,18 +3,20 @@
 import math
 from typing import Final, TypeVar
 
+from headgate.api.spec import Policy
 from headgate.api.status import (
     Canary,
     Progress,
     RolloutStatus,
     Side,
     StatusModel,
+    StepStatus,
     TemplateStatus,
     TrafficStatus,
     Warm,
     Weight,
 )
-from headgate.core import analysis, contests, effects, steps, strategies, traffic
+from headgate.core import analysis, contests, effects, schedules, steps, strategies, traffic
 from headgate.core.model import DeploymentFacts, Identity, Observation
 from headgate.core.paths import TrafficFacts
 from headgate.core.routes import WHOLE
@@ -34,6 +36,7 @@ def opened(seen: Observation) -> Situation:
         _with_floor,
         _with_traffic,
         _with_verdicts,
+        schedules.noted,
     ):
         status = bring_up(seen, status)
     return Situation(seen, status)
@@ -88,16 +91,23 @@ def _with_policy(seen: Observation, status: RolloutStatus) -> RolloutStatus:
         return status
     changes: dict[str, object] = {"policy": rollout.policy_hash}
     if status.canary and status.stable and not status.canary.leaving and status.step and status.weight:
-        before = steps.planned(seen.accepted) if seen.accepted else ()
-        plan = steps.planned(seen.policy)
-        index = steps.resumed(before, plan, status.step.index, status.weight.desired)
-        moved = {"since": None, "promoted": False} if index != status.step.index else {}
-        place = {"index": index, "of": len(plan), "text": f"{index}/{len(plan)}"}
-        changes["step"] = status.step.model_copy(update={**place, **moved})
+        changes["step"] = _resumed(seen, seen.policy, status.canary, status.step, status.weight)
         watched = (seen.accepted or seen.policy).analysis.metrics
         metrics = strategies.judged(seen.policy, status.weight.desired)
         changes["analysis"] = analysis.carried(watched, metrics, status.analysis, seen.now)
     return status.model_copy(update=changes)
+
+
+def _resumed(seen: Observation, policy: Policy, canary: Canary, step: StepStatus, weight: Weight) -> StepStatus:
+    """Return the step at which a rollout in flight goes on; a drill is at none of them."""
+    if canary.drill is not None:
+        return step
+    before = steps.planned(seen.accepted) if seen.accepted else ()
+    plan = steps.planned(policy)
+    index = steps.resumed(before, plan, step.index, weight.desired)
+    moved = {"since": None, "promoted": False} if index != step.index else {}
+    place = {"index": index, "of": len(plan), "text": f"{index}/{len(plan)}"}
+    return step.model_copy(update={**place, **moved})
 
 
 def _progress(facts: DeploymentFacts, known: Progress | None, now: float) -> Progress:

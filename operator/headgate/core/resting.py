@@ -42,7 +42,8 @@ def recovered(situation: Situation) -> Move | None:
     """
     if situation.stable is not None or situation.canary is not None:
         return None
-    serving = [facts for facts in situation.seen.deployments.values() if facts.ready > 0 and not facts.deleting]
+    found = (facts for facts in situation.seen.deployments.values() if not facts.drill)
+    serving = [facts for facts in found if facts.ready > 0 and not facts.deleting]
     if not serving:
         return None
 

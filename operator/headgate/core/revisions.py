@@ -42,6 +42,11 @@ def template_hash(rollout_name: str, template: Any) -> str:
     return digest("headgate/template/1", rollout_name, canonical(template))
 
 
+def drill_hash(revision_hash: str) -> str:
+    """Return the hash by which the pods of a revision's drill are told from its own."""
+    return digest("headgate/drill/1", revision_hash)
+
+
 def policy_hash(rollout_name: str, policy: Any) -> str:
     """Return the hash of an accepted policy as written."""
     return digest("headgate/policy/1", rollout_name, canonical(policy))

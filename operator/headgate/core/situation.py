@@ -123,7 +123,7 @@ class Situation:
     @property
     def preview(self) -> int:
         """How many canary pods there are to be whatever the weight needs."""
-        pods = self.step.pods
+        pods = self.step.pods if self.canary is None or self.canary.drill is None else None
         return replicas.portion(pods, self.total) if pods is not None else 0
 
     @property
@@ -230,6 +230,7 @@ class Situation:
         other = self.canary or status.warm
         leaving = self.canary is not None and self.canary.leaving is not None
         hashes = {side.hash for side in (self.stable, other) if side}
+        others = [facts for facts in seen.deployments.values() if facts.hash not in hashes]
         return traffic.View(
             now=self.now,
             facts=seen.traffic,
@@ -239,11 +240,12 @@ class Situation:
             stable_hash=self.stable.hash,
             stable=self.pods(self.stable),
             other_hash=other.hash if other else "",
-            leftover=sum(facts.pods for facts in seen.deployments.values() if facts.hash not in hashes),
+            leftover=sum([facts.pods for facts in others]),
             other=self.pods(other),
             weight=status.weight.desired if status.weight else 0,
             preview=self.preview,
             switches=strategies.switches(seen.policy),
+            drills=frozenset([facts.hash for facts in others if facts.drill]),
             waits_without_progress=self.waits_without_progress if leaving else 0,
         )
 
@@ -289,7 +291,8 @@ class Situation:
         rollout = self.seen.rollout
         name = revisions.deployment_name(rollout.name, side.hash)
         taken = any(f" {name} " in words for words in self.seen.foreign)
-        return not taken and (side.hash in self.seen.templates or side.hash == rollout.template_hash)
+        source = side.drill.of if isinstance(side, Canary) and side.drill else side.hash
+        return not taken and (source in self.seen.templates or source == rollout.template_hash)
 
     @property
     def retreats_since(self) -> int:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from headgate.api import names
+from headgate.api import names, values
 from headgate.api.status import Condition, Phase, RolloutStatus, Side
-from headgate.core import replicas, revisions
+from headgate.core import replicas, revisions, verdicts
 from headgate.core.model import Notice, Observation
 from headgate.core.situation import Rest, Situation
 
@@ -52,7 +52,7 @@ def _facts(situation: Situation, rest: Rest) -> list[dict[str, Any]]:
     least = situation.budget.least_ready
     served = situation.stable is not None and ready >= least and (ready > 0 or situation.total == 0)
     counted = f"{ready} pods ready, at least {least} needed"
-    healthy = rest.phase is Phase.HEALTHY
+    healthy = rest.phase in (Phase.HEALTHY, Phase.DRILLING)  # while it rehearses, the spec is what serves
     facts = [
         _flag("Available", "EnoughPodsReady" if served else "TooFewPodsReady", counted, holds=served),
         _flag("Ready", rest.reason, rest.message, holds=healthy),
@@ -61,7 +61,19 @@ def _facts(situation: Situation, rest: Rest) -> list[dict[str, Any]]:
         facts.append(_flag("Stalled", rest.reason, rest.message, holds=True))
     elif not healthy:
         facts.append(_flag("Reconciling", rest.reason, rest.message, holds=True))
-    return facts
+    return facts + _rehearsed(situation.status)
+
+
+def _rehearsed(status: RolloutStatus) -> list[dict[str, Any]]:
+    """Return what the last drill that was measured has found."""
+    under_way = status.canary.drill if status.canary else None
+    found = (under_way, *(entry.drill for entry in status.history))
+    drill = next((one for one in found if one is not None and one.kept is not None), None)
+    if drill is None:
+        return []
+    reason = "DrillKept" if drill.kept else "DrillMissed"
+    message = f"at {values.format_time(drill.breached or 0)}: {verdicts.drill_words(drill)}"
+    return [_flag("Rehearsed", reason, message, holds=bool(drill.kept))]
 
 
 def _conditions(situation: Situation, rest: Rest) -> tuple[Condition, ...]:

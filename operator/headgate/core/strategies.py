@@ -66,6 +66,13 @@ def recreates(policy: Policy | None) -> bool:
     return policy is not None and policy.strategy.recreate is not None
 
 
+def rehearses(policy: Policy) -> bool:
+    """Return whether a part of the users can be led to other pods and back: a drill may never put all at stake."""
+    way = policy.strategy
+    routed = policy.traffic is not None and policy.traffic.gateway_api is not None
+    return way.recreate is None and (way.blue_green is None or routed)
+
+
 def switches(policy: Policy | None) -> bool:
     """Return whether the selector of the stable Service gives everybody to one revision, and routes give nothing."""
     if policy is None or policy.traffic is None:

@@ -45,8 +45,16 @@ class View:
     """How many canary pods it asks for whatever the weight needs."""
     switches: bool = False
     """Whether weight is what the stable Service selects, all or nothing, and not what routes give."""
+    drills: frozenset[str] = frozenset()
+    """Hashes of drills that are over, though connections to their pods may last."""
     waits_without_progress: int = 0
     """How often in a row a retreat has given stable its time for another pod, and there came none."""
+
+    @property
+    def drilled(self) -> bool:
+        """Whether connections to a drill's pods drain behind the canary Service, which is left alone meanwhile."""
+        service = self.facts.canary
+        return isinstance(service, ServiceFacts) and service.selects in self.drills and self.status.highest > 0
 
     @property
     def drained(self) -> bool:
@@ -227,7 +235,7 @@ def forward(view: View) -> Plan:
         sizes=sizes,
         percent=percent,
         stable_selects=_switched(view, percent),
-        canary_selects=_canary_selected(view),
+        canary_selects="" if view.drilled else _canary_selected(view),
         waits=waits,
         settled_at=None if waits or accepted is None else accepted + SETTLE_SECONDS,
         recheck_at=view.drain_ends,
@@ -358,9 +366,8 @@ def at_rest(view: View) -> Plan:
     home = isinstance(stable_service, ServiceFacts) and stable_service.selects == view.stable_hash
     if view.other_hash and view.budget.total:
         home = home and isinstance(stable_service, ServiceFacts) and stable_service.leads_only_to(view.stable_hash)
-    free = not view.status.highest or (
-        isinstance(canary_service, ServiceFacts) and canary_service.selects not in ("", view.other_hash)
-    )
+    selects = canary_service.selects if isinstance(canary_service, ServiceFacts) else ""
+    free = not view.status.highest or (selects not in ("", view.other_hash) and not view.drilled)
     # What the routes took away from the stable Service may still be on its way to it.
     quiet = not view.other_hash or view.drained or not view.status.weight
     return Plan(

@@ -1,7 +1,7 @@
 """From the sizes that were decided to actions: stable first, then the canary, then what is left over."""
 
 from headgate.api import names
-from headgate.api.status import Phase, Side
+from headgate.api.status import Canary, Phase, Side
 from headgate.core import promoted, revisions, routing, verdicts
 from headgate.core.actions import (
     Action,
@@ -60,7 +60,8 @@ def _sized(situation: Situation, side: Side, size: int, rejected: str = "") -> l
     facts = situation.facts(side)
     if facts is None:
         can = size and situation.can_create(side)
-        return [CreateDeployment(side.hash, side.revision, size)] if can else []
+        source = side.drill.of if isinstance(side, Canary) and side.drill else ""
+        return [CreateDeployment(side.hash, side.revision, size, source)] if can else []
     if facts.deleting:
         return []
     marks = rejected if facts.rejected != rejected else ""
@@ -115,7 +116,8 @@ def _tidied(situation: Situation) -> list[Action]:
     if policy is None or situation.stable is None or situation.canary is not None:
         return []
     empty = [facts for facts in _others(situation) if facts.owner and not facts.replicas and not facts.pods]
-    surplus = empty[policy.revision_history_limit :]
+    surplus = [facts for facts in empty if facts.drill]
+    surplus += [facts for facts in empty if not facts.drill][policy.revision_history_limit :]
     gone = {facts.hash for facts in surplus}
     kept = {hash_ for hash_ in seen.deployments if hash_ not in gone}
     kept |= {situation.stable.hash, situation.target_hash, *(entry.hash for entry in status.rejected)}

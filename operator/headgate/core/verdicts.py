@@ -1,8 +1,8 @@
 """The rules that go back: each names a fact that makes the canary leave. They come before all that go forward."""
 
 from headgate.api import values
-from headgate.api.status import Canary, Ending, Leaving, Phase, Rejected, Weight
-from headgate.core import analysis, history, recreate, revisions, strategies
+from headgate.api.status import Canary, Drill, Ending, Leaving, Phase, Rejected, Weight
+from headgate.core import analysis, history, recreate, revisions, schedules, strategies
 from headgate.core.model import Notice
 from headgate.core.routes import WHOLE
 from headgate.core.situation import RELIED_ON_AFTER_SECONDS, Move, Rest, Situation
@@ -29,7 +29,7 @@ def leave(situation: Situation, canary: Canary, ending: Ending, reason: str, mes
         stable_pods=situation.pods(situation.stable).wanted,
     )
     rejected = status.rejected
-    if ending in REJECTING:
+    if ending in REJECTING and canary.drill is None:
         entry = Rejected(
             revision=canary.revision, hash=canary.hash, reason=reason, message=leaving.message, at=situation.second
         )
@@ -37,6 +37,9 @@ def leave(situation: Situation, canary: Canary, ending: Ending, reason: str, mes
     weight = status.weight or Weight(desired=0)
     changed = {"rejected": rejected, "weight": weight.model_copy(update={"desired": 0, "since": None})}
     notice = Notice("RollbackStarted", f"revision {canary.revision} is taken back: {message}", ending in REJECTING)
+    if canary.drill is not None:
+        alarms = ending in REJECTING or by == "headgate"
+        notice = Notice("DrillEnds", f"drill of revision {canary.revision}: {message}", alarms)
     return Move(situation.with_canary(leaving=leaving).model_copy(update=changed), (notice,))
 
 
@@ -54,13 +57,22 @@ def released(situation: Situation) -> Rest | None:
     return Rest(situation.status.phase, "Deleting", "the Rollout is being deleted; nothing of Headgate's holds it")
 
 
+def drill_words(drill: Drill) -> str:
+    """Return what a drill has found, for people."""
+    if drill.took_seconds is None:
+        return "it ended before it was measured"
+    allowed = values.format_duration(drill.within_seconds)
+    return f"all traffic was back {drill.took_seconds:g} s after the breach, allowed is {allowed}"
+
+
 def _finished(situation: Situation, canary: Canary, leaving: Leaving) -> Move:
+    found = drill_words(canary.drill) if canary.drill and canary.drill.breached is not None else ""
     past = history.remembered(
         situation.status,
         canary,
         leaving.ending,
         leaving.reason,
-        message=leaving.message,
+        message=found or leaving.message,
         by=leaving.by,
         at=situation.second,
     )
@@ -68,7 +80,10 @@ def _finished(situation: Situation, canary: Canary, leaving: Leaving) -> Move:
     took = values.format_duration(situation.now - leaving.since)
     ready = f"{situation.pods(situation.stable).ready} of {situation.total} stable pods ready"
     notice = Notice("RolledBack", f"revision {canary.revision} is gone after {took}; {ready}")
-    return Move(situation.status.model_copy(update=ended), (notice,))
+    if canary.drill is None:
+        return Move(situation.status.model_copy(update=ended), (notice,))
+    notice = Notice("DrillEnded", f"the pods of the drill of revision {canary.revision} are gone after {took}; {ready}")
+    return Move(schedules.passed(situation.seen, situation.status).model_copy(update=ended), (notice,))
 
 
 def aborting(situation: Situation) -> Move | Rest | None:
@@ -79,7 +94,8 @@ def aborting(situation: Situation) -> Move | Rest | None:
     ours, theirs = situation.pods(situation.stable), situation.pods(canary)
     moved = situation.status.traffic is None or situation.status.traffic.weight == 0
     whole = ours.wanted >= situation.total and moved
-    if theirs.counted == 0 and (whole or _gives_way(situation, canary.leaving)):
+    gone = theirs.counted == 0 and (whole or _gives_way(situation, canary.leaving))
+    if gone or (whole and _makes_way(situation, canary)):
         return _finished(situation, canary, canary.leaving)
     if situation.recreates:
         return _comes_back(situation, canary.leaving)
@@ -87,15 +103,27 @@ def aborting(situation: Situation) -> Move | Rest | None:
     if situation.routing is not None and situation.routing.waits:
         waits = f"{waits}; {situation.routing.waits}"
     soon = canary.leaving.since + RELIED_ON_AFTER_SECONDS
-    if soon > situation.now:
-        return Rest(Phase.ROLLING_BACK, canary.leaving.reason, f"{canary.leaving.message}; {waits}", (soon,))
-    again = situation.next_retreat
-    return Rest(Phase.ROLLING_BACK, canary.leaving.reason, f"{canary.leaving.message}; {waits}", (again,))
+    again = soon if soon > situation.now else situation.next_retreat
+    phase, which = Phase.ROLLING_BACK, ""
+    if canary.drill is not None:
+        phase, which = Phase.DRILLING, f"drill of revision {canary.revision}: "
+    return Rest(phase, canary.leaving.reason, f"{which}{canary.leaving.message}; {waits}", (again,))
 
 
 def _gives_way(situation: Situation, leaving: Leaving) -> bool:
     """Return whether the next revision follows at once: stable's pods would be started only to go again."""
     return leaving.ending is Ending.SUPERSEDED and situation.recreates and situation.clear
+
+
+def _makes_way(situation: Situation, canary: Canary) -> bool:
+    """Return whether a new version waits for a drill that nobody is led to any more.
+
+    What is left of it drains and goes beside the first pods of the new one: a drill holds nobody up for that.
+    """
+    seen, known = situation.seen, situation.status.traffic
+    wanted = situation.stable is not None and situation.target_hash not in ("", situation.stable.hash)
+    waits = canary.drill is not None and wanted and not seen.policy_waits and not seen.rollout.deleting
+    return waits and known is not None and known.since is not None
 
 
 def _comes_back(situation: Situation, leaving: Leaving) -> Rest:

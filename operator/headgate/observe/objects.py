@@ -91,6 +91,7 @@ def deployment(thing: Json, expected: Mapping[str, str]) -> DeploymentFacts:
         tampered="",
         scaled_by=next(other_writers(thing, "spec", "replicas"), ""),
         deleting=metadata.get("deletionTimestamp") is not None,
+        drill=names.DRILL in (metadata.get("labels") or {}),
     )
 
 

@@ -12,7 +12,7 @@ from headgate.core import analysis, faults, manifests, policies, queries, revisi
 from headgate.core.model import DeploymentFacts, Json, Key, Kind, Observation, PodTrouble, Reading, RolloutFacts
 from headgate.core.paths import TrafficFacts
 from headgate.core.remains import Remains
-from headgate.observe import objects, rollouts
+from headgate.observe import cron, objects, rollouts
 from headgate.observe.identity import Identifier
 from headgate.observe.roads import Roads
 from headgate.observe.sources import Clock, Measurements, Reader
@@ -127,8 +127,9 @@ class Observer:
             self._checked(rollout, owned, records),
             self._traffic(rollout, status, chosen.policy, owned),
         )
+        now = self._clock()
         return Observation(
-            now=self._clock(),
+            now=now,
             rollout=rollout,
             status=status,
             policy=chosen.policy,
@@ -145,6 +146,7 @@ class Observer:
             foreign=owned.foreign,
             traffic=traffic,
             policy_waits=chosen.waits,
+            next_drill=cron.following(chosen.policy.drill if chosen.policy else None, now),
             present=await self._present(rollout, status, chosen.policy, {*deployments, *records.templates}),
         )
 

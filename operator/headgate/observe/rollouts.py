@@ -6,9 +6,11 @@ from typing import Any
 import pydantic
 
 from headgate.api import names, spec, values
+from headgate.api.drill import Drill
 from headgate.api.status import RolloutStatus
 from headgate.core import revisions
 from headgate.core.model import Json, RolloutFacts
+from headgate.observe import cron
 
 _MOST_PROBLEMS = 5
 
@@ -59,6 +61,16 @@ def strangers(raw: Any, allowed: Container[str]) -> str:
     return "; ".join(found)
 
 
+def unscheduled(raw: Any) -> str:
+    """Return what is wrong with the schedule of the drills; an empty text if nothing is that the model lets pass."""
+    drill = _mapping(_mapping(raw).get("drill"))
+    try:
+        wanted = Drill.model_validate(drill)
+    except pydantic.ValidationError:
+        return ""
+    return cron.problem(wanted.schedule, wanted.time_zone) if wanted.schedule is not None else ""
+
+
 def parsed_policy(raw: Any) -> spec.Policy | None:
     """Return the policy as written, or None where it is not a valid one."""
     try:
@@ -103,6 +115,6 @@ def facts(rollout: Json, allowed: Container[str]) -> RolloutFacts:
         template_hash=revisions.template_hash(name, template),
         policy=policy,
         policy_hash=revisions.policy_hash(name, policy),
-        invalid="; ".join(found for found in (problems(raw), strangers(raw, allowed)) if found),
+        invalid="; ".join(found for found in (problems(raw), strangers(raw, allowed), unscheduled(raw)) if found),
         created=values.parse_time(metadata.get("creationTimestamp", 0)),
     )

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from headgate.api.status import Phase
+from headgate.api.status import HistoryEntry, Phase
 from headgate.core.faults import Conflict, Refused, Unreachable
 from headgate.core.model import Decision, Key, Observation
 from headgate.core.remains import Remains
@@ -94,6 +94,9 @@ class Report(Protocol):
 
     def stands(self, key: Key, phase: Phase | None) -> None:
         """Hear in which phase a Rollout stands; None: it is gone."""
+
+    def recorded(self, key: Key, entry: HistoryEntry) -> None:
+        """Hear how a rollout or a drill ended."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -187,6 +190,8 @@ class Passes:
         result = await self._actor.act(observation, decision)
         if result.status_written:
             memory.written_at = self._clock()
+            if decision.status.history and decision.status.history != observation.status.history:
+                self._report.recorded(key, decision.status.history[0])
         self._report.stands(key, decision.status.phase)
         return self._conclude(key, memory, decision, result)
 

@@ -57,7 +57,7 @@ class Conduct:
             self._scene.fail(f"nothing is explained: {ready}")
         if (ready.status == "True") == bool(others) or len(others) > 1:
             self._scene.fail(f"Ready is {ready.status} beside {others}")
-        if (ready.status == "True") != (status.phase is Phase.HEALTHY):
+        if (ready.status == "True") != (status.phase in (Phase.HEALTHY, Phase.DRILLING)):
             self._scene.fail(f"Ready is {ready.status} while {status.phase}")
         if status.step and status.phase is not Phase.ROLLING_BACK and not status.step.waiting_for:
             self._scene.fail("the step does not say what it waits for")

@@ -8,10 +8,38 @@ import prometheus_client
 from prometheus_client import Counter, Gauge, Histogram
 
 from headgate import __version__
-from headgate.api.status import Phase
+from headgate.api.status import HistoryEntry, Phase
 from headgate.core.model import Key
 
 _FAST_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_SLOW_SECONDS: Final = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0)
+
+
+class _Drills:
+    """The series about drills."""
+
+    def __init__(self, registry: prometheus_client.CollectorRegistry) -> None:
+        self._ended = Counter(
+            "headgate_drills",
+            "Drills that ended; kept is empty where nothing was measured.",
+            ("outcome", "kept"),
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "headgate_drill_seconds",
+            "From the breach of a drill until stable had all traffic again.",
+            buckets=_SLOW_SECONDS,
+            registry=registry,
+        )
+
+    def ended(self, entry: HistoryEntry) -> None:
+        """Count *entry*, if it is a drill."""
+        if entry.drill is None:
+            return
+        kept = "" if entry.drill.kept is None else str(entry.drill.kept).lower()
+        self._ended.labels(entry.outcome.value, kept).inc()
+        if entry.drill.took_seconds is not None:
+            self._seconds.observe(entry.drill.took_seconds)
 
 
 class Metrics:
@@ -39,6 +67,7 @@ class Metrics:
             buckets=_FAST_SECONDS,
             registry=registry,
         )
+        self._drills = _Drills(registry)
         self._queries = Counter("headgate_metric_queries", "Queries for metrics.", ("result",), registry=registry)
         self._query_seconds = Histogram(
             "headgate_metric_query_seconds",
@@ -47,9 +76,7 @@ class Metrics:
             registry=registry,
         )
         self._events = Counter("headgate_events", "Kubernetes Events about Rollouts.", ("outcome",), registry=registry)
-        self._restarts = Counter(
-            "headgate_watch_restarts", "Times that the watches were started anew.", registry=registry
-        )
+        self._restarts = Counter("headgate_watch_restarts", "Times that watches were started anew.", registry=registry)
         self._resync = Gauge(
             "headgate_last_resync_timestamp_seconds", "When all Rollouts were last listed.", registry=registry
         )
@@ -76,6 +103,11 @@ class Metrics:
         self._pass_seconds.observe(seconds)
         if result == "bug":
             self._bugs.inc()
+
+    def recorded(self, key: Key, entry: HistoryEntry) -> None:
+        """Count the end of a rollout of *key*, if it was a drill."""
+        del key
+        self._drills.ended(entry)
 
     def stands(self, key: Key, phase: Phase | None) -> None:
         """Note the phase in which *key* stands; None: it is gone."""
