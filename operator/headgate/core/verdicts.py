@@ -13,8 +13,7 @@ LOOK_SECONDS = 3
 """How often pods that should serve all users are asked why none does."""
 _WORDS_AFTER_SECONDS = 5
 """When a pod that does not start has usually said why; no watch tells us of it."""
-REJECTING = (Ending.ROLLED_BACK, Ending.ABORTED)
-_KEPT = 10
+REJECTING = history.REJECTING
 
 
 def leave(situation: Situation, canary: Canary, ending: Ending, reason: str, message: str, *, by: str) -> Move:
@@ -33,9 +32,12 @@ def leave(situation: Situation, canary: Canary, ending: Ending, reason: str, mes
         entry = Rejected(
             revision=canary.revision, hash=canary.hash, reason=reason, message=leaving.message, at=situation.second
         )
-        rejected = (entry, *(known for known in rejected if known.hash != canary.hash))[:_KEPT]
+        rejected = history.rejected(status, entry)
     weight = status.weight or Weight(desired=0)
-    changed = {"rejected": rejected, "weight": weight.model_copy(update={"desired": 0, "since": None})}
+    changed: dict[str, object] = {"rejected": rejected}
+    changed["weight"] = weight.model_copy(update={"desired": 0, "since": None})
+    if status.rollback and status.rollback.hash == canary.hash:
+        changed["rollback"] = None
     notice = Notice("RollbackStarted", f"revision {canary.revision} is taken back: {message}", ending in REJECTING)
     return Move(situation.with_canary(leaving=leaving).model_copy(update=changed), (notice,))
 
@@ -136,7 +138,7 @@ def recorded(situation: Situation) -> Move | None:
 
 def superseded(situation: Situation) -> Move | None:
     """The template was put back, or changed again."""
-    canary, stable, target = situation.flight, situation.stable, situation.target_hash
+    canary, stable, target = situation.flight, situation.stable, situation.wanted_hash
     if canary is None or stable is None or not target or target == canary.hash:
         return None
     if target == stable.hash:
