@@ -198,7 +198,8 @@ def unproved(situation: Situation) -> Rest | None:
         return None
     if found.blind:
         return Rest(Phase.HOLDING, "NoData", "; ".join(found.blind))
-    message = f"{'; '.join(found.missing)}, at {step_text(situation)}"
+    back = f"all users are back on revision {canary.revision}; " if canary.goes_back else ""
+    message = f"{back}{'; '.join(found.missing)}, at {step_text(situation)}"
     return Rest(_phase(situation), "GatheringEvidence", message)
 
 

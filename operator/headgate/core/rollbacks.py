@@ -26,7 +26,7 @@ def number(situation: Situation, revision_hash: str) -> int:
     record = seen.templates.get(revision_hash)
     if record is not None:
         return record.revision
-    past = [*status.history, *status.rejected]
+    past: list[HistoryEntry | Rejected] = [*status.history, *status.rejected]
     had = next((entry.revision for entry in past if entry.hash == revision_hash), None)
     if had is not None:
         return had
@@ -62,7 +62,7 @@ def _open(situation: Situation) -> Iterator[HistoryEntry]:
 
 def _why_not(situation: Situation, value: str) -> str:
     """Return why nobody can go back to what *value* names."""
-    past = [*situation.status.rejected, *situation.status.history]
+    past: list[HistoryEntry | Rejected] = [*situation.status.rejected, *situation.status.history]
     entry = next((entry for entry in past if value in (str(entry.revision), entry.hash)), None)
     if entry is None:
         return "no such revision has been stable"
@@ -158,12 +158,13 @@ def sealed(situation: Situation, status: RolloutStatus) -> RolloutStatus:
     if rollback is None or before is None:
         return status
     message = _message(rollback.revision)
-    if before.hash == rollback.instead_of:
+    instead_of = rollback.instead_of if situation.target_hash else before.hash  # a refused template is no revision
+    if before.hash == instead_of:
         # That nobody wants it back by chance, even once its rejection has been forgotten.
         gone = Canary(revision=before.revision, hash=before.hash, started=rollback.since)
         past = history.remembered(
             status, gone, Ending.ABORTED, "RolledBackTo", message=message, by=rollback.by, at=situation.second
         )
         status = status.model_copy(update={"history": past})
-    rejecting = _rejecting(situation.moved(status), rollback.instead_of, message)
+    rejecting = _rejecting(situation.moved(status), instead_of, message)
     return rejecting.model_copy(update={"rollback": None})
