@@ -86,8 +86,10 @@ def test_cold_by_command(way: str) -> None:
     came_back(play)
 
     assert "RolledBack" == str(play.world.phase)
-    assert "web:2" == play.world.rollout["spec"]["template"]["spec"]["containers"][0]["image"]
-    assert names.ROLLBACK_TO not in (play.world.rollout["metadata"].get("annotations") or {})
+    rollout = play.world.rollout
+    assert rollout is not None
+    assert "web:2" == rollout["spec"]["template"]["spec"]["containers"][0]["image"]
+    assert names.ROLLBACK_TO not in (rollout["metadata"].get("annotations") or {})
     assert [("Aborted", 2), ("Promoted", 1)] == [
         (str(entry.outcome), entry.revision) for entry in play.world.status.history[:2]
     ]
