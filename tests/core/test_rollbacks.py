@@ -6,112 +6,19 @@ import pytest
 
 from headgate.api import names
 from headgate.api import status as api
-from headgate.core import history, model, promoted, rollbacks, steps, strategies
+from headgate.core import model, promoted, rollbacks, steps, strategies
 from headgate.core.actions import CreateDeployment, RemoveCommand, ScaleDeployment, SelectRevision
 from headgate.core.decide import decide
 from headgate.core.situation import Situation
-from tests.core import aftermath, answers, ways
+from tests.core import aftermath, answers, earlier, ways
 from tests.core.worlds import NOON, A, B, C, World, metric, policy, policy_of
 
-NUMBERS = {A: 1, B: 2, C: 3}
 BY = "annotation headgate.dev/rollback-to"
-PLAN = policy(20, "pause", 50)
-
-
-def ended(
-    revision_hash: str, outcome: api.Ending = api.Ending.PROMOTED, ago: int = 500, took: int = 60
-) -> api.HistoryEntry:
-    """Return how a rollout of a revision ended, so many seconds ago."""
-    started = NOON - ago - took
-    return api.HistoryEntry(
-        revision=NUMBERS[revision_hash], hash=revision_hash, outcome=outcome, started=started, finished=NOON - ago
-    )
-
-
-def rejection(revision_hash: str) -> api.Rejected:
-    """Return the entry of a revision that was taken back."""
-    return api.Rejected(revision=NUMBERS[revision_hash], hash=revision_hash, reason="MetricFailed", at=NOON - 400)
-
-
-PAST = (ended(B), ended(A, ago=5000))
-
-
-def second(by: Any = PLAN) -> World:
-    """Return a world at rest on revision B, after A; A's Deployment is kept without pods."""
-    world = World().deployment(A, 0).deployment(B, 10).ruled(by).wants(B)
-    progress = api.Progress(desired=10, ready=10, since=NOON - 400)
-    side = api.Side(revision=2, hash=B, images=(f"web:{B}",), replicas=10, ready=10, progress=progress)
-    return world.with_status(stable=side, history=PAST)
-
-
-def going_back(by: Any = PLAN) -> World:
-    """Return that world two seconds after rollback-to=1: A has no ready pods yet."""
-    world = second(by).told(rollback_to="1")
-    for _ in range(2):
-        world = aftermath.after(world, decide(world.observe()), 1, ready=False)
-    return world
-
-
-# --- what counts as having been stable --------------------------------------------------------------------------------
-
-STOOD: tuple[tuple[str, tuple[api.HistoryEntry, ...], tuple[str, ...], bool], ...] = (
-    ("never heard of", (), (), False),
-    ("promoted", (ended(A),), (), True),
-    ("promoted, and others after it", (ended(B), ended(A)), (), True),
-    ("promoted and rejected", (ended(A),), (A,), False),
-    ("promoted, another rejected", (ended(A),), (B,), True),
-    ("never promoted", (ended(A, api.Ending.ROLLED_BACK),), (), False),
-    ("given up before it was promoted", (ended(A, api.Ending.SUPERSEDED),), (), False),
-    ("promoted, later taken back", (ended(A, api.Ending.ROLLED_BACK, 100), ended(A, ago=900)), (), False),
-    ("promoted, later aborted", (ended(A, api.Ending.ABORTED, 100), ended(A, ago=900)), (), False),
-    ("promoted, a later attempt withdrawn", (ended(A, api.Ending.WITHDRAWN, 100), ended(A, ago=900)), (), True),
-    ("its own promotion withdrawn", (ended(A, api.Ending.WITHDRAWN, 800, 160), ended(A, ago=900)), (), False),
-    ("taken back, then promoted", (ended(A, ago=100), ended(A, api.Ending.ROLLED_BACK, 900)), (), True),
-)
-
-
-@pytest.mark.parametrize(("past", "rejected", "expected"), [row[1:] for row in STOOD], ids=[row[0] for row in STOOD])
-def test_what_has_stood(past: tuple[api.HistoryEntry, ...], rejected: tuple[str, ...], *, expected: bool) -> None:
-    """Only what was promoted, and what nothing has spoken against since."""
-    status = api.RolloutStatus(history=past, rejected=tuple(rejection(one) for one in rejected))
-
-    assert expected == history.stood(status, A)
-
-
-CONDEMNED: tuple[tuple[str, tuple[api.HistoryEntry, ...], tuple[str, ...], bool], ...] = (
-    ("never heard of", (), (), False),
-    ("promoted", (ended(A),), (), False),
-    ("rejected", (), (A,), True),
-    ("aborted, though its rejection is forgotten", (ended(B), ended(A, api.Ending.ABORTED), ended(A)), (), True),
-    ("promoted after that", (ended(A), ended(A, api.Ending.ABORTED)), (), False),
-)
-
-
-@pytest.mark.parametrize(
-    ("past", "rejected", "expected"), [row[1:] for row in CONDEMNED], ids=[row[0] for row in CONDEMNED]
-)
-def test_what_is_condemned(past: tuple[api.HistoryEntry, ...], rejected: tuple[str, ...], *, expected: bool) -> None:
-    """The last word on it was a verdict."""
-    status = api.RolloutStatus(history=past, rejected=tuple(rejection(one) for one in rejected))
-
-    assert expected == history.condemned(status, A)
-
-
-def test_how_long_it_took_is_told() -> None:
-    """The history has durations, and of what was taken back when that was decided."""
-    canary = api.Canary(revision=2, hash=B, started=NOON - 125)
-    leaving = api.Leaving(ending=api.Ending.ABORTED, reason="Aborted", since=NOON - 30)
-    (promoted,) = history.remembered(api.RolloutStatus(), canary, api.Ending.PROMOTED, "", by="steps", at=NOON)
-    taken = canary.model_copy(update={"leaving": leaving})
-    (aborted,) = history.remembered(api.RolloutStatus(), taken, api.Ending.ABORTED, "", by="analysis", at=NOON)
-
-    assert ("2m5s", None) == (promoted.took, promoted.decided)
-    assert ("2m5s", NOON - 30, NOON) == (aborted.took, aborted.decided, aborted.finished)
 
 
 def test_a_revision_keeps_its_number() -> None:
     """By its record, or by the history where that is gone; another one gets the next."""
-    world = second()
+    world = earlier.second()
     kept = Situation(world.observe(), world.status)
     lost = Situation(world.but(templates={}).observe(), world.status)
 
@@ -124,7 +31,7 @@ def test_a_revision_keeps_its_number() -> None:
 @pytest.mark.parametrize("value", ["1", A, f" {A} "])
 def test_warm_users_are_back_by_one_write(value: str) -> None:
     """While the old pods are warm, rollback-to is what abort is, and rejects the promoted revision."""
-    decision = decide(ways.warm().with_status(history=PAST).told(rollback_to=value).observe())
+    decision = decide(ways.warm().with_status(history=earlier.PAST).told(rollback_to=value).observe())
 
     assert decision.status.stable is not None
     assert A == decision.status.stable.hash
@@ -136,7 +43,7 @@ def test_warm_users_are_back_by_one_write(value: str) -> None:
 
 def test_warm_but_already_scaled_down_is_cold() -> None:
     """Once the old pods have been asked to go, they are scaled up first."""
-    world = ways.warm(until=NOON - 5).with_status(history=PAST).deployment(A, 0)
+    world = ways.warm(until=NOON - 5).with_status(history=earlier.PAST).deployment(A, 0)
     decision = decide(world.told(rollback_to="1").observe())
 
     assert answers.sizes(decision) == {A: 10}
@@ -146,7 +53,7 @@ def test_warm_but_already_scaled_down_is_cold() -> None:
 
 def test_warm_with_another_version_that_waits() -> None:
     """A new version that has not begun is rejected with the promoted one."""
-    world = ways.warm().with_status(history=PAST).wants(C).but(paused=True).told(rollback_to="1")
+    world = ways.warm().with_status(history=earlier.PAST).wants(C).but(paused=True).told(rollback_to="1")
     decision = decide(world.observe())
 
     assert {B, C} == {entry.hash for entry in decision.status.rejected}
@@ -154,7 +61,7 @@ def test_warm_with_another_version_that_waits() -> None:
 
 def test_a_promoted_revision_that_goes_back_again_is_rejected_no_more() -> None:
     """Abort while what was gone back from is warm makes it stable again, and what is stable is not rejected."""
-    world = ways.warm().with_status(rejected=(rejection(A),), history=PAST).told(abort="now")
+    world = ways.warm().with_status(rejected=(earlier.rejection(A),), history=earlier.PAST).told(abort="now")
     decision = decide(world.observe())
 
     assert decision.status.stable is not None
@@ -162,10 +69,10 @@ def test_a_promoted_revision_that_goes_back_again_is_rejected_no_more() -> None:
     assert [B] == [entry.hash for entry in decision.status.rejected]
 
 
-@pytest.mark.parametrize("past", [(rejection(A),), ()], ids=["rejected", "tried again"])
+@pytest.mark.parametrize("past", [(earlier.rejection(A),), ()], ids=["rejected", "tried again"])
 def test_what_was_rolled_back_does_not_come_back_at_once(past: tuple[api.Rejected, ...]) -> None:
     """The spec still holds it, and it is warm: neither that nor a retry makes it stable without its steps."""
-    verdicts = (ended(B), ended(A, api.Ending.ABORTED, 600), ended(A, ago=5000))
+    verdicts = (earlier.ended(B), earlier.ended(A, api.Ending.ABORTED, 600), earlier.ended(A, ago=5000))
     world = ways.warm().wants(A).with_status(rejected=past, history=verdicts)
     decision = decide(world.observe())
 
@@ -180,7 +87,7 @@ def test_what_was_rolled_back_does_not_come_back_at_once(past: tuple[api.Rejecte
 
 def test_cold_all_pods_start_at_once() -> None:
     """The whole revision in one step, whatever the strategy's steps are; the command is gone."""
-    decision = decide(second(ways_of()).told(rollback_to="1").observe())
+    decision = decide(earlier.second(earlier.roomy()).told(rollback_to="1").observe())
 
     assert (1, 100) == (answers.step(decision), answers.weight(decision))
     canary = decision.status.canary
@@ -194,14 +101,9 @@ def test_cold_all_pods_start_at_once() -> None:
     assert RemoveCommand(names.ROLLBACK_TO, "1") in decision.actions
 
 
-def ways_of() -> Any:
-    """Return the usual steps with all the room for a second version that routes have."""
-    return policy(20, "pause", 50, surge="100%")
-
-
 def test_cold_its_deployment_is_made_from_its_record() -> None:
     """Where somebody deleted it."""
-    world = second(ways_of())
+    world = earlier.second(earlier.roomy())
     left = {key: facts for key, facts in world.deployments.items() if key != A}
     decision = decide(world.but(deployments=left).told(rollback_to=A).observe())
 
@@ -210,7 +112,7 @@ def test_cold_its_deployment_is_made_from_its_record() -> None:
 
 def test_cold_in_the_end() -> None:
     """What the spec holds is rejected, in the list and in the history, and nothing is written any more."""
-    end, decisions = aftermath.settled(second(ways_of()).told(rollback_to="1"))
+    end, decisions = aftermath.settled(earlier.second(earlier.roomy()).told(rollback_to="1"))
     status = end.status
     assert status.stable is not None
     assert (A, None, None) == (status.stable.hash, status.canary, status.rollback)
@@ -230,7 +132,7 @@ def test_cold_in_the_end() -> None:
 
 def test_retry_brings_it_back_by_its_steps() -> None:
     """What was rolled back from was promoted once, and still has to earn its way."""
-    end, _ = aftermath.settled(second().told(rollback_to="1"))
+    end, _ = aftermath.settled(earlier.second().told(rollback_to="1"))
     decision = decide(end.told(retry=B).observe())
 
     canary = decision.status.canary
@@ -240,7 +142,7 @@ def test_retry_brings_it_back_by_its_steps() -> None:
 
 def test_another_template_leads_out_as_well() -> None:
     """The spec is never written; whoever changes it ships a new version."""
-    end, _ = aftermath.settled(second().told(rollback_to="1"))
+    end, _ = aftermath.settled(earlier.second().told(rollback_to="1"))
     decision = decide(end.wants(C).observe())
 
     assert decision.status.canary is not None
@@ -258,7 +160,7 @@ WAYS: tuple[tuple[str, Any], ...] = (
 @pytest.mark.parametrize("how", ["command", "template"])
 def test_every_strategy_goes_back(how: str, by: Any) -> None:
     """Without a pause, within the bounds that it has for pods, to the end."""
-    start = second(by).but(present={B: 10} if by.strategy.recreate else None)
+    start = earlier.second(by).but(present={B: 10} if by.strategy.recreate else None)
     start = start.told(rollback_to="1") if how == "command" else start.wants(A)
     end, decisions = aftermath.settled(start)
     phases = {decision.status.phase for decision in decisions if decision.status.canary}
@@ -271,7 +173,7 @@ def test_every_strategy_goes_back(how: str, by: Any) -> None:
 
 def test_a_rolling_one_keeps_its_surge() -> None:
     """A bound that users set for pods holds on the way back too."""
-    decision = decide(second(policy_of(rolling_update={"max_surge": 2})).told(rollback_to="1").observe())
+    decision = decide(earlier.second(policy_of(rolling_update={"max_surge": 2})).told(rollback_to="1").observe())
 
     assert {A: 2} == answers.sizes(decision)
 
@@ -298,7 +200,9 @@ def test_what_it_is_to_mend_is_not_held_against_it() -> None:
 
 def test_it_is_watched() -> None:
     """A breach takes it back as any other version, and what is stable stays."""
-    world = going_back(policy(20, metrics=(OWN,))).knows("own", failures=2, verdict=api.Outcome.FAILED, value="1")
+    world = earlier.going_back(policy(20, metrics=(OWN,))).knows(
+        "own", failures=2, verdict=api.Outcome.FAILED, value="1"
+    )
     decision = decide(world.observe())
 
     assert api.Ending.ROLLED_BACK is answers.ending(decision)
@@ -307,7 +211,7 @@ def test_it_is_watched() -> None:
 
 def test_it_waits_for_evidence_once_users_are_back() -> None:
     """Before it counts as stable; until then one write undoes it."""
-    world = going_back(policy(20, metrics=(OWN,), surge="100%")).deployment(A, 10).deployment(B, 0)
+    world = earlier.going_back(policy(20, metrics=(OWN,), surge="100%")).deployment(A, 10).deployment(B, 0)
     decision = decide(world.observe())
 
     message = "all users are back on revision 1; own passed 0 of 3 times, at step 1/1, weight 100 %"
@@ -326,7 +230,7 @@ def test_what_was_left_is_warm(judged_from: int, *, goes_back: bool) -> None:
 @pytest.mark.parametrize("value", ["now", A])
 def test_it_can_be_aborted(value: str) -> None:
     """Then it is rejected, what was stable stays stable, and is what the spec wants."""
-    world = going_back().told(abort=value)
+    world = earlier.going_back().told(abort=value)
     decision = decide(world.observe())
     assert api.Ending.ABORTED is answers.ending(decision)
     assert decision.status.rollback is None
@@ -338,7 +242,7 @@ def test_it_can_be_aborted(value: str) -> None:
 
 def test_pods_that_do_not_come_end_it() -> None:
     """The deadline counts as for any other version."""
-    world = going_back().but(now=NOON + 700)
+    world = earlier.going_back().but(now=NOON + 700)
     decision = decide(world.observe())
 
     assert api.Ending.ROLLED_BACK is answers.ending(decision)
@@ -347,7 +251,10 @@ def test_pods_that_do_not_come_end_it() -> None:
 
 def test_it_says_where_it_goes() -> None:
     """While pods start."""
-    assert "going back to revision 1: 0 of 10 canary pods ready" == answers.ready(decide(going_back().observe()))[1]
+    assert (
+        "going back to revision 1: 0 of 10 canary pods ready"
+        == answers.ready(decide(earlier.going_back().observe()))[1]
+    )
 
 
 @pytest.mark.parametrize(
@@ -360,7 +267,7 @@ def test_it_says_where_it_goes() -> None:
 )
 def test_neither_a_pause_nor_a_broken_spec_is_in_the_way(changes: dict[str, Any]) -> None:
     """What is wanted is on record, and a pause is about new versions: it begins, and goes on."""
-    start = second(ways_of()).but(**changes).told(rollback_to="1")
+    start = earlier.second(earlier.roomy()).but(**changes).told(rollback_to="1")
     decision = decide(start.observe())
     assert {A: 10} == answers.sizes(decision)
     end, _ = aftermath.settled(aftermath.after(start, decision))
@@ -371,200 +278,9 @@ def test_neither_a_pause_nor_a_broken_spec_is_in_the_way(changes: dict[str, Any]
 
 def test_a_template_put_back_is_not_paused_either() -> None:
     """As it is not where the old pods are warm."""
-    decision = decide(second(ways_of()).wants(A).but(paused=True).observe())
+    decision = decide(earlier.second(earlier.roomy()).wants(A).but(paused=True).observe())
 
     assert {A: 10} == answers.sizes(decision)
-
-
-# --- in flight --------------------------------------------------------------------------------------------------------
-
-
-def third(by: Any = PLAN) -> World:
-    """Return a world with revision C in flight beside B, after A."""
-    world = second(by).deployment(C, 2).wants(C).but(finalizers=(names.FINALIZER,))
-    progress = api.Progress(desired=2, ready=2, since=NOON - 50)
-    canary = api.Canary(revision=3, hash=C, replicas=2, ready=2, progress=progress, started=NOON - 100)
-    return world.with_status(canary=canary, scale_floor=10).at_step(1, since=50)
-
-
-@pytest.mark.parametrize("value", ["2", B])
-def test_in_flight_to_the_stable_one_is_an_abort(value: str) -> None:
-    """With other words in the history."""
-    decision = decide(third().told(rollback_to=value).observe())
-
-    assert api.Ending.ABORTED is answers.ending(decision)
-    assert [("RolledBackTo", C)] == [(entry.reason, entry.hash) for entry in decision.status.rejected]
-    assert decision.status.rollback is None
-
-
-def test_in_flight_to_an_earlier_one() -> None:
-    """What is in flight is taken back and rejected first; then the earlier one comes in its place."""
-    world = third(ways_of()).told(rollback_to="1")
-    decision = decide(world.observe())
-    assert api.Ending.ABORTED is answers.ending(decision)
-    assert decision.status.rollback is not None
-    assert (A, C) == (decision.status.rollback.hash, decision.status.rollback.instead_of)
-    end, _ = aftermath.settled(aftermath.after(world, decision))
-    assert end.status.stable is not None
-    assert (A, [C]) == (end.status.stable.hash, [entry.hash for entry in end.status.rejected])
-    assert [A, C] == [entry.hash for entry in end.status.history[:2]]
-
-
-def test_to_the_stable_one_while_another_waits() -> None:
-    """A version that has not begun, as in a pause, is rejected before it does."""
-    world = second().wants(C).but(paused=True).told(rollback_to="2")
-    decision = decide(world.observe())
-
-    assert [C] == [entry.hash for entry in decision.status.rejected]
-    assert answers.ready(decision)[0] == "RolledBackTo"
-    assert "RollbackStarted" in answers.reasons(decision)
-
-
-def test_the_last_word_counts() -> None:
-    """Another rollback-to takes back the one on its way; to the stable one, only that."""
-    other = decide(going_back().told(rollback_to="2").observe())
-    assert (api.Ending.ABORTED, None) == (answers.ending(other), other.status.rollback)
-    world = going_back().deployment(C, 0).with_status(history=(*PAST, ended(C, ago=900)))
-    earlier = decide(world.told(rollback_to=C).observe())
-    assert api.Ending.ABORTED is answers.ending(earlier)
-    assert earlier.status.rollback is not None
-    assert C == earlier.status.rollback.hash
-
-
-def test_while_something_leaves() -> None:
-    """What was in flight is on its way out already: the earlier one follows it."""
-    leaving = api.Leaving(ending=api.Ending.ROLLED_BACK, reason="MetricFailed", by="analysis", since=NOON - 5)
-    world = third()
-    canary = world.status.canary
-    assert canary is not None
-    gone = canary.model_copy(update={"leaving": leaving})
-    world = world.with_status(canary=gone, rejected=(rejection(C),), weight=api.Weight(desired=0))
-    decision = decide(world.told(rollback_to="1").observe())
-    assert decision.status.rollback is not None
-    assert api.Ending.ROLLED_BACK is answers.ending(decision)
-    stays = decide(world.told(rollback_to="2").observe())
-    assert answers.said(stays, "CommandMismatch").endswith("revision 2 is stable already")
-
-
-@pytest.mark.parametrize(("target", "gone"), [(C, True), (A, False), (B, False)])
-def test_another_template_ends_it(target: str, *, gone: bool) -> None:
-    """Not the same one, and not the one that is gone back to, as where Git follows."""
-    decision = decide(going_back().wants(target).recorded(C).observe())
-
-    assert gone == (decision.status.rollback is None)
-    assert (api.Ending.SUPERSEDED if gone else None) is answers.ending(decision)
-
-
-def test_it_ends_where_git_was_quicker() -> None:
-    """The template was put back while the command's rollback went on: what the spec held then is rejected."""
-    end, _ = aftermath.settled(going_back().deployment(A, 3).wants(A))
-
-    assert end.status.stable is not None
-    assert (A, [B]) == (end.status.stable.hash, [entry.hash for entry in end.status.rejected])
-    assert api.Phase.HEALTHY is decide(end.observe()).status.phase
-
-
-def test_a_rollback_to_what_is_stable_is_over() -> None:
-    """However it came to be: nobody waits for it any more."""
-    wanted = api.Rollback(revision=2, hash=B, instead_of=C, since=NOON - 10)
-
-    assert decide(second().with_status(rollback=wanted).observe()).status.rollback is None
-
-
-def test_a_policy_edit_leaves_it_its_one_step() -> None:
-    """Steps that are edited on the way are those of the next version."""
-    decision = decide(going_back().edited(policy(10, 30, "pause", 60)).observe())
-
-    assert (1, 100) == (answers.step(decision), answers.weight(decision))
-    assert answers.ending(decision) is None
-
-
-# --- held up ----------------------------------------------------------------------------------------------------------
-
-
-def held_up() -> World:
-    """Return a world in which a rollback was asked for and cannot begin: the stable Service is gone."""
-    base = ways.routed(second(), 20, ways=ways.facts(stable=ways.service(selects=B), route=None))
-    missing = base.but(traffic=ways.facts(stable=ways.service(selects=B), routes={("HTTPRoute", "web"): None}))
-    wanted = api.Rollback(revision=1, hash=A, instead_of=B, since=NOON - 10)
-    return missing.with_status(rollback=wanted, history=PAST)
-
-
-def test_a_rollback_that_waits_can_be_cancelled() -> None:
-    """By abort; another revision's hash means something else."""
-    assert decide(held_up().observe()).status.rollback is not None
-    decision = decide(held_up().told(abort="now").observe())
-    assert decision.status.rollback is None
-    assert answers.said(decision, "RollbackCancelled") == "revision 1 is not gone back to, by command"
-    other = decide(held_up().told(abort=C).observe())
-    assert other.status.rollback is not None
-    assert "CommandMismatch" in answers.reasons(other)
-
-
-# --- mismatches -------------------------------------------------------------------------------------------------------
-
-MISMATCHES: tuple[tuple[str, World, str, str], ...] = (
-    ("first", World().first(), "1", "there is no stable revision yet, and none to go back to"),
-    ("stable", second(), "2", "revision 2 is stable already"),
-    ("stable by hash", second(), B, "revision 2 is stable already"),
-    ("unknown", second(), "7", "no such revision has been stable; headgate.dev/rollback-to=1 would match"),
-    ("no word", second(), "", "no such revision has been stable; headgate.dev/rollback-to=1 would match"),
-    (
-        "rejected",
-        second().with_status(rejected=(rejection(C),)).recorded(C),
-        "3",
-        "revision 3 was taken back or has never been stable; headgate.dev/rollback-to=1 would match",
-    ),
-    (
-        "none is left",
-        second().with_status(history=PAST[:1]),
-        "1",
-        "no such revision has been stable; there is none to go back to",
-    ),
-    (
-        "its record is gone",
-        second().but(templates={}, deployments={B: second().deployments[B]}),
-        "1",
-        "the template of revision 1 is not on record any more; there is none to go back to",
-    ),
-    (
-        "on its way",
-        going_back(),
-        "1",
-        f"revision 1 is on its way already; headgate.dev/promote-full={A} skips what is left",
-    ),
-    (
-        "several",
-        second().deployment(C, 0).with_status(history=(*PAST, ended(C, ago=8000), ended(C, ago=9000))),
-        "9",
-        "no such revision has been stable; headgate.dev/rollback-to=1 or headgate.dev/rollback-to=3 would match",
-    ),
-)
-
-
-@pytest.mark.parametrize(("world", "value", "why"), [row[1:] for row in MISMATCHES], ids=[row[0] for row in MISMATCHES])
-def test_mismatches(world: World, value: str, why: str) -> None:
-    """What does not match does nothing but a Warning that says which revisions would, once."""
-    told = world.told(rollback_to=value)
-    decision = decide(told.observe())
-    (notice,) = [notice for notice in decision.notices if notice.reason == "CommandMismatch"]
-    assert notice.warning
-    assert f"headgate.dev/rollback-to={value} had no effect: {why}" == notice.message
-    assert decision.status.rollback == decide(world.observe()).status.rollback
-    again = decide(told.but(status=decision.status, written_at=NOON).observe())
-    assert "CommandMismatch" not in answers.reasons(again)
-
-
-def test_it_is_carried_out_once() -> None:
-    """After a crash between its effect and its removal it is only removed."""
-    told = second().told(rollback_to="1")
-    first = decide(told.observe())
-    second_time = decide(told.but(status=first.status, written_at=NOON, finalizers=(names.FINALIZER,)).observe())
-
-    assert "RollbackStarted" not in answers.reasons(second_time)
-    assert first.status.canary is not None
-    assert second_time.status.canary is not None
-    assert first.status.canary.started == second_time.status.canary.started
 
 
 # --- by template ------------------------------------------------------------------------------------------------------
@@ -572,8 +288,13 @@ def test_it_is_carried_out_once() -> None:
 
 def later(revision: str, **changes: Any) -> World:
     """Return the world at rest on B, whose spec now holds another revision that was stable."""
-    past = (ended(C, ago=300), *PAST) if revision == C else PAST
-    return second(ways_of()).deployment(revision, 0).with_status(**{"history": past, **changes}).wants(revision)
+    past = (earlier.ended(C, ago=300), *earlier.PAST) if revision == C else earlier.PAST
+    return (
+        earlier.second(earlier.roomy())
+        .deployment(revision, 0)
+        .with_status(**{"history": past, **changes})
+        .wants(revision)
+    )
 
 
 def test_an_earlier_template_goes_back() -> None:
@@ -589,9 +310,9 @@ def test_an_earlier_template_goes_back() -> None:
     ("world", "why"),
     [
         (later(C), "a later one"),
-        (later(A, history=PAST[:1]), "nobody knows that it was stable"),
-        (later(A, history=(ended(A, api.Ending.ABORTED, 100), *PAST)), "taken back since"),
-        (second().wants(C), "a new one"),
+        (later(A, history=earlier.PAST[:1]), "nobody knows that it was stable"),
+        (later(A, history=(earlier.ended(A, api.Ending.ABORTED, 100), *earlier.PAST)), "taken back since"),
+        (earlier.second().wants(C), "a new one"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -605,7 +326,7 @@ def test_any_other_template_has_its_steps(world: World, why: str) -> None:
 
 def test_a_rejected_template_is_not_tried() -> None:
     """That it was stable once does not help it."""
-    assert decide(later(A, rejected=(rejection(A),)).observe()).status.canary is None
+    assert decide(later(A, rejected=(earlier.rejection(A),)).observe()).status.canary is None
 
 
 # --- what is kept -----------------------------------------------------------------------------------------------------
@@ -613,8 +334,8 @@ def test_a_rejected_template_is_not_tried() -> None:
 
 def test_what_can_be_gone_back_to_is_kept_first() -> None:
     """Deployments of versions that were taken back go before those that served."""
-    by = PLAN.model_copy(update={"revision_history_limit": 1})
-    world = second(by).deployment(C, 0).with_status(rejected=(rejection(C),))
+    by = earlier.PLAN.model_copy(update={"revision_history_limit": 1})
+    world = earlier.second(by).deployment(C, 0).with_status(rejected=(earlier.rejection(C),))
     end, _ = aftermath.settled(world)
 
     assert {A, B} == set(end.deployments)
@@ -624,8 +345,8 @@ def test_what_can_be_gone_back_to_is_kept_first() -> None:
 @pytest.mark.parametrize(("limit", "kept"), [(2, True), (0, False)])
 def test_a_record_outlives_its_deployment(limit: int, *, kept: bool) -> None:
     """Somebody deleted the Deployment: as many records as revisionHistoryLimit says stay to go back to."""
-    by = PLAN.model_copy(update={"revision_history_limit": limit})
-    world = second(by)
+    by = earlier.PLAN.model_copy(update={"revision_history_limit": limit})
+    world = earlier.second(by)
     end, _ = aftermath.settled(world.but(deployments={B: world.deployments[B]}))
 
     assert kept == (A in end.templates)
@@ -633,6 +354,6 @@ def test_a_record_outlives_its_deployment(limit: int, *, kept: bool) -> None:
 
 def test_stable_is_scaled_down_only_after_users_left_it() -> None:
     """Promise 2: the revision that is left keeps its pods until the other one has all of its own."""
-    decision = decide(second(ways_of()).told(rollback_to="1").observe())
+    decision = decide(earlier.second(earlier.roomy()).told(rollback_to="1").observe())
 
     assert B not in {action.hash for action in decision.actions if isinstance(action, ScaleDeployment)}

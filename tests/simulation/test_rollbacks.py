@@ -60,6 +60,11 @@ def revert(play: worlds.Play) -> None:
     play.world.apply(play.spec("web:1"))
 
 
+def warm(play: worlds.Play) -> bool:
+    """Return whether the revision that was stable before is warm, and its time runs."""
+    return play.world.status.warm is not None and play.world.status.warm.until is not None
+
+
 def back(play: worlds.Play, revision: int = 1) -> bool:
     """Return whether that revision is stable again, and all is over."""
     status = play.world.status
@@ -125,8 +130,7 @@ def test_warm_is_one_write(way: str) -> None:
     """While the second version is warm, its users are back before any pod is asked for."""
     play = begun(way, seed=3)
     play.ship("web:3")
-    warm = lambda: play.world.status.warm is not None and play.world.status.warm.until is not None  # noqa: E731
-    assert play.world.run_until(warm, 900), play.world.account()
+    assert play.world.run_until(lambda: warm(play), 900), play.world.account()
     writes = len(play.world.journal.writes)
     command(play, "2")
     assert play.world.run_until(lambda: play.world.status.canary is not None, 30), play.world.account()
@@ -168,8 +172,7 @@ def test_it_can_be_undone_while_what_was_left_is_warm(way: str) -> None:
     """By abort, in one write, and then it is rejected no more: the spec holds it."""
     play = begun(way, seed=6)
     command(play)
-    warm = lambda: play.world.status.warm is not None  # noqa: E731
-    assert play.world.run_until(warm, 900), play.world.account()
+    assert play.world.run_until(lambda: warm(play), 900), play.world.account()
     play.world.annotate(names.ABORT, names.ABORT_NOW)
     came_back(play, 2)
 
@@ -220,8 +223,7 @@ def test_it_is_watched(way: str, trigger: str) -> None:
         assert world.run_until(lambda: bool(world.status.rejected), 900), world.account()
         came_back(play, 2)
         return
-    held = lambda: world.status.weight is not None and world.status.weight.since is not None  # noqa: E731
-    assert world.run_until(held, 240), world.account()
+    assert world.run_until(lambda: world.status.weight is not None and world.status.weight.since is not None, 240)
     world.run(30)
     assert world.status.canary is not None, world.account()
     came_back(play)
