@@ -8,7 +8,7 @@ from headgate.api import names
 from headgate.api import status as api
 from headgate.core.decide import decide
 from tests.core import aftermath, answers, earlier, ways
-from tests.core.worlds import NOON, A, B, C, World, policy
+from tests.core.worlds import NOON, A, B, C, World, policy, policy_of
 
 # --- in flight --------------------------------------------------------------------------------------------------------
 
@@ -42,6 +42,17 @@ def test_in_flight_to_an_earlier_one() -> None:
     assert end.status.stable is not None
     assert (A, [C]) == (end.status.stable.hash, [entry.hash for entry in end.status.rejected])
     assert [A, C] == [entry.hash for entry in end.status.history[:2]]
+
+
+def test_recreate_does_not_start_what_would_only_go_again() -> None:
+    """The earlier revision follows the one that was in flight, and the stable one between them is left out."""
+    by = policy_of(recreate={})
+    world = third(by).deployment(B, 0).deployment(C, 10).but(present={C: 10}).told(rollback_to="1")
+    end, decisions = aftermath.settled(world)
+
+    assert end.status.stable is not None
+    assert A == end.status.stable.hash
+    assert 0 == max(answers.sizes(decision).get(B, 0) for decision in decisions)
 
 
 def test_to_the_stable_one_while_another_waits() -> None:

@@ -97,7 +97,8 @@ def aborting(situation: Situation) -> Move | Rest | None:
 
 def _gives_way(situation: Situation, leaving: Leaving) -> bool:
     """Return whether the next revision follows at once: stable's pods would be started only to go again."""
-    return leaving.ending is Ending.SUPERSEDED and situation.recreates and situation.clear
+    follows = leaving.ending is Ending.SUPERSEDED or situation.status.rollback is not None
+    return follows and situation.recreates and situation.clear
 
 
 def _comes_back(situation: Situation, leaving: Leaving) -> Rest:
