@@ -112,6 +112,7 @@ STATUS: Final = status.RolloutStatus(
         changes=1,
         changed=_STARTED,
     ),
+    rollback=status.Rollback(revision=3, hash="9c4d7b2f5", instead_of="7c9d8e5f4", by="annotation", since=_STARTED),
     step=status.StepStatus(index=2, of=5, text="2/5", since=_STARTED, waiting_for=MESSAGE),
     weight=status.Weight(desired=25, achieved=20, since=_STARTED),
     analysis=(
@@ -129,7 +130,13 @@ STATUS: Final = status.RolloutStatus(
     rejected=(status.Rejected(revision=7, hash="84c7d6b5f", reason="Breach", message="0.2 > 0.01", at=_STARTED),),
     history=(
         status.HistoryEntry(
-            revision=1, hash="5d8f6c9b7", outcome=status.Ending.PROMOTED, started=_STARTED, finished=_STARTED + 600
+            revision=1,
+            hash="5d8f6c9b7",
+            outcome=status.Ending.PROMOTED,
+            started=_STARTED,
+            decided=_STARTED + 60,
+            finished=_STARTED + 600,
+            took="10m",
         ),
     ),
     drill=status.DrillSchedule(schedule="0 4 * * 1 UTC", next=_STARTED),

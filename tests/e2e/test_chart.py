@@ -123,7 +123,10 @@ def test_operator_in_its_pod(shop: Shop) -> None:
 
 def test_h28_uninstall_leaves_pods_serving(shop: Shop, helm: Helm) -> None:
     """H28: uninstalled in the middle of a canary, the chart takes nobody's pods along and nobody's request is lost."""
-    shop.ship(podinfo.GOOD if podinfo.BETTER in shop.sizes() else podinfo.BETTER)
+    canary = shop.manifest(podinfo.GOOD if podinfo.BETTER in shop.sizes() else podinfo.BETTER)
+    # A version of its own: one that was stable before would go back to it without a step to be in the middle of.
+    canary["spec"]["template"]["metadata"]["annotations"]["headgate.test/mark"] = "uninstalled"
+    shop.apply(canary)
     shop.wait_step(1, deadline_seconds=shops.PATIENCE_SECONDS)
     before, errors = running_pods(shop), shop.visitors.snapshot().errors
     with cluster.entered(shop.node.cluster):

@@ -10,7 +10,7 @@ from headgate.core.model import Key
 from headgate.telemetry.metrics import Metrics
 from tests.shell import virtual
 from tests.shell.observations import decision, observation
-from tests.shell.test_passes import World
+from tests.shell.surroundings import World
 
 KEY = Key("prod", "web")
 

@@ -162,6 +162,14 @@ class AnythingHappens(RuleBasedStateMachine):
         self.scheduled = {"schedule": every, "timeZone": "Asia/Kathmandu", "within": "5s"} if every else None
         self.apply()
 
+    @rule(back=st.integers(0, 4), by_hash=st.booleans())
+    def roll_back(self, back: int, *, by_hash: bool) -> None:
+        """Ask for an earlier revision, or for one that does not fit."""
+        history = self.world.status.history
+        if history:
+            entry = history[back % len(history)]
+            self.world.annotate(names.ROLLBACK_TO, entry.hash if by_hash else str(entry.revision))
+
     @rule(value=st.sampled_from(VALUES))
     def measure(self, value: Any) -> None:
         """Let every revision have another value from now on."""

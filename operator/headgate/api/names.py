@@ -34,7 +34,8 @@ ABORT: Final = f"{GROUP}/abort"
 RETRY: Final = f"{GROUP}/retry"
 DRILL: Final = f"{GROUP}/drill"
 """The command that starts a drill; also the label with value "true" on the pods of one."""
-COMMANDS: Final = (ABORT, RETRY, PROMOTE, PROMOTE_FULL, DRILL)
+ROLLBACK_TO: Final = f"{GROUP}/rollback-to"
+COMMANDS: Final = (ABORT, ROLLBACK_TO, RETRY, PROMOTE, PROMOTE_FULL, DRILL)
 """Annotations on a Rollout by which people give commands, in the order in which they are heard."""
 ABORT_NOW: Final = "now"
 """Value of the abort command that means whatever is in flight."""

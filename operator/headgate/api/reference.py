@@ -44,6 +44,12 @@ MARKS: Final = (
         f"`HASH` or `{names.ABORT_NOW}`",
         "Command: takes the new version back and rejects it.",
     ),
+    (
+        names.ROLLBACK_TO,
+        "annotation on the Rollout",
+        "a revision's number or hash",
+        "Command: makes a revision stable again that was before, and rejects what the spec holds.",
+    ),
     (names.RETRY, "annotation on the Rollout", "`HASH`", "Command: lets a rejected revision be tried again."),
     (
         names.DRILL,

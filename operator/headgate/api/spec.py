@@ -215,7 +215,9 @@ class RolloutSpec(SpecModel):
         default=600, description="A new version whose pods make no progress for so long is rolled back."
     )
     revision_history_limit: Annotated[int, pydantic.Field(ge=0, le=20, strict=True)] = pydantic.Field(
-        default=2, description="How many older Deployments are kept at 0 replicas."
+        default=2,
+        description="How many older revisions are kept to go back to, as Deployments at 0 replicas. Those that were "
+        "stable are kept before those that were taken back.",
     )
     paused: bool = pydantic.Field(
         default=False, strict=True, description="Stops the steps. Scaling, monitoring and rolling back go on."

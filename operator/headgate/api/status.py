@@ -128,6 +128,9 @@ class Canary(Side):
         default=0, description="Measurements that look back beyond this belong to an earlier attempt and do not count."
     )
     full: bool = pydantic.Field(default=False, description="promote-full was given for it.")
+    goes_back: bool = pydantic.Field(
+        default=False, description="It was stable before, so it gets all users at once: no steps, no pauses."
+    )
     leaving: Leaving | None = pydantic.Field(default=None, description="Why it is being taken back.")
     drill: Drill | None = pydantic.Field(default=None, description="Where it is no new version but a rehearsal.")
 
@@ -232,8 +235,26 @@ class HistoryEntry(StatusModel):
     message: str = pydantic.Field(default="", max_length=4096, description="A sentence that says why, with numbers.")
     by: str = pydantic.Field(default="", max_length=253, description="Who or what decided it.")
     started: Timestamp = pydantic.Field(description="When it started.")
+    decided: Timestamp | None = pydantic.Field(
+        default=None, description="When it was decided to take it back; from then on it was on its way out."
+    )
     finished: Timestamp = pydantic.Field(description="When its outcome was reached.")
     drill: Drill | None = pydantic.Field(default=None, description="What a rehearsal found.")
+    took: str = pydantic.Field(default="", max_length=32, description="The time from its start to its outcome.")
+
+
+class Rollback(StatusModel):
+    """The revision that was stable before and that people want again, whatever the spec holds."""
+
+    revision: int = pydantic.Field(description="The revision's number.")
+    hash: str = pydantic.Field(max_length=63, description="The revision's hash.")
+    instead_of: str = pydantic.Field(
+        max_length=63,
+        description="The hash of the revision that the spec meant then; rejected once the other one is stable again. "
+        "Another template in the spec ends the rollback.",
+    )
+    by: str = pydantic.Field(default="", max_length=253, description="Who or what decided it.")
+    since: Timestamp = pydantic.Field(description="When it was decided.")
 
 
 class TemplateStatus(StatusModel):
@@ -268,6 +289,9 @@ class RolloutStatus(StatusModel):
     stable: Side | None = pydantic.Field(default=None, description="The revision that users get.")
     canary: Canary | None = pydantic.Field(default=None, description="The revision that is on its way in or out.")
     warm: Warm | None = pydantic.Field(default=None, description="The revision to go back to by one write.")
+    rollback: Rollback | None = pydantic.Field(
+        default=None, description="The earlier revision that rollback-to asked for, until it is stable again."
+    )
     step: StepStatus | None = pydantic.Field(default=None, description="The step that the rollout is at.")
     weight: Weight | None = pydantic.Field(default=None, description="The canary's share of the traffic.")
     traffic: TrafficStatus | None = pydantic.Field(

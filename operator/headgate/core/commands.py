@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from headgate.api import names
 from headgate.api.status import Ending, RolloutStatus
-from headgate.core import drills, promoted, revisions
+from headgate.core import drills, promoted, revisions, rollbacks
 from headgate.core.actions import RemoveCommand
 from headgate.core.model import Notice
 from headgate.core.situation import Move, Situation
@@ -55,7 +55,8 @@ def _nothing_in_flight(situation: Situation) -> str:
 def _abort(situation: Situation, value: str) -> Move:
     canary = situation.flight
     if canary is None:
-        return _regret(situation, value) or _mismatch(situation, names.ABORT, value, _nothing_in_flight(situation))
+        other = _regret(situation, value) or rollbacks.cancelled(situation, value)
+        return other or _mismatch(situation, names.ABORT, value, _nothing_in_flight(situation))
     if value not in (canary.hash, names.ABORT_NOW):
         why = f"in flight is {canary.hash}; {names.ABORT}={canary.hash} or {names.ABORT}={names.ABORT_NOW} would match"
         return _mismatch(situation, names.ABORT, value, why)
@@ -72,6 +73,13 @@ def _regret(situation: Situation, value: str) -> Move | None:
         return None
     by = f"annotation {names.ABORT}"
     return promoted.go_back(situation, Ending.ABORTED, "Aborted", "aborted by command after its promotion", by=by)
+
+
+def _rollback_to(situation: Situation, value: str) -> Move:
+    answer = rollbacks.asked(situation, value)
+    if isinstance(answer, Move):
+        return answer
+    return _mismatch(situation, names.ROLLBACK_TO, value, answer)
 
 
 def _retry(situation: Situation, value: str) -> Move:
@@ -125,6 +133,7 @@ def _drill(situation: Situation, value: str) -> Move:
 
 _EFFECTS: dict[str, Callable[[Situation, str], Move]] = {
     names.ABORT: _abort,
+    names.ROLLBACK_TO: _rollback_to,
     names.RETRY: _retry,
     names.PROMOTE: _promote,
     names.PROMOTE_FULL: _promote_full,

@@ -3,8 +3,19 @@
 import math
 
 from headgate.api import names, values
-from headgate.api.status import Ending, MetricStatus, Phase, StepStatus, Weight
-from headgate.core import analysis, history, promoted, recreate, replicas, steps, strategies, traffic, verdicts
+from headgate.api.status import Canary, Ending, MetricStatus, Phase, Side, StepStatus, Weight
+from headgate.core import (
+    analysis,
+    history,
+    promoted,
+    recreate,
+    replicas,
+    rollbacks,
+    steps,
+    strategies,
+    traffic,
+    verdicts,
+)
 from headgate.core.model import Identity, Notice
 from headgate.core.situation import Move, Rest, Situation
 
@@ -14,6 +25,8 @@ REFUSED_AGAIN_SECONDS = 60.0
 
 
 def _phase(situation: Situation) -> Phase:
+    if situation.goes_back:
+        return Phase.ROLLING_BACK
     weight = situation.status.weight
     if weight is None or weight.desired != _WHOLE:
         return Phase.PROGRESSING
@@ -33,6 +46,8 @@ def step_text(situation: Situation) -> str:
 def unsound(situation: Situation) -> Rest | None:
     """The spec cannot be followed: nothing goes forward, decisions run on what was last accepted."""
     seen = situation.seen
+    if situation.status.rollback is not None:
+        return None  # what is wanted is on record, and not in the spec
     if seen.rollout.invalid:
         return Rest(Phase.HOLDING, "InvalidSpec", seen.rollout.invalid, stalled=True)
     if seen.target.identity is Identity.REFUSED:
@@ -55,7 +70,9 @@ def refused(situation: Situation) -> Rest | None:
 
 
 def _rolled(situation: Situation) -> str:
-    """Return how far a rolling update has come, with a trailing separator; or nothing."""
+    """Return where a rollout without steps goes or how far it has come, with a trailing separator; or nothing."""
+    if situation.canary is not None and situation.goes_back:
+        return f"going back to revision {situation.canary.revision}: "
     if not strategies.rolls(situation.seen.policy) or not situation.goal.canary:
         return ""
     ready, goal = situation.pods(situation.canary).ready, situation.goal.canary
@@ -84,13 +101,17 @@ def recreating(situation: Situation) -> Rest | None:
         counted = f"{left} old pods left, terminating ones included" if left else "old pods are being counted"
         again = recreate.looks_at(canary.started, situation.now)
         message = f"downtime is meant: {counted}; new ones start once they are gone"
-        return Rest(Phase.PROGRESSING, "Recreating", message, (again, *verdicts.patience_ends(situation)))
+        return Rest(_recreates(situation), "Recreating", message, (again, *verdicts.patience_ends(situation)))
     if pods.wanted == situation.total and pods.ready >= situation.total:
         return None
     words = verdicts.pod_words(situation)
     message = f"downtime is meant: {pods.ready} of {situation.total} new pods ready{words}"
     reason = "PodsNotStarting" if words else "Recreating"
-    return Rest(Phase.PROGRESSING, reason, message, verdicts.patience_ends(situation))
+    return Rest(_recreates(situation), reason, message, verdicts.patience_ends(situation))
+
+
+def _recreates(situation: Situation) -> Phase:
+    return Phase.ROLLING_BACK if situation.goes_back else Phase.PROGRESSING
 
 
 def waiting(situation: Situation) -> Move | Rest | None:
@@ -137,7 +158,7 @@ def _with_blindness(situation: Situation, message: str) -> str:
 
 def paused(situation: Situation) -> Rest | None:
     """spec.paused stops the steps."""
-    if not situation.seen.rollout.paused:
+    if not situation.seen.rollout.paused or situation.goes_back:
         return None
     message = f"spec.paused is true, at {step_text(situation)}"
     return Rest(Phase.PAUSED, "Paused", _with_blindness(situation, message))
@@ -177,7 +198,8 @@ def unproved(situation: Situation) -> Rest | None:
         return None
     if found.blind:
         return Rest(Phase.HOLDING, "NoData", "; ".join(found.blind))
-    message = f"{'; '.join(found.missing)}, at {step_text(situation)}"
+    back = f"all users are back on revision {canary.revision}; " if canary.goes_back else ""
+    message = f"{back}{'; '.join(found.missing)}, at {step_text(situation)}"
     return Rest(_phase(situation), "GatheringEvidence", message)
 
 
@@ -213,6 +235,8 @@ def _watched(situation: Situation, weight_percent: int) -> tuple[MetricStatus, .
 
 
 def _begun(situation: Situation, step: StepStatus, planned: steps.Step) -> str:
+    if situation.goes_back and not situation.recreates:
+        return "all users go back to it as its pods are ready"
     if planned.pods is not None:
         pods = replicas.portion(planned.pods, situation.total)
         return f"step {step.text}: {pods} of {situation.total} pods in preview, {_shown_by(situation)}"
@@ -255,16 +279,32 @@ def complete(situation: Situation) -> Move | None:
         status,
         canary,
         Ending.PROMOTED,
-        "Promoted",
-        message="by command, without all evidence" if canary.full else "all steps passed",
-        by="promote-full" if canary.full else "steps",
+        "RolledBack" if canary.goes_back else "Promoted",
+        message=_why(canary, stable),
+        by=_by(situation, canary),
         at=situation.second,
     )
     ended: dict[str, object] = {"canary": None, "step": None, "weight": None, "scale_floor": None}
     if situation.routing is not None:
-        ended["warm"] = None if situation.recreates else promoted.warmed(stable, canary, situation.second)
+        held = status.weight.since if status.weight else None
+        warm = promoted.warmed(stable, canary, held or situation.second, situation.second)
+        ended["warm"] = None if situation.recreates else warm
         ended["traffic"] = promoted.unhomed(situation)
     changes = {**ended, "stable": history.stable_of(canary), "history": past}
     took = values.format_duration(situation.now - canary.started)
     notice = Notice("Promoted", f"revision {canary.revision} is stable after {took}")
-    return Move(status.model_copy(update=changes), (notice,))
+    if canary.goes_back:
+        notice = Notice("RolledBack", f"revision {canary.revision} is stable again after {took}")
+    return Move(rollbacks.sealed(situation, status.model_copy(update=changes)), (notice,))
+
+
+def _why(canary: Canary, stable: Side) -> str:
+    if canary.full:
+        return "by command, without all evidence"
+    return f"in place of revision {stable.revision}" if canary.goes_back else "all steps passed"
+
+
+def _by(situation: Situation, canary: Canary) -> str:
+    if canary.goes_back:
+        return situation.status.rollback.by if situation.status.rollback else "spec.template"
+    return "promote-full" if canary.full else "steps"

@@ -1,11 +1,14 @@
-"""How rollouts ended, newest first, and the step from a canary to a stable revision."""
+"""How rollouts ended, newest first, what that says of a revision, and the step from a canary to a stable revision."""
 
 from typing import Final
 
-from headgate.api.status import Canary, Ending, HistoryEntry, RolloutStatus, Side
+from headgate.api import values
+from headgate.api.status import Canary, Ending, HistoryEntry, Rejected, RolloutStatus, Side
 
 _KEPT: Final = 10
 _DRILLS_KEPT: Final = 3
+REJECTING: Final = (Ending.ROLLED_BACK, Ending.ABORTED)
+"""The endings that are a verdict on the revision: it is not tried again by itself."""
 
 
 def remembered(
@@ -20,13 +23,46 @@ def remembered(
         message=message,
         by=by,
         started=canary.started,
+        decided=canary.leaving.since if canary.leaving else None,
         finished=at,
         drill=canary.drill,
+        took=values.format_duration(max(0, at - canary.started)),
     )
     entries = (entry, *status.history)
     # Drills come by themselves, and would leave no room for what people look for here.
     surplus = [known for known in entries if known.drill is not None][_DRILLS_KEPT:]
     return tuple(known for known in entries if known not in surplus)[:_KEPT]
+
+
+def rejected(status: RolloutStatus, entry: Rejected) -> tuple[Rejected, ...]:
+    """Return the revisions that are not tried again by themselves, with *entry* before all others."""
+    return (entry, *(known for known in status.rejected if known.hash != entry.hash))[:_KEPT]
+
+
+def stood(status: RolloutStatus, revision_hash: str) -> bool:
+    """Return whether a revision was stable before, and nothing has spoken against it since.
+
+    What speaks against it: a rejection, an attempt that ended with a verdict, or that its own promotion was undone. An
+    attempt that was given up for another reason does not.
+    """
+    if any(entry.hash == revision_hash for entry in status.rejected):
+        return False
+    later = set()
+    for entry in status.history:
+        if entry.hash != revision_hash:
+            continue
+        if entry.outcome is Ending.PROMOTED:
+            return entry.started not in later
+        if entry.outcome in REJECTING:
+            return False
+        later.add(entry.started)
+    return False
+
+
+def condemned(status: RolloutStatus, revision_hash: str) -> bool:
+    """Return whether the last word on a revision was a verdict against it; none may have been spoken."""
+    last = next((entry.outcome for entry in status.history if entry.hash == revision_hash), None)
+    return last in REJECTING or any(entry.hash == revision_hash for entry in status.rejected)
 
 
 def stable_of(canary: Canary) -> Side:

@@ -31,6 +31,7 @@ def opened(seen: Observation) -> Situation:
     for bring_up in (
         _without_future,
         _with_target,
+        _with_rollback,
         _with_policy,
         _with_pods,
         _with_floor,
@@ -84,6 +85,15 @@ def _with_target(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     return status.model_copy(update={"template": confirmed})
 
 
+def _with_rollback(seen: Observation, status: RolloutStatus) -> RolloutStatus:
+    """Forget the revision that people wanted back once it is stable, or once the spec holds another template."""
+    asked, target = status.rollback, seen.target.hash if seen.target.identity is Identity.KNOWN else ""
+    if asked is None:
+        return status
+    stands = target in ("", asked.instead_of, asked.hash) and status.stable and status.stable.hash != asked.hash
+    return status if stands else status.model_copy(update={"rollback": None})
+
+
 def _with_policy(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     """Accept the spec's policy if it is valid; a rollout in flight goes on at the step that corresponds."""
     rollout = seen.rollout
@@ -102,8 +112,9 @@ def _resumed(seen: Observation, policy: Policy, canary: Canary, step: StepStatus
     """Return the step at which a rollout in flight goes on; a drill is at none of them."""
     if canary.drill is not None:
         return step
-    before = steps.planned(seen.accepted) if seen.accepted else ()
-    plan = steps.planned(policy)
+    back = canary.goes_back
+    before = steps.planned(seen.accepted, goes_back=back) if seen.accepted else ()
+    plan = steps.planned(policy, goes_back=back)
     index = steps.resumed(before, plan, step.index, weight.desired)
     moved = {"since": None, "promoted": False} if index != step.index else {}
     place = {"index": index, "of": len(plan), "text": f"{index}/{len(plan)}"}
@@ -194,6 +205,8 @@ def _with_verdicts(seen: Observation, status: RolloutStatus) -> RolloutStatus:
         return status
     judged_from = next(side.judged_from for side in pair if isinstance(side, Canary | Warm))
     weight = status.weight or Weight(desired=WHOLE)
-    span = analysis.Span(judged_from, weight.since, strategies.late(seen.policy, weight.desired))
+    back = status.canary is not None and status.canary.goes_back
+    late = strategies.late(seen.policy, weight.desired, goes_back=back)
+    span = analysis.Span(judged_from, weight.since, late)
     states = analysis.fold(seen.policy.analysis.metrics, status.analysis, seen.readings, span, seen.now)
     return status.model_copy(update={"analysis": states})

@@ -7,7 +7,7 @@ import math
 
 from headgate.api import values
 from headgate.api.status import Canary, Ending, Phase, Side, TrafficStatus, Warm, Weight
-from headgate.core import analysis, effects, strategies, verdicts
+from headgate.core import analysis, effects, history, strategies, verdicts
 from headgate.core.model import Notice
 from headgate.core.situation import Move, Rest, Situation
 
@@ -15,13 +15,14 @@ GONE_SECONDS = 2
 """How long after its time the warm revision's pods may still be there without the status being silent about it."""
 
 
-def warmed(stable: Side, canary: Canary, at: int) -> Warm:
-    """Return *stable* as the warm revision that it becomes when *canary* takes over at *at*."""
+def warmed(stable: Side, canary: Canary, since: int, at: int) -> Warm:
+    """Return *stable* as the warm revision that it becomes when *canary*, which had all *since* then, takes over."""
     return Warm(
         **stable.model_dump(include=set(Side.model_fields)),
         promoted=at,
         started=canary.started,
-        judged_from=canary.judged_from,
+        # What went back was not judged by what lies before it had all users, and is not now.
+        judged_from=since if canary.goes_back else canary.judged_from,
     )
 
 
@@ -48,6 +49,7 @@ def go_back(situation: Situation, ending: Ending, reason: str, message: str, *, 
         "warm": None,
         "weight": Weight(desired=0),
         "traffic": unhomed(situation),
+        "rejected": tuple(entry for entry in status.rejected if entry.hash != back.hash),
     }
     swapped = situation.moved(status.model_copy(update={**changes, "scale_floor": situation.wanted_now}))
     return verdicts.leave(swapped, canary, ending, reason, message, by=by)
@@ -56,7 +58,7 @@ def go_back(situation: Situation, ending: Ending, reason: str, message: str, *, 
 def put_back(situation: Situation) -> Move | None:
     """The template was put back to the revision that is still warm."""
     warm = situation.status.warm
-    if warm is None or situation.target_hash != warm.hash:
+    if warm is None or situation.wanted_hash != warm.hash or history.condemned(situation.status, warm.hash):
         return None
     message = f"the template was put back to that of revision {warm.revision}, which is still warm"
     return go_back(situation, Ending.WITHDRAWN, "TemplatePutBack", message, by="spec.template")
@@ -139,7 +141,7 @@ def draining(situation: Situation) -> Rest | None:
     view = situation.view
     if situation.status.warm is None or view is None or (view.drained and view.home_drained):
         return None
-    message = f"revision {situation.target_hash} waits: connections to the revision before drain"
+    message = f"revision {situation.wanted_hash} waits: connections to the revision before drain"
     return Rest(Phase.PROGRESSING, "Draining", message, view.drain_ends)
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 WINDOW: Final = "window"
+CANARY: Final = "$(canary."
+"""With this, a query asks about the canary alone."""
 NAMES: Final = (
     "namespace",
     "name",

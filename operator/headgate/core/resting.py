@@ -4,33 +4,23 @@ import dataclasses
 
 from headgate.api import values
 from headgate.api.status import Canary, Ending, Phase, Rejected, Side
-from headgate.core import analysis, forward, history, promoted, revisions, routing, strategies, verdicts
+from headgate.core import analysis, forward, history, promoted, revisions, rollbacks, routing, strategies, verdicts
 from headgate.core.model import DeploymentFacts, Notice
 from headgate.core.paths import ServiceFacts
 from headgate.core.situation import Move, Rest, Situation
 
 
-def _number(situation: Situation, revision_hash: str) -> int:
-    record = situation.seen.templates.get(revision_hash)
-    if record is not None:
-        return record.revision
-    status = situation.status
-    known = [entry.revision for entry in status.history] + [entry.revision for entry in status.rejected]
-    known += [facts.revision for facts in situation.seen.deployments.values()]
-    known += [status.stable.revision] if status.stable else []
-    return revisions.next_number(situation.seen.templates.values(), *known)
-
-
 def _canary(situation: Situation) -> Canary:
-    target = situation.target_hash
+    target = situation.wanted_hash
     tried = target in situation.seen.deployments or any(entry.hash == target for entry in situation.status.history)
     template = situation.seen.templates.get(target)
     return Canary(
-        revision=_number(situation, target),
+        revision=rollbacks.number(situation, target),
         hash=target,
         images=revisions.images(template.template if template else situation.seen.rollout.template),
         started=situation.second,
         judged_from=situation.second if tried else 0,
+        goes_back=rollbacks.leads_back(situation),
     )
 
 
@@ -123,7 +113,7 @@ def _first_done(situation: Situation, canary: Canary) -> Move:
 
 
 def _rejection(situation: Situation) -> Rejected | None:
-    return next((entry for entry in situation.status.rejected if entry.hash == situation.target_hash), None)
+    return next((entry for entry in situation.status.rejected if entry.hash == situation.wanted_hash), None)
 
 
 def _served(situation: Situation) -> Rest:
@@ -170,21 +160,21 @@ def rejected(situation: Situation) -> Rest | None:
     if stable and pods.ready < situation.total:  # as after recreate, where the old pods have only begun to start
         words = verdicts.pod_words(situation)
         serves = f"revision {stable.revision} has {pods.ready} of {situation.total} pods ready{words}"
-    message = f"revision {entry.revision} was taken back: {entry.message}; {serves}"
+    message = f"revision {entry.revision} was taken back: {entry.message}; {serves}{promoted.warm_words(situation)}"
     return Rest(Phase.ROLLED_BACK, entry.reason, message, stalled=True)
 
 
 def settled(situation: Situation) -> Rest | None:
     """The stable revision is what the spec wants."""
     stable = situation.stable
-    if stable is None or situation.target_hash != stable.hash:
+    if stable is None or situation.wanted_hash != stable.hash:
         return None
     return _served(situation)
 
 
 def held_back(situation: Situation) -> Rest | None:
     """A new version is wanted while the Rollout is paused."""
-    if not situation.seen.rollout.paused:
+    if not situation.seen.rollout.paused or rollbacks.leads_back(situation):
         return None
     return Rest(Phase.PAUSED, "Paused", f"revision {situation.target_hash} waits: spec.paused is true")
 
@@ -195,7 +185,7 @@ def outdated(situation: Situation) -> Move | Rest | None:
         return None
     if situation.status.warm is not None:
         return Move(situation.status.model_copy(update={"warm": None}))
-    message = f"revision {situation.target_hash} waits: the strategy and traffic of its spec come into force first"
+    message = f"revision {situation.wanted_hash} waits: the strategy and traffic of its spec come into force first"
     return Rest(Phase.PROGRESSING, "PolicyFollows", message, (situation.now,))
 
 
@@ -211,6 +201,8 @@ def start(situation: Situation) -> Move:
             "warm": None,
         }
     )
-    notice = Notice("RolloutStarted", f"revision {canary.revision} ({canary.hash}) is on its way")
+    way = "on its way back: it was stable before, so there are no steps and no pauses"
+    text = f"revision {canary.revision} ({canary.hash}) is {way if canary.goes_back else 'on its way'}"
+    notice = Notice("RolloutStarted", text)
     entered = forward.enter(situation.moved(status), 0)
     return Move(entered.status, (notice, *entered.notices))

@@ -38,7 +38,7 @@ def unseen(situation: Situation) -> Rest | None:
     """A revision became stable in this very pass: before a new one comes, its Services have to lead to it alone."""
     if not situation.seen.routed or situation.routing is not None:
         return None
-    message = f"revision {situation.target_hash} waits: Services and routes of the stable one follow"
+    message = f"revision {situation.wanted_hash} waits: Services and routes of the stable one follow"
     return Rest(Phase.PROGRESSING, "MovingTraffic", message, (situation.now,))  # nothing else may happen for long
 
 

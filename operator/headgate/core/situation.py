@@ -96,6 +96,16 @@ class Situation:
         """The revision that the spec means, or an empty text while that is not known."""
         return self.seen.target.hash if self.seen.target.identity is Identity.KNOWN else ""
 
+    @property
+    def wanted_hash(self) -> str:
+        """The revision that is to serve: what people asked to go back to, else what the spec means."""
+        return self.status.rollback.hash if self.status.rollback else self.target_hash
+
+    @functools.cached_property
+    def goes_back(self) -> bool:
+        """Whether the canary was stable before, and gets all users at once."""
+        return self.status.canary is not None and self.status.canary.goes_back
+
     @functools.cached_property
     def metrics(self) -> Sequence[Metric]:
         """The metrics that are judged."""
@@ -105,7 +115,7 @@ class Situation:
     @functools.cached_property
     def plan(self) -> tuple[steps.Step, ...]:
         """The steps of the policy; a single one to 100 percent where none is known."""
-        return steps.planned(self.seen.policy) if self.seen.policy else (steps.Step(100),)
+        return steps.planned(self.seen.policy, goes_back=self.goes_back) if self.seen.policy else (steps.Step(100),)
 
     @property
     def step_at(self) -> int:

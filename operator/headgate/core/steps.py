@@ -25,9 +25,14 @@ class Step:
         return self.waits and self.pause_seconds is None
 
 
-def planned(policy: Policy) -> tuple[Step, ...]:
-    """Return the steps of *policy*'s strategy; the last one holds 100 percent, implied where it is not written."""
+def planned(policy: Policy, *, goes_back: bool = False) -> tuple[Step, ...]:
+    """Return the steps of *policy*'s strategy; the last one holds 100 percent, implied where it is not written.
+
+    What *goes_back* to a revision that was stable before has that one alone: all its pods first, then all users.
+    """
     way = policy.strategy
+    if goes_back:
+        return (Step(100),)
     if way.blue_green is not None:
         return _previewed(way.blue_green)
     return _written(way.canary.steps) if way.canary else (Step(100),)

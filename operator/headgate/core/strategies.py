@@ -28,7 +28,7 @@ that counts for nothing. Every other metric is judged from the start of the atte
 from headgate.api import spec
 from headgate.api.spec import Metric, Policy
 from headgate.api.strategy import BlueGreen, Canary, Recreate
-from headgate.core import replicas
+from headgate.core import queries, replicas
 from headgate.core.routes import WHOLE
 
 Metrics = tuple[Metric, ...]
@@ -105,10 +105,17 @@ def proving(policy: Policy | None, weight_percent: int) -> Metrics:
     return tuple(metric for metric in judged(policy, 0) if spec.PRE_PROMOTION in metric.judged)
 
 
-def late(policy: Policy | None, weight_percent: int) -> frozenset[str]:
-    """Return the metrics by which nothing counts that they look back on before the weight held."""
+def late(policy: Policy | None, weight_percent: int, *, goes_back: bool = False) -> frozenset[str]:
+    """Return the metrics by which nothing counts that they look back on before the weight held.
+
+    What *goes_back* to an earlier revision is not blamed for what the later one still does to users meanwhile, by a
+    metric that does not ask about the canary alone.
+    """
     if recreates(policy):
         return frozenset(metric.name for metric in judged(policy, weight_percent))
+    if goes_back:
+        found = judged(policy, weight_percent)
+        return frozenset(metric.name for metric in found if queries.CANARY not in metric.prometheus.query)
     if weight_percent or not previews(policy):
         return frozenset()
     return frozenset(metric.name for metric in proving(policy, 0) if spec.BACKGROUND not in metric.judged)

@@ -1,8 +1,10 @@
 """From the sizes that were decided to actions: stable first, then the canary, then what is left over."""
 
+from collections.abc import Set as AbstractSet
+
 from headgate.api import names
 from headgate.api.status import Canary, Phase, Side
-from headgate.core import promoted, revisions, routing, verdicts
+from headgate.core import history, promoted, revisions, routing, verdicts
 from headgate.core.actions import (
     Action,
     AddFinalizer,
@@ -115,18 +117,30 @@ def _tidied(situation: Situation) -> list[Action]:
     policy = seen.policy
     if policy is None or situation.stable is None or situation.canary is not None:
         return []
+    limit = policy.revision_history_limit
     empty = [facts for facts in _others(situation) if facts.owner and not facts.replicas and not facts.pods]
     surplus = [facts for facts in empty if facts.drill]
-    surplus += [facts for facts in empty if not facts.drill][policy.revision_history_limit :]
+    # Those that can be gone back to before those that were taken back: these are of use to nobody but their retry.
+    others = [facts for facts in empty if not facts.drill]
+    surplus += sorted(others, key=lambda facts: not history.stood(status, facts.hash))[limit:]
     gone = {facts.hash for facts in surplus}
     kept = {hash_ for hash_ in seen.deployments if hash_ not in gone}
     kept |= {situation.stable.hash, situation.target_hash, *(entry.hash for entry in status.rejected)}
+    kept |= _recoverable(situation, situation.stable, kept, limit)
     kept |= {status.warm.hash} if status.warm else set()
     tidied: list[Action] = [DeleteDeployment(facts.hash) for facts in surplus]
     tidied += [DropRecord(record.name) for hash_, record in seen.templates.items() if hash_ not in kept]
     if seen.status.policy == status.policy and status.policy in seen.policies:
         tidied += [DropRecord(record.name) for hash_, record in seen.policies.items() if hash_ != status.policy]
     return tidied
+
+
+def _recoverable(situation: Situation, stable: Side, kept: AbstractSet[str], limit: int) -> set[str]:
+    """Return the revisions that can be gone back to even if somebody deleted their Deployments."""
+    status, records = situation.status, situation.seen.templates.values()
+    stood = [record for record in records if record.hash != stable.hash and history.stood(status, record.hash)]
+    latest = sorted(stood, key=lambda record: (-record.revision, record.hash not in kept))
+    return {record.hash for record in latest[:limit]}
 
 
 def actions(situation: Situation, phase: Phase) -> tuple[Action, ...]:

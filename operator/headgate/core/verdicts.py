@@ -13,8 +13,7 @@ LOOK_SECONDS = 3
 """How often pods that should serve all users are asked why none does."""
 _WORDS_AFTER_SECONDS = 5
 """When a pod that does not start has usually said why; no watch tells us of it."""
-REJECTING = (Ending.ROLLED_BACK, Ending.ABORTED)
-_KEPT = 10
+REJECTING = history.REJECTING
 
 
 def leave(situation: Situation, canary: Canary, ending: Ending, reason: str, message: str, *, by: str) -> Move:
@@ -33,9 +32,12 @@ def leave(situation: Situation, canary: Canary, ending: Ending, reason: str, mes
         entry = Rejected(
             revision=canary.revision, hash=canary.hash, reason=reason, message=leaving.message, at=situation.second
         )
-        rejected = (entry, *(known for known in rejected if known.hash != canary.hash))[:_KEPT]
+        rejected = history.rejected(status, entry)
     weight = status.weight or Weight(desired=0)
-    changed = {"rejected": rejected, "weight": weight.model_copy(update={"desired": 0, "since": None})}
+    changed: dict[str, object] = {"rejected": rejected}
+    changed["weight"] = weight.model_copy(update={"desired": 0, "since": None})
+    if status.rollback and status.rollback.hash == canary.hash:
+        changed["rollback"] = None
     notice = Notice("RollbackStarted", f"revision {canary.revision} is taken back: {message}", ending in REJECTING)
     if canary.drill is not None:
         alarms = ending in REJECTING or by == "headgate"
@@ -112,7 +114,8 @@ def aborting(situation: Situation) -> Move | Rest | None:
 
 def _gives_way(situation: Situation, leaving: Leaving) -> bool:
     """Return whether the next revision follows at once: stable's pods would be started only to go again."""
-    return leaving.ending is Ending.SUPERSEDED and situation.recreates and situation.clear
+    follows = leaving.ending is Ending.SUPERSEDED or situation.status.rollback is not None
+    return follows and situation.recreates and situation.clear
 
 
 def _makes_way(situation: Situation, canary: Canary) -> bool:
@@ -164,7 +167,7 @@ def recorded(situation: Situation) -> Move | None:
 
 def superseded(situation: Situation) -> Move | None:
     """The template was put back, or changed again."""
-    canary, stable, target = situation.flight, situation.stable, situation.target_hash
+    canary, stable, target = situation.flight, situation.stable, situation.wanted_hash
     if canary is None or stable is None or not target or target == canary.hash:
         return None
     if target == stable.hash:

@@ -20,6 +20,8 @@ class Conduct:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._rejected: set[str] = set()
+        self._stood: set[str] = set()
+        """What was stable at some time."""
         self._last = RolloutStatus()
         scene.world.journal.decided.append(self._decided)
         scene.world.journal.wrote.append(self._wrote)
@@ -132,14 +134,32 @@ class Conduct:
             return
         if change.before is None:
             self._rejected.clear()  # a new Rollout remembers nothing of an older one of its name
+            self._stood.clear()
         status = self._scene.status
+        self._skips(status)
         self._rejected |= {entry.hash for entry in status.rejected}
+        if status.stable is not None:
+            self._stood.add(status.stable.hash)
+            self._rejected.discard(status.stable.hash)  # gone back to
         retried = (change.after["metadata"].get("annotations") or {}).get(names.RETRY)
         self._rejected.discard(retried or "")
 
+    def _skips(self, status: RolloutStatus) -> None:
+        """Hold that steps are skipped for nothing but what was stable before and was not rejected."""
+        canary, before = status.canary, self._last.canary
+        self._last = status
+        if canary is None or not canary.goes_back or (before is not None and before.started == canary.started):
+            return
+        if canary.hash not in self._stood - self._rejected:
+            self._scene.fail(f"revision {canary.hash} gets all users at once and was never stable, or is rejected")
+
 
 def _asked_back(seen: Observation) -> str:
-    canary = seen.status.canary
+    canary, stable = seen.status.canary, seen.status.stable
+    wanted = seen.rollout.annotations.get(names.ROLLBACK_TO, "").strip()
+    unheard = f"rollback-to={wanted}" not in seen.status.heard
+    if stable is not None and wanted in (stable.hash, str(stable.revision)) and unheard:
+        return f"rollback-to={wanted} was given"
     asked = seen.rollout.annotations.get(names.ABORT, "").strip()
     heard = f"abort={asked}" in seen.status.heard
     if canary is not None and asked in (canary.hash, names.ABORT_NOW) and not heard:

@@ -83,7 +83,8 @@ class Evidence:
 
     def _first(self, metric: Json, canary: Canary, held: float, window: float) -> float:
         """Return from when on failures count."""
-        if self._scene.recreates or "Background" not in _moments(metric):  # not before anybody came to the new pods
+        # Not before anybody came to the new pods; and what goes back is not blamed for what it is to mend.
+        if self._scene.recreates or "Background" not in _moments(metric) or canary.goes_back:
             return held + ROUNDING_SECONDS + LATE_SECONDS + window
         again = canary.judged_from  # of an earlier attempt: what its pods did then is not held against this one
         return again + window if again else canary.started + 1

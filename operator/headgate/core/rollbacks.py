@@ -1,0 +1,170 @@
+"""Going back to a revision that was stable before: which one that may be, and what follows from asking for it.
+
+    asked for                      what happens
+    the stable one                 what is in flight, or waits to be, is taken back and rejected
+    the one that is still warm     one write: users are back, and the promoted one is rejected
+    an earlier one, by command     all its pods start, all users are moved, and what the spec holds is rejected
+    an earlier one, in the spec    the same, and nothing is rejected
+
+The spec is never written: what it holds is rejected instead, so that it does not come back by itself.
+"""
+
+from collections.abc import Iterator
+
+from headgate.api import names
+from headgate.api.status import Canary, Ending, HistoryEntry, Rejected, Rollback, RolloutStatus, Side
+from headgate.core import history, promoted, revisions, verdicts
+from headgate.core.model import Notice
+from headgate.core.situation import Move, Situation
+
+_BY = f"annotation {names.ROLLBACK_TO}"
+
+
+def number(situation: Situation, revision_hash: str) -> int:
+    """Return the number of a revision: the one that it had, or else the next one."""
+    seen, status = situation.seen, situation.status
+    record = seen.templates.get(revision_hash)
+    if record is not None:
+        return record.revision
+    past: list[HistoryEntry | Rejected] = [*status.history, *status.rejected]
+    had = next((entry.revision for entry in past if entry.hash == revision_hash), None)
+    if had is not None:
+        return had
+    known = [entry.revision for entry in past]
+    known += [facts.revision for facts in seen.deployments.values()]
+    known += [status.stable.revision] if status.stable else []
+    return revisions.next_number(seen.templates.values(), *known)
+
+
+def leads_back(situation: Situation) -> bool:
+    """Return whether the wanted revision was stable before the one that is, so that it needs no steps.
+
+    A later one is not gone back to: that it was left may have had its reasons.
+    """
+    stable, wanted = situation.stable, situation.wanted_hash
+    if situation.status.rollback is not None or stable is None:
+        return situation.status.rollback is not None
+    return history.stood(situation.status, wanted) and number(situation, wanted) < stable.revision
+
+
+def _open(situation: Situation) -> Iterator[HistoryEntry]:
+    """Yield the revisions that can be gone back to, the last one that was stable first."""
+    status, known = situation.status, set()
+    for entry in status.history:
+        side = Side(revision=entry.revision, hash=entry.hash)
+        stable = status.stable is not None and status.stable.hash == entry.hash
+        if stable or entry.hash in known or not history.stood(status, entry.hash):
+            continue
+        known.add(entry.hash)
+        if situation.facts(side) is not None or situation.can_create(side):
+            yield entry
+
+
+def _why_not(situation: Situation, value: str) -> str:
+    """Return why nobody can go back to what *value* names."""
+    past: list[HistoryEntry | Rejected] = [*situation.status.rejected, *situation.status.history]
+    entry = next((entry for entry in past if value in (str(entry.revision), entry.hash)), None)
+    if entry is None:
+        return "no such revision has been stable"
+    if history.stood(situation.status, entry.hash):
+        return f"the template of revision {entry.revision} is not on record any more"
+    return f"revision {entry.revision} was taken back or has never been stable"
+
+
+def asked(situation: Situation, value: str) -> Move | str:
+    """Return what follows from rollback-to with *value*, or why nothing does and what would match."""
+    stable, canary = situation.stable, situation.flight
+    if stable is None:
+        return "there is no stable revision yet, and none to go back to"
+    if value in (str(stable.revision), stable.hash):
+        return _stays(situation, stable) or f"revision {stable.revision} is stable already"
+    if canary is not None and canary.leaving is None and value in (str(canary.revision), canary.hash):
+        skips = f"{names.PROMOTE_FULL}={canary.hash} skips what is left"
+        return f"revision {canary.revision} is on its way already; {skips}"
+    choices = list(_open(situation))
+    chosen = next((entry for entry in choices if value in (str(entry.revision), entry.hash)), None)
+    if chosen is not None:
+        return _goes(situation, chosen)
+    would = " or ".join(f"{names.ROLLBACK_TO}={entry.revision}" for entry in choices)
+    return f"{_why_not(situation, value)}; {f'{would} would match' if would else 'there is none to go back to'}"
+
+
+def _message(revision: int) -> str:
+    return f"rolled back to revision {revision} by command"
+
+
+def _stays(situation: Situation, stable: Side) -> Move | None:
+    """Return the move by which nothing but *stable* is wanted any more; None if nothing else is."""
+    canary, message, status = situation.flight, _message(stable.revision), situation.status
+    notices: tuple[Notice, ...] = ()
+    if canary is not None and canary.leaving is None:
+        left = verdicts.leave(situation, canary, Ending.ABORTED, "RolledBackTo", message, by=_BY)
+        status, notices = left.status, left.notices
+    changed = _rejecting(situation.moved(status), situation.target_hash, message)
+    changed = changed.model_copy(update={"rollback": None})
+    if changed == situation.status:
+        return None
+    return Move(changed, notices or (Notice("RollbackStarted", f"no other revision is wanted: {message}"),))
+
+
+def _goes(situation: Situation, to: HistoryEntry) -> Move:
+    canary, warm, message = situation.flight, situation.status.warm, _message(to.revision)
+    if warm is not None and warm.hash == to.hash:
+        back = promoted.go_back(situation, Ending.ABORTED, "RolledBackTo", message, by=_BY)
+        if back is not None:
+            return Move(_rejecting(situation.moved(back.status), situation.target_hash, message), back.notices)
+    rollback = Rollback(
+        revision=to.revision,
+        hash=to.hash,
+        instead_of=situation.target_hash or situation.seen.rollout.template_hash,
+        by=_BY,
+        since=situation.second,
+    )
+    left = Move(situation.status)
+    if canary is not None and canary.leaving is None:
+        left = verdicts.leave(situation, canary, Ending.ABORTED, "RolledBackTo", message, by=_BY)
+    notice = Notice("RollbackStarted", f"going back to revision {to.revision} ({to.hash}) by command", warning=True)
+    return Move(left.status.model_copy(update={"rollback": rollback}), (*left.notices, notice))
+
+
+def _rejecting(situation: Situation, revision_hash: str, message: str) -> RolloutStatus:
+    """Return the status in which a revision is rejected, unless it is already, or is the stable one."""
+    status = situation.status
+    known = {"", *(entry.hash for entry in status.rejected), *((status.stable.hash,) if status.stable else ())}
+    if revision_hash in known:
+        return status
+    entry = Rejected(
+        revision=number(situation, revision_hash),
+        hash=revision_hash,
+        reason="RolledBackTo",
+        message=message,
+        at=situation.second,
+    )
+    return status.model_copy(update={"rejected": history.rejected(status, entry)})
+
+
+def cancelled(situation: Situation, value: str) -> Move | None:
+    """Return the move by which a rollback that has not begun yet is given up, if *value* means that."""
+    asked_for = situation.status.rollback
+    if asked_for is None or value not in (asked_for.hash, names.ABORT_NOW):
+        return None
+    notice = Notice("RollbackCancelled", f"revision {asked_for.revision} is not gone back to, by command")
+    return Move(situation.status.model_copy(update={"rollback": None}), (notice,))
+
+
+def sealed(situation: Situation, status: RolloutStatus) -> RolloutStatus:
+    """Return *status*, in which another revision has become stable: what rollback-to was given against is rejected."""
+    rollback, before = situation.status.rollback, situation.stable
+    if rollback is None or before is None:
+        return status
+    message = _message(rollback.revision)
+    instead_of = rollback.instead_of if situation.target_hash else before.hash  # a refused template is no revision
+    if before.hash == instead_of:
+        # That nobody wants it back by chance, even once its rejection has been forgotten.
+        gone = Canary(revision=before.revision, hash=before.hash, started=rollback.since)
+        past = history.remembered(
+            status, gone, Ending.ABORTED, "RolledBackTo", message=message, by=rollback.by, at=situation.second
+        )
+        status = status.model_copy(update={"history": past})
+    rejecting = _rejecting(situation.moved(status), instead_of, message)
+    return rejecting.model_copy(update={"rollback": None})

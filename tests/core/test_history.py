@@ -1,0 +1,82 @@
+"""What the history says of a revision: whether it was stable, whether the last word was a verdict, how long it took."""
+
+import pytest
+
+from headgate.api import status as api
+from headgate.core import history
+from tests.core import earlier
+from tests.core.worlds import NOON, A, B
+
+STOOD: tuple[tuple[str, tuple[api.HistoryEntry, ...], tuple[str, ...], bool], ...] = (
+    ("never heard of", (), (), False),
+    ("promoted", (earlier.ended(A),), (), True),
+    ("promoted, and others after it", (earlier.ended(B), earlier.ended(A)), (), True),
+    ("promoted and rejected", (earlier.ended(A),), (A,), False),
+    ("promoted, another rejected", (earlier.ended(A),), (B,), True),
+    ("never promoted", (earlier.ended(A, api.Ending.ROLLED_BACK),), (), False),
+    ("given up before it was promoted", (earlier.ended(A, api.Ending.SUPERSEDED),), (), False),
+    (
+        "promoted, later taken back",
+        (earlier.ended(A, api.Ending.ROLLED_BACK, 100), earlier.ended(A, ago=900)),
+        (),
+        False,
+    ),
+    ("promoted, later aborted", (earlier.ended(A, api.Ending.ABORTED, 100), earlier.ended(A, ago=900)), (), False),
+    (
+        "promoted, a later attempt withdrawn",
+        (earlier.ended(A, api.Ending.WITHDRAWN, 100), earlier.ended(A, ago=900)),
+        (),
+        True,
+    ),
+    (
+        "its own promotion withdrawn",
+        (earlier.ended(A, api.Ending.WITHDRAWN, 800, 160), earlier.ended(A, ago=900)),
+        (),
+        False,
+    ),
+    ("taken back, then promoted", (earlier.ended(A, ago=100), earlier.ended(A, api.Ending.ROLLED_BACK, 900)), (), True),
+)
+
+
+@pytest.mark.parametrize(("past", "rejected", "expected"), [row[1:] for row in STOOD], ids=[row[0] for row in STOOD])
+def test_what_has_stood(past: tuple[api.HistoryEntry, ...], rejected: tuple[str, ...], *, expected: bool) -> None:
+    """Only what was promoted, and what nothing has spoken against since."""
+    status = api.RolloutStatus(history=past, rejected=tuple(earlier.rejection(one) for one in rejected))
+
+    assert expected == history.stood(status, A)
+
+
+CONDEMNED: tuple[tuple[str, tuple[api.HistoryEntry, ...], tuple[str, ...], bool], ...] = (
+    ("never heard of", (), (), False),
+    ("promoted", (earlier.ended(A),), (), False),
+    ("rejected", (), (A,), True),
+    (
+        "aborted, though its earlier.rejection is forgotten",
+        (earlier.ended(B), earlier.ended(A, api.Ending.ABORTED), earlier.ended(A)),
+        (),
+        True,
+    ),
+    ("promoted after that", (earlier.ended(A), earlier.ended(A, api.Ending.ABORTED)), (), False),
+)
+
+
+@pytest.mark.parametrize(
+    ("past", "rejected", "expected"), [row[1:] for row in CONDEMNED], ids=[row[0] for row in CONDEMNED]
+)
+def test_what_is_condemned(past: tuple[api.HistoryEntry, ...], rejected: tuple[str, ...], *, expected: bool) -> None:
+    """The last word on it was a verdict."""
+    status = api.RolloutStatus(history=past, rejected=tuple(earlier.rejection(one) for one in rejected))
+
+    assert expected == history.condemned(status, A)
+
+
+def test_how_long_it_took_is_told() -> None:
+    """The history has durations, and of what was taken back when that was decided."""
+    canary = api.Canary(revision=2, hash=B, started=NOON - 125)
+    leaving = api.Leaving(ending=api.Ending.ABORTED, reason="Aborted", since=NOON - 30)
+    (promoted,) = history.remembered(api.RolloutStatus(), canary, api.Ending.PROMOTED, "", by="steps", at=NOON)
+    taken = canary.model_copy(update={"leaving": leaving})
+    (aborted,) = history.remembered(api.RolloutStatus(), taken, api.Ending.ABORTED, "", by="analysis", at=NOON)
+
+    assert ("2m5s", None) == (promoted.took, promoted.decided)
+    assert ("2m5s", NOON - 30, NOON) == (aborted.took, aborted.decided, aborted.finished)
