@@ -100,6 +100,8 @@ class World:
     traffic: paths.TrafficFacts | None = None
     present: Mapping[str, int] | None = None
     policy_waits: bool = False
+    autoscalers: tuple[model.AutoscalerFacts, ...] = ()
+    scaled: int = 0
     written_at: float = NOON
     clock_set_back: bool = False
 
@@ -280,6 +282,7 @@ class World:
             traffic=self.traffic,
             present=self.present,
             policy_waits=self.policy_waits,
+            autoscalers=self.autoscalers,
         )
 
     def _rollout(self) -> model.RolloutFacts:
@@ -301,6 +304,7 @@ class World:
             policy={},
             policy_hash=policy_hash(self.spec_policy) if not self.invalid else "invalidpol",
             invalid=self.invalid,
+            scaled=self.scaled,
         )
 
 

@@ -234,7 +234,7 @@ class RolloutStatus(StatusModel):
     conditions: tuple[Condition, ...] = pydantic.Field(
         default=(),
         max_length=16,
-        description="Machine-readable facts: Available, Ready, Reconciling, Stalled.",
+        description="Machine-readable facts: Available, Ready, Reconciling, Stalled, ScaleHeld.",
         json_schema_extra=cel.map_list("type"),
     )
     template: TemplateStatus | None = pydantic.Field(default=None, description="The identity of the spec's template.")
@@ -262,7 +262,9 @@ class RolloutStatus(StatusModel):
         default=(), max_length=10, description="Rollouts that ended, newest first."
     )
     scale_floor: int | None = pydantic.Field(
-        default=None, description="Replicas are not lowered beneath this while a rollout is in flight."
+        default=None,
+        description="The replicas that count while a rollout is in flight, or an old revision warm, though others are "
+        "asked for: fewer wait, and so do more for memory alone.",
     )
     heard: tuple[Annotated[str, pydantic.Field(max_length=512)], ...] = pydantic.Field(
         default=(), max_length=8, description="Commands that were carried out and whose annotation is being removed."

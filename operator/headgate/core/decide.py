@@ -18,6 +18,7 @@ from headgate.core import (
     promoted,
     resting,
     routing,
+    scaling,
     upkeep,
     verdicts,
 )
@@ -50,6 +51,7 @@ FORWARD: Final[tuple[Rule, ...]] = (
     forward.refused,
     routing.unroutable,
     routing.contested,
+    scaling.autoscaled,
     forward.recreating,
     forward.waiting,
     forward.paused,
@@ -67,6 +69,7 @@ RESTING: Final[tuple[Rule, ...]] = (
     resting.settled,
     resting.rejected,
     resting.held_back,
+    scaling.autoscaled,
     routing.unroutable,
     routing.unseen,
     promoted.draining,
@@ -119,6 +122,7 @@ def _recheck_at(situation: Situation, rest: Rest, status: RolloutStatus, *, writ
         moments.append(situation.now)  # its turn has come, and nobody else wakes us for it
     # Whatever is waited for: a route that comes back bears no label of ours, and no watch shows it.
     moments += routing.asked_again(situation)
+    moments += scaling.asked_again(situation)
     if not written and status != situation.seen.status:
         moments.append(statuses.looked_at(situation.seen, status))
     return min(moments, default=None)
@@ -172,7 +176,7 @@ def _concluded(
         write_status=write,
         records=records,
         actions=actions,
-        notices=(*said, *upkeep.repairs(situation), *routing.repairs(situation)),
+        notices=(*said, *scaling.told(seen.status, status), *upkeep.repairs(situation), *routing.repairs(situation)),
         recheck_at=_paced(recheck_at, seen.now, idle=not (write or records or actions)),
         urgent=urgent,
     )

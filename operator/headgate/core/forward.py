@@ -264,6 +264,7 @@ def complete(situation: Situation) -> Move | None:
     if situation.routing is not None:
         ended["warm"] = None if situation.recreates else promoted.warmed(stable, canary, situation.second)
         ended["traffic"] = promoted.unhomed(situation)
+        ended["scale_floor"] = situation.total if situation.held and ended["warm"] else None
     changes = {**ended, "stable": history.stable_of(canary), "history": past}
     took = values.format_duration(situation.now - canary.started)
     notice = Notice("Promoted", f"revision {canary.revision} is stable after {took}")

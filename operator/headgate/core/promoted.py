@@ -49,7 +49,7 @@ def go_back(situation: Situation, ending: Ending, reason: str, message: str, *, 
         "weight": Weight(desired=0),
         "traffic": unhomed(situation),
     }
-    swapped = situation.moved(status.model_copy(update={**changes, "scale_floor": situation.wanted_now}))
+    swapped = situation.moved(status.model_copy(update={**changes, "scale_floor": situation.total}))
     return verdicts.leave(swapped, canary, ending, reason, message, by=by)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from headgate.api import names
 from headgate.api.status import Condition, Phase, RolloutStatus, Side
-from headgate.core import replicas, revisions
+from headgate.core import replicas, revisions, scaling
 from headgate.core.model import Notice, Observation
 from headgate.core.situation import Rest, Situation
 
@@ -61,6 +61,8 @@ def _facts(situation: Situation, rest: Rest) -> list[dict[str, Any]]:
         facts.append(_flag("Stalled", rest.reason, rest.message, holds=True))
     elif not healthy:
         facts.append(_flag("Reconciling", rest.reason, rest.message, holds=True))
+    if waits := scaling.waits(situation):
+        facts.append(_flag(scaling.CONDITION, *waits, holds=True))
     return facts
 
 
