@@ -84,7 +84,7 @@ def test_the_words() -> None:
     decision = decide(world.observe())
     message = (
         "HorizontalPodAutoscaler web asks for 17 replicas because of memory; "
-        "10 count as long as extra pods of another revision add to what it measures"
+        "10 count until it has looked at the pods of one revision alone"
     )
 
     found = answers.condition(decision, "ScaleHeld")
@@ -95,7 +95,7 @@ def test_the_words() -> None:
     again = decide(world.but(status=decision.status).observe())
     assert "MemoryTarget" not in answers.reasons(again)
     silent = decide(preview(17, memory(asks=10), scaled=NOON).observe())
-    assert "asks for 17 replicas and has not said why yet; 10 count" in answers.said(silent, "MemoryTarget")
+    assert "asks for 17 replicas; 10 count until it has said why" in answers.said(silent, "MemoryTarget")
     assert silent.recheck_at == NOON + 1
 
 
@@ -113,11 +113,45 @@ def test_fewer_replicas_wait_visibly() -> None:
 
 
 def test_growth_waits_without_a_router_too() -> None:
-    """The extra pods of the surge count as well; when the rollout has ended, what is wanted comes."""
+    """The extra pods of the surge count as well, and when the rollout has ended nobody knows yet what is needed."""
     world, _ = aftermath.settled(in_flight(14, memory(asks=14)).ruled(policy(20)).at_step(1))
     assert world.status.stable is not None
-    assert (world.status.stable.hash, world.deployments[B].replicas) == (B, 14)
-    assert world.status.scale_floor is None
+    assert (world.status.stable.hash, world.deployments[B].replicas) == (B, 10)
+    assert world.status.scale_floor == 10
+    assert world.status.phase is Phase.HEALTHY
+
+
+@pytest.mark.parametrize(
+    ("found", "replicas", "counts"),
+    [
+        ((memory(),), 17, 10),
+        ((memory(load=1),), 17, 10),
+        ((memory(load="1.2"),), 17, 17),
+        ((memory(by_memory=False),), 17, 17),
+        ((memory(asks=12),), 12, 10),
+        ((memory(asks=10),), 10, 10),
+        ((), 17, 17),
+    ],
+)
+def test_what_extra_pods_made_it_ask_for_outlives_them(
+    found: tuple[AutoscalerFacts, ...], replicas: int, counts: int
+) -> None:
+    """It asks for the most of the last minutes; while memory is beneath its target, that waits at rest too."""
+    decision = decide(World(replicas=replicas).stable().with_status(scale_floor=10).but(autoscalers=found).observe())
+
+    assert decision.status.ready == f"10/{counts}"
+    assert decision.status.scale_floor == (10 if replicas > counts else None)
+    assert decision.status.phase is (Phase.HEALTHY if counts == 10 else Phase.PROGRESSING)
+    assert (decision.recheck_at is not None) == (replicas > counts)
+
+
+def test_a_rollback_lets_go_on_waiting_what_waits() -> None:
+    """When the canary has gone, stable is as large as it was."""
+    world = in_flight(14, memory(asks=14)).deployment(A, 10).deployment(B, 0).leaving()
+    decision = decide(world.observe())
+
+    assert decision.status.canary is None
+    assert (decision.status.scale_floor, decision.status.ready) == (10, "10/10")
 
 
 @pytest.mark.parametrize(

@@ -190,6 +190,7 @@ def side(hash_: str) -> Json:
         ({"stable": side("a")}, "", "", False),
         ({"stable": side("a")}, "a", "kubectl", True),
         ({"stable": side("a")}, "b", "", True),
+        ({"stable": side("a"), "scaleFloor": 10}, "a", "", True),
         ({"stable": side("a"), "canary": side("b")}, "b", "", True),
         ({"stable": side("b"), "warm": side("a")}, "b", "", True),
     ],

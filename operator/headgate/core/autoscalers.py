@@ -18,6 +18,9 @@ canary grows with it would feed it again:
 So growth that an autoscaler derives from memory waits while there are extra pods. The loop is cut where it closes: the
 number of pods stays, and so does what the autoscaler makes of it. What its other targets ask for is not lost in that:
 it follows from the same measurements, and counts at once.
+
+When the extra pods have gone, what they made an autoscaler ask for is still there: it asks for the most of the last
+five minutes. As long as memory then is beneath its target, the pods that there are do, and it goes on waiting.
 """
 
 import dataclasses
@@ -49,12 +52,14 @@ class Held:
 
 def held(rollout: RolloutFacts, status: RolloutStatus, found: Iterable[AutoscalerFacts], now: float) -> Held | None:
     """Return the growth that waits; None if what is wanted counts."""
-    extra = status.stable is not None and (status.canary is not None or status.warm is not None)
     counts, wanted = status.scale_floor, rollout.replicas
-    if not extra or counts is None or wanted is None or wanted <= counts:
+    if status.stable is None or counts is None or wanted is None or wanted <= counts:
         return None
+    extra = status.canary is not None or status.warm is not None
     for one in of_rollout(rollout, found):
         told = one.asks == wanted
+        if told and not extra and one.memory_load > 1:
+            continue
         if one.by_memory if told else now < rollout.scaled + TOLD_WITHIN_SECONDS:
             enough = max(counts, _by_others(one, wanted, status.replicas) if told else 0)
             return Held(one.name, wanted, enough, told) if enough < wanted else None

@@ -260,11 +260,11 @@ def complete(situation: Situation) -> Move | None:
         by="promote-full" if canary.full else "steps",
         at=situation.second,
     )
-    ended: dict[str, object] = {"canary": None, "step": None, "weight": None, "scale_floor": None}
+    floor = situation.total if situation.held else None
+    ended: dict[str, object] = {"canary": None, "step": None, "weight": None, "scale_floor": floor}
     if situation.routing is not None:
         ended["warm"] = None if situation.recreates else promoted.warmed(stable, canary, situation.second)
         ended["traffic"] = promoted.unhomed(situation)
-        ended["scale_floor"] = situation.total if situation.held and ended["warm"] else None
     changes = {**ended, "stable": history.stable_of(canary), "history": past}
     took = values.format_duration(situation.now - canary.started)
     notice = Notice("Promoted", f"revision {canary.revision} is stable after {took}")

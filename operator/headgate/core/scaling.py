@@ -7,9 +7,7 @@ from headgate.api.status import Phase, RolloutStatus
 from headgate.core.model import Notice
 from headgate.core.situation import Rest, Situation
 
-CONDITION: Final = "ScaleHeld"
 MEMORY: Final = "MemoryTarget"
-IN_FLIGHT: Final = "RolloutInFlight"
 ASK_AGAIN_SECONDS: Final = 15.0
 """Nothing tells of a change to an autoscaler; it looks at its own metrics as often."""
 ASK_SOON_SECONDS: Final = 1.0
@@ -48,22 +46,22 @@ def asked_again(situation: Situation) -> tuple[float, ...]:
     return (situation.now + (ASK_AGAIN_SECONDS if held.told else ASK_SOON_SECONDS),)
 
 
-def waits(situation: Situation) -> tuple[str, str] | None:
-    """Return reason and message of replicas that are wanted and do not count yet; None if what is wanted counts."""
+def waits(situation: Situation) -> str:
+    """Return which replicas are wanted and do not count yet; empty if what is wanted counts."""
     wanted, total = situation.wanted_now, situation.total
     if wanted == total:
-        return None
+        return ""
     held = situation.held
-    if held is not None:
-        ends = "as long as extra pods of another revision add to what it measures"
-        why = "because of memory" if held.told else "and has not said why yet"
-        asks = f"HorizontalPodAutoscaler {held.autoscaler} asks for {held.wanted} replicas {why}"
-        return MEMORY, f"{asks}; {total} count {ends}"
-    return IN_FLIGHT, f"{wanted} replicas are wanted; {total} count until the rollout has ended"
+    if held is None:
+        return f"{wanted} replicas are wanted; {total} count until the rollout has ended"
+    why, ends = " because of memory", "it has looked at the pods of one revision alone"
+    if not held.told:
+        why, ends = "", "it has said why"
+    return f"HorizontalPodAutoscaler {held.autoscaler} asks for {wanted} replicas{why}; {total} count until {ends}"
 
 
 def told(before: RolloutStatus, after: RolloutStatus) -> tuple[Notice, ...]:
     """Return what is said when growth comes to wait for memory."""
-    waits = [one for one in after.conditions if one.reason == MEMORY]
+    waiting = [one.message for one in after.conditions if one.reason == MEMORY]
     known = [one for one in before.conditions if one.reason == MEMORY]
-    return () if known else tuple([Notice(one.reason, one.message, warning=True) for one in waits])
+    return () if known else tuple([Notice("MemoryTarget", message, warning=True) for message in waiting])

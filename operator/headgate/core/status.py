@@ -47,6 +47,10 @@ def _flag(name: str, reason: str, message: str, *, holds: bool) -> dict[str, Any
     return {"type": name, "status": "True" if holds else "False", "reason": reason, "message": kept}
 
 
+def _waiting(reason: str, message: str) -> dict[str, Any]:
+    return _flag("ScaleHeld", reason, message, holds=True)
+
+
 def _facts(situation: Situation, rest: Rest) -> list[dict[str, Any]]:
     ready = situation.pods(situation.stable).ready + situation.pods(situation.canary).ready
     least = situation.budget.least_ready
@@ -62,7 +66,7 @@ def _facts(situation: Situation, rest: Rest) -> list[dict[str, Any]]:
     elif not healthy:
         facts.append(_flag("Reconciling", rest.reason, rest.message, holds=True))
     if waits := scaling.waits(situation):
-        facts.append(_flag(scaling.CONDITION, *waits, holds=True))
+        facts.append(_waiting("MemoryTarget" if situation.held else "RolloutInFlight", waits))
     return facts
 
 

@@ -1,7 +1,8 @@
 """Reads the HorizontalPodAutoscalers that may scale a Rollout or its Deployments.
 
 They bear no label of ours and write their status every 15 s, so that they are neither watched nor read at rest: only
-while there are pods of two revisions, when somebody else has set the size of a Deployment, and before a rollout starts.
+while there are pods of two revisions, or growth waits from then, when somebody else has set the size of a Deployment,
+and before a rollout starts.
 Nor in every pass then: not before they could have looked at their own metrics again, unless one has just set the
 replicas.
 """
@@ -32,7 +33,7 @@ def matters(status: RolloutStatus, target: Target, deployments: Mapping[str, Dep
     """Return whether a decision depends on what autoscalers there are."""
     if status.stable is None:
         return False
-    if status.canary is not None or status.warm is not None:
+    if status.canary is not None or status.warm is not None or status.scale_floor is not None:
         return True
     refused = {entry.hash for entry in status.rejected}
     starts = target.hash not in {"", status.stable.hash, *refused}
