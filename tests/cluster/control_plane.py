@@ -104,7 +104,6 @@ def _etcd(site: Site) -> Component:
 def _api_server(site: Site) -> Component:
     authority, server, admin = identities.authority(site), identities.server(site), identities.admin(site)
     account = certificates.signing_key(site.layout.certificates, "service-account")
-    proxy = authority.client(FRONT_PROXY, FRONT_PROXY)
     flags = {
         "bind-address": site.address,
         "advertise-address": site.address,
@@ -118,14 +117,7 @@ def _api_server(site: Site) -> Component:
         "etcd-cafile": authority.pair.certificate,
         "etcd-certfile": admin.certificate,
         "etcd-keyfile": admin.key,
-        # By these it asks those who serve a part of the API in its place, and by these they know it.
-        "proxy-client-cert-file": proxy.certificate,
-        "proxy-client-key-file": proxy.key,
-        "requestheader-client-ca-file": authority.pair.certificate,
-        "requestheader-allowed-names": FRONT_PROXY,
-        "requestheader-username-headers": "X-Remote-User",
-        "requestheader-group-headers": "X-Remote-Group",
-        "requestheader-extra-headers-prefix": "X-Remote-Extra-",
+        **_proxying(authority),
         "authorization-mode": "RBAC",
         # For logs and exec; without them the kubelet takes it for nobody.
         "kubelet-client-certificate": admin.certificate,
@@ -146,6 +138,20 @@ def _api_server(site: Site) -> Component:
     ready = probes.answers(f"{site.https('kube-apiserver')}/readyz", authority, admin)
     argv = site.argv("kubernetes", "kube-apiserver", flags)
     return Component("kube-apiserver", argv, ready, after=("etcd",))
+
+
+def _proxying(authority: certificates.Authority) -> dict[str, object]:
+    """Return by what the API server asks those who serve a part of the API in its place, and they know it."""
+    proxy = authority.client(FRONT_PROXY, FRONT_PROXY)
+    return {
+        "proxy-client-cert-file": proxy.certificate,
+        "proxy-client-key-file": proxy.key,
+        "requestheader-client-ca-file": authority.pair.certificate,
+        "requestheader-allowed-names": FRONT_PROXY,
+        "requestheader-username-headers": "X-Remote-User",
+        "requestheader-group-headers": "X-Remote-Group",
+        "requestheader-extra-headers-prefix": "X-Remote-Extra-",
+    }
 
 
 def _controller_manager(site: Site) -> Component:
