@@ -34,6 +34,9 @@ ETCD = ModuleGroup(name="etcd", module="etcd", packages={"etcd": "go.etcd.io/etc
 QUERIES_PER_SECOND = 500
 # A kubelet (or kwok) can stand still in a test, or the API server: nodes must not be drained for it.
 NODE_GRACE = "10m0s"
+# The default, 15 s, is longer than most of what a test watches.
+AUTOSCALER_PERIOD = "3s"
+FRONT_PROXY = "front-proxy"
 AUDIT_POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
@@ -114,6 +117,7 @@ def _api_server(site: Site) -> Component:
         "etcd-cafile": authority.pair.certificate,
         "etcd-certfile": admin.certificate,
         "etcd-keyfile": admin.key,
+        **_proxying(authority),
         "authorization-mode": "RBAC",
         # For logs and exec; without them the kubelet takes it for nobody.
         "kubelet-client-certificate": admin.certificate,
@@ -136,6 +140,20 @@ def _api_server(site: Site) -> Component:
     return Component("kube-apiserver", argv, ready, after=("etcd",))
 
 
+def _proxying(authority: certificates.Authority) -> dict[str, object]:
+    """Return by what the API server asks those who serve a part of the API in its place, and they know it."""
+    proxy = authority.client(FRONT_PROXY, FRONT_PROXY)
+    return {
+        "proxy-client-cert-file": proxy.certificate,
+        "proxy-client-key-file": proxy.key,
+        "requestheader-client-ca-file": authority.pair.certificate,
+        "requestheader-allowed-names": FRONT_PROXY,
+        "requestheader-username-headers": "X-Remote-User",
+        "requestheader-group-headers": "X-Remote-Group",
+        "requestheader-extra-headers-prefix": "X-Remote-Extra-",
+    }
+
+
 def _controller_manager(site: Site) -> Component:
     name, authority = "kube-controller-manager", identities.authority(site)
     account = certificates.signing_key(site.layout.certificates, "service-account")
@@ -152,6 +170,7 @@ def _controller_manager(site: Site) -> Component:
         "cluster-signing-cert-file": authority.pair.certificate,
         "cluster-signing-key-file": authority.pair.key,
         "node-monitor-grace-period": NODE_GRACE,
+        "horizontal-pod-autoscaler-sync-period": AUTOSCALER_PERIOD,
         "kube-api-qps": QUERIES_PER_SECOND,
         "kube-api-burst": 2 * QUERIES_PER_SECOND,
         "profiling": "false",

@@ -106,6 +106,19 @@ def start(name: str, size: str = DEFAULT_SIZE, say: Say = to_standard_error) -> 
     return _cluster(site, size)
 
 
+def extend(cluster: Cluster, layer: Layer, say: Say = to_standard_error) -> None:
+    """Start what *layer* adds to a running cluster; it ends with the cluster."""
+    place = layout.of(cluster.name)
+    added = binaries.install(layer.groups, say)
+    with files.locked_folder(place.state):
+        found, size = _found(place)
+        installation = Installation({**found.installation.folders, **added.folders})
+        site = dataclasses.replace(found, installation=installation)
+        layer.write_files(site)
+        with _inside(place, size):
+            supervisor.start(layer.components(site), place, say)
+
+
 def find(name: str) -> Cluster:
     """Return the cluster *name*, whatever of it runs."""
     return _cluster(*_found(layout.of(name)))

@@ -26,9 +26,11 @@ def test_the_chains_in_order() -> None:
     """What goes back is asked before all that goes forward, and what is nearer to users' harm is asked earlier."""
     backward = "released aborting deleted recorded superseded breached deprived hopeless deadline_exceeded"
     backward = f"{backward} put_back breached_after fallen"
-    forwards = "unsound refused unroutable contested recreating waiting paused pausing unproved settling advance"
-    forwards = f"{forwards} complete"
-    at_rest = "moving cooled due unsound settled rejected held_back unroutable unseen draining outdated start"
+    forwards = "unsound refused unroutable contested autoscaled recreating waiting paused pausing unproved settling"
+    forwards = f"{forwards} advance complete"
+    at_rest = (
+        "moving cooled due unsound settled rejected held_back autoscaled unroutable unseen draining outdated start"
+    )
     for world, expected in (
         (World(), f"{backward} recovered first"),
         (World().stable(), f"{backward} {at_rest}"),

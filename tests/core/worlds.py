@@ -101,6 +101,8 @@ class World:
     present: Mapping[str, int] | None = None
     next_drill: int | None = None
     policy_waits: bool = False
+    autoscalers: tuple[model.AutoscalerFacts, ...] = ()
+    scaled: int = 0
     written_at: float = NOON
     clock_set_back: bool = False
 
@@ -282,6 +284,7 @@ class World:
             present=self.present,
             policy_waits=self.policy_waits,
             next_drill=self.next_drill,
+            autoscalers=self.autoscalers,
         )
 
     def _rollout(self) -> model.RolloutFacts:
@@ -303,6 +306,7 @@ class World:
             policy={},
             policy_hash=policy_hash(self.spec_policy) if not self.invalid else "invalidpol",
             invalid=self.invalid,
+            scaled=self.scaled,
         )
 
 

@@ -10,6 +10,7 @@ from tests.docs import pages, said
 PAGE = pages.page("troubleshooting")
 REASONS = said.reasons()
 AVAILABLE = REASONS["_flag"]
+HELD = REASONS["_waiting"]
 EVENTS = REASONS["Notice"]
 PROBLEMS = REASONS["Problem"]
 READY = set().union(*(words for taker, words in REASONS.items() if taker in ("Rest", "leave")))
@@ -46,6 +47,13 @@ def test_every_reason_of_the_other_conditions_is_there() -> None:
     assert AVAILABLE == {row[0].strip("`") for row in table[1:]}
 
 
+def test_every_reason_of_the_scale_held_condition_is_there() -> None:
+    """So have those of ScaleHeld."""
+    (table,) = pages.tables(pages.section(PAGE, "Reasons of the ScaleHeld condition"))
+
+    assert HELD == {row[0].strip("`") for row in table[1:]}
+
+
 def test_every_problem_of_routes_and_services_is_there() -> None:
     """Those that only spec.traffic can have stand in a table of their own."""
     (table,) = pages.tables(pages.section(PAGE, "Routes and Services"))
@@ -55,7 +63,7 @@ def test_every_problem_of_routes_and_services_is_there() -> None:
 
 def test_every_other_reason_is_one_of_these() -> None:
     """The history and the list of rejections use no word that is not on the page."""
-    assert set().union(*REASONS.values()) <= READY | EVENTS | AVAILABLE | PROBLEMS
+    assert set().union(*REASONS.values()) <= READY | EVENTS | AVAILABLE | HELD | PROBLEMS
 
 
 @pytest.mark.parametrize("reason", sorted(READY | EVENTS))

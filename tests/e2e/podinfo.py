@@ -63,7 +63,7 @@ def route(namespace: str, name: str = NAME, host: str = "") -> Json:
     }
 
 
-def template(version: str, name: str = NAME) -> Json:
+def template(version: str, name: str = NAME, requests: Mapping[str, str] | None = None) -> Json:
     """Return the pods of *version*: Ready though requests fail, scraped, and leaving without losing a request."""
     probe = {"httpGet": {"path": "/healthz", "port": METRICS_PORT}, "periodSeconds": 1}
     container = {
@@ -72,6 +72,7 @@ def template(version: str, name: str = NAME) -> Json:
         "ports": [{"name": "http", "containerPort": PORT}, {"name": "metrics", "containerPort": METRICS_PORT}],
         "readinessProbe": probe,
         "lifecycle": {"preStop": {"sleep": {"seconds": _LEAVE_SECONDS}}},
+        **({"resources": {"requests": dict(requests)}} if requests else {}),
     }
     annotations = {"prometheus.io/scrape": "true", "prometheus.io/port": str(METRICS_PORT)}
     return {
@@ -122,6 +123,7 @@ def rollout(
     replicas: int = 5,
     steps: Sequence[Mapping[str, Any]] = ({"setWeight": 20}, {"setWeight": 50}),
     metrics: Sequence[Json] | None = None,
+    requests: Mapping[str, str] | None = None,
     **spec: Any,
 ) -> Json:
     """Return the Rollout of *version*; *spec* holds further fields of the spec, or replaces some."""
@@ -133,7 +135,7 @@ def rollout(
         "spec": {
             "replicas": replicas,
             "selector": {"matchLabels": {"app": name}},
-            "template": template(version, name),
+            "template": template(version, name, requests),
             "strategy": {"canary": {"steps": [dict(step) for step in steps]}},
             "analysis": {"metrics": wanted},
             **spec,

@@ -27,6 +27,9 @@
 - apiGroups: [gateway.networking.k8s.io]
   resources: [httproutes, grpcroutes]
   verbs: [get, list, watch, patch]
+- apiGroups: [autoscaling] # to tell what scales a Rollout, or by mistake one of its Deployments
+  resources: [horizontalpodautoscalers]
+  verbs: [list]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]

@@ -279,7 +279,7 @@ class RolloutStatus(StatusModel):
     conditions: tuple[Condition, ...] = pydantic.Field(
         default=(),
         max_length=16,
-        description="Machine-readable facts: Available, Ready, Reconciling, Stalled, Rehearsed.",
+        description="Machine-readable facts: Available, Ready, Reconciling, Stalled, Rehearsed, ScaleHeld.",
         json_schema_extra=cel.map_list("type"),
     )
     template: TemplateStatus | None = pydantic.Field(default=None, description="The identity of the spec's template.")
@@ -311,7 +311,9 @@ class RolloutStatus(StatusModel):
     )
     drill: DrillSchedule | None = pydantic.Field(default=None, description="When the next drill is due.")
     scale_floor: int | None = pydantic.Field(
-        default=None, description="Replicas are not lowered beneath this while a rollout is in flight."
+        default=None,
+        description="The replicas that count while a rollout is in flight, or an old revision warm, though others are "
+        "asked for: fewer wait, and so do more for memory alone.",
     )
     heard: tuple[Annotated[str, pydantic.Field(max_length=512)], ...] = pydantic.Field(
         default=(), max_length=8, description="Commands that were carried out and whose annotation is being removed."

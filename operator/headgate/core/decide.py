@@ -19,6 +19,7 @@ from headgate.core import (
     promoted,
     resting,
     routing,
+    scaling,
     schedules,
     upkeep,
     verdicts,
@@ -52,6 +53,7 @@ FORWARD: Final[tuple[Rule, ...]] = (
     forward.refused,
     routing.unroutable,
     routing.contested,
+    scaling.autoscaled,
     forward.recreating,
     forward.waiting,
     forward.paused,
@@ -86,6 +88,7 @@ RESTING: Final[tuple[Rule, ...]] = (
     resting.settled,
     resting.rejected,
     resting.held_back,
+    scaling.autoscaled,
     routing.unroutable,
     routing.unseen,
     promoted.draining,
@@ -156,6 +159,7 @@ def _recheck_at(
     moments += routing.asked_again(situation)
     if status.drill is not None:
         moments += schedules.looks(situation.seen, status)
+    moments += scaling.asked_again(situation)
     if not written and status != situation.seen.status:
         moments.append(statuses.looked_at(situation.seen, status))
     return min(moments, default=None)
@@ -210,7 +214,7 @@ def _concluded(
         write_status=write,
         records=records,
         actions=actions,
-        notices=(*said, *upkeep.repairs(situation), *routing.repairs(situation)),
+        notices=(*said, *scaling.told(seen.status, status), *upkeep.repairs(situation), *routing.repairs(situation)),
         recheck_at=_paced(recheck_at, seen.now, idle=not (write or records or actions)),
         urgent=urgent,
         quiet_until=quiet_until,

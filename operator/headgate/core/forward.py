@@ -284,7 +284,8 @@ def complete(situation: Situation) -> Move | None:
         by=_by(situation, canary),
         at=situation.second,
     )
-    ended: dict[str, object] = {"canary": None, "step": None, "weight": None, "scale_floor": None}
+    floor = situation.total if situation.held else None
+    ended: dict[str, object] = {"canary": None, "step": None, "weight": None, "scale_floor": floor}
     if situation.routing is not None:
         held = status.weight.since if status.weight else None
         warm = promoted.warmed(stable, canary, held or situation.second, situation.second)

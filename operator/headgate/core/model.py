@@ -6,12 +6,15 @@ All plain data. Times are seconds since the epoch unless a name says otherwise.
 import dataclasses
 import enum
 from collections.abc import Mapping
-from typing import Any
+from fractions import Fraction
+from typing import Any, Final
 
 from headgate.api.spec import Metric, Policy
 from headgate.api.status import Outcome, RolloutStatus
 from headgate.core.actions import Action, Record
 from headgate.core.paths import TrafficFacts
+
+_NONE: Final = Fraction(0)
 
 Json = dict[str, Any]
 """An object as the API server gives it."""
@@ -35,6 +38,7 @@ class Kind(enum.StrEnum):
     ENDPOINT_SLICE = "EndpointSlice"
     HTTP_ROUTE = "HTTPRoute"
     GRPC_ROUTE = "GRPCRoute"
+    AUTOSCALER = "HorizontalPodAutoscaler"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -77,6 +81,8 @@ class RolloutFacts:
     """What is wrong with the spec, with path and remedy; empty when nothing is."""
     created: int = 0
     """When it was created."""
+    scaled: int = 0
+    """When spec.replicas was last set through the scale subresource, as far as that is on record; 0: never."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -139,6 +145,28 @@ class DeploymentFacts:
     deleting: bool
     drill: bool = False
     """Whether its pods are there for a drill, and never to stay."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class AutoscalerFacts:
+    """A HorizontalPodAutoscaler whose target may be ours."""
+
+    name: str
+    kind: str
+    """Of its target: Rollout or Deployment."""
+    target: str
+    memory: bool
+    """Whether memory is among its targets."""
+    by_memory: bool = False
+    """Whether it says that its number comes from memory."""
+    asks: int | None = None
+    """The replicas that it last asked for, as its status says."""
+    limited: bool = False
+    """Whether it would ask for another number if that were allowed."""
+    memory_load: Fraction = _NONE
+    """What it measured of memory, in targets: 1 is what each pod is to use on average."""
+    other_load: Fraction = _NONE
+    """The same of its other targets: that of which most is used."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -244,6 +272,8 @@ class Observation:
     """Objects of our pods by hash, terminating ones included; None where nobody counted, or could."""
     next_drill: int | None = None
     """When spec.drill's schedule is due next after now; None where there is none."""
+    autoscalers: tuple[AutoscalerFacts, ...] = ()
+    """Those that scale this Rollout or one of its Deployments, where that matters."""
     policy_waits: bool = False
     """Whether the spec's policy is another one that can be accepted only when nothing is in flight any more."""
 

@@ -16,7 +16,7 @@ from headgate.api.status import (
     Warm,
     Weight,
 )
-from headgate.core import analysis, contests, effects, schedules, steps, strategies, traffic
+from headgate.core import analysis, autoscalers, contests, effects, schedules, steps, strategies, traffic
 from headgate.core.model import DeploymentFacts, Identity, Observation
 from headgate.core.paths import TrafficFacts
 from headgate.core.routes import WHOLE
@@ -156,10 +156,15 @@ def _with_pods(seen: Observation, status: RolloutStatus) -> RolloutStatus:
 
 
 def _with_floor(seen: Observation, status: RolloutStatus) -> RolloutStatus:
-    """Raise the floor with every scale-up in flight; lift it while only people can end the wait."""
+    """Raise the floor with every scale-up in flight; lift it while only people can end the wait.
+
+    Growth that waits does not raise it: it is what counts meanwhile.
+    """
     situation = Situation(seen, status)
+    if seen.autoscalers and situation.held is not None:
+        return status.model_copy(update={"scale_floor": situation.held.counts})
     if not situation.in_flight:
-        return status.model_copy(update={"scale_floor": None})
+        return status.model_copy(update={"scale_floor": autoscalers.kept(seen.rollout, status, seen.autoscalers)})
     promoted = status.step is not None and status.step.promoted
     waits = seen.rollout.paused or (situation.step.waits_for_people and not promoted)
     leaving = status.canary is not None and status.canary.leaving is not None

@@ -51,7 +51,7 @@ def go_back(situation: Situation, ending: Ending, reason: str, message: str, *, 
         "traffic": unhomed(situation),
         "rejected": tuple(entry for entry in status.rejected if entry.hash != back.hash),
     }
-    swapped = situation.moved(status.model_copy(update={**changes, "scale_floor": situation.wanted_now}))
+    swapped = situation.moved(status.model_copy(update={**changes, "scale_floor": situation.total}))
     return verdicts.leave(swapped, canary, ending, reason, message, by=by)
 
 

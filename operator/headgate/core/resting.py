@@ -195,7 +195,7 @@ def start(situation: Situation) -> Move:
     status = situation.status.model_copy(
         update={
             "canary": canary,
-            "scale_floor": situation.wanted_now,
+            "scale_floor": situation.total,
             "analysis": analysis.begin(strategies.judged(situation.seen.policy, 0), situation.now),
             "weight": None,
             "warm": None,

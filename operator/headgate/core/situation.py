@@ -13,7 +13,7 @@ from typing import Final
 from headgate.api.spec import Metric
 from headgate.api.status import Canary, Phase, RolloutStatus, Side
 from headgate.api.traffic import DRAIN_SECONDS
-from headgate.core import recreate, replicas, revisions, steps, strategies, traffic
+from headgate.core import autoscalers, recreate, replicas, revisions, steps, strategies, traffic
 from headgate.core.model import DeploymentFacts, Identity, Notice, Observation
 from headgate.core.routes import WHOLE
 
@@ -148,8 +148,15 @@ class Situation:
         return facts.replicas if facts else max(1, side.replicas if side else 0)
 
     @functools.cached_property
+    def held(self) -> autoscalers.Held | None:
+        """The growth that an autoscaler asks for and that waits, if any."""
+        return autoscalers.held(self.seen.rollout, self.status, self.seen.autoscalers, self.now)
+
+    @functools.cached_property
     def total(self) -> int:
-        """The replicas that count: in flight never fewer than the floor."""
+        """The replicas that count: in flight never fewer than the floor, and no more of them for memory's sake."""
+        if self.seen.autoscalers and self.held is not None:
+            return self.held.counts
         if self.in_flight and self.status.scale_floor is not None:
             return max(self.wanted_now, self.status.scale_floor)
         return self.wanted_now

@@ -4,7 +4,7 @@ from typing import Any
 
 from headgate.api import names, values
 from headgate.api.status import Condition, Phase, RolloutStatus, Side
-from headgate.core import replicas, revisions, verdicts
+from headgate.core import replicas, revisions, scaling, verdicts
 from headgate.core.model import Notice, Observation
 from headgate.core.situation import Rest, Situation
 
@@ -47,6 +47,10 @@ def _flag(name: str, reason: str, message: str, *, holds: bool) -> dict[str, Any
     return {"type": name, "status": "True" if holds else "False", "reason": reason, "message": kept}
 
 
+def _waiting(reason: str, message: str) -> dict[str, Any]:
+    return _flag("ScaleHeld", reason, message, holds=True)
+
+
 def _facts(situation: Situation, rest: Rest) -> list[dict[str, Any]]:
     ready = situation.pods(situation.stable).ready + situation.pods(situation.canary).ready
     least = situation.budget.least_ready
@@ -61,6 +65,8 @@ def _facts(situation: Situation, rest: Rest) -> list[dict[str, Any]]:
         facts.append(_flag("Stalled", rest.reason, rest.message, holds=True))
     elif not healthy:
         facts.append(_flag("Reconciling", rest.reason, rest.message, holds=True))
+    if waits := scaling.waits(situation):
+        facts.append(_waiting("MemoryTarget" if situation.held else "RolloutInFlight", waits))
     return facts + _rehearsed(situation.status)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Set as AbstractSet
 
 from headgate.api import names
 from headgate.api.status import Canary, Phase, Side
-from headgate.core import history, promoted, revisions, routing, verdicts
+from headgate.core import history, promoted, revisions, routing, scaling, verdicts
 from headgate.core.actions import (
     Action,
     AddFinalizer,
@@ -182,6 +182,7 @@ def repairs(situation: Situation) -> tuple[Notice, ...]:
         # Until we write them again they stay theirs; what we recorded last tells a meddling from an older agreement.
         if facts is not None and facts.scaled_by and facts.replicas not in (size, side.replicas):
             text = f"{facts.scaled_by} set Deployment {facts.name} to {facts.replicas} replicas; put back to {size}"
+            text += f"; {astray}" if (astray := scaling.astray(situation)) else ""
             said.append(Notice("ReplicasRepaired", text, warning=True))
         if facts is not None and not facts.labelled:
             text = f"Deployment {facts.name} had lost labels of ours; put back"

@@ -78,7 +78,8 @@ def _finished(situation: Situation, canary: Canary, leaving: Leaving) -> Move:
         by=leaving.by,
         at=situation.second,
     )
-    ended = {"canary": None, "step": None, "weight": None, "scale_floor": None, "history": past}
+    floor = situation.total if situation.held else None
+    ended = {"canary": None, "step": None, "weight": None, "scale_floor": floor, "history": past}
     took = values.format_duration(situation.now - leaving.since)
     ready = f"{situation.pods(situation.stable).ready} of {situation.total} stable pods ready"
     notice = Notice("RolledBack", f"revision {canary.revision} is gone after {took}; {ready}")

@@ -9,10 +9,21 @@ from headgate.api import names
 from headgate.api.spec import Policy
 from headgate.api.status import RolloutStatus, Side
 from headgate.core import analysis, faults, manifests, policies, queries, revisions, situation, strategies
-from headgate.core.model import DeploymentFacts, Json, Key, Kind, Observation, PodTrouble, Reading, RolloutFacts
+from headgate.core.model import (
+    AutoscalerFacts,
+    DeploymentFacts,
+    Json,
+    Key,
+    Kind,
+    Observation,
+    PodTrouble,
+    Reading,
+    RolloutFacts,
+    Target,
+)
 from headgate.core.paths import TrafficFacts
 from headgate.core.remains import Remains
-from headgate.observe import cron, objects, rollouts
+from headgate.observe import autoscalers, cron, objects, rollouts
 from headgate.observe.identity import Identifier
 from headgate.observe.roads import Roads
 from headgate.observe.sources import Clock, Measurements, Reader
@@ -64,6 +75,7 @@ class Observer:
         self._allowed = allowed_addresses
         self._identifier = Identifier(reader)
         self._roads = Roads(reader)
+        self._autoscalers = autoscalers.Autoscalers(reader, clock)
 
     async def observe(self, key: Key, refusals: tuple[str, ...] = (), written_at: float = 0.0) -> Observation | None:
         """Return all that is known of the Rollout *key*, or None if there is no such Rollout.
@@ -79,6 +91,7 @@ class Observer:
         thing = await self._reader.get(Kind.ROLLOUT, key.namespace, key.name)
         if thing is None:
             self._roads.forget(key)
+            self._autoscalers.forget(key)
             return None
         rollout, status = rollouts.facts(thing, self._allowed), rollouts.parsed_status(thing.get("status"))
         return await self._gathered(key, rollout, status, refusals, written_at)
@@ -145,10 +158,24 @@ class Observer:
             written_at=written_at,
             foreign=owned.foreign,
             traffic=traffic,
+            autoscalers=await self._scalers(key, rollout, status, target, deployments),
             policy_waits=chosen.waits,
             next_drill=cron.following(chosen.policy.drill if chosen.policy else None, now),
             present=await self._present(rollout, status, chosen.policy, {*deployments, *records.templates}),
         )
+
+    async def _scalers(
+        self,
+        key: Key,
+        rollout: RolloutFacts,
+        status: RolloutStatus,
+        target: Target,
+        deployments: Mapping[str, DeploymentFacts],
+    ) -> tuple[AutoscalerFacts, ...]:
+        if not autoscalers.matters(status, target, deployments):
+            self._autoscalers.forget(key)
+            return ()
+        return await self._autoscalers.read(key, rollout)
 
     async def _present(
         self, rollout: RolloutFacts, status: RolloutStatus, policy: Policy | None, hashes: Container[str]

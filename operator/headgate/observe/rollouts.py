@@ -93,6 +93,13 @@ def parsed_status(raw: Any) -> RolloutStatus:
     return status.model_copy(update=twice) if twice else status
 
 
+def _scaled(metadata: Json) -> int:
+    """Return when spec.replicas was last set through the scale subresource; 0 for never."""
+    entries = [_mapping(entry) for entry in metadata.get("managedFields") or ()]
+    times = [str(entry.get("time", "")) for entry in entries if entry.get("subresource") == "scale"]
+    return max((values.parse_time(time) for time in times if time), default=0)
+
+
 def facts(rollout: Json, allowed: Container[str]) -> RolloutFacts:
     """Return what *rollout* says; *allowed* are the Prometheus servers that a Rollout may name."""
     metadata, raw = _mapping(rollout.get("metadata")), _mapping(rollout.get("spec"))
@@ -117,4 +124,5 @@ def facts(rollout: Json, allowed: Container[str]) -> RolloutFacts:
         policy_hash=revisions.policy_hash(name, policy),
         invalid="; ".join(found for found in (problems(raw), strangers(raw, allowed), unscheduled(raw)) if found),
         created=values.parse_time(metadata.get("creationTimestamp", 0)),
+        scaled=_scaled(metadata),
     )
