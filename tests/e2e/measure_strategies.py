@@ -111,9 +111,8 @@ def company(node: Node, timeline: Timeline, operator: Operator, names: Sequence[
     opened = {}
     for name in names:
         way = ways.WAYS[name]
-        namespace = "-".join(name.lower().replace(",", "").split())
         spec = {**way.spec(), "replicas": ways.REPLICAS, "metrics": [ways.PASSES_SOON]}
-        opened[name] = shops.opened(node, timeline, namespace, 1, **spec)
+        opened[name] = shops.opened(node, timeline, ways.named(name), 1, **spec)
     return Company(node, operator, {name: ways.staged(ways.WAYS[name], shop) for name, shop in opened.items()}, folder)
 
 

@@ -85,7 +85,7 @@ def told(open_shop: OpenShop) -> Iterator[Told]:
     opened = {}
     for name in SHORT:
         spec: Json = {**WAYS[name].spec(), "replicas": ways.REPLICAS, "metrics": [PASSES_SOON]}
-        opened[name] = open_shop("-".join(name.lower().replace(",", "").split()), per_second=1, **spec)
+        opened[name] = open_shop(ways.named(name), per_second=1, **spec)
     with concurrent.futures.ThreadPoolExecutor(len(SHORT)) as threads:
         stages = {name: ways.staged(WAYS[name], shop) for name, shop in opened.items()}
         futures = {name: threads.submit(play, stage, SHORT[name]) for name, stage in stages.items()}

@@ -16,6 +16,7 @@ from tests.e2e.shops import PATIENCE_SECONDS, Shop
 from tests.e2e.soak import CalmShop, Crowd
 
 REPLICAS, MORE, FEWER = 4, 6, 3
+WHOLE: Final = 100
 PLAY_SECONDS: Final = 300
 """After which the users of a play go home, whatever becomes of it."""
 APART_SECONDS: Final = 1.0
@@ -133,15 +134,16 @@ class Stage:
         """Wait until the status has *reached* something."""
         self.shop.wait(lambda: reached(self.shop.status), what, PATIENCE_SECONDS)
 
+    @staticmethod
+    def switched(status: Json) -> bool:
+        """Return whether all users have the new version, and it is not promoted yet."""
+        weight, canary = status.get("weight", {}), status.get("canary", {})
+        there = weight.get("desired") == WHOLE and "since" in weight and canary.get("ready", 0) >= REPLICAS
+        return bool(there and status.get("phase") == "Promoting")
+
     def wait_switched(self) -> None:
         """Wait until all users have the new version, and it is not promoted yet."""
-
-        def switched(status: Json) -> bool:
-            weight, canary = status.get("weight", {}), status.get("canary", {})
-            there = weight.get("desired") == 100 and "since" in weight and canary.get("ready", 0) >= REPLICAS
-            return there and status.get("phase") == "Promoting"
-
-        self.wait(switched, "switched")
+        self.wait(self.switched, "switched")
 
     def release(self) -> None:
         """End the halt in the middle, where there is one."""
@@ -244,6 +246,11 @@ PLAYS: Final[Mapping[str, tuple[Act, ...]]] = {
 
 
 # --- users ------------------------------------------------------------------------------------------------------------
+
+
+def named(name: str) -> str:
+    """Return the name of a strategy as one of Kubernetes."""
+    return "-".join(name.lower().replace(",", "").split())
 
 
 def staged(way: Way, shop: Shop) -> Stage:
