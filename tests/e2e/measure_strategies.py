@@ -55,14 +55,12 @@ class Cell:
 def played(stage: Stage, crowd: Crowd, began: float) -> Cell:
     """Return what the users of a play got that is over."""
     stage.shop.wait_visits(REST_SECONDS * PER_SECOND)
-    seconds, new = time.time() - began, stage.other
-    if stage.acted_at < began:
-        new = ""
+    new = stage.other if stage.acted_at >= began else ""
     window = crowd.stop()
     losses = [response.at for _, response in crowd.lost()]
     last = [one.snapshot().of(new).last_at for one in crowd.loads] + losses
     back = max(0.0, *last, stage.acted_at) - stage.acted_at if new else 0.0
-    return Cell(seconds - REST_SECONDS, window, ways.lost_seconds(losses), back)
+    return Cell(stage.ended_at - began, window, ways.lost_seconds(losses), back)
 
 
 @dataclasses.dataclass
@@ -101,9 +99,16 @@ class Company:
     def _act(self, act: Act, stages: dict[str, Stage]) -> dict[str, str]:
         """Let all do the same, and return in what words some failed."""
         with concurrent.futures.ThreadPoolExecutor(max(1, len(stages))) as threads:
-            running = {way: threads.submit(act, one) for way, one in stages.items()}
+            running = {way: threads.submit(self._timed, act, one) for way, one in stages.items()}
         errors = {way: one.exception() for way, one in running.items()}
         return {way: str(error).split(";")[0].split("\n")[0] for way, error in errors.items() if error is not None}
+
+    @staticmethod
+    def _timed(act: Act, stage: Stage) -> None:
+        try:
+            act(stage)
+        finally:
+            stage.ended_at = time.time()
 
 
 def company(node: Node, timeline: Timeline, operator: Operator, names: Sequence[str], folder: Path) -> Company:

@@ -103,6 +103,8 @@ class Stage:
     shop: Shop
     acted_at: float = 0.0
     """When an abort was given."""
+    ended_at: float = 0.0
+    """When its last act was over."""
     _stable: str = podinfo.GOOD
 
     @property
