@@ -17,7 +17,7 @@ from tests.e2e.soak import CalmShop, Crowd
 
 REPLICAS, MORE, FEWER = 4, 6, 3
 WHOLE: Final = 100
-PLAY_SECONDS: Final = 300
+PLAY_SECONDS: Final = 1200
 """After which the users of a play go home, whatever becomes of it."""
 APART_SECONDS: Final = 1.0
 """How far two losses are from each other that are not of the same downtime."""
