@@ -44,11 +44,11 @@ def previewed(stage: Stage) -> None:
     stage.release()
     stage.wait(lambda status: "smoke is NoData" in status["step"].get("waitingFor", ""), "the switch waits")
     assert routed.selected(shop) == shop.status["stable"]["hash"]
-    with tester(stage):
+    with trying(stage):
         stage.wait_promoted()
 
 
-def tester(stage: Stage) -> Load:
+def trying(stage: Stage) -> Load:
     """Return somebody who comes by the canary Service, as users do not."""
     address = routed.read(stage.shop, "service", routed.CANARY)["spec"]["clusterIP"]
     url = f"http://{address}{podinfo.PATH}"
