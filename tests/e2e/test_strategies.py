@@ -101,7 +101,7 @@ def test_nobody_loses_a_request(told: Told, name: str) -> None:
     assert ([], 0) == (found.losses, found.window.lost)
     assert ["Promoted", "Aborted"] == outcomes
     assert found.window.requests > 0
-    assert {podinfo.BETTER: ways.REPLICAS} == found.stage.shop.sizes()
+    assert ways.REPLICAS == len(found.stage.shop.pods_by_version()[podinfo.BETTER])
 
 
 def test_recreate_is_down_while_no_pod_is_ready(told: Told, record_property: Callable[[str, object], None]) -> None:
@@ -115,7 +115,7 @@ def test_recreate_is_down_while_no_pod_is_ready(told: Told, record_property: Cal
     assert 2 == len(gaps)
     assert [] == late
     assert 0 < found.window.lost < found.window.requests
-    assert {podinfo.BETTER: ways.REPLICAS} == found.stage.shop.sizes()
+    assert ways.REPLICAS == len(found.stage.shop.pods_by_version()[podinfo.BETTER])
 
 
 def downtimes(stage: Stage) -> list[tuple[float, float]]:

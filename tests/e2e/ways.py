@@ -15,7 +15,7 @@ from tests.e2e.nodes import Json
 from tests.e2e.shops import PATIENCE_SECONDS, Shop
 from tests.e2e.soak import CalmShop, Crowd
 
-REPLICAS, MORE, FEWER = 4, 6, 3
+REPLICAS, MORE, FEWER = 3, 5, 2
 WHOLE: Final = 100
 PLAY_SECONDS: Final = 1200
 """After which the users of a play go home, whatever becomes of it."""
@@ -90,7 +90,7 @@ WAYS: Final[Mapping[str, Way]] = {
     "canary by pods": Way("canary", _STEPS, _HALTED, _at_a_step, None, 2),
     "blueGreen, Services": Way("blueGreen", _AT_ONCE, {}, _in_preview, SERVICES, 2),
     "blueGreen, routed": Way("blueGreen", _AT_ONCE, {}, _in_preview, ROUTED, 2),
-    "rollingUpdate": Way("rollingUpdate", {"maxSurge": 2}, {}, _some_are_new, more={"minReadySeconds": 3}),
+    "rollingUpdate": Way("rollingUpdate", {"maxSurge": 1}, {}, _some_are_new, more={"minReadySeconds": 3}),
     "recreate": Way("recreate", {}, {}, _nobody_serves),
 }
 
