@@ -8,7 +8,7 @@ from headgate.core import opening
 from headgate.core.decide import decide
 from headgate.core.model import Identity, Target
 from tests.core import aftermath, answers
-from tests.core.worlds import NOON, A, B, World, metric, policy, policy_hash
+from tests.core.worlds import NOON, A, B, World, metric, policy, policy_hash, policy_of
 
 WATCHED = policy(20, "2m", 50, "pause", 80, metrics=(metric(), metric("latency")))
 
@@ -284,3 +284,23 @@ def test_a_missing_deployment_keeps_its_progress() -> None:
     assert world.status.canary is not None
     assert gone.canary is not None
     assert gone.canary.progress == world.status.canary.progress
+
+
+@pytest.mark.parametrize(
+    ("ready", "age", "verdict"),
+    [
+        (9, 60, api.Outcome.FAILED),
+        (9, 59, api.Outcome.NO_DATA),
+        (0, 60, api.Outcome.NO_DATA),
+    ],
+)
+def test_a_pod_that_never_comes_hides_no_errors(ready: int, age: int, verdict: api.Outcome) -> None:
+    """H10: the users of a recreate have no pods but the new ones; those are judged from the last one that came on."""
+    progress = api.Progress(desired=10, ready=ready, since=NOON - age)
+    world = World().stable(0).canary(10, ready).ruled(policy_of((metric(),), recreate={})).at_step(1, since=None)
+    canary = world.status.canary
+    assert canary is not None
+    world = world.with_status(canary=canary.model_copy(update={"progress": progress})).but(present={B: 10})
+    (state,) = opened(world.knows(last_tick=NOON - 10).reads(0.5, first=NOON)).analysis
+
+    assert verdict is state.verdict

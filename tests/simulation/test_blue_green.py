@@ -142,8 +142,8 @@ def test_a_new_side_that_crashes_is_left_by_itself(moment: Callable[[worlds.Play
     assert "PodsCannotStart" == shop.world.status.history[0].reason
 
 
-def test_a_new_side_that_cannot_start_never_meets_a_user() -> None:
-    """It is given up in preview."""
+def test_h11_a_new_side_that_cannot_start() -> None:
+    """Blue/green gives up in preview what cannot start; no user meets it."""
     shop = play(5, routed=False)
     shop.world.pods.images["web:2"] = Image(trouble="ImagePullBackOff")
     shop.ship("web:2")

@@ -95,8 +95,8 @@ def test_a_breach_brings_the_old_one_back(*, routed: bool) -> None:
     assert "MetricFailed" == shop.world.status.history[0].reason
 
 
-def test_pods_that_cannot_start_bring_the_old_one_back() -> None:
-    """Without waiting for the deadline."""
+def test_h11_pods_that_cannot_start() -> None:
+    """Recreate brings the old version back without waiting for the deadline."""
     shop = play(5)
     shop.world.pods.images["web:2"] = Image(trouble="CrashLoopBackOff")
     shop.ship("web:2")

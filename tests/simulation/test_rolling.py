@@ -59,8 +59,8 @@ def test_it_rolls_back(end: Callable[[worlds.Play], None], count: int, *, routed
 
 
 @pytest.mark.parametrize("routed", [False, True])
-def test_a_version_that_cannot_start_stops_at_its_first_pods(*, routed: bool) -> None:
-    """No more of it are started than the surge allows, and none of the old ones goes for it."""
+def test_h11_a_version_that_cannot_start(*, routed: bool) -> None:
+    """A rolling update starts no more pods of it than the surge allows, and none of the old ones goes for it."""
     shop = play(3, {"maxSurge": 1}, routed=routed)
     shop.world.pods.images["web:2"] = Image(trouble="ImagePullBackOff")
     shop.ship("web:2")

@@ -130,7 +130,9 @@ class Span:
     weight_since: int | None
     """For passes: since when the present weight holds. None: not yet."""
     late: frozenset[str] = frozenset()
-    """The metrics by which nothing counts, not even a failure, that they look back on before the present weight."""
+    """The metrics by which nothing counts, not even a failure, that they look back on before there were pods for it."""
+    pods_since: int | None = None
+    """Since when there are."""
 
 
 def _folded_tick(metric: Metric, state: MetricStatus, sample: Sample, span: Span) -> MetricStatus:
@@ -138,10 +140,11 @@ def _folded_tick(metric: Metric, state: MetricStatus, sample: Sample, span: Span
     window_start = sample.at - metric.window_seconds
     message = sample.message[:_MESSAGE_LENGTH]
     early = span.weight_since is None or window_start < span.weight_since
+    bare = span.pods_since is None or window_start < span.pods_since
     if outcome in _DECIDED and window_start < span.judged_from:
         outcome, message = Outcome.NO_DATA, "its window reaches back into an earlier attempt"
-    elif outcome in _DECIDED and early and metric.name in span.late:
-        outcome, message = Outcome.NO_DATA, "its window reaches back to before all pods were up"
+    elif outcome in _DECIDED and bare and metric.name in span.late:
+        outcome, message = Outcome.NO_DATA, "its window reaches back to before the last pod that came was up"
     passes, failures = state.passes, state.failures
     if outcome is Outcome.PASSED:
         failures = 0

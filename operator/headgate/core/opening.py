@@ -205,13 +205,27 @@ def _lost(since: int, desired: int, found: TrafficStatus, now: float) -> bool:
 
 
 def _with_verdicts(seen: Observation, status: RolloutStatus) -> RolloutStatus:
-    pair = Situation(seen, status).watched
+    situation = Situation(seen, status)
+    pair = situation.watched
     if pair is None or seen.policy is None:
         return status
     judged_from = next(side.judged_from for side in pair if isinstance(side, Canary | Warm))
     weight = status.weight or Weight(desired=WHOLE)
     back = status.canary is not None and status.canary.goes_back
     late = strategies.late(seen.policy, weight.desired, goes_back=back)
-    span = analysis.Span(judged_from, weight.since, late)
+    pods_since = weight.since if weight.since is not None else _pods_since(situation)
+    span = analysis.Span(judged_from, weight.since, late, pods_since)
     states = analysis.fold(seen.policy.analysis.metrics, status.analysis, seen.readings, span, seen.now)
     return status.model_copy(update={"analysis": states})
+
+
+def _pods_since(situation: Situation) -> int | None:
+    """Return since when there are pods to judge, though the weight does not hold yet; None: there are none.
+
+    Of a recreate, since the last pod that came was up. Its users have no other pods: one that never comes, or whatever
+    else keeps the weight from holding, must not hide the errors of those that serve them.
+    """
+    progress = situation.canary.progress if situation.canary else None
+    if not situation.recreates or (situation.routing is not None and situation.routing.waits):
+        return None
+    return progress.since if progress and progress.ready else None
