@@ -83,6 +83,10 @@ def _zero(subject: str) -> str:
 DURATION = Rule(
     matches(values.DURATION_PATTERN[1:-1]), "must be a duration: write a number and a unit, such as 90s, 10m or 1h30m"
 )
+PATIENCE = Rule(
+    matches(values.PATIENCE_PATTERN[1:-1]),
+    f"must be a duration or {values.NEVER}: write a number and a unit, such as 30s, 5m or 1h30m",
+)
 DURATION_MIN = Rule(
     f"!{DURATION.rule} || duration(self) >= duration('1s')", "must be at least 1s: write for example 10s"
 )

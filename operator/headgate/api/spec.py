@@ -10,7 +10,7 @@ from headgate.api import cel, names, template
 from headgate.api.model import SpecModel
 from headgate.api.strategy import Strategy
 from headgate.api.traffic import Traffic
-from headgate.api.values import Duration
+from headgate.api.values import Duration, Patience
 
 BACKGROUND: Final = "Background"
 PRE_PROMOTION: Final = "PrePromotion"
@@ -184,6 +184,28 @@ class Analysis(SpecModel):
         return self
 
 
+class FailFast(SpecModel):
+    """How soon a new version of which no pod is ready is rolled back, where waiting cannot help."""
+
+    model_config = pydantic.ConfigDict(json_schema_extra=cel.atomic_map())
+
+    after_seconds: Patience = pydantic.Field(
+        default=30.0,
+        alias="after",
+        description="How long new pods may make no progress whose image cannot be pulled, that crash again and again, "
+        "whose containers cannot be made, or that a quota or an admission refuses. Never: progressDeadlineSeconds "
+        "alone counts.",
+        json_schema_extra=cel.validations(cel.PATIENCE),
+    )
+    unschedulable_after_seconds: Patience = pydantic.Field(
+        default=300.0,
+        alias="unschedulableAfter",
+        description="The same for new pods that no node has room for: longer than an autoscaler of nodes needs to "
+        "bring one. Never: progressDeadlineSeconds alone counts.",
+        json_schema_extra=cel.validations(cel.PATIENCE),
+    )
+
+
 class RolloutSpec(SpecModel):
     """What is wanted."""
 
@@ -208,6 +230,10 @@ class RolloutSpec(SpecModel):
     )
     progress_deadline_seconds: Annotated[int, pydantic.Field(ge=1, le=604_800, strict=True)] = pydantic.Field(
         default=600, description="A new version whose pods make no progress for so long is rolled back."
+    )
+    fail_fast: FailFast | None = pydantic.Field(
+        default=None,
+        description="How soon a new version of which no pod is ready is rolled back, where waiting cannot help.",
     )
     revision_history_limit: Annotated[int, pydantic.Field(ge=0, le=20, strict=True)] = pydantic.Field(
         default=2, description="How many older Deployments are kept at 0 replicas."
@@ -250,6 +276,7 @@ class Policy(SpecModel):
     analysis: Analysis = Analysis()
     min_ready_seconds: int = 0
     progress_deadline_seconds: int = 600
+    fail_fast: FailFast | None = None
     revision_history_limit: int = 2
 
 
@@ -259,6 +286,7 @@ POLICY_FIELDS = (
     "analysis",
     "minReadySeconds",
     "progressDeadlineSeconds",
+    "failFast",
     "revisionHistoryLimit",
 )
 """The fields of the spec that a recorded policy holds, as users write them."""

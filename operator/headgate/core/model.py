@@ -147,6 +147,8 @@ class PodTrouble:
     """Such as "web-5d8f-abc: ImagePullBackOff: Back-off pulling image"; empty when nothing is known."""
     hopeless: bool
     """Whether waiting cannot help: an image that cannot be pulled, a crash loop, a refused configuration."""
+    unschedulable: bool = False
+    """Whether no node has room for it: waiting helps only where nodes come, or other pods go."""
 
 
 class Identity(enum.StrEnum):

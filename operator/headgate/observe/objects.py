@@ -14,11 +14,16 @@ _HOPELESS: Final = {
     "ImagePullBackOff",
     "InvalidImageName",
     "ErrImageNeverPull",
+    "ImageInspectError",
+    "RegistryUnavailable",
+    "SignatureValidationFailed",
+    "PostStartHookError",
     "CreateContainerConfigError",
     "CreateContainerError",
     "RunContainerError",
     "CrashLoopBackOff",
 }
+_UNSCHEDULABLE: Final = "Unschedulable"
 _WORDS_LENGTH: Final = 300
 
 
@@ -168,8 +173,9 @@ def trouble(pods: Sequence[Json]) -> PodTrouble:
     for pod in pods:
         reason, words = _pod_words(pod)
         if words:
-            found.append((reason in _HOPELESS, f"{pod['metadata']['name']}: {words}"[:_WORDS_LENGTH]))
+            message = f"{pod['metadata']['name']}: {words}"[:_WORDS_LENGTH]
+            found.append((reason in _HOPELESS, reason == _UNSCHEDULABLE, message))
     if not found:
         return PodTrouble("", hopeless=False)
-    hopeless, message = max(found)
-    return PodTrouble(message, hopeless)
+    hopeless, unschedulable, message = max(found)
+    return PodTrouble(message, hopeless, unschedulable)
