@@ -141,9 +141,18 @@ WEIGHTS_ROUTED = Rule(
 )
 WHEN_SWITCHED = Rule(
     "has(self.strategy.blueGreen) || !has(self.analysis) || !has(self.analysis.metrics) "
-    "|| self.analysis.metrics.all(metric, !has(metric.when) || metric.when.all(moment, moment == 'Background'))",
-    "only blueGreen has a switch for metrics to be judged before or after: leave out when",
+    "|| self.analysis.metrics.all(metric, !has(metric.when) "
+    "|| metric.when.all(moment, moment == 'Background' || moment == 'First'))",
+    "only blueGreen has a switch for metrics to be judged before or after: leave PrePromotion and PostPromotion out",
     field_path=".analysis.metrics",
+)
+STABLE_VARIABLE: Final = "$(stable."
+"""How the variables begin that the first revision has no value for."""
+FIRST_ALONE = Rule(
+    "!has(self.when) || !self.when.exists(moment, moment == 'First') "
+    f"|| !self.prometheus.query.contains('{STABLE_VARIABLE}')",
+    "the first revision has no stable one to compare with: leave $(stable.…) out of the query, or First out of when",
+    field_path=".prometheus.query",
 )
 THRESHOLD_BOUND = Rule("has(self.min) || has(self.max)", "a threshold has min, max or both: set max: 0.01, for example")
 THRESHOLD_ORDER = Rule(

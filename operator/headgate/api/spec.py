@@ -15,7 +15,8 @@ from headgate.api.values import Duration, Patience
 BACKGROUND: Final = "Background"
 PRE_PROMOTION: Final = "PrePromotion"
 POST_PROMOTION: Final = "PostPromotion"
-Moment = Annotated[str, pydantic.Field(pattern=f"^({BACKGROUND}|{PRE_PROMOTION}|{POST_PROMOTION})$")]
+FIRST: Final = "First"
+Moment = Annotated[str, pydantic.Field(pattern=f"^({BACKGROUND}|{PRE_PROMOTION}|{POST_PROMOTION}|{FIRST})$")]
 
 
 class LabelSelector(SpecModel):
@@ -109,6 +110,8 @@ class Prometheus(SpecModel):
 class Metric(SpecModel):
     """One measurement of the new version, repeated at every interval."""
 
+    model_config = pydantic.ConfigDict(json_schema_extra=cel.validations(cel.FIRST_ALONE))
+
     name: str = pydantic.Field(
         min_length=1,
         max_length=63,
@@ -131,10 +134,11 @@ class Metric(SpecModel):
     )
     when: tuple[Moment, ...] = pydantic.Field(
         default=(),
-        max_length=3,
-        description="With blueGreen. PrePromotion: judged in preview, has to pass before the switch. PostPromotion: "
-        "judged from the switch on, has to pass before the version counts as promoted. Background: judged all the "
-        "time, has to pass after the switch. Empty: Background.",
+        max_length=4,
+        description="Background: judged all the time a new version takes over, has to pass at each weight. First: "
+        "judged once the pods of the very first revision are ready, has to pass before it counts as stable. With "
+        "blueGreen also PrePromotion: judged in preview, has to pass before the switch; and PostPromotion: judged "
+        "from the switch on, has to pass before the version counts as promoted. Empty: Background.",
         json_schema_extra=cel.atomic_list(),
     )
     prometheus: Prometheus = pydantic.Field(description="Where the value comes from.")
@@ -162,6 +166,8 @@ class Metric(SpecModel):
         if self.window_seconds < 1:
             message = "window must be at least 1s"
             raise ValueError(message)
+        if FIRST in self.when and cel.STABLE_VARIABLE in self.prometheus.query:
+            raise ValueError(f"prometheus.query: {cel.FIRST_ALONE.message}")
         return self
 
 
@@ -262,7 +268,7 @@ class RolloutSpec(SpecModel):
         if self.traffic and not routed and not switched and self.strategy.recreate is None:
             raise ValueError(f"traffic.gatewayAPI: {cel.WEIGHTS_ROUTED.message}")
         moments = {moment for metric in self.analysis.metrics for moment in metric.judged}
-        if not switched and moments - {BACKGROUND}:
+        if not switched and moments - {BACKGROUND, FIRST}:
             raise ValueError(f"analysis.metrics: {cel.WHEN_SWITCHED.message}")
 
 

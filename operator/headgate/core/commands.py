@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from headgate.api import names
 from headgate.api.status import Ending, RolloutStatus
-from headgate.core import promoted, revisions
+from headgate.core import beginning, promoted, revisions
 from headgate.core.actions import RemoveCommand
 from headgate.core.model import Notice
 from headgate.core.situation import Move, Situation
@@ -100,7 +100,7 @@ def _promote(situation: Situation, value: str) -> Move:
 
 
 def _promote_full(situation: Situation, value: str) -> Move:
-    canary = situation.flight
+    canary = situation.flight or beginning.awaits_proof(situation)
     if canary is None or canary.leaving:
         why = "it is being taken back" if canary and canary.leaving else _nothing_in_flight(situation)
         return _mismatch(situation, names.PROMOTE_FULL, value, why)

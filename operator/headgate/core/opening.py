@@ -97,6 +97,9 @@ def _with_policy(seen: Observation, status: RolloutStatus) -> RolloutStatus:
         watched = (seen.accepted or seen.policy).analysis.metrics
         metrics = strategies.judged(seen.policy, status.weight.desired)
         changes["analysis"] = analysis.carried(watched, metrics, status.analysis, seen.now)
+    elif status.canary and not status.stable:
+        watched, metrics = (seen.accepted or seen.policy).analysis.metrics, strategies.first(seen.policy)
+        changes["analysis"] = analysis.carried(watched, metrics, status.analysis, seen.now)
     return status.model_copy(update=changes)
 
 
@@ -184,6 +187,9 @@ def _with_verdicts(seen: Observation, status: RolloutStatus) -> RolloutStatus:
         return status
     judged_from = next(side.judged_from for side in pair if isinstance(side, Canary | Warm))
     weight = status.weight or Weight(desired=WHOLE)
-    span = analysis.Span(judged_from, weight.since, strategies.late(seen.policy, weight.desired))
+    late = strategies.late(seen.policy, weight.desired)
+    if status.stable is None:
+        late = frozenset(metric.name for metric in strategies.first(seen.policy))
+    span = analysis.Span(judged_from, weight.since, late, endless=status.stable is None)
     states = analysis.fold(seen.policy.analysis.metrics, status.analysis, seen.readings, span, seen.now)
     return status.model_copy(update={"analysis": states})

@@ -47,11 +47,16 @@ class Rest:
     """Whether only a change of the spec, or a command, can lead further."""
 
 
-def watched(status: RolloutStatus) -> tuple[Side, Side] | None:
-    """Return the revision that is judged and the one that stands behind it: canary and stable, or stable and warm."""
-    if status.stable is not None and status.canary is not None:
+def watched(status: RolloutStatus) -> tuple[Side, Side | None] | None:
+    """Return the revision that is judged and the one that stands behind it: canary and stable, or stable and warm.
+
+    Behind the first revision of all there is none.
+    """
+    if status.stable is None:
+        return (status.canary, None) if status.canary is not None else None
+    if status.canary is not None:
         return (status.canary, status.stable) if status.canary.leaving is None else None
-    return (status.stable, status.warm) if status.stable is not None and status.warm is not None else None
+    return (status.stable, status.warm) if status.warm is not None else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,6 +104,8 @@ class Situation:
     @functools.cached_property
     def metrics(self) -> Sequence[Metric]:
         """The metrics that are judged."""
+        if self.stable is None:
+            return strategies.first(self.seen.policy)
         weight = self.status.weight
         return strategies.judged(self.seen.policy, weight.desired if weight and self.in_flight else WHOLE)
 
@@ -261,8 +268,8 @@ class Situation:
         return traffic.forward(view) if self.canary.leaving is None else traffic.backward(view)
 
     @property
-    def watched(self) -> tuple[Side, Side] | None:
-        """The revision that is judged and the one that stands behind it: canary and stable, or stable and warm."""
+    def watched(self) -> tuple[Side, Side | None] | None:
+        """The revision that is judged and the one that stands behind it, if one does."""
         return watched(self.status)
 
     @property

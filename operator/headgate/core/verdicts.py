@@ -1,6 +1,7 @@
 """The rules that go back: each names a fact that makes the canary leave. They come before all that go forward."""
 
 import math
+from typing import Final
 
 from headgate.api import values
 from headgate.api.spec import FailFast
@@ -12,6 +13,7 @@ from headgate.core.situation import RELIED_ON_AFTER_SECONDS, Move, Rest, Situati
 
 ASK_SECONDS = 30
 """How often pods that do not start are asked why: two or three tries of the kubelet."""
+_PATIENCE: Final = FailFast()
 LOOK_SECONDS = 3
 """How often pods that should serve all users are asked why none does."""
 _WORDS_AFTER_SECONDS = 5
@@ -213,27 +215,29 @@ def _had_all(situation: Situation) -> bool:
     return switched and strategies.previews(situation.seen.policy)
 
 
-def _fail_fast(situation: Situation) -> FailFast:
+def fail_fast(situation: Situation) -> FailFast:
+    """Return the patience that counts with pods that cannot start."""
     policy = situation.seen.policy
-    return (policy.fail_fast if policy else None) or FailFast()
+    return (policy.fail_fast if policy else None) or _PATIENCE
 
 
 def given_seconds(situation: Situation) -> float | None:
     """Return how long pods that cannot start are given; None where none of them says that waiting cannot help."""
     facts, trouble = situation.facts(situation.canary or situation.stable), situation.seen.trouble
     if (facts is not None and facts.refusal) or (trouble is not None and trouble.hopeless):
-        return _fail_fast(situation).after_seconds
+        return fail_fast(situation).after_seconds
     if trouble is not None and trouble.unschedulable:
-        return _fail_fast(situation).unschedulable_after_seconds
+        return fail_fast(situation).unschedulable_after_seconds
     return None
 
 
 def hopeless(situation: Situation) -> Move | None:
     """None of the canary's pods can start, and waiting cannot help. While some do, the progress deadline counts."""
-    canary, since, given = situation.flight, _stuck_since(situation), given_seconds(situation)
-    if canary is None or since is None or given is None or situation.pods(canary).ready:
+    canary, since = situation.flight, _stuck_since(situation)
+    if canary is None or since is None or situation.pods(canary).ready:
         return None
-    if situation.now < since + given and not _had_all(situation):
+    given = given_seconds(situation)
+    if given is None or (situation.now < since + given and not _had_all(situation)):
         return None
     message = f"the new pods cannot start: {_readiness(situation)}"
     return leave(situation, canary, Ending.ROLLED_BACK, "PodsCannotStart", message, by="headgate")
@@ -257,19 +261,17 @@ def deadline_exceeded(situation: Situation) -> Move | None:
 def patience_ends(situation: Situation) -> tuple[float, ...]:
     """Return when the rules about stuck pods want to look again."""
     since = _stuck_since(situation)
-    if since is None:
-        return ()
+    return looks(situation, since) if since is not None else ()
+
+
+def looks(situation: Situation, since: int) -> tuple[float, ...]:
+    """Return when to ask again why pods do not start that have made no progress *since*."""
     # Again and again: a pod between two crashes does not say that it is in a loop, and nothing tells us when it does.
-    every = LOOK_SECONDS if _had_all(situation) else ASK_SECONDS
+    every, fast = LOOK_SECONDS if _had_all(situation) else ASK_SECONDS, fail_fast(situation)
     next_look = since + (max(0, int(situation.now - since) // every) + 1) * every
-    limits = _fail_fast(situation).after_seconds, _fail_fast(situation).unschedulable_after_seconds
-    ends = (
-        since + _WORDS_AFTER_SECONDS,
-        next_look,
-        since + deadline_seconds(situation),
-        *(since + end for end in limits),
-    )
-    return tuple(end for end in ends if situation.now < end < math.inf)
+    limits = (deadline_seconds(situation), fast.after_seconds, fast.unschedulable_after_seconds)
+    ends = [since + _WORDS_AFTER_SECONDS, next_look, *[since + limit for limit in limits]]
+    return tuple([end for end in ends if situation.now < end < math.inf])
 
 
 def pod_words(situation: Situation) -> str:

@@ -250,8 +250,8 @@ class Observer:
                     window_seconds=metric.window_seconds,
                     canary_hash=canary.hash,
                     canary_deployment=revisions.deployment_name(rollout.name, canary.hash),
-                    stable_hash=stable.hash,
-                    stable_deployment=revisions.deployment_name(rollout.name, stable.hash),
+                    stable_hash=stable.hash if stable else "",
+                    stable_deployment=revisions.deployment_name(rollout.name, stable.hash) if stable else "",
                 ),
             )
             for metric in policy.analysis.metrics
