@@ -129,6 +129,7 @@ STATUS: Final = status.RolloutStatus(
             revision=1, hash="5d8f6c9b7", outcome=status.Ending.PROMOTED, started=_STARTED, finished=_STARTED + 600
         ),
     ),
+    restart=status.Restart(since=_STARTED, asked="now", pods=10, remaining=4, stopped=True),
     scale_floor=10,
     heard=("promote=7c9d8e5f4/2",),
 )

@@ -28,7 +28,8 @@ def test_the_chains_in_order() -> None:
     backward = f"{backward} put_back breached_after fallen"
     forwards = "unsound refused unroutable contested recreating waiting paused pausing unproved settling advance"
     forwards = f"{forwards} complete"
-    at_rest = "moving cooled unsound settled rejected held_back unroutable unseen draining outdated start"
+    at_rest = "moving cooled restarted unsound restarting settled rejected held_back unroutable unseen draining"
+    at_rest = f"{at_rest} outdated start"
     for world, expected in (
         (World(), f"{backward} recovered first"),
         (World().stable(), f"{backward} {at_rest}"),

@@ -99,6 +99,7 @@ class World:
     foreign: tuple[str, ...] = ()
     traffic: paths.TrafficFacts | None = None
     present: Mapping[str, int] | None = None
+    pods: tuple[model.PodFacts, ...] | None = None
     policy_waits: bool = False
     written_at: float = NOON
     clock_set_back: bool = False
@@ -279,6 +280,7 @@ class World:
             foreign=self.foreign,
             traffic=self.traffic,
             present=self.present,
+            pods=self.pods,
             policy_waits=self.policy_waits,
         )
 

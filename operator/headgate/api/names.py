@@ -32,7 +32,8 @@ PROMOTE: Final = f"{GROUP}/promote"
 PROMOTE_FULL: Final = f"{GROUP}/promote-full"
 ABORT: Final = f"{GROUP}/abort"
 RETRY: Final = f"{GROUP}/retry"
-COMMANDS: Final = (ABORT, RETRY, PROMOTE, PROMOTE_FULL)
+RESTART: Final = f"{GROUP}/restart"
+COMMANDS: Final = (ABORT, RETRY, PROMOTE, PROMOTE_FULL, RESTART)
 """Annotations on a Rollout by which people give commands, in the order in which they are heard."""
 ABORT_NOW: Final = "now"
 """Value of the abort command that means whatever is in flight."""

@@ -46,6 +46,12 @@ MARKS: Final = (
     ),
     (names.RETRY, "annotation on the Rollout", "`HASH`", "Command: lets a rejected revision be tried again."),
     (
+        names.RESTART,
+        "annotation on the Rollout",
+        "any word or time",
+        "Command: replaces all pods, without a new version.",
+    ),
+    (
         names.FINALIZER,
         "finalizer on the Rollout",
         "",

@@ -212,6 +212,18 @@ class HistoryEntry(StatusModel):
     finished: Timestamp = pydantic.Field(description="When its outcome was reached.")
 
 
+class Restart(StatusModel):
+    """A restart of all pods without a new version."""
+
+    since: Timestamp = pydantic.Field(description="When it was asked for: pods created until then are replaced.")
+    asked: str = pydantic.Field(default="", max_length=128, description="What the command said.")
+    pods: int = pydantic.Field(description="How many pods were wanted then; counts where spec.replicas is absent.")
+    remaining: int = pydantic.Field(default=0, description="How many old pods are left.")
+    stopped: bool = pydantic.Field(
+        default=False, description="It was stopped: old pods stay, those that are too many go."
+    )
+
+
 class TemplateStatus(StatusModel):
     """The identity of the template that the spec holds, once the API server has confirmed it."""
 
@@ -260,6 +272,9 @@ class RolloutStatus(StatusModel):
     )
     history: tuple[HistoryEntry, ...] = pydantic.Field(
         default=(), max_length=10, description="Rollouts that ended, newest first."
+    )
+    restart: Restart | None = pydantic.Field(
+        default=None, description="The restart of all pods that is going on, or waits for its turn."
     )
     scale_floor: int | None = pydantic.Field(
         default=None, description="Replicas are not lowered beneath this while a rollout is in flight."

@@ -138,6 +138,14 @@ class WatchRoute:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class EvictPod:
+    """Have a pod go as far as PodDisruptionBudgets allow it; another one will come in its place."""
+
+    name: str
+    uid: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class AddFinalizer:
     """Make a deletion of the Rollout wait for us."""
 
@@ -173,4 +181,5 @@ Action = (
     | ReleaseService
     | SetWeights
     | WatchRoute
+    | EvictPod
 )

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from headgate.api import names
 from headgate.api.status import Ending, RolloutStatus
-from headgate.core import beginning, promoted, revisions
+from headgate.core import beginning, promoted, restarts, revisions
 from headgate.core.actions import RemoveCommand
 from headgate.core.model import Notice
 from headgate.core.situation import Move, Situation
@@ -53,7 +53,9 @@ def _nothing_in_flight(situation: Situation) -> str:
 def _abort(situation: Situation, value: str) -> Move:
     canary = situation.flight
     if canary is None:
-        return _regret(situation, value) or _mismatch(situation, names.ABORT, value, _nothing_in_flight(situation))
+        stopped = restarts.stopped(situation) if value == names.ABORT_NOW and situation.canary is None else None
+        gone = _regret(situation, value) or stopped
+        return gone or _mismatch(situation, names.ABORT, value, _nothing_in_flight(situation))
     if value not in (canary.hash, names.ABORT_NOW):
         why = f"in flight is {canary.hash}; {names.ABORT}={canary.hash} or {names.ABORT}={names.ABORT_NOW} would match"
         return _mismatch(situation, names.ABORT, value, why)
@@ -111,11 +113,20 @@ def _promote_full(situation: Situation, value: str) -> Move:
     return Move(situation.with_canary(full=True), (notice,))
 
 
+def _restart(situation: Situation, value: str) -> Move:
+    if situation.stable is None:
+        return _mismatch(situation, names.RESTART, value, "the first revision is starting: its pods are new")
+    if not value:
+        return _mismatch(situation, names.RESTART, value, f"any word or time would match, such as {names.RESTART}=now")
+    return restarts.begun(situation, value)
+
+
 _EFFECTS: dict[str, Callable[[Situation, str], Move]] = {
     names.ABORT: _abort,
     names.RETRY: _retry,
     names.PROMOTE: _promote,
     names.PROMOTE_FULL: _promote_full,
+    names.RESTART: _restart,
 }
 
 

@@ -151,6 +151,19 @@ class PodTrouble:
     """Whether no node has room for it: waiting helps only where nodes come, or other pods go."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class PodFacts:
+    """One pod of the stable revision; one that has ended is none."""
+
+    name: str
+    uid: str
+    created: int
+    ready_since: int | None
+    """Since when it is ready; None: it is not."""
+    leaving: bool
+    """Whether it is being deleted."""
+
+
 class Identity(enum.StrEnum):
     """What became of asking which revision the spec's template is."""
 
@@ -242,6 +255,8 @@ class Observation:
     """The ways by which users reach the pods; None without spec.traffic, unless there are Services to release."""
     present: Mapping[str, int] | None = None
     """Objects of our pods by hash, terminating ones included; None where nobody counted, or could."""
+    pods: tuple[PodFacts, ...] | None = None
+    """Of the stable revision, while a restart goes on; None where nobody asked, or they could not be read."""
     policy_waits: bool = False
     """Whether the spec's policy is another one that can be accepted only when nothing is in flight any more."""
 

@@ -69,6 +69,8 @@ def _without_future(seen: Observation, status: RolloutStatus) -> RolloutStatus:
         changes["warm"] = _timed(status.warm, seen.now, "judged_from", "promoted")
     if status.traffic:
         changes["traffic"] = _timed(status.traffic, seen.now, "since", "home_since", "changed")
+    if status.restart:
+        changes["restart"] = _timed(status.restart, seen.now, "since")
     ticks = ("since", "watched_since", "last_tick", "last_judged")
     changes["analysis"] = tuple(_timed(state, seen.now, *ticks) for state in status.analysis)
     return status.model_copy(update=changes)

@@ -9,7 +9,17 @@ from headgate.api import names
 from headgate.api.spec import Policy
 from headgate.api.status import RolloutStatus, Side
 from headgate.core import analysis, faults, manifests, policies, queries, revisions, situation, strategies
-from headgate.core.model import DeploymentFacts, Json, Key, Kind, Observation, PodTrouble, Reading, RolloutFacts
+from headgate.core.model import (
+    DeploymentFacts,
+    Json,
+    Key,
+    Kind,
+    Observation,
+    PodFacts,
+    PodTrouble,
+    Reading,
+    RolloutFacts,
+)
 from headgate.core.paths import TrafficFacts
 from headgate.core.remains import Remains
 from headgate.observe import objects, rollouts
@@ -146,7 +156,21 @@ class Observer:
             traffic=traffic,
             policy_waits=chosen.waits,
             present=await self._present(rollout, status, chosen.policy, {*deployments, *records.templates}),
+            pods=await self._pods(rollout, status, deployments),
         )
+
+    async def _pods(
+        self, rollout: RolloutFacts, status: RolloutStatus, deployments: Mapping[str, DeploymentFacts]
+    ) -> tuple[PodFacts, ...] | None:
+        """Return the pods of the stable revision; None where no restart is going on, or they cannot be read."""
+        facts = deployments.get(status.stable.hash) if status.stable else None
+        if facts is None or status.restart is None or status.canary is not None:
+            return None
+        try:
+            pods = await self._reader.select(Kind.POD, rollout.namespace, {names.POD_HASH: facts.hash})
+        except faults.Fault:
+            return None
+        return objects.pods_of(facts.name, pods)
 
     async def _present(
         self, rollout: RolloutFacts, status: RolloutStatus, policy: Policy | None, hashes: Container[str]
