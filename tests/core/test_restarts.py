@@ -11,7 +11,7 @@ from headgate.api import status as api
 from headgate.core.actions import EvictPod, RemoveCommand, ScaleDeployment
 from headgate.core.decide import decide
 from headgate.core.model import Decision, PodFacts, PodTrouble
-from tests.core import aftermath, answers
+from tests.core import aftermath, answers, ways
 from tests.core.worlds import NOON, A, B, World, policy, policy_of
 
 OLD, NEW = NOON - 500, NOON - 20
@@ -232,9 +232,12 @@ def test_asked_for_in_flight_it_waits() -> None:
     assert answers.said(flight, "RestartRequested").endswith("; the rollout that is in flight goes first")
     assert answers.ready(flight)[1].endswith("; a restart of all pods follows")
 
-    warm = api.Warm(revision=1, hash=B, promoted=NOON, started=NOON, until=NOON + 60)
-    later = decide(World().stable().with_status(warm=warm).deployment(B, 10).told(restart="now").observe())
+    later = decide(ways.warm(until=NOON + 60).told(restart="now").observe())
+    assert later.status.warm is not None
     assert later.status.restart is not None
+    assert ", which is still warm, goes first" in answers.said(later, "RestartRequested")
+    assert answers.ready(later)[1].endswith("; a restart of all pods follows")
+    assert evicted(later) == []
 
 
 def test_what_was_taken_back_does_not_hold_it_up() -> None:
