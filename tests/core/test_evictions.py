@@ -120,7 +120,7 @@ def test_of_no_pods_it_is_over() -> None:
 def test_nothing_begins_in_the_second_of_the_command(*, recreates: bool) -> None:
     """A pod that came in it would be taken for an old one."""
     early = dataclasses.replace(view(pods(old=10), recreates=recreates), now=SINCE + 0.9)
-    assert evictions.plan(early) == evictions.Plan(10)
+    assert evictions.plan(early) == evictions.Plan(10, remaining=10, ready=10)
     assert evictions.plan(dataclasses.replace(early, now=SINCE + 1.0)).size != 10
 
 

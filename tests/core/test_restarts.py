@@ -124,12 +124,13 @@ def test_surge_first_then_evictions_then_back() -> None:
     assert f"no pod is left that was created until {UNTIL}; it took 1m40s" == answers.said(end, "Restarted")
 
 
-def test_numbers_alone_are_no_write() -> None:
-    """One pod fewer is told with the next write, about every 30 s."""
+def test_fewer_old_pods_are_a_write() -> None:
+    """How far it has come is told each time that old pods have gone; which new ones are ready, with the next write."""
     world = restarting(pods(old=7, new=6))
     said = aftermath.after(world, decide(world.observe()), seconds=1)
 
-    assert not decide(said.but(pods=pods(old=4, new=9)).observe()).write_status
+    assert not decide(said.but(pods=pods(old=7, new=5, starting=1)).observe()).write_status
+    assert decide(said.but(pods=pods(old=4, new=9)).observe()).write_status
 
 
 def test_pods_that_do_not_come_are_told() -> None:

@@ -105,7 +105,6 @@ _NUMBERS: dict[str, Any] = {
     "warm": {"replicas", "ready", "progress"},
     "traffic": {"weight", "lowest", "highest", "since", "home_since"},
     "weight": {"achieved"},
-    "restart": {"remaining"},
     "step": {"waiting_for"},
     "conditions": {"__all__": {"message"}},
     "analysis": {"__all__": {"value", "passes", "failures", "message", "since", "last_tick", "last_judged"}},
