@@ -62,13 +62,14 @@ def plan(view: View) -> Plan:
     """Return what a restart needs now."""
     budget, total = view.budget, view.budget.total
     surge = min(budget.surge, math.ceil(total / _PART))
-    if view.pods is None:
+    pods = view.pods
+    if pods is None:
         return Plan(_kept(view, total, surge))
     if view.now < view.since + BEGINS_AFTER_SECONDS:
         view = dataclasses.replace(view, holds=True)
     if view.recreates:
-        return _emptied(view, view.pods)
-    living = [pod for pod in view.pods if not pod.leaving]
+        return _emptied(view, pods)
+    living = [pod for pod in pods if not pod.leaving]
     old = [pod for pod in living if pod.created <= view.since]
     ready = sum(_available(view, pod) for pod in living)
     if view.holds:
