@@ -140,6 +140,7 @@ STATUS: Final = status.RolloutStatus(
         ),
     ),
     drill=status.DrillSchedule(schedule="0 4 * * 1 UTC", next=_STARTED),
+    restart=status.Restart(since=_STARTED, asked="now", pods=10, remaining=4, stopped=True),
     scale_floor=10,
     heard=("promote=7c9d8e5f4/2",),
 )

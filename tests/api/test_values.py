@@ -55,6 +55,19 @@ def test_what_is_no_duration_is_refused(text: object) -> None:
         values.parse_duration(text)
 
 
+@pytest.mark.parametrize(("text", "seconds"), [*DURATIONS.items(), ("Never", math.inf)])
+def test_patience(text: str, seconds: float) -> None:
+    """Patience is a duration, or endless."""
+    assert values.parse_patience(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", [*NOT_DURATIONS, *NO_VALUES, "never", "Off", "Never "], ids=str)
+def test_what_is_no_patience_is_refused(text: object) -> None:
+    """The refusal shows both ways to write it."""
+    with pytest.raises(ValueError, match="write for example 90s, 10m or 1h30m, or Never"):
+        values.parse_patience(text)
+
+
 @given(st.integers(min_value=0, max_value=99_999 * 3600))
 def test_durations_survive_a_round_trip(seconds: int) -> None:
     """Whole seconds are written so that they are read as the same seconds."""

@@ -20,6 +20,9 @@ ROOTS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "rollouts": "apis/headgate.dev/v1alpha1",
         "deployments": "apis/apps/v1",
+        "replicasets": "apis/apps/v1",
+        "resourcequotas": "api/v1",
+        "poddisruptionbudgets": "apis/policy/v1",
         "pods": "api/v1",
         "services": "api/v1",
         "events": "apis/events.k8s.io/v1",

@@ -44,7 +44,7 @@ def _carried_out(world: World, action: actions.Record | actions.Action, *, ready
         case actions.RemoveCommand():
             left = {key: value for key, value in world.commands.items() if key != action.annotation}
             return world.but(commands=left)
-        case actions.AdoptRecord() | actions.RestoreLabels():
+        case actions.AdoptRecord() | actions.RestoreLabels() | actions.EvictPod():
             return world
         case actions.RecordTemplate() | actions.RecordPolicy() | actions.DropRecord():
             return _recorded(world, action)

@@ -28,9 +28,8 @@ def test_the_chains_in_order() -> None:
     backward = f"{backward} put_back breached_after fallen"
     forwards = "unsound refused unroutable contested autoscaled recreating waiting paused pausing unproved settling"
     forwards = f"{forwards} advance complete"
-    at_rest = (
-        "moving cooled due unsound settled rejected held_back autoscaled unroutable unseen draining outdated start"
-    )
+    at_rest = "moving cooled restarted due unsound restarting settled rejected held_back autoscaled unroutable unseen"
+    at_rest = f"{at_rest} draining outdated start"
     for world, expected in (
         (World(), f"{backward} recovered first"),
         (World().stable(), f"{backward} {at_rest}"),

@@ -67,7 +67,7 @@ def test_a_first_revision_that_does_not_start(age: float, phase: api.Phase) -> N
 
     assert decision.status.phase is phase
     message = "first revision: 4 of 10 pods ready: web-x: crash"
-    late = f"no progress for 10m, and nothing to go back to; {message}"
+    late = f"no progress for 10m, and nothing to go back to; {message}; apply another template: it is tried at once"
     assert answers.ready(decision)[1] == (late if phase is api.Phase.DEGRADED else message)
     assert (answers.condition(decision, "Stalled") is not None) == (phase is api.Phase.DEGRADED)
     assert decision.recheck_at == (None if phase is api.Phase.DEGRADED else NOON + 1)

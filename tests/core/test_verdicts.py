@@ -4,6 +4,7 @@ import pytest
 
 from headgate.api import names
 from headgate.api import status as api
+from headgate.api.spec import FailFast
 from headgate.core.actions import RemoveFinalizer, ScaleDeployment
 from headgate.core.decide import decide
 from headgate.core.model import Identity, PodTrouble, Target
@@ -12,6 +13,7 @@ from tests.core.worlds import NOON, A, B, C, World, metric, policy
 
 WATCHED = policy(20, "2m", 50, metrics=(metric(),))
 CRASH = PodTrouble("web-x: CrashLoopBackOff: back-off 10s", hopeless=True)
+NOWHERE = PodTrouble("web-x: Unschedulable: 0/3 nodes are available", hopeless=False, unschedulable=True)
 SLOW = PodTrouble("web-x: 0/3 nodes are available", hopeless=False)
 
 
@@ -181,6 +183,10 @@ def test_a_marked_deployment_is_not_marked_again() -> None:
         (599, 0, SLOW, "", ""),
         (30, 0, None, "exceeded quota", "PodsCannotStart"),
         (29, 0, None, "exceeded quota", ""),
+        (299, 0, NOWHERE, "", ""),
+        (300, 0, NOWHERE, "", "PodsCannotStart"),
+        (300, 1, NOWHERE, "", ""),
+        (30, 0, NOWHERE, "exceeded quota", "PodsCannotStart"),
         (599, 0, None, "", ""),
         (600, 0, None, "", "ProgressDeadlineExceeded"),
         (600, 0, SLOW, "", "ProgressDeadlineExceeded"),
@@ -190,6 +196,29 @@ def test_a_marked_deployment_is_not_marked_again() -> None:
 def test_pods_that_do_not_start(age: float, ready: int, trouble: PodTrouble | None, refusal: str, reason: str) -> None:
     """H11: where no pod starts, the hopeless goes back after half a minute; everything else at the deadline."""
     assert leaving_reason(starting(age, ready, refusal).but(trouble=trouble))[0] == reason
+
+
+@pytest.mark.parametrize(
+    ("fast", "trouble", "early", "late"),
+    [
+        ({"after": "90s"}, CRASH, 89, 90),
+        ({"after": "0s"}, CRASH, None, 0),
+        ({"after": "Never"}, CRASH, 599, 600),
+        ({"after": "1h"}, CRASH, 599, 600),
+        ({"after": "90s"}, NOWHERE, 299, 300),
+        ({"unschedulableAfter": "20s"}, NOWHERE, 19, 20),
+        ({"unschedulableAfter": "Never"}, NOWHERE, 599, 600),
+        ({"unschedulableAfter": "20s"}, CRASH, 29, 30),
+    ],
+)
+def test_the_users_patience_counts(fast: dict[str, str], trouble: PodTrouble, early: float | None, late: float) -> None:
+    """H11: failFast says how long each kind is waited for; the progress deadline ends what it lets wait."""
+    rule = policy(20, "2m", fail_fast=FailFast.model_validate(fast))
+    waits = [starting(age).but(trouble=trouble).ruled(rule).at_step(1) for age in (early, late) if age is not None]
+
+    assert [bool(leaving_reason(world)[0]) for world in waits] == [False, True][-len(waits) :]
+    if early is not None:
+        assert decide(waits[0].observe()).recheck_at == NOON + 1
 
 
 @pytest.mark.parametrize(("age", "look"), [(0, 5), (5, 30), (29, 30), (30, 60), (59, 60), (60, 90), (580, 600)])

@@ -100,6 +100,7 @@ class World:
     traffic: paths.TrafficFacts | None = None
     present: Mapping[str, int] | None = None
     next_drill: int | None = None
+    pods: tuple[model.PodFacts, ...] | None = None
     policy_waits: bool = False
     autoscalers: tuple[model.AutoscalerFacts, ...] = ()
     scaled: int = 0
@@ -282,6 +283,7 @@ class World:
             foreign=self.foreign,
             traffic=self.traffic,
             present=self.present,
+            pods=self.pods,
             policy_waits=self.policy_waits,
             next_drill=self.next_drill,
             autoscalers=self.autoscalers,

@@ -4,9 +4,10 @@ import re
 
 import pytest
 
+from headgate.api.spec import FailFast
 from headgate.api.status import Outcome, Phase
 from headgate.api.strategy import Canary
-from headgate.core import replicas, situation, verdicts
+from headgate.core import replicas, situation
 from tests.docs import pages, said
 
 PAGE = pages.page("concepts")
@@ -60,7 +61,9 @@ def test_all_ways_back_are_named() -> None:
 def test_times_are_those_of_the_code() -> None:
     """30 s of patience, 30 s for pods that cannot start, 3 s until new stable pods are relied on."""
     assert f"Patience is {situation.RETREAT_WAIT_SECONDS} s" in PAGE
-    assert f"for {verdicts.HOPELESS_AFTER_SECONDS} s without progress" in PAGE
+    patience = FailFast()
+    assert f"for {patience.after_seconds:.0f} s without progress" in PAGE
+    assert f"for {patience.unschedulable_after_seconds / 60:.0f} minutes without progress" in PAGE
     assert f"Within {situation.RELIED_ON_AFTER_SECONDS} s of the verdict" in PAGE
 
 

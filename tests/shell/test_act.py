@@ -24,7 +24,7 @@ class Barred:
     async def _fail(self, *_: Any, **__: Any) -> Any:
         raise self.fault
 
-    apply_status = create = patch = delete = _fail
+    apply_status = create = patch = delete = evict = _fail
 
     def post(self, key: Key, _uid: str, notice: Notice) -> None:
         """Remember it."""

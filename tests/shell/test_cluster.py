@@ -97,6 +97,48 @@ async def test_retry_after_is_carried(stub: Stub, client: cluster.Cluster, where
     assert error.value.retry_after_seconds == 7
 
 
+def budget(words: str) -> dict[str, str]:
+    """Return a cause of the refusal of an eviction."""
+    return {"reason": "DisruptionBudget", "message": words}
+
+
+async def test_an_eviction_asks_for_one_pod(stub: Stub, client: cluster.Cluster) -> None:
+    """It is bound to the pod that was meant; one that is gone is fine."""
+    stub.objects({"kind": "Status", "status": "Success"})
+    await client.evict("shop", "web-1", "uid-1")
+    stub.status(404, name="web-1")
+    await client.evict("shop", "web-1", "uid-1")
+
+    method, path, _, _, body = stub.asked[0]
+    assert ("POST", "/api/v1/namespaces/shop/pods/web-1/eviction") == (method, path)
+    assert (body["apiVersion"], body["kind"], body["metadata"]["name"]) == ("policy/v1", "Eviction", "web-1")
+    assert {"preconditions": {"uid": "uid-1"}} == body["deleteOptions"]
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "causes", "told"),
+    [
+        (429, "Cannot evict pod.", [budget("The disruption budget web needs 3.")], "Cannot evict pod. The disruption"),
+        (500, "This pod has more than one PodDisruptionBudget, which …", [], "more than one PodDisruptionBudget"),
+    ],
+)
+async def test_a_budget_is_a_refusal_with_its_name(
+    stub: Stub, client: cluster.Cluster, code: int, words: str, causes: list[dict[str, str]], told: str
+) -> None:
+    """Coming back at once would not help, and somebody has to know which budget it is."""
+    stub.status(code, words, causes=causes)
+    with pytest.raises(Refused, match=told):
+        await client.evict("shop", "web-1", "uid-1")
+
+
+@pytest.mark.parametrize(("code", "fault"), [(429, Unreachable), (503, Unreachable), (409, Conflict)])
+async def test_other_answers_to_an_eviction(stub: Stub, client: cluster.Cluster, code: int, fault: type[Fault]) -> None:
+    """An API server that is busy is no budget; another pod of that name is a lost race."""
+    stub.status(code)
+    with pytest.raises(fault):
+        await client.evict("shop", "web-1", "uid-1")
+
+
 async def test_silence_is_unreachable(stub: Stub, client: cluster.Cluster) -> None:
     """A server that takes the request and says nothing is given up in time."""
     stub.answers.append(asyncio.Event())

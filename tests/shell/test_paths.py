@@ -40,7 +40,7 @@ class Route:
     async def _never(self, *_: Any, **__: Any) -> Any:
         raise AssertionError("a route is patched, and nothing else")
 
-    apply_status = create = delete = _never
+    apply_status = create = delete = evict = _never
 
     async def patch(self, kind: Kind, namespace: str, name: str, operations: Sequence[Json], _manager: str) -> None:
         """Take the patch, or not."""

@@ -153,17 +153,17 @@ def test_h10_one_canary_pod_crashes_while_errors_rise() -> None:
 
 @pytest.mark.parametrize("trouble", ["ImagePullBackOff", "CrashLoopBackOff", "Unschedulable", "Slow"])
 def test_h11_the_canary_never_becomes_ready(trouble: str) -> None:
-    """It is taken back, at once where it is hopeless, in the pod's own words; stable never shrinks."""
+    """It is taken back, at once where it is hopeless, soon where no node has room, in the pod's own words."""
     play = worlds.play(11)
     play.world.pods.images["web:2"] = Image(trouble=trouble)
     began = play.world.now
     play.ship("web:2")
     play.settle()
     rejected = play.world.status.rejected[0]
-    hopeless = trouble in ("ImagePullBackOff", "CrashLoopBackOff")
+    took, most = rejected.at - began, {"Unschedulable": 330, "Slow": 660}.get(trouble, 60)
 
-    assert hopeless == (rejected.at - began < 60)
-    assert hopeless == (rejected.reason == "PodsCannotStart")
+    assert most - 60 < took < most
+    assert (trouble != "Slow") == (rejected.reason == "PodsCannotStart")
     assert (trouble if trouble != "Slow" else "ContainersNotReady") in rejected.message
     assert 10 == play.judges.capacity.least_stable
 

@@ -18,6 +18,9 @@
 - apiGroups: [""]
   resources: [pods]
   verbs: [list]
+- apiGroups: [""] # to restart pods: budgets hold for each
+  resources: [pods/eviction]
+  verbs: [create]
 - apiGroups: [""]
   resources: [services]
   verbs: [get, list, watch, create, patch]

@@ -23,6 +23,9 @@ class Writer(Protocol):
     async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
         """Delete the object if it is still the one with *uid* (empty: whichever); one that is gone is fine."""
 
+    async def evict(self, namespace: str, name: str, uid: str) -> None:
+        """Evict a pod if it is still the one with *uid*; one that is gone is fine. Refused where a budget says no."""
+
 
 class Notices(Protocol):
     """Where Kubernetes Events go. Posting is in the background and never fails a pass."""

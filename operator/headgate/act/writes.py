@@ -16,6 +16,7 @@ from headgate.core.actions import (
     CreateService,
     DeleteDeployment,
     DropRecord,
+    EvictPod,
     Record,
     RecordPolicy,
     RecordTemplate,
@@ -33,7 +34,7 @@ from headgate.core.actions import (
 from headgate.core.model import DeploymentFacts, Json, Kind, Observation
 
 
-def subject(observation: Observation, action: Action | Record) -> str:
+def subject(observation: Observation, action: Action | Record) -> str:  # noqa: C901  # an arm a kind
     """Return what *action* is about, for messages: a kind and a name."""
     match action:
         case RecordTemplate():
@@ -50,6 +51,8 @@ def subject(observation: Observation, action: Action | Record) -> str:
             return f"Service {action.service}"
         case SetWeights() | WatchRoute():
             return f"{action.kind} {action.name}"
+        case EvictPod():
+            return f"Pod {action.name}"
         case _:
             return f"Deployment {revisions.deployment_name(observation.rollout.name, action.hash)}"
 
@@ -195,7 +198,7 @@ async def _move(
             assert_never(action)
 
 
-async def write(writer: Writer, observation: Observation, action: Action) -> None:  # noqa: C901  # an arm an action
+async def write(writer: Writer, observation: Observation, action: Action) -> None:  # noqa: C901, PLR0912  # an arm an action
     """Carry out one *action*.
 
     Raises:
@@ -227,5 +230,7 @@ async def write(writer: Writer, observation: Observation, action: Action) -> Non
             await _remove_finalizer(writer, observation)
         case RemoveCommand():
             await _remove_command(writer, observation, action)
+        case EvictPod():
+            await writer.evict(namespace, action.name, action.uid)
         case _:
             await _move(writer, observation, action)

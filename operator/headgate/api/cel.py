@@ -87,6 +87,10 @@ def _zero(subject: str) -> str:
 DURATION = Rule(
     matches(values.DURATION_PATTERN[1:-1]), "must be a duration: write a number and a unit, such as 90s, 10m or 1h30m"
 )
+PATIENCE = Rule(
+    matches(values.PATIENCE_PATTERN[1:-1]),
+    f"must be a duration or {values.NEVER}: write a number and a unit, such as 30s, 5m or 1h30m",
+)
 DURATION_MIN = Rule(
     f"!{DURATION.rule} || duration(self) >= duration('1s')", "must be at least 1s: write for example 10s"
 )
@@ -141,8 +145,9 @@ WEIGHTS_ROUTED = Rule(
 )
 WHEN_SWITCHED = Rule(
     "has(self.strategy.blueGreen) || !has(self.analysis) || !has(self.analysis.metrics) "
-    "|| self.analysis.metrics.all(metric, !has(metric.when) || metric.when.all(moment, moment == 'Background'))",
-    "only blueGreen has a switch for metrics to be judged before or after: leave out when",
+    "|| self.analysis.metrics.all(metric, !has(metric.when) "
+    "|| metric.when.all(moment, moment == 'Background' || moment == 'First'))",
+    "only blueGreen has a switch for metrics to be judged before or after: leave PrePromotion and PostPromotion out",
     field_path=".analysis.metrics",
 )
 DRILL_HARMLESS = Rule(
@@ -158,6 +163,14 @@ SCHEDULE = Rule(
 )
 TIME_ZONE = Rule(
     matches(ZONE), "must be the name of a time zone: write for example Europe/Berlin, or leave it out for UTC"
+)
+STABLE_VARIABLE: Final = "$(stable."
+"""How the variables begin that the first revision has no value for."""
+FIRST_ALONE = Rule(
+    "!has(self.when) || !self.when.exists(moment, moment == 'First') "
+    f"|| !self.prometheus.query.contains('{STABLE_VARIABLE}')",
+    "the first revision has no stable one to compare with: leave $(stable.…) out of the query, or First out of when",
+    field_path=".prometheus.query",
 )
 THRESHOLD_BOUND = Rule("has(self.min) || has(self.max)", "a threshold has min, max or both: set max: 0.01, for example")
 THRESHOLD_ORDER = Rule(

@@ -35,7 +35,8 @@ RETRY: Final = f"{GROUP}/retry"
 DRILL: Final = f"{GROUP}/drill"
 """The command that starts a drill; also the label with value "true" on the pods of one."""
 ROLLBACK_TO: Final = f"{GROUP}/rollback-to"
-COMMANDS: Final = (ABORT, ROLLBACK_TO, RETRY, PROMOTE, PROMOTE_FULL, DRILL)
+RESTART: Final = f"{GROUP}/restart"
+COMMANDS: Final = (ABORT, ROLLBACK_TO, RETRY, PROMOTE, PROMOTE_FULL, DRILL, RESTART)
 """Annotations on a Rollout by which people give commands, in the order in which they are heard."""
 ABORT_NOW: Final = "now"
 """Value of the abort command that means whatever is in flight."""

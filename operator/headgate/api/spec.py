@@ -11,12 +11,13 @@ from headgate.api.drill import Drill
 from headgate.api.model import SpecModel
 from headgate.api.strategy import Strategy
 from headgate.api.traffic import Traffic
-from headgate.api.values import Duration
+from headgate.api.values import Duration, Patience
 
 BACKGROUND: Final = "Background"
 PRE_PROMOTION: Final = "PrePromotion"
 POST_PROMOTION: Final = "PostPromotion"
-Moment = Annotated[str, pydantic.Field(pattern=f"^({BACKGROUND}|{PRE_PROMOTION}|{POST_PROMOTION})$")]
+FIRST: Final = "First"
+Moment = Annotated[str, pydantic.Field(pattern=f"^({BACKGROUND}|{PRE_PROMOTION}|{POST_PROMOTION}|{FIRST})$")]
 
 
 class LabelSelector(SpecModel):
@@ -110,6 +111,8 @@ class Prometheus(SpecModel):
 class Metric(SpecModel):
     """One measurement of the new version, repeated at every interval."""
 
+    model_config = pydantic.ConfigDict(json_schema_extra=cel.validations(cel.FIRST_ALONE))
+
     name: str = pydantic.Field(
         min_length=1,
         max_length=63,
@@ -132,10 +135,11 @@ class Metric(SpecModel):
     )
     when: tuple[Moment, ...] = pydantic.Field(
         default=(),
-        max_length=3,
-        description="With blueGreen. PrePromotion: judged in preview, has to pass before the switch. PostPromotion: "
-        "judged from the switch on, has to pass before the version counts as promoted. Background: judged all the "
-        "time, has to pass after the switch. Empty: Background.",
+        max_length=4,
+        description="Background: judged all the time a new version takes over, has to pass at each weight. First: "
+        "judged once the pods of the very first revision are ready, has to pass before it counts as stable. With "
+        "blueGreen also PrePromotion: judged in preview, has to pass before the switch; and PostPromotion: judged "
+        "from the switch on, has to pass before the version counts as promoted. Empty: Background.",
         json_schema_extra=cel.atomic_list(),
     )
     prometheus: Prometheus = pydantic.Field(description="Where the value comes from.")
@@ -163,6 +167,8 @@ class Metric(SpecModel):
         if self.window_seconds < 1:
             message = "window must be at least 1s"
             raise ValueError(message)
+        if FIRST in self.when and cel.STABLE_VARIABLE in self.prometheus.query:
+            raise ValueError(f"prometheus.query: {cel.FIRST_ALONE.message}")
         return self
 
 
@@ -183,6 +189,28 @@ class Analysis(SpecModel):
             message = "the names of metrics must differ"
             raise ValueError(message)
         return self
+
+
+class FailFast(SpecModel):
+    """How soon a new version of which no pod is ready is rolled back, where waiting cannot help."""
+
+    model_config = pydantic.ConfigDict(json_schema_extra=cel.atomic_map())
+
+    after_seconds: Patience = pydantic.Field(
+        default=30.0,
+        alias="after",
+        description="How long new pods may make no progress whose image cannot be pulled, that crash again and again, "
+        "whose containers cannot be made, or that a quota or an admission refuses. Never: progressDeadlineSeconds "
+        "alone counts.",
+        json_schema_extra=cel.validations(cel.PATIENCE),
+    )
+    unschedulable_after_seconds: Patience = pydantic.Field(
+        default=300.0,
+        alias="unschedulableAfter",
+        description="The same for new pods that no node has room for: longer than an autoscaler of nodes needs to "
+        "bring one. Never: progressDeadlineSeconds alone counts.",
+        json_schema_extra=cel.validations(cel.PATIENCE),
+    )
 
 
 class RolloutSpec(SpecModel):
@@ -213,6 +241,10 @@ class RolloutSpec(SpecModel):
     )
     progress_deadline_seconds: Annotated[int, pydantic.Field(ge=1, le=604_800, strict=True)] = pydantic.Field(
         default=600, description="A new version whose pods make no progress for so long is rolled back."
+    )
+    fail_fast: FailFast | None = pydantic.Field(
+        default=None,
+        description="How soon a new version of which no pod is ready is rolled back, where waiting cannot help.",
     )
     revision_history_limit: Annotated[int, pydantic.Field(ge=0, le=20, strict=True)] = pydantic.Field(
         default=2,
@@ -246,7 +278,7 @@ class RolloutSpec(SpecModel):
         if self.traffic and not routed and not switched and self.strategy.recreate is None:
             raise ValueError(f"traffic.gatewayAPI: {cel.WEIGHTS_ROUTED.message}")
         moments = {moment for metric in self.analysis.metrics for moment in metric.judged}
-        if not switched and moments - {BACKGROUND}:
+        if not switched and moments - {BACKGROUND, FIRST}:
             raise ValueError(f"analysis.metrics: {cel.WHEN_SWITCHED.message}")
         if self.drill and (self.strategy.recreate is not None or (switched and not routed)):
             raise ValueError(f"drill: {cel.DRILL_HARMLESS.message}")
@@ -263,6 +295,7 @@ class Policy(SpecModel):
     drill: Drill | None = None
     min_ready_seconds: int = 0
     progress_deadline_seconds: int = 600
+    fail_fast: FailFast | None = None
     revision_history_limit: int = 2
 
 
@@ -273,6 +306,7 @@ POLICY_FIELDS = (
     "drill",
     "minReadySeconds",
     "progressDeadlineSeconds",
+    "failFast",
     "revisionHistoryLimit",
 )
 """The fields of the spec that a recorded policy holds, as users write them."""

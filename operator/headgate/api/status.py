@@ -257,6 +257,18 @@ class Rollback(StatusModel):
     since: Timestamp = pydantic.Field(description="When it was decided.")
 
 
+class Restart(StatusModel):
+    """A restart of all pods without a new version."""
+
+    since: Timestamp = pydantic.Field(description="When it was asked for: pods created until then are replaced.")
+    asked: str = pydantic.Field(default="", max_length=128, description="What the command said.")
+    pods: int = pydantic.Field(description="How many pods were wanted then; counts where spec.replicas is absent.")
+    remaining: int = pydantic.Field(default=0, description="How many old pods are left.")
+    stopped: bool = pydantic.Field(
+        default=False, description="It was stopped: old pods stay, those that are too many go."
+    )
+
+
 class TemplateStatus(StatusModel):
     """The identity of the template that the spec holds, once the API server has confirmed it."""
 
@@ -310,6 +322,9 @@ class RolloutStatus(StatusModel):
         default=(), max_length=10, description="Rollouts that ended, newest first."
     )
     drill: DrillSchedule | None = pydantic.Field(default=None, description="When the next drill is due.")
+    restart: Restart | None = pydantic.Field(
+        default=None, description="The restart of all pods that is going on, or waits for its turn."
+    )
     scale_floor: int | None = pydantic.Field(
         default=None,
         description="The replicas that count while a rollout is in flight, or an old revision warm, though others are "

@@ -9,6 +9,8 @@ import pydantic
 
 _UNIT_SECONDS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 DURATION_PATTERN: Final = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"
+NEVER: Final = "Never"
+PATIENCE_PATTERN: Final = rf"^(([0-9]{{1,5}}(h|m|s|ms)){{1,4}}|{NEVER})$"
 PERCENT_PATTERN: Final = r"^(100|[0-9]{1,2})%$"
 
 
@@ -24,6 +26,21 @@ def parse_duration(text: object) -> float:
         message = f"{text!r} is not a duration: write for example 90s, 10m or 1h30m"
         raise ValueError(message)
     return sum(int(count) * _UNIT_SECONDS[unit] for count, unit in re.findall(r"([0-9]+)(ms|h|m|s)", text))
+
+
+def parse_patience(text: object) -> float:
+    """Return the seconds that a duration stands for; infinitely many for ``Never``.
+
+    Raises:
+        ValueError: if *text* is neither; the message says what would be.
+    """
+    if text == NEVER:
+        return math.inf
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        message = f"{error}, or {NEVER}"
+        raise ValueError(message) from None
 
 
 def format_duration(seconds: float) -> str:
@@ -90,6 +107,13 @@ Duration = Annotated[
     pydantic.WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "maxLength": 32}),
 ]
 """Seconds; written as a GEP-2257 string."""
+
+Patience = Annotated[
+    float,
+    pydantic.BeforeValidator(parse_patience),
+    pydantic.WithJsonSchema({"type": "string", "pattern": PATIENCE_PATTERN, "maxLength": 32}),
+]
+"""Seconds; written as a GEP-2257 string, or as ``Never`` for infinitely many."""
 
 Timestamp = Annotated[
     int,

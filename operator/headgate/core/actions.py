@@ -140,6 +140,14 @@ class WatchRoute:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class EvictPod:
+    """Have a pod go as far as PodDisruptionBudgets allow it; another one will come in its place."""
+
+    name: str
+    uid: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class AddFinalizer:
     """Make a deletion of the Rollout wait for us."""
 
@@ -175,4 +183,5 @@ Action = (
     | ReleaseService
     | SetWeights
     | WatchRoute
+    | EvictPod
 )

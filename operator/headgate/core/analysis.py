@@ -133,6 +133,8 @@ class Span:
     """The metrics by which nothing counts, not even a failure, that they look back on before there were pods for it."""
     pods_since: int | None = None
     """Since when there are."""
+    endless: bool = False
+    """Whether a breach is not the end: where there is nothing to go back to, what fails may yet pass."""
 
 
 def _folded_tick(metric: Metric, state: MetricStatus, sample: Sample, span: Span) -> MetricStatus:
@@ -167,11 +169,11 @@ def _folded_tick(metric: Metric, state: MetricStatus, sample: Sample, span: Span
 
 def _folded(metric: Metric, state: MetricStatus, reading: Reading, span: Span, now: float) -> MetricStatus:
     for sample in reading.samples:
-        if state.failures >= metric.failures_to_rollback:
+        if state.failures >= metric.failures_to_rollback and not span.endless:
             return state
         if sample.at > state.last_tick:
             state = _folded_tick(metric, state, sample, span)
-    if reading.problem and state.failures < metric.failures_to_rollback:
+    if reading.problem and (span.endless or state.failures < metric.failures_to_rollback):
         since = state.since if state.verdict is Outcome.ERROR else math.floor(now)
         return state.model_copy(
             update={"verdict": Outcome.ERROR, "message": reading.problem[:_MESSAGE_LENGTH], "since": since}
@@ -188,7 +190,7 @@ def fold(
 ) -> tuple[MetricStatus, ...]:
     """Return *states* after the ticks in *readings*, of every metric in order.
 
-    A tick that was folded before is passed over; a breach stays: nothing is folded after it.
+    A tick that was folded before is passed over; a breach stays: nothing is folded after it, unless *span* is endless.
     """
     known = {state.name: state for state in states}
     return tuple(

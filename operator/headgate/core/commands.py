@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from headgate.api import names
 from headgate.api.status import Ending, RolloutStatus
-from headgate.core import drills, promoted, revisions, rollbacks
+from headgate.core import beginning, drills, promoted, restarts, revisions, rollbacks
 from headgate.core.actions import RemoveCommand
 from headgate.core.model import Notice
 from headgate.core.situation import Move, Situation
@@ -55,7 +55,8 @@ def _nothing_in_flight(situation: Situation) -> str:
 def _abort(situation: Situation, value: str) -> Move:
     canary = situation.flight
     if canary is None:
-        other = _regret(situation, value) or rollbacks.cancelled(situation, value)
+        stopped = restarts.stopped(situation) if value == names.ABORT_NOW and situation.canary is None else None
+        other = _regret(situation, value) or rollbacks.cancelled(situation, value) or stopped
         return other or _mismatch(situation, names.ABORT, value, _nothing_in_flight(situation))
     if value not in (canary.hash, names.ABORT_NOW):
         why = f"in flight is {canary.hash}; {names.ABORT}={canary.hash} or {names.ABORT}={names.ABORT_NOW} would match"
@@ -110,7 +111,7 @@ def _promote(situation: Situation, value: str) -> Move:
 
 
 def _promote_full(situation: Situation, value: str) -> Move:
-    canary = situation.flight
+    canary = situation.flight or beginning.awaits_proof(situation)
     if canary is None or canary.leaving or canary.drill:
         why = "it is being taken back" if canary and canary.leaving else _nothing_in_flight(situation)
         return _mismatch(situation, names.PROMOTE_FULL, value, why)
@@ -131,6 +132,14 @@ def _drill(situation: Situation, value: str) -> Move:
     return drills.begun(situation, stable, policy, f"annotation {names.DRILL}")
 
 
+def _restart(situation: Situation, value: str) -> Move:
+    if situation.stable is None:
+        return _mismatch(situation, names.RESTART, value, "the first revision is starting: its pods are new")
+    if not value:
+        return _mismatch(situation, names.RESTART, value, f"any word or time would match, such as {names.RESTART}=now")
+    return restarts.begun(situation, value)
+
+
 _EFFECTS: dict[str, Callable[[Situation, str], Move]] = {
     names.ABORT: _abort,
     names.ROLLBACK_TO: _rollback_to,
@@ -138,6 +147,7 @@ _EFFECTS: dict[str, Callable[[Situation, str], Move]] = {
     names.PROMOTE: _promote,
     names.PROMOTE_FULL: _promote_full,
     names.DRILL: _drill,
+    names.RESTART: _restart,
 }
 
 

@@ -17,6 +17,7 @@ from headgate.core import (
     opening,
     policies,
     promoted,
+    restarts,
     resting,
     routing,
     scaling,
@@ -83,8 +84,10 @@ DRILLING: Final[tuple[Rule, ...]] = (
 RESTING: Final[tuple[Rule, ...]] = (
     promoted.moving,
     promoted.cooled,
+    restarts.restarted,
     drills.due,
     forward.unsound,
+    restarts.restarting,
     resting.settled,
     resting.rejected,
     resting.held_back,
@@ -194,6 +197,8 @@ def _concluded(
     seen = situation.seen
     if seen.policy_waits and policies.must_wait(situation.status):
         rest = dataclasses.replace(rest, message=f"{rest.message}; {_POLICY_WAITS}")
+    if situation.status.restart is not None and situation.restart is None and not seen.rollout.deleting:
+        rest = dataclasses.replace(rest, message=f"{rest.message}; {restarts.WAITS}")
     status = statuses.concluded(situation, rest)
     # A clock that was set back leaves a write in the future: what it makes us correct must not wait until then.
     stale = not seen.written_at <= seen.now < statuses.due_at(seen, status)

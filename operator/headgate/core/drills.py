@@ -55,6 +55,7 @@ def obstacle(situation: Situation) -> str:
         (seen.rollout.paused, "spec.paused is true"),
         (situation.total == 0, "there are no pods: replicas is 0"),
         (warm is not None, f"revision {warm.revision if warm else 0} is still warm"),
+        (situation.status.restart is not None, "all pods are being restarted"),
         (not situation.can_create(stable), f"the template of revision {stable.revision} is not on record"),
     )
     return next((text for holds, text in facts if holds), "") or _unrest(situation)

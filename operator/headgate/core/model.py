@@ -177,6 +177,21 @@ class PodTrouble:
     """Such as "web-5d8f-abc: ImagePullBackOff: Back-off pulling image"; empty when nothing is known."""
     hopeless: bool
     """Whether waiting cannot help: an image that cannot be pulled, a crash loop, a refused configuration."""
+    unschedulable: bool = False
+    """Whether no node has room for it: waiting helps only where nodes come, or other pods go."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PodFacts:
+    """One pod of the stable revision; one that has ended is none."""
+
+    name: str
+    uid: str
+    created: int
+    ready_since: int | None
+    """Since when it is ready; None: it is not."""
+    leaving: bool
+    """Whether it is being deleted."""
 
 
 class Identity(enum.StrEnum):
@@ -274,6 +289,8 @@ class Observation:
     """When spec.drill's schedule is due next after now; None where there is none."""
     autoscalers: tuple[AutoscalerFacts, ...] = ()
     """Those that scale this Rollout or one of its Deployments, where that matters."""
+    pods: tuple[PodFacts, ...] | None = None
+    """Of the stable revision, while a restart goes on; None where nobody asked, or they could not be read."""
     policy_waits: bool = False
     """Whether the spec's policy is another one that can be accepted only when nothing is in flight any more."""
 

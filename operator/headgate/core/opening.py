@@ -73,6 +73,8 @@ def _without_future(seen: Observation, status: RolloutStatus) -> RolloutStatus:
         changes["warm"] = _timed(status.warm, seen.now, "judged_from", "promoted")
     if status.traffic:
         changes["traffic"] = _timed(status.traffic, seen.now, "since", "home_since", "changed")
+    if status.restart:
+        changes["restart"] = _timed(status.restart, seen.now, "since")
     ticks = ("since", "watched_since", "last_tick", "last_judged")
     changes["analysis"] = tuple(_timed(state, seen.now, *ticks) for state in status.analysis)
     return status.model_copy(update=changes)
@@ -104,6 +106,9 @@ def _with_policy(seen: Observation, status: RolloutStatus) -> RolloutStatus:
         changes["step"] = _resumed(seen, seen.policy, status.canary, status.step, status.weight)
         watched = (seen.accepted or seen.policy).analysis.metrics
         metrics = strategies.judged(seen.policy, status.weight.desired)
+        changes["analysis"] = analysis.carried(watched, metrics, status.analysis, seen.now)
+    elif status.canary and not status.stable:
+        watched, metrics = (seen.accepted or seen.policy).analysis.metrics, strategies.first(seen.policy)
         changes["analysis"] = analysis.carried(watched, metrics, status.analysis, seen.now)
     return status.model_copy(update=changes)
 
@@ -214,7 +219,9 @@ def _with_verdicts(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     back = status.canary is not None and status.canary.goes_back
     late = strategies.late(seen.policy, weight.desired, goes_back=back)
     pods_since = weight.since if weight.since is not None else _pods_since(situation)
-    span = analysis.Span(judged_from, weight.since, late, pods_since)
+    if status.stable is None:
+        late = frozenset(metric.name for metric in strategies.first(seen.policy))
+    span = analysis.Span(judged_from, weight.since, late, pods_since, endless=status.stable is None)
     states = analysis.fold(seen.policy.analysis.metrics, status.analysis, seen.readings, span, seen.now)
     return status.model_copy(update={"analysis": states})
 

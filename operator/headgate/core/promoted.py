@@ -80,10 +80,10 @@ def _down(situation: Situation) -> bool:
 
 def fallen(situation: Situation) -> Move | None:
     """No pod of the promoted revision is ready, and waiting cannot help, while the old ones still could serve."""
-    facts, trouble = situation.facts(situation.stable), situation.seen.trouble
+    facts = situation.facts(situation.stable)
     if situation.status.warm is None or facts is None or not _down(situation):
         return None
-    if not facts.refusal and not (trouble and trouble.hopeless):
+    if verdicts.given_seconds(situation) is None:
         return None
     message = f"none of its pods can run any more: 0 of {facts.replicas} pods ready{verdicts.pod_words(situation)}"
     return go_back(situation, Ending.ROLLED_BACK, "PodsCannotStart", message, by="headgate")

@@ -4,7 +4,18 @@ import dataclasses
 
 from headgate.api import values
 from headgate.api.status import Canary, Ending, Phase, Rejected, Side
-from headgate.core import analysis, forward, history, promoted, revisions, rollbacks, routing, strategies, verdicts
+from headgate.core import (
+    analysis,
+    beginning,
+    forward,
+    history,
+    promoted,
+    revisions,
+    rollbacks,
+    routing,
+    strategies,
+    verdicts,
+)
 from headgate.core.model import DeploymentFacts, Notice
 from headgate.core.paths import ServiceFacts
 from headgate.core.situation import Move, Rest, Situation
@@ -58,21 +69,17 @@ def first(situation: Situation) -> Move | Rest | None:
         return forward.unsound(situation) or _first_started(situation)
     if situation.target_hash not in ("", canary.hash):
         return _first_replaced(situation, canary)
+    if answer := beginning.breached(situation):
+        return answer
     pods = situation.pods(canary)
     if pods.wanted == situation.total and pods.ready >= situation.total:
-        return _first_done(situation, canary)
-    message = f"first revision: {pods.ready} of {situation.total} pods ready{verdicts.pod_words(situation)}"
-    limit = verdicts.deadline_seconds(situation)
-    since = canary.progress.since if canary.progress else canary.started
-    late = pods.ready < pods.wanted or situation.facts(canary) is None
-    if late and situation.now >= since + limit:
-        message = f"no progress for {values.format_duration(limit)}, and nothing to go back to; {message}"
-        again = _looks(situation, since + limit, late=False)
-        return Rest(Phase.DEGRADED, "ProgressDeadlineExceeded", message, again, stalled=True)
-    found = forward.unsound(situation)
-    if found is not None:
-        return found
-    return Rest(Phase.PENDING, "FirstRevision", message, _looks(situation, since + limit, late=late))
+        return beginning.unproved(situation) or _first_done(situation, canary)
+    if answer := beginning.stuck(situation, canary) or forward.unsound(situation):
+        return answer
+    words = verdicts.pod_words(situation)
+    message = f"first revision: {pods.ready} of {situation.total} pods ready{words}"
+    reason = "PodsNotStarting" if words else "FirstRevision"
+    return Rest(Phase.PENDING, reason, message, beginning.looks(situation, canary))
 
 
 def _looks(situation: Situation, deadline: float, *, late: bool) -> tuple[float, ...]:
@@ -84,7 +91,8 @@ def _looks(situation: Situation, deadline: float, *, late: bool) -> tuple[float,
 def _first_started(situation: Situation) -> Move:
     canary = _canary(situation)
     notice = Notice("RolloutStarted", f"revision {canary.revision} ({canary.hash}) is the first")
-    return Move(situation.status.model_copy(update={"canary": canary}), (notice,))
+    changes = {"canary": canary, "analysis": beginning.unmeasured(situation), "weight": None}
+    return Move(situation.status.model_copy(update=changes), (notice,))
 
 
 def _first_replaced(situation: Situation, before: Canary) -> Move:
@@ -101,13 +109,22 @@ def _first_replaced(situation: Situation, before: Canary) -> Move:
     # The next one at once: without a canary, the few pods that this one has would be taken for a stable revision.
     canary = _canary(situation)
     notice = Notice("RolloutStarted", f"revision {canary.revision} ({canary.hash}) is the first")
-    return Move(situation.status.model_copy(update={"canary": canary, "history": past}), (notice,))
+    changes = {"canary": canary, "history": past, "analysis": beginning.unmeasured(situation), "weight": None}
+    return Move(situation.status.model_copy(update=changes), (notice,))
 
 
 def _first_done(situation: Situation, canary: Canary) -> Move:
     status = situation.status
-    past = history.remembered(status, canary, Ending.PROMOTED, "FirstRevision", by="headgate", at=situation.second)
-    changes = {"stable": history.stable_of(canary), "canary": None, "history": past}
+    past = history.remembered(
+        status,
+        canary,
+        Ending.PROMOTED,
+        "FirstRevision",
+        message="by command, without all evidence" if canary.full else "",
+        by="promote-full" if canary.full else "headgate",
+        at=situation.second,
+    )
+    changes = {"stable": history.stable_of(canary), "canary": None, "history": past, "weight": None}
     notice = Notice("Promoted", f"revision {canary.revision} is stable: it is the first")
     return Move(status.model_copy(update=changes), (notice,))
 

@@ -13,7 +13,7 @@ from typing import Final
 from headgate.api.spec import Metric
 from headgate.api.status import Canary, Phase, RolloutStatus, Side
 from headgate.api.traffic import DRAIN_SECONDS
-from headgate.core import autoscalers, recreate, replicas, revisions, steps, strategies, traffic
+from headgate.core import autoscalers, evictions, recreate, replicas, revisions, steps, strategies, traffic
 from headgate.core.model import DeploymentFacts, Identity, Notice, Observation
 from headgate.core.routes import WHOLE
 
@@ -47,11 +47,16 @@ class Rest:
     """Whether only a change of the spec, or a command, can lead further."""
 
 
-def watched(status: RolloutStatus) -> tuple[Side, Side] | None:
-    """Return the revision that is judged and the one that stands behind it: canary and stable, or stable and warm."""
-    if status.stable is not None and status.canary is not None:
+def watched(status: RolloutStatus) -> tuple[Side, Side | None] | None:
+    """Return the revision that is judged and the one that stands behind it: canary and stable, or stable and warm.
+
+    Behind the first revision of all there is none.
+    """
+    if status.stable is None:
+        return (status.canary, None) if status.canary is not None else None
+    if status.canary is not None:
         return (status.canary, status.stable) if status.canary.leaving is None else None
-    return (status.stable, status.warm) if status.stable is not None and status.warm is not None else None
+    return (status.stable, status.warm) if status.warm is not None else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +114,8 @@ class Situation:
     @functools.cached_property
     def metrics(self) -> Sequence[Metric]:
         """The metrics that are judged."""
+        if self.stable is None:
+            return strategies.first(self.seen.policy)
         weight = self.status.weight
         return strategies.judged(self.seen.policy, weight.desired if weight and self.in_flight else WHOLE)
 
@@ -143,6 +150,8 @@ class Situation:
             return self.seen.rollout.replicas
         if self.status.scale_floor is not None:
             return self.status.scale_floor
+        if self.status.restart is not None:
+            return self.status.restart.pods  # meanwhile there are more
         side = self.stable or self.canary
         facts = self.facts(side)
         return facts.replicas if facts else max(1, side.replicas if side else 0)
@@ -209,9 +218,39 @@ class Situation:
     @functools.cached_property
     def sizes(self) -> replicas.Sizes:
         """The sizes to ask for in this pass."""
-        if self.routing is not None:
-            return self.routing.sizes
-        return self._pod_sizes
+        sizes = self.routing.sizes if self.routing is not None else self._pod_sizes
+        if self.status.restart is not None and self.restart is not None:
+            return dataclasses.replace(sizes, stable=self.restart.size)
+        return sizes
+
+    @property
+    def supersedes_restart(self) -> bool:
+        """Whether the spec wants a new version, which goes before a restart of the present one."""
+        old = {entry.hash for entry in self.status.rejected}
+        old |= {self.stable.hash} if self.stable else set()
+        return bool(self.target_hash) and self.target_hash not in old
+
+    @functools.cached_property
+    def restart(self) -> evictions.Plan | None:
+        """What a restart of all pods needs now; None without one, or while something else is going on."""
+        wanted, facts = self.status.restart, self.facts(self.stable)
+        elsewhere = self.canary is not None or self.status.warm is not None or self.seen.rollout.deleting
+        if wanted is None or elsewhere:
+            return None
+        if facts is None:
+            return evictions.Plan(self.total, done=self.total == 0)
+        return evictions.plan(
+            evictions.View(
+                now=self.now,
+                since=-1 if wanted.stopped else wanted.since,
+                budget=self.budget,
+                wanted=facts.replicas,
+                min_ready_seconds=facts.min_ready_seconds,
+                pods=self.seen.pods,
+                holds=self.seen.rollout.paused or self.supersedes_restart,
+                recreates=self.recreates,
+            )
+        )
 
     @property
     def _pod_sizes(self) -> replicas.Sizes:
@@ -280,8 +319,8 @@ class Situation:
         return traffic.forward(view) if self.canary.leaving is None else traffic.backward(view)
 
     @property
-    def watched(self) -> tuple[Side, Side] | None:
-        """The revision that is judged and the one that stands behind it: canary and stable, or stable and warm."""
+    def watched(self) -> tuple[Side, Side | None] | None:
+        """The revision that is judged and the one that stands behind it, if one does."""
         return watched(self.status)
 
     @property

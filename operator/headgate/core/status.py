@@ -110,6 +110,8 @@ def concluded(situation: Situation, rest: Rest) -> RolloutStatus:
     if status.weight:
         share = status.traffic.weight if status.traffic else replicas.share_percent(stable, canary)
         changes["weight"] = status.weight.model_copy(update={"achieved": share})
+    if status.restart and situation.restart and situation.restart.remaining is not None:
+        changes["restart"] = status.restart.model_copy(update={"remaining": situation.restart.remaining})
     return status.model_copy(update=changes)
 
 

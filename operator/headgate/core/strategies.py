@@ -21,6 +21,8 @@ Which metrics count depends on where the users are:
     PostPromotion    not judged                        judged, has to pass
     Background       judged                            judged, has to pass
 
+The first revision of all has nothing beside it and nothing to go back to: metrics of First are judged for it alone.
+
 Nobody comes to a preview, or to what recreate starts, before all pods are there: what these metrics look back on before
 that counts for nothing. Every other metric is judged from the start of the attempt on, at any weight.
 """
@@ -92,9 +94,14 @@ def judged(policy: Policy | None, weight_percent: int) -> Metrics:
     """Return the metrics that are judged at a weight."""
     metrics = policy.analysis.metrics if policy else ()
     if policy is None or policy.strategy.blue_green is None:
-        return metrics
+        return tuple([metric for metric in metrics if not metric.when or spec.BACKGROUND in metric.when])
     moment = spec.POST_PROMOTION if weight_percent == WHOLE else spec.PRE_PROMOTION
     return tuple(metric for metric in metrics if {moment, spec.BACKGROUND} & {*metric.judged})
+
+
+def first(policy: Policy | None) -> Metrics:
+    """Return the metrics that the very first revision is judged by."""
+    return tuple(metric for metric in policy.analysis.metrics if spec.FIRST in metric.judged) if policy else ()
 
 
 def proving(policy: Policy | None, weight_percent: int) -> Metrics:

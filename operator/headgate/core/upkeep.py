@@ -13,6 +13,7 @@ from headgate.core.actions import (
     CreateDeployment,
     DeleteDeployment,
     DropRecord,
+    EvictPod,
     Record,
     RecordPolicy,
     RecordTemplate,
@@ -149,6 +150,8 @@ def actions(situation: Situation, phase: Phase) -> tuple[Action, ...]:
     wanted: list[Action] = routing.actions(situation)
     if stable is not None:
         wanted += _sized(situation, stable, sizes.stable)
+    if situation.status.restart is not None and situation.restart is not None:
+        wanted += [EvictPod(pod.name, pod.uid) for pod in situation.restart.evict]
     if canary is not None:
         verdict = canary.leaving is not None and canary.leaving.ending in verdicts.REJECTING
         rejected = revisions.attempt(canary.hash, canary.started) if verdict else ""

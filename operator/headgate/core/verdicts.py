@@ -1,14 +1,19 @@
 """The rules that go back: each names a fact that makes the canary leave. They come before all that go forward."""
 
+import math
+from typing import Final
+
 from headgate.api import values
+from headgate.api.spec import FailFast
 from headgate.api.status import Canary, Drill, Ending, Leaving, Phase, Rejected, Weight
 from headgate.core import analysis, history, recreate, revisions, schedules, strategies
 from headgate.core.model import Notice
 from headgate.core.routes import WHOLE
 from headgate.core.situation import RELIED_ON_AFTER_SECONDS, Move, Rest, Situation
 
-HOPELESS_AFTER_SECONDS = 30
-"""How long a canary without progress is given when waiting cannot help: two or three tries of the kubelet."""
+ASK_SECONDS = 30
+"""How often pods that do not start are asked why: two or three tries of the kubelet."""
+_PATIENCE: Final = FailFast()
 LOOK_SECONDS = 3
 """How often pods that should serve all users are asked why none does."""
 _WORDS_AFTER_SECONDS = 5
@@ -242,16 +247,29 @@ def _had_all(situation: Situation) -> bool:
     return switched and strategies.previews(situation.seen.policy)
 
 
+def fail_fast(situation: Situation) -> FailFast:
+    """Return the patience that counts with pods that cannot start."""
+    policy = situation.seen.policy
+    return (policy.fail_fast if policy else None) or _PATIENCE
+
+
+def given_seconds(situation: Situation) -> float | None:
+    """Return how long pods that cannot start are given; None where none of them says that waiting cannot help."""
+    facts, trouble = situation.facts(situation.canary or situation.stable), situation.seen.trouble
+    if (facts is not None and facts.refusal) or (trouble is not None and trouble.hopeless):
+        return fail_fast(situation).after_seconds
+    if trouble is not None and trouble.unschedulable:
+        return fail_fast(situation).unschedulable_after_seconds
+    return None
+
+
 def hopeless(situation: Situation) -> Move | None:
     """None of the canary's pods can start, and waiting cannot help. While some do, the progress deadline counts."""
-    canary, since, trouble = situation.flight, _stuck_since(situation), situation.seen.trouble
-    if canary is None or since is None:
+    canary, since = situation.flight, _stuck_since(situation)
+    if canary is None or since is None or situation.pods(canary).ready:
         return None
-    if situation.now < since + HOPELESS_AFTER_SECONDS and not _had_all(situation):
-        return None
-    facts = situation.facts(canary)
-    refused = facts is not None and facts.refusal
-    if situation.pods(canary).ready or (not refused and not (trouble and trouble.hopeless)):
+    given = given_seconds(situation)
+    if given is None or (situation.now < since + given and not _had_all(situation)):
         return None
     message = f"the new pods cannot start: {_readiness(situation)}"
     return leave(situation, canary, Ending.ROLLED_BACK, "PodsCannotStart", message, by="headgate")
@@ -275,13 +293,17 @@ def deadline_exceeded(situation: Situation) -> Move | None:
 def patience_ends(situation: Situation) -> tuple[float, ...]:
     """Return when the rules about stuck pods want to look again."""
     since = _stuck_since(situation)
-    if since is None:
-        return ()
+    return looks(situation, since) if since is not None else ()
+
+
+def looks(situation: Situation, since: int) -> tuple[float, ...]:
+    """Return when to ask again why pods do not start that have made no progress *since*."""
     # Again and again: a pod between two crashes does not say that it is in a loop, and nothing tells us when it does.
-    every = LOOK_SECONDS if _had_all(situation) else HOPELESS_AFTER_SECONDS
+    every, fast = LOOK_SECONDS if _had_all(situation) else ASK_SECONDS, fail_fast(situation)
     next_look = since + (max(0, int(situation.now - since) // every) + 1) * every
-    ends = (since + _WORDS_AFTER_SECONDS, next_look, since + deadline_seconds(situation))
-    return tuple(end for end in ends if end > situation.now)
+    limits = (deadline_seconds(situation), fast.after_seconds, fast.unschedulable_after_seconds)
+    ends = [since + _WORDS_AFTER_SECONDS, next_look, *[since + limit for limit in limits]]
+    return tuple([end for end in ends if situation.now < end < math.inf])
 
 
 def pod_words(situation: Situation) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from headgate.api import names, values
-from headgate.core.model import DeploymentFacts, Json, PodTrouble, PolicyRecord, TemplateRecord
+from headgate.core.model import DeploymentFacts, Json, PodFacts, PodTrouble, PolicyRecord, TemplateRecord
 from headgate.observe import rollouts
 
 _HOPELESS: Final = {
@@ -14,11 +14,16 @@ _HOPELESS: Final = {
     "ImagePullBackOff",
     "InvalidImageName",
     "ErrImageNeverPull",
+    "ImageInspectError",
+    "RegistryUnavailable",
+    "SignatureValidationFailed",
+    "PostStartHookError",
     "CreateContainerConfigError",
     "CreateContainerError",
     "RunContainerError",
     "CrashLoopBackOff",
 }
+_UNSCHEDULABLE: Final = "Unschedulable"
 _WORDS_LENGTH: Final = 300
 
 
@@ -131,6 +136,35 @@ def present(pods: Iterable[Json], hashes: Container[str]) -> dict[str, int]:
     return {hash_: count for hash_, count in found.items() if hash_ in hashes}
 
 
+def pods_of(deployment_name: str, pods: Iterable[Json]) -> tuple[PodFacts, ...]:
+    """Return the *pods* of a Deployment, terminating ones included; one that has ended is none.
+
+    Labels alone do not tell: another Rollout of the same template has pods of the same hash. A pod's owner is a
+    ReplicaSet, whose name begins with its Deployment's.
+    """
+    return tuple(_pod(pod) for pod in pods if not _ended(pod) and _deployment_of(pod) == deployment_name)
+
+
+def _deployment_of(pod: Json) -> str:
+    references = pod["metadata"].get("ownerReferences") or ()
+    holder = next((str(reference["name"]) for reference in references if reference.get("controller")), "")
+    suffix = (pod["metadata"].get("labels") or {}).get("pod-template-hash", "")
+    return holder.removesuffix(f"-{suffix}")
+
+
+def _pod(pod: Json) -> PodFacts:
+    metadata = pod["metadata"]
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    ready = [one for one in conditions if one.get("type") == "Ready" and one.get("status") == "True"]
+    return PodFacts(
+        name=metadata["name"],
+        uid=metadata["uid"],
+        created=values.parse_time(metadata["creationTimestamp"]),
+        ready_since=values.parse_time(ready[0].get("lastTransitionTime", 0)) if ready else None,
+        leaving=metadata.get("deletionTimestamp") is not None,
+    )
+
+
 def _ended(pod: Json) -> bool:
     leaving = pod["metadata"].get("deletionTimestamp") is not None
     return not leaving and (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
@@ -169,8 +203,9 @@ def trouble(pods: Sequence[Json]) -> PodTrouble:
     for pod in pods:
         reason, words = _pod_words(pod)
         if words:
-            found.append((reason in _HOPELESS, f"{pod['metadata']['name']}: {words}"[:_WORDS_LENGTH]))
+            message = f"{pod['metadata']['name']}: {words}"[:_WORDS_LENGTH]
+            found.append((reason in _HOPELESS, reason == _UNSCHEDULABLE, message))
     if not found:
         return PodTrouble("", hopeless=False)
-    hopeless, message = max(found)
-    return PodTrouble(message, hopeless)
+    hopeless, unschedulable, message = max(found)
+    return PodTrouble(message, hopeless, unschedulable)

@@ -16,6 +16,7 @@ from headgate.core.model import (
     Key,
     Kind,
     Observation,
+    PodFacts,
     PodTrouble,
     Reading,
     RolloutFacts,
@@ -162,6 +163,7 @@ class Observer:
             policy_waits=chosen.waits,
             next_drill=cron.following(chosen.policy.drill if chosen.policy else None, now),
             present=await self._present(rollout, status, chosen.policy, {*deployments, *records.templates}),
+            pods=await self._pods(rollout, status, deployments),
         )
 
     async def _scalers(
@@ -176,6 +178,19 @@ class Observer:
             self._autoscalers.forget(key)
             return ()
         return await self._autoscalers.read(key, rollout)
+
+    async def _pods(
+        self, rollout: RolloutFacts, status: RolloutStatus, deployments: Mapping[str, DeploymentFacts]
+    ) -> tuple[PodFacts, ...] | None:
+        """Return the pods of the stable revision; None where no restart is going on, or they cannot be read."""
+        facts = deployments.get(status.stable.hash) if status.stable else None
+        if facts is None or status.restart is None or status.canary is not None:
+            return None
+        try:
+            pods = await self._reader.select(Kind.POD, rollout.namespace, {names.POD_HASH: facts.hash})
+        except faults.Fault:
+            return None
+        return objects.pods_of(facts.name, pods)
 
     async def _present(
         self, rollout: RolloutFacts, status: RolloutStatus, policy: Policy | None, hashes: Container[str]
@@ -279,8 +294,8 @@ class Observer:
                     window_seconds=metric.window_seconds,
                     canary_hash=canary.hash,
                     canary_deployment=revisions.deployment_name(rollout.name, canary.hash),
-                    stable_hash=stable.hash,
-                    stable_deployment=revisions.deployment_name(rollout.name, stable.hash),
+                    stable_hash=stable.hash if stable else "",
+                    stable_deployment=revisions.deployment_name(rollout.name, stable.hash) if stable else "",
                 ),
             )
             for metric in policy.analysis.metrics

@@ -68,7 +68,8 @@ class Capacity:
         total = sum(count for count, _, _ in living.values())
         since = scene.flight_began if scene.status.canary else scene.world.now - RECENT_SECONDS
         most = max(budget.most for budget in scene.budgets(min(since, scene.world.now - RECENT_SECONDS)))
-        if scene.in_flight and total > most:
+        restarts = scene.status.restart is not None and scene.status.canary is None
+        if (scene.in_flight or restarts) and total > most:
             scene.fail(f"{total} pods exist, at most {most} may: {living}")
         canary = scene.status.canary
         if (

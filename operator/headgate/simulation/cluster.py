@@ -32,6 +32,8 @@ class ApiServer:
         self.store = store
         self.banned_images: set[str] = set()
         """Images that an admission policy refuses in Deployments."""
+        self.evicts: Callable[[Json], None] = lambda _: None
+        """Lets a pod go, or refuses to."""
 
     def admitted(self, kind: Kind, body: Json, *, strict: bool) -> Json:
         """Return *body* as it would be kept.
@@ -116,6 +118,15 @@ class ApiServer:
         if uid and thing["metadata"]["uid"] != uid:
             raise faults.Conflict("precondition failed: uid")
         self.store.delete(kind, namespace, name, manager, orphan=orphan)
+
+    def evict(self, namespace: str, name: str, uid: str) -> None:
+        """Evict a pod if it is still the one with *uid*."""
+        thing = self.store.get(Kind.POD, namespace, name)
+        if thing is None:
+            return
+        if thing["metadata"]["uid"] != uid:
+            raise faults.Conflict("precondition failed: uid")
+        self.evicts(thing)
 
 
 class Connection:
@@ -212,3 +223,7 @@ class Connection:
             lambda: self._server.delete(kind, namespace, name, uid, names.OBJECT_MANAGER),
             {"uid": uid},
         )
+
+    async def evict(self, namespace: str, name: str, uid: str) -> None:
+        """Evict a pod if it is still the one with *uid*; one that is gone is fine."""
+        self._call("evict", Kind.POD, name, lambda: self._server.evict(namespace, name, uid), {"uid": uid})

@@ -117,7 +117,8 @@ class Conduct:
         zero = (
             known is not None and hash_ == known.hash and replicas == 0 and 0 not in scene.wanted(scene.world.now - 5)
         )
-        if zero and weight != 100:  # noqa: PLR2004  # the whole
+        meant = weight == 100 or (scene.recreates and scene.status.restart is not None)  # noqa: PLR2004  # the whole
+        if zero and not meant:
             scene.fail(f"stable is scaled to nothing at weight {weight}: {write}")
         if (
             hash_ in self._rejected

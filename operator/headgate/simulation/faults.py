@@ -30,7 +30,7 @@ class Call:
     """One request of an operator."""
 
     verb: str
-    """get, select, try_create, create, patch, apply_status or delete."""
+    """get, select, try_create, create, patch, apply_status, delete or evict."""
     kind: Kind
     name: str
     at: float
@@ -43,7 +43,7 @@ class Call:
         return self.verb in WRITES
 
 
-WRITES: Final = ("create", "patch", "apply_status", "delete")
+WRITES: Final = ("create", "patch", "apply_status", "delete", "evict")
 Plan = Callable[[Call], Trouble | None]
 """Says what happens to a call; None: nothing bad."""
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from headgate.api import values
+from headgate.core import faults
 from headgate.core.model import Json, Kind
 from headgate.simulation.agenda import Agenda
 from headgate.simulation.store import Store
@@ -52,6 +53,8 @@ class Pods:
         self._made = itertools.count()
         self.images: dict[str, Image] = {}
         """How images behave; those that are not here become ready by themselves."""
+        self.least_ready = 0
+        """What a PodDisruptionBudget asks for: no eviction may leave fewer ready pods."""
         self.quota: int | None = None
         """The most pods that the namespace may have."""
         self.ready_since: dict[str, float] = {}
@@ -77,7 +80,9 @@ class Pods:
                 "name": f"{metadata['name']}-{digest}-{suffix}",
                 "namespace": metadata["namespace"],
                 "labels": {**template["metadata"]["labels"], "pod-template-hash": digest},
-                "ownerReferences": [{"kind": "Deployment", "name": metadata["name"], "uid": metadata["uid"]}],
+                "ownerReferences": [
+                    {"kind": "Deployment", "name": metadata["name"], "uid": metadata["uid"], "controller": True}
+                ],
             },
             "spec": template["spec"],
             "status": {"phase": "Pending"},
@@ -128,6 +133,20 @@ class Pods:
         self._stuck(pod, "CrashLoopBackOff")
         if seconds is not None:
             self._agenda.after(seconds, lambda: self._ready(pod))
+
+    def evict(self, pod: Json) -> None:
+        """Let a pod go if the budget allows it; one that is not ready costs nothing.
+
+        Raises:
+            Refused: if it does not.
+        """
+        ready = sum(is_ready(one) for one in self._store.peek(Kind.POD))
+        if self.least_ready and is_ready(pod) and ready <= self.least_ready:
+            raise faults.Refused(
+                "Cannot evict pod as it would violate the pod's disruption budget. "
+                f"The disruption budget web needs {self.least_ready} healthy pods and has {ready} currently"
+            )
+        self.terminate(pod)
 
     def terminate(self, pod: Json) -> None:
         """Let a pod go; until it is gone it exists with a deletionTimestamp and serves nobody."""

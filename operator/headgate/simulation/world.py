@@ -44,6 +44,7 @@ class World:
         self.store = Store(self.agenda)
         self.server = ApiServer(self.store)
         self.pods = Pods(self.store, self.agenda)
+        self.server.evicts = self.pods.evict
         self.deployments = Deployments(self.server, self.agenda, self.pods, self._lag)
         self.services = Services(self.server, self.agenda, self.pods, self._lag)
         self.gateways = [Gateway("public", self.server, self.agenda, self.dice)]

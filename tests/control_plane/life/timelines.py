@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import dataclasses
+import itertools
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,6 +56,11 @@ class PodTimeline:
             if here and found[-1:] != [here]:
                 found.append(here)
         return found
+
+    def emptied(self) -> int:
+        """Return how often the last pod that there was went."""
+        counts = [len(alive) for alive in self._alive()]
+        return sum(before > 0 and after == 0 for before, after in itertools.pairwise(counts))
 
     def wait_alive(self, counts: dict[str, int]) -> None:
         """Wait until the watch has told of so many pods by revision, and of no others."""

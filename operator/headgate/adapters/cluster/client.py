@@ -176,6 +176,19 @@ class Cluster:
             _Request(verb="DELETE", resource=resource, namespace=namespace, name=name, body=body)
         )
 
+    async def evict(self, namespace: str, name: str, uid: str) -> None:
+        """Evict a pod if it is still the one with *uid*; one that is gone is fine. Refused where a budget says no."""
+        body: Json = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name, "namespace": namespace},
+            "deleteOptions": {"preconditions": {"uid": uid}},
+        }
+        resource = RESOURCES[Kind.POD]
+        await self._call_unless_missing(
+            _Request(verb="POST", resource=resource, namespace=namespace, name=name, subresource="eviction", body=body)
+        )
+
     # --- what the shell needs besides --------------------------------------------------------------------------------
 
     async def list_metadata(

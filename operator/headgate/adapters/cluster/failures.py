@@ -9,6 +9,7 @@
 | 404 in the API server's words for a kind that it does not serve, where a cluster may do without | none, as above |
 | 500 to a server-side apply that does not fit the CRD | Refused: it will not come to fit by itself |
 | 500 to a server-side apply onto an object that does not | Untyped: Refused, but there is another way to write it |
+| 429 or 500 to an eviction, over a PodDisruptionBudget | Refused, with the budget's name |
 | any other 4xx | Refused, in the server's own words |
 """
 
@@ -30,6 +31,7 @@ _UNFIT_OBJECTS: Final = ("failed to create typed live object", "failed to create
 """The latter with a 500, where nothing in the object is known to be anybody's."""
 _WHOLE_OBJECT: Final = 'patch: Invalid value: "{'
 _QUOTE: Final = '}": '
+_TWO_BUDGETS: Final = "more than one PodDisruptionBudget"
 _NO_SUCH_PATH: Final = b"404 page not found"
 _COME_BACK: Final = frozenset(
     {
@@ -82,6 +84,8 @@ def fault(
         return Refused(f"{words} (is the CRD older than Headgate?)")
     if content_type == APPLY and any(unfit in words for unfit in _UNFIT_OBJECTS):
         return Untyped(words)
+    if budget := _budget_words(words, details):
+        return Refused(budget)
     if status in _COME_BACK or status not in _CLIENT_ERRORS:
         return ComeBackLater(words, _retry_after(headers, details))
     return Refused(words)
@@ -103,6 +107,15 @@ def _words(status: int, details: Mapping[str, Any], body: bytes) -> str:
     if _WHOLE_OBJECT in words:
         words = f"the patched object is invalid: {words.rpartition(_QUOTE)[2]}"
     return words if len(words) <= WORDS_MAX else words[: WORDS_MAX - 1] + "…"
+
+
+def _budget_words(words: str, details: Mapping[str, Any]) -> str:
+    """Return the API server's words where a PodDisruptionBudget forbids an eviction, its name included; or nothing."""
+    if _TWO_BUDGETS in words:
+        return words
+    causes = (details.get("details") or {}).get("causes") or ()
+    said = [str(cause.get("message", "")) for cause in causes if cause.get("reason") == "DisruptionBudget"]
+    return " ".join((words, *said))[:WORDS_MAX] if said else ""
 
 
 def _lost_test(status: int, details: Mapping[str, Any]) -> bool:

@@ -1,0 +1,101 @@
+"""What pods say of themselves: the worst of them is told, and whether waiting can help."""
+
+from typing import Any
+
+import pytest
+
+from headgate.core.model import PodFacts, PodTrouble
+from headgate.observe import objects
+
+CONTAINERS = "containerStatuses"
+
+
+def pod(name: str, **status: Any) -> dict[str, Any]:
+    """Return a pod with such a status."""
+    return {"metadata": {"name": name}, "status": status}
+
+
+def waiting(reason: str, message: str = "") -> dict[str, Any]:
+    """Return a container that waits."""
+    return {"name": "web", "state": {"waiting": {"reason": reason, "message": message}}}
+
+
+def unscheduled(reason: str) -> dict[str, Any]:
+    """Return the condition of a pod that has no node."""
+    return {"type": "PodScheduled", "status": "False", "reason": reason, "message": "0/3 nodes are available"}
+
+
+IMAGE = pod("a", **{CONTAINERS: [waiting("ImagePullBackOff", "Back-off pulling image")]})
+NOWHERE = pod("b", conditions=[unscheduled("Unschedulable")])
+GATED = pod("c", conditions=[unscheduled("SchedulingGated")])
+STARTING = pod("d", **{CONTAINERS: [waiting("ContainerCreating")]})
+CRASHED = {"name": "web", "state": {"terminated": {"reason": "Error", "exitCode": 3}}}
+
+
+@pytest.mark.parametrize(
+    ("pods", "message", "hopeless", "unschedulable"),
+    [
+        ([], "", False, False),
+        ([STARTING], "", False, False),
+        ([IMAGE], "a: container web: ImagePullBackOff: Back-off pulling image", True, False),
+        ([NOWHERE], "b: Unschedulable: 0/3 nodes are available", False, True),
+        ([GATED], "c: SchedulingGated: 0/3 nodes are available", False, False),
+        ([GATED, NOWHERE, STARTING], "b: Unschedulable: 0/3 nodes are available", False, True),
+        ([NOWHERE, IMAGE], "a: container web: ImagePullBackOff: Back-off pulling image", True, False),
+        ([pod("e", initContainerStatuses=[CRASHED])], "e: container web: Error: last exit code 3", False, False),
+        ([pod("f", **{CONTAINERS: [waiting("SignatureValidationFailed")]})],
+         "f: container web: SignatureValidationFailed", True, False),
+    ],
+)  # fmt: skip
+def test_trouble(pods: list[dict[str, Any]], message: str, *, hopeless: bool, unschedulable: bool) -> None:
+    """H11: the hopeless is told before what no node has room for, and that before all others."""
+    assert PodTrouble(message, hopeless, unschedulable) == objects.trouble(pods)
+
+
+def owned(name: str, holder: str = "web-5d8f-7c9d", **changes: Any) -> dict[str, Any]:
+    """Return a pod of a ReplicaSet of Deployment web-5d8f."""
+    references = [{"name": "somebody", "uid": "x"}, {"name": holder, "uid": "y", "controller": True}]
+    metadata = {
+        "name": name,
+        "uid": f"uid-{name}",
+        "creationTimestamp": "1970-01-01T00:01:40Z",
+        "labels": {"pod-template-hash": "7c9d"},
+        "ownerReferences": references,
+        **changes.pop("metadata", {}),
+    }
+    return {"metadata": metadata, **changes}
+
+
+def ready(status: str) -> dict[str, Any]:
+    """Return the status of a pod that is ready, or not."""
+    return {"conditions": [{"type": "Ready", "status": status, "lastTransitionTime": "1970-01-01T00:02:00Z"}]}
+
+
+def test_pods_of_a_deployment() -> None:
+    """When they were made, since when they are ready, and whether they are on their way out."""
+    going = {"deletionTimestamp": "1970-01-01T00:03:00Z"}
+    found = objects.pods_of(
+        "web-5d8f",
+        [owned("a", status=ready("True")), owned("b", status=ready("False")), owned("c", metadata=going)],
+    )
+
+    assert found == (
+        PodFacts("a", "uid-a", 100, 120, leaving=False),
+        PodFacts("b", "uid-b", 100, None, leaving=False),
+        PodFacts("c", "uid-c", 100, None, leaving=True),
+    )
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        owned("a", "web-other-7c9d"),
+        owned("a", "web-5d8f-more-7c9d"),
+        owned("a", metadata={"ownerReferences": None}),
+        owned("a", status={"phase": "Failed"}),
+    ],
+    ids=["another", "a longer name", "nobody's", "ended"],
+)
+def test_whose_pods_are_not_counted(stranger: dict[str, Any]) -> None:
+    """Labels alone do not tell: a pod is the Deployment's if its ReplicaSet is, and if it has not ended."""
+    assert () == objects.pods_of("web-5d8f", [stranger])
