@@ -53,7 +53,12 @@ def crashed(stage: Stage) -> Run:
         addresses = [pod["status"]["podIP"] for pod in shop.pods_by_version(stage.other)[stage.other]]
         stage.release()
         now = shops.Shop(**vars(shop))
-        now.wait(lambda: stage.switched(now.status), "switched", shops.PATIENCE_SECONDS)
+        by_gateway = crowd.loads[:2]  # a Gateway follows up to 2 s after the status
+        now.wait(
+            lambda: all(one.snapshot().of(stage.other).requests for one in by_gateway),
+            "users meet the new version",
+            shops.PATIENCE_SECONDS,
+        )
         began = time.time()
         with concurrent.futures.ThreadPoolExecutor(len(addresses)) as threads:
             running = [threads.submit(_crash, stage, address, began) for address in addresses]

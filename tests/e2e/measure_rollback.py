@@ -1,4 +1,4 @@
-"""How fast users are back on an earlier version: `python -m tests.e2e.measure_rollback [RUNS] [CASE…]`, 20 minutes.
+"""How fast users are back on an earlier version: `python -m tests.e2e.measure_rollback [RUNS] [CASE…]`, half an hour.
 
 Owns the runs and the numbers. It is no test: how fast a machine is proves nothing about Headgate.
 """
