@@ -52,7 +52,7 @@ class Bound:
 BOUNDS = {
     "at rest": Bound(at_rest, "settled", 18, 390),
     "in flight": Bound(in_flight, "waiting", 37, 1165),
-    "breached": Bound(breached, "aborting", 40, 740),
+    "breached": Bound(breached, "aborting", 40, 755),
 }
 
 

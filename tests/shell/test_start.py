@@ -16,6 +16,7 @@ PACKAGES = {
     "annotated_types",
     "attr",
     "certifi",
+    "cronsim",
     "charset_normalizer",
     "click",
     "cython_runtime",

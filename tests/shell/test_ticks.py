@@ -20,7 +20,7 @@ from headgate.core import analysis
 from headgate.core import status as statuses
 from headgate.core.decide import decide
 from headgate.core.model import Key, Notice
-from headgate.observe import Observer
+from headgate.observe import Observer, autoscalers
 from headgate.reconcile.passes import Passes
 from headgate.reconcile.queue import Queue
 from headgate.reconcile.workers import Workers
@@ -150,7 +150,8 @@ def test_a_tick_costs_one_pass_and_one_query(server: Server, interval: int, refr
         ticks = 600 // interval
         assert ticks == len(server.asked)
         assert ticks <= len(operator.passes) - before <= ticks + refreshes
-        assert (len(operator.passes) - before) * 3 == world.journal.reads - reads
+        most_lists = 600 / autoscalers.READ_AGAIN_SECONDS
+        assert 0 <= world.journal.reads - reads - (len(operator.passes) - before) * 3 <= most_lists
 
     play(world, scene)
 
