@@ -108,8 +108,21 @@ STRATEGY_ONE = Rule(
     "a strategy is exactly one of canary, blueGreen, rollingUpdate and recreate: keep one of them",
 )
 STEP_ONE_FIELD = Rule(
-    "has(self.setWeight) != has(self.pause)",
-    "a step has exactly one of setWeight and pause: make each a step of its own (pause: {} waits until promoted)",
+    "[has(self.setWeight), has(self.pause), has(self.setCanaryScale)].exists_one(chosen, chosen)",
+    "a step has exactly one of setWeight, pause and setCanaryScale: make each a step of its own "
+    "(pause: {} waits until promoted)",
+)
+SCALE_ONE_FIELD = Rule(
+    "[has(self.replicas), has(self.weight), has(self.matchTrafficWeight) && self.matchTrafficWeight]"
+    ".exists_one(chosen, chosen)",
+    "setCanaryScale has exactly one of replicas, weight and matchTrafficWeight: true; keep one of them",
+)
+STEPS_ROUTED = Rule(
+    "has(self.traffic) || !has(self.strategy.canary) || !has(self.strategy.canary.steps) "
+    "|| self.strategy.canary.steps.all(step, !has(step.setCanaryScale))",
+    "without traffic the share of the pods is the share of the users, so that there is no setCanaryScale: add traffic "
+    "with gatewayAPI, or leave that step out",
+    field_path=".strategy.canary.steps",
 )
 WEIGHTS_RISE = Rule(
     "self.filter(step, has(step.setWeight)).map(step, step.setWeight).isSorted()",

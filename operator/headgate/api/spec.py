@@ -189,7 +189,7 @@ class RolloutSpec(SpecModel):
 
     model_config = pydantic.ConfigDict(
         json_schema_extra=cel.validations(
-            cel.SELECTOR_CONTAINED, cel.BLUE_GREEN_SWITCHES, cel.WEIGHTS_ROUTED, cel.WHEN_SWITCHED
+            cel.SELECTOR_CONTAINED, cel.BLUE_GREEN_SWITCHES, cel.WEIGHTS_ROUTED, cel.STEPS_ROUTED, cel.WHEN_SWITCHED
         )
     )
 
@@ -235,6 +235,9 @@ class RolloutSpec(SpecModel):
             raise ValueError(f"traffic: {cel.BLUE_GREEN_SWITCHES.message}")
         if self.traffic and not routed and not switched and self.strategy.recreate is None:
             raise ValueError(f"traffic.gatewayAPI: {cel.WEIGHTS_ROUTED.message}")
+        steps = self.strategy.canary.steps if self.strategy.canary else ()
+        if self.traffic is None and any(step.routed for step in steps):
+            raise ValueError(f"strategy.canary.steps: {cel.STEPS_ROUTED.message}")
         moments = {moment for metric in self.analysis.metrics for moment in metric.judged}
         if not switched and moments - {BACKGROUND}:
             raise ValueError(f"analysis.metrics: {cel.WHEN_SWITCHED.message}")

@@ -1,40 +1,16 @@
 """The strategies of a Rollout: how a new version takes over, as users write it."""
 
-from typing import Annotated, Final
+from typing import Final
 
 import pydantic
 
 from headgate.api import cel
 from headgate.api.model import SpecModel
+from headgate.api.steps import Step
 from headgate.api.values import Duration, IntOrPercent
 
 SCALE_DOWN_DELAY_SECONDS: Final = 300.0
 """The default of scaleDownDelay: a few windows of any metric, at the price of the old version's pods for so long."""
-
-
-class Pause(SpecModel):
-    """A step that waits."""
-
-    duration_seconds: Duration | None = pydantic.Field(
-        default=None, alias="duration", description="How long to wait, such as 2m. Absent: until promoted."
-    )
-
-
-class Step(SpecModel):
-    """One step of a canary: exactly one of its fields is set."""
-
-    model_config = pydantic.ConfigDict(json_schema_extra=cel.validations(cel.STEP_ONE_FIELD))
-
-    set_weight: Annotated[int, pydantic.Field(ge=0, le=100, strict=True)] | None = pydantic.Field(
-        default=None, description="The share of the traffic, in percent, that the new version gets from here on."
-    )
-    pause: Pause | None = pydantic.Field(default=None, description="Wait: for a time, or until promoted.")
-
-    @pydantic.model_validator(mode="after")
-    def _one_field(self) -> "Step":
-        if (self.set_weight is None) == (self.pause is None):
-            raise ValueError(cel.STEP_ONE_FIELD.message)
-        return self
 
 
 class Canary(SpecModel):

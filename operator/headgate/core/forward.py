@@ -153,7 +153,8 @@ def pausing(situation: Situation) -> Rest | None:
     canary, status, step = situation.flight, situation.status.step, situation.step
     if canary is None or status is None or not step.waits or status.promoted or canary.full:
         return None
-    shown = f"revision {canary.revision} is in preview, {_shown_by(situation)}; " if step.pods is not None else ""
+    preview = strategies.previews(situation.seen.policy)
+    shown = f"revision {canary.revision} is in preview, {_shown_by(situation)}; " if preview else ""
     if step.pause_seconds is None:
         command = f"kubectl annotate rollout {situation.seen.rollout.name} {names.PROMOTE}={canary.hash}/{status.index}"
         message = _with_blindness(situation, f"{shown}until promoted: {command}")
@@ -213,9 +214,11 @@ def _watched(situation: Situation, weight_percent: int) -> tuple[MetricStatus, .
 
 
 def _begun(situation: Situation, step: StepStatus, planned: steps.Step) -> str:
-    if planned.pods is not None:
+    if planned.pods is not None and strategies.previews(situation.seen.policy):
         pods = replicas.portion(planned.pods, situation.total)
         return f"step {step.text}: {pods} of {situation.total} pods in preview, {_shown_by(situation)}"
+    if planned.anew:
+        return f"step {step.text}: {_changed(situation, planned)}"
     if strategies.previews(situation.seen.policy):
         return f"step {step.text}: all users are switched to it"
     if situation.recreates:
@@ -223,6 +226,14 @@ def _begun(situation: Situation, step: StepStatus, planned: steps.Step) -> str:
     if strategies.rolls(situation.seen.policy):
         return f"pod by pod, {situation.budget.least_ready} to {situation.budget.most_pods} pods at any time"
     return f"step {step.text}: weight {planned.weight_percent} %"
+
+
+def _changed(situation: Situation, planned: steps.Step) -> str:
+    """Return what a step changes other than the weight."""
+    asked = replicas.portion(planned.pods, situation.total) if planned.pods is not None else 0
+    pods = traffic.goal(situation.budget, planned.weight_percent, asked).canary
+    short = f", where {asked} are asked for: maxSurge leaves no more" if pods < asked else ""
+    return f"{pods} of {situation.total} pods{short}, weight {planned.weight_percent} %"
 
 
 def enter(situation: Situation, at: int) -> Move:
@@ -233,7 +244,7 @@ def enter(situation: Situation, at: int) -> Move:
     changes: dict[str, object] = {"step": step}
     which = f"revision {status.canary.revision}: " if status.canary else ""
     notices: tuple[Notice, ...] = ()
-    if plan[at].weight_percent != weight.desired:
+    if plan[at].weight_percent != weight.desired or plan[at].anew:
         changes["weight"] = weight.model_copy(update={"desired": plan[at].weight_percent, "since": None})
         changes["analysis"] = _watched(situation, plan[at].weight_percent)
         notices = (Notice("StepStarted", f"{which}{_begun(situation, step, plan[at])}"),)

@@ -3,8 +3,9 @@
 import dataclasses
 from collections.abc import Iterable
 
-from headgate.api import strategy
+from headgate.api import steps, strategy
 from headgate.api.spec import Policy
+from headgate.core.routes import WHOLE
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -17,7 +18,9 @@ class Step:
     pause_seconds: float | None = None
     """How long a pause lasts; None: until promoted."""
     pods: int | str | None = None
-    """How many pods the new version has, or which part of the replicas; None: as many as its weight needs."""
+    """How many pods the new version has at least, or which part of the replicas; None: as many as its weight needs."""
+    anew: bool = False
+    """Whether something else than the weight is another than before, so that evidence begins anew."""
 
     @property
     def waits_for_people(self) -> bool:
@@ -43,18 +46,21 @@ def _previewed(way: strategy.BlueGreen) -> tuple[Step, ...]:
     return (*steps, Step(100))
 
 
-def _written(written: Iterable[strategy.Step]) -> tuple[Step, ...]:
-    steps: list[Step] = []
-    weight = 0
+def _written(written: Iterable[steps.Step]) -> tuple[Step, ...]:
+    planned: list[Step] = []
+    weight, pods = 0, None
     for step in written:
         if step.pause is not None:
-            steps.append(Step(weight, waits=True, pause_seconds=step.pause.duration_seconds))
+            planned.append(Step(weight, waits=True, pause_seconds=step.pause.duration_seconds, pods=pods))
+        elif step.set_canary_scale is not None:
+            pods = step.set_canary_scale.pods
+            planned.append(Step(weight, pods=pods, anew=True))
         else:
             weight = step.set_weight or 0
-            steps.append(Step(weight))
-    if weight != 100:  # noqa: PLR2004  # the whole
-        steps.append(Step(100))
-    return tuple(steps)
+            planned.append(Step(weight, pods=pods))
+    if weight != WHOLE:
+        planned.append(Step(WHOLE))
+    return tuple(planned)
 
 
 def resumed(old: tuple[Step, ...], new: tuple[Step, ...], index: int, weight_percent: int) -> int:

@@ -11,6 +11,9 @@ that go back, evidence, commands and scaling know nothing of strategies.
 The switch is the selector of the stable Service. It gives everybody to one revision and says so as a weight of 0 or
 100, so that whatever waits for a weight, drains it or takes it back does the same for a switch.
 
+A setCanaryScale is a floor beneath the pods that a weight needs. Pods beyond it start evidence anew, for they may do
+what the fewer did not.
+
 A blueGreen's preview is a step at 0 percent that has pods all the same. Who looks at them comes by the canary Service:
 synthetic or mirrored requests, which metrics of PrePromotion judge.
 

@@ -121,9 +121,14 @@ def goal(budget: Budget, percent: int, preview: int = 0) -> Sizes:
     """Return the sizes that *percent* means: the canary as large as its share, stable as whole as the surge allows.
 
     One stable pod stays whatever the share: callers inside the cluster know nothing of routes. Without any surge the
-    canary is one pod short for that, which maxUnavailable allows.
+    canary is one pod short for that, which maxUnavailable allows. What is asked for beyond the share, as by *preview*,
+    is bounded by what stable needs for the rest.
     """
-    canary = min(max(preview, needed(budget.total, percent)), max(0, budget.most_pods - 1))
+    canary = needed(budget.total, percent)
+    if preview > canary:
+        kept = max(1, carriers(budget.total, WHOLE - percent) - budget.unavailable)
+        canary = max(canary, min(preview, budget.most_pods - kept))
+    canary = min(canary, max(0, budget.most_pods - 1))
     return Sizes(min(budget.total, max(0, budget.most_pods - canary)), canary)
 
 

@@ -30,6 +30,11 @@ def pause(duration: str = "") -> Json:
     return {"pause": {"duration": duration} if duration else {}}
 
 
+def scale(**how: Any) -> Json:
+    """Return a step that sets the canary's scale."""
+    return {"setCanaryScale": how}
+
+
 def metric(name: str = "errors", **fields: Any) -> Json:
     """Return a metric that must stay at or under 0.01."""
     return {

@@ -1,0 +1,77 @@
+"""The steps of a canary, as users write them."""
+
+from typing import Annotated
+
+import pydantic
+
+from headgate.api import cel
+from headgate.api.model import SpecModel
+from headgate.api.values import Duration
+
+
+class Pause(SpecModel):
+    """A step that waits."""
+
+    duration_seconds: Duration | None = pydantic.Field(
+        default=None, alias="duration", description="How long to wait, such as 2m. Absent: until promoted."
+    )
+
+
+class CanaryScale(SpecModel):
+    """How many pods the new version has at least, from here on: exactly one of its fields is set.
+
+    The words are those of Argo Rollouts. There, a scale that was set stays while the weight rises, until it is taken
+    back: one pod may come to carry all users. Here it is a floor, and a weight always has the pods that it needs.
+    """
+
+    model_config = pydantic.ConfigDict(json_schema_extra=cel.validations(cel.SCALE_ONE_FIELD))
+
+    replicas: Annotated[int, pydantic.Field(ge=1, le=100_000, strict=True)] | None = pydantic.Field(
+        default=None, description="So many pods; never more than spec.replicas."
+    )
+    weight: Annotated[int, pydantic.Field(ge=1, le=100, strict=True)] | None = pydantic.Field(
+        default=None, description="So many percent of spec.replicas, rounded up."
+    )
+    match_traffic_weight: Annotated[bool, pydantic.Field(strict=True)] | None = pydantic.Field(
+        default=None, description="true: as many as the weight needs, and no floor any more."
+    )
+
+    @property
+    def pods(self) -> int | str | None:
+        """The floor, as a number of pods or a part of the replicas; None where there is none any more."""
+        return self.replicas if self.weight is None else f"{self.weight}%"
+
+    @pydantic.model_validator(mode="after")
+    def _one_field(self) -> "CanaryScale":
+        given = (self.replicas is not None, self.weight is not None, bool(self.match_traffic_weight))
+        if sum(given) != 1:
+            raise ValueError(cel.SCALE_ONE_FIELD.message)
+        return self
+
+
+class Step(SpecModel):
+    """One step of a canary: exactly one of its fields is set."""
+
+    model_config = pydantic.ConfigDict(json_schema_extra=cel.validations(cel.STEP_ONE_FIELD))
+
+    set_weight: Annotated[int, pydantic.Field(ge=0, le=100, strict=True)] | None = pydantic.Field(
+        default=None, description="The share of the traffic, in percent, that the new version gets from here on."
+    )
+    pause: Pause | None = pydantic.Field(default=None, description="Wait: for a time, or until promoted.")
+    set_canary_scale: CanaryScale | None = pydantic.Field(
+        default=None,
+        description="How many pods the new version has at least, from here on; the step ends once they are ready. "
+        "Needs spec.traffic. A weight always has the pods that it needs, and stable those of the rest: maxSurge bounds "
+        "what is left for more.",
+    )
+
+    @property
+    def routed(self) -> bool:
+        """Whether it needs routes that decide who gets what, so that pods need not."""
+        return self.set_canary_scale is not None
+
+    @pydantic.model_validator(mode="after")
+    def _one_field(self) -> "Step":
+        if sum(getattr(self, name) is not None for name in type(self).model_fields) != 1:
+            raise ValueError(cel.STEP_ONE_FIELD.message)
+        return self

@@ -1,0 +1,75 @@
+"""Steps that only a router can do, in a cluster that takes its time: pods before users, and users back before pods."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from headgate.core.model import Json
+from headgate.simulation import faults, specs
+from headgate.simulation.world import Pace
+from tests.simulation import shops, worlds
+from tests.simulation.shops import abort, breach
+
+SLOW = Pace(call=0.3, lag=0.5)
+SCALED = (specs.scale(replicas=3), specs.weight(10), specs.scale(matchTrafficWeight=True), specs.weight(60))
+PLANS: dict[str, tuple[Json, ...]] = {"scale": SCALED}
+EVERY_PLAN = pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+BUDGETS: tuple[Json, ...] = ({}, {"maxSurge": 1}, {"maxSurge": 0, "maxUnavailable": 2})
+
+
+def play(seed: int, plan: tuple[Json, ...], **more: Any) -> worlds.Play:
+    """Return a world at rest on web:1 behind a Gateway, whose canary has these steps."""
+    return shops.shop(seed, pace=SLOW, steps=plan, replicas=6, **more)
+
+
+def at_step(shop: worlds.Play, index: int) -> bool:
+    """Return whether the rollout has come to a step, and its clock runs."""
+    step = shop.world.status.step
+    return step is not None and step.index >= index and step.since is not None
+
+
+@EVERY_PLAN
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_a_good_version_takes_over(plan: tuple[Json, ...], budget: Json) -> None:
+    """Through all steps, and then nothing is written any more."""
+    shop = play(1, plan, **budget)
+    canary = shop.ship("web:2")
+    assert "Healthy" == shop.settle()
+
+    assert canary == shop.stable
+    shops.rested(shop)
+
+
+@pytest.mark.parametrize("end", [abort, breach])
+@pytest.mark.parametrize(
+    ("plan", "index"),
+    [(plan, index) for plan in PLANS.values() for index in range(1, len(plan) + 2)],
+)
+def test_it_is_taken_back_from_every_step(
+    plan: tuple[Json, ...], index: int, end: Callable[[worlds.Play], None]
+) -> None:
+    """Users first, then the pods, whatever the step had set."""
+    shop = play(2, plan, measured=(specs.metric(),))
+    before = shop.stable
+    shop.ship("web:2")
+    assert shop.world.run_until(functools.partial(at_step, shop, index), 900), shop.world.account()
+    end(shop)
+    assert "RolledBack" == shop.settle()
+
+    assert (before, 6) == (shop.stable, shop.world.pods_of(before)[1])
+    shops.rested(shop)
+
+
+@EVERY_PLAN
+@pytest.mark.parametrize("trouble", [faults.Trouble.CRASH_AFTER, faults.Trouble.LOST_ANSWER])
+def test_h12_killed_around_every_write(plan: tuple[Json, ...], trouble: faults.Trouble) -> None:
+    """A new process finds what the steps had set, and ends where the old one would have."""
+    for ordinal in range(1, 18, 2):
+        shop = play(3, plan)
+        canary = shop.ship("web:2")
+        shop.world.plan = faults.at_write(len(shop.world.journal.writes) + ordinal, trouble)
+        assert "Healthy" == shop.settle(), f"write {ordinal}"
+
+        assert canary == shop.stable
