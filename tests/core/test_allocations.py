@@ -51,8 +51,8 @@ class Bound:
 
 BOUNDS = {
     "at rest": Bound(at_rest, "settled", 18, 390),
-    "in flight": Bound(in_flight, "waiting", 37, 1110),
-    "breached": Bound(breached, "aborting", 40, 740),
+    "in flight": Bound(in_flight, "waiting", 37, 1250),
+    "breached": Bound(breached, "aborting", 40, 820),
 }
 
 

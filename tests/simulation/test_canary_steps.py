@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from headgate.api.status import Outcome
 from headgate.core.model import Json
 from headgate.simulation import faults, specs
 from headgate.simulation.world import Pace
@@ -14,14 +15,18 @@ from tests.simulation.shops import abort, breach
 
 SLOW = Pace(call=0.3, lag=0.5)
 SCALED = (specs.scale(replicas=3), specs.weight(10), specs.scale(matchTrafficWeight=True), specs.weight(60))
-PLANS: dict[str, tuple[Json, ...]] = {"scale": SCALED}
-EVERY_PLAN = pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+SMOKE = specs.metric("smoke", interval="5s", window="5s", passesToAdvance=2, when=["Step"])
+SMOKED = (specs.scale(weight=20), specs.analysis("smoke"), specs.weight(20), specs.analysis("smoke"), specs.pause("5s"))
+PLANS: dict[str, tuple[Json, ...]] = {"scale": SCALED, "analysis": SMOKED}
+METRICS: dict[str, tuple[Json, ...]] = {"analysis": (SMOKE, shops.QUICK)}
+EVERY_PLAN = pytest.mark.parametrize("plan", PLANS)
 BUDGETS: tuple[Json, ...] = ({}, {"maxSurge": 1}, {"maxSurge": 0, "maxUnavailable": 2})
 
 
-def play(seed: int, plan: tuple[Json, ...], **more: Any) -> worlds.Play:
-    """Return a world at rest on web:1 behind a Gateway, whose canary has these steps."""
-    return shops.shop(seed, pace=SLOW, steps=plan, replicas=6, **more)
+def play(seed: int, plan: str, **more: Any) -> worlds.Play:
+    """Return a world at rest on web:1 behind a Gateway, whose canary has the steps of a plan."""
+    measured = METRICS.get(plan, (shops.QUICK,))
+    return shops.shop(seed, pace=SLOW, steps=PLANS[plan], measured=measured, replicas=6, **more)
 
 
 def at_step(shop: worlds.Play, index: int) -> bool:
@@ -32,7 +37,7 @@ def at_step(shop: worlds.Play, index: int) -> bool:
 
 @EVERY_PLAN
 @pytest.mark.parametrize("budget", BUDGETS)
-def test_a_good_version_takes_over(plan: tuple[Json, ...], budget: Json) -> None:
+def test_a_good_version_takes_over(plan: str, budget: Json) -> None:
     """Through all steps, and then nothing is written any more."""
     shop = play(1, plan, **budget)
     canary = shop.ship("web:2")
@@ -45,13 +50,11 @@ def test_a_good_version_takes_over(plan: tuple[Json, ...], budget: Json) -> None
 @pytest.mark.parametrize("end", [abort, breach])
 @pytest.mark.parametrize(
     ("plan", "index"),
-    [(plan, index) for plan in PLANS.values() for index in range(1, len(plan) + 2)],
+    [(plan, index) for plan, steps in PLANS.items() for index in range(1, len(steps) + 2)],
 )
-def test_it_is_taken_back_from_every_step(
-    plan: tuple[Json, ...], index: int, end: Callable[[worlds.Play], None]
-) -> None:
+def test_it_is_taken_back_from_every_step(plan: str, index: int, end: Callable[[worlds.Play], None]) -> None:
     """Users first, then the pods, whatever the step had set."""
-    shop = play(2, plan, measured=(specs.metric(),))
+    shop = play(2, plan)
     before = shop.stable
     shop.ship("web:2")
     assert shop.world.run_until(functools.partial(at_step, shop, index), 900), shop.world.account()
@@ -64,7 +67,7 @@ def test_it_is_taken_back_from_every_step(
 
 @EVERY_PLAN
 @pytest.mark.parametrize("trouble", [faults.Trouble.CRASH_AFTER, faults.Trouble.LOST_ANSWER])
-def test_h12_killed_around_every_write(plan: tuple[Json, ...], trouble: faults.Trouble) -> None:
+def test_h12_killed_around_every_write(plan: str, trouble: faults.Trouble) -> None:
     """A new process finds what the steps had set, and ends where the old one would have."""
     for ordinal in range(1, 18, 2):
         shop = play(3, plan)
@@ -73,3 +76,17 @@ def test_h12_killed_around_every_write(plan: tuple[Json, ...], trouble: faults.T
         assert "Healthy" == shop.settle(), f"write {ordinal}"
 
         assert canary == shop.stable
+
+
+def test_an_analysis_step_waits_for_its_verdict() -> None:
+    """As long as there is nothing to judge it neither goes on nor back, and users stay where they are."""
+    shop = play(4, "analysis")
+    shop.world.script.say(Outcome.NO_DATA, shop.world.now, "smoke")
+    canary = shop.ship("web:2")
+    assert shop.world.run_until(functools.partial(at_step, shop, 2), 300), shop.world.account()
+    shop.world.run(500)
+    assert ("Holding", 0) == (str(shop.world.phase), shops.share(shop))
+    shop.world.script.say(0.001, shop.world.now, "smoke")
+    assert "Healthy" == shop.settle()
+
+    assert canary == shop.stable

@@ -108,8 +108,8 @@ STRATEGY_ONE = Rule(
     "a strategy is exactly one of canary, blueGreen, rollingUpdate and recreate: keep one of them",
 )
 STEP_ONE_FIELD = Rule(
-    "[has(self.setWeight), has(self.pause), has(self.setCanaryScale)].exists_one(chosen, chosen)",
-    "a step has exactly one of setWeight, pause and setCanaryScale: make each a step of its own "
+    "[has(self.setWeight), has(self.pause), has(self.setCanaryScale), has(self.analysis)].exists_one(chosen, chosen)",
+    "a step has exactly one of setWeight, pause, setCanaryScale and analysis: make each a step of its own "
     "(pause: {} waits until promoted)",
 )
 SCALE_ONE_FIELD = Rule(
@@ -127,6 +127,13 @@ STEPS_ROUTED = Rule(
 WEIGHTS_RISE = Rule(
     "self.filter(step, has(step.setWeight)).map(step, step.setWeight).isSorted()",
     "the weights of the steps must not fall: sort them from small to large; Headgate goes back by itself",
+)
+_RUNS: Final = "has(step.setCanaryScale) || (has(step.setWeight) && step.setWeight > 0)"
+STEPS_RUN = Rule(
+    "!self.exists(step, has(step.analysis)) "
+    f"|| (self.exists(step, {_RUNS}) && self.map(step, {_RUNS}).indexOf(true) "
+    "< self.map(step, has(step.analysis)).indexOf(true))",
+    "nothing of the new version runs where the first analysis step stands: put setCanaryScale or setWeight before it",
 )
 SOME_EXCHANGE = Rule(
     f"!has(self.maxSurge) || !({_zero('self.maxSurge')}) "
@@ -150,8 +157,24 @@ WEIGHTS_ROUTED = Rule(
 )
 WHEN_SWITCHED = Rule(
     "has(self.strategy.blueGreen) || !has(self.analysis) || !has(self.analysis.metrics) "
-    "|| self.analysis.metrics.all(metric, !has(metric.when) || metric.when.all(moment, moment == 'Background'))",
+    "|| self.analysis.metrics.all(metric, "
+    "!has(metric.when) || metric.when.all(moment, moment == 'Background' || moment == 'Step'))",
     "only blueGreen has a switch for metrics to be judged before or after: leave out when",
+    field_path=".analysis.metrics",
+)
+STEPS_MEASURED = Rule(
+    "!has(self.strategy.canary) || !has(self.strategy.canary.steps) || self.strategy.canary.steps.all(step, "
+    "!has(step.analysis) || (has(self.analysis) && has(self.analysis.metrics) && step.analysis.metrics.all(name, "
+    "self.analysis.metrics.exists(metric, metric.name == name && has(metric.when) && 'Step' in metric.when))))",
+    "an analysis step names metrics of spec.analysis that say when: [Step]: mend the name, or add when",
+    field_path=".strategy.canary.steps",
+)
+WHEN_STEP = Rule(
+    "!has(self.analysis) || !has(self.analysis.metrics) || self.analysis.metrics.all(metric, "
+    "!has(metric.when) || !('Step' in metric.when) || (has(self.strategy.canary) && has(self.strategy.canary.steps) "
+    "&& self.strategy.canary.steps.exists(step, has(step.analysis) && metric.name in step.analysis.metrics)))",
+    "a metric that says when: [Step] is judged in the analysis steps of a canary that name it, and there is none: add "
+    "the step analysis: {metrics: [name]}, or leave out Step",
     field_path=".analysis.metrics",
 )
 THRESHOLD_BOUND = Rule("has(self.min) || has(self.max)", "a threshold has min, max or both: set max: 0.01, for example")

@@ -15,7 +15,8 @@ from headgate.api.values import Duration
 BACKGROUND: Final = "Background"
 PRE_PROMOTION: Final = "PrePromotion"
 POST_PROMOTION: Final = "PostPromotion"
-Moment = Annotated[str, pydantic.Field(pattern=f"^({BACKGROUND}|{PRE_PROMOTION}|{POST_PROMOTION})$")]
+STEP: Final = "Step"
+Moment = Annotated[str, pydantic.Field(pattern=f"^({BACKGROUND}|{PRE_PROMOTION}|{POST_PROMOTION}|{STEP})$")]
 
 
 class LabelSelector(SpecModel):
@@ -134,7 +135,8 @@ class Metric(SpecModel):
         max_length=3,
         description="With blueGreen. PrePromotion: judged in preview, has to pass before the switch. PostPromotion: "
         "judged from the switch on, has to pass before the version counts as promoted. Background: judged all the "
-        "time, has to pass after the switch. Empty: Background.",
+        "time, has to pass after the switch. With canary. Step: judged in the analysis steps that name it, has to pass "
+        "there. Empty: Background.",
         json_schema_extra=cel.atomic_list(),
     )
     prometheus: Prometheus = pydantic.Field(description="Where the value comes from.")
@@ -189,7 +191,13 @@ class RolloutSpec(SpecModel):
 
     model_config = pydantic.ConfigDict(
         json_schema_extra=cel.validations(
-            cel.SELECTOR_CONTAINED, cel.BLUE_GREEN_SWITCHES, cel.WEIGHTS_ROUTED, cel.STEPS_ROUTED, cel.WHEN_SWITCHED
+            cel.SELECTOR_CONTAINED,
+            cel.BLUE_GREEN_SWITCHES,
+            cel.WEIGHTS_ROUTED,
+            cel.STEPS_ROUTED,
+            cel.STEPS_MEASURED,
+            cel.WHEN_SWITCHED,
+            cel.WHEN_STEP,
         )
     )
 
@@ -239,8 +247,14 @@ class RolloutSpec(SpecModel):
         if self.traffic is None and any(step.routed for step in steps):
             raise ValueError(f"strategy.canary.steps: {cel.STEPS_ROUTED.message}")
         moments = {moment for metric in self.analysis.metrics for moment in metric.judged}
-        if not switched and moments - {BACKGROUND}:
+        if not switched and moments - {BACKGROUND, STEP}:
             raise ValueError(f"analysis.metrics: {cel.WHEN_SWITCHED.message}")
+        named = {name for step in steps if step.analysis for name in step.analysis.metrics}
+        judged = {metric.name for metric in self.analysis.metrics if STEP in metric.judged}
+        if named - judged:
+            raise ValueError(f"strategy.canary.steps: {cel.STEPS_MEASURED.message}")
+        if judged - named:
+            raise ValueError(f"analysis.metrics: {cel.WHEN_STEP.message}")
 
 
 class Policy(SpecModel):

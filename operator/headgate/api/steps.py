@@ -49,6 +49,17 @@ class CanaryScale(SpecModel):
         return self
 
 
+class StepAnalysis(SpecModel):
+    """A step that lasts until its metrics have passed, or one of them takes the version back."""
+
+    metrics: tuple[Annotated[str, pydantic.Field(min_length=1, max_length=63)], ...] = pydantic.Field(
+        min_length=1,
+        max_length=10,
+        description="Names of metrics of spec.analysis that say when: [Step].",
+        json_schema_extra=cel.atomic_list(),
+    )
+
+
 class Step(SpecModel):
     """One step of a canary: exactly one of its fields is set."""
 
@@ -64,6 +75,17 @@ class Step(SpecModel):
         "Needs spec.traffic. A weight always has the pods that it needs, and stable those of the rest: maxSurge bounds "
         "what is left for more.",
     )
+
+    analysis: StepAnalysis | None = pydantic.Field(
+        default=None,
+        description="Judge metrics that say when: [Step], from the beginning of this step on, and wait until each has "
+        "passed as often as its passesToAdvance says. Their failures take the version back as those of others do.",
+    )
+
+    @property
+    def runs(self) -> bool:
+        """Whether pods of the new version are there from here on."""
+        return self.set_canary_scale is not None or bool(self.set_weight)
 
     @property
     def routed(self) -> bool:

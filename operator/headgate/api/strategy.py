@@ -36,7 +36,7 @@ class Canary(SpecModel):
         default=(),
         max_length=50,
         description="What happens in order. A last step to 100 percent is implied. Empty: straight to 100 percent.",
-        json_schema_extra={**cel.atomic_list(), **cel.validations(cel.WEIGHTS_RISE)},
+        json_schema_extra={**cel.atomic_list(), **cel.validations(cel.WEIGHTS_RISE, cel.STEPS_RUN)},
     )
 
     @pydantic.model_validator(mode="after")
@@ -44,6 +44,9 @@ class Canary(SpecModel):
         weights = [step.set_weight for step in self.steps if step.set_weight is not None]
         if weights != sorted(weights):
             raise ValueError(cel.WEIGHTS_RISE.message)
+        waits = [bool(step.analysis) for step in self.steps if step.runs or step.analysis]
+        if waits[:1] == [True]:
+            raise ValueError(f"steps: {cel.STEPS_RUN.message}")
         if self.max_surge in cel.ZEROS and self.max_unavailable in cel.ZEROS:
             raise ValueError(cel.SOME_EXCHANGE.message)
         return self

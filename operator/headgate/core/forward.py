@@ -171,7 +171,8 @@ def unproved(situation: Situation) -> Rest | None:
     canary, plan, at = situation.flight, situation.plan, situation.step_at
     if canary is None or canary.full:
         return None
-    if at + 1 < len(plan) and plan[at + 1].weight_percent <= situation.step.weight_percent:
+    rises = at + 1 >= len(plan) or plan[at + 1].weight_percent > situation.step.weight_percent
+    if not rises and not situation.step.metrics:
         return None
     found = _found(situation)
     if not found.missing:
@@ -204,12 +205,14 @@ def advance(situation: Situation) -> Move | None:
     return enter(situation, at)
 
 
-def _watched(situation: Situation, weight_percent: int) -> tuple[MetricStatus, ...]:
-    """Return the metrics' states at another weight, where others may be judged than before."""
-    states, policy = analysis.at_new_weight(situation.status.analysis), situation.seen.policy
-    if policy is None or not strategies.previews(policy):
+def _watched(situation: Situation, planned: steps.Step, *, anew: bool) -> tuple[MetricStatus, ...]:
+    """Return the metrics' states in another step, where others may be judged than before."""
+    states, policy = situation.status.analysis, situation.seen.policy
+    if anew:
+        states = analysis.at_new_weight(states)
+    metrics = strategies.judged(policy, planned.weight_percent, planned.metrics)
+    if policy is None or [metric.name for metric in metrics] == [state.name for state in states]:
         return states
-    metrics = strategies.judged(policy, weight_percent)
     return analysis.carried(policy.analysis.metrics, metrics, states, situation.now)
 
 
@@ -244,14 +247,17 @@ def enter(situation: Situation, at: int) -> Move:
     changes: dict[str, object] = {"step": step}
     which = f"revision {status.canary.revision}: " if status.canary else ""
     notices: tuple[Notice, ...] = ()
-    if plan[at].weight_percent != weight.desired or plan[at].anew:
+    anew = plan[at].weight_percent != weight.desired or plan[at].anew
+    changes["analysis"] = _watched(situation, plan[at], anew=anew)
+    if anew:
         changes["weight"] = weight.model_copy(update={"desired": plan[at].weight_percent, "since": None})
-        changes["analysis"] = _watched(situation, plan[at].weight_percent)
         notices = (Notice("StepStarted", f"{which}{_begun(situation, step, plan[at])}"),)
     elif plan[at].waits:
         seconds = plan[at].pause_seconds
         length = "until promoted" if seconds is None else f"for {values.format_duration(seconds)}"
         notices = (Notice("StepStarted", f"{which}step {step.text}: pause {length}"),)
+    elif plan[at].metrics:
+        notices = (Notice("StepStarted", f"{which}step {step.text}: analysis of {', '.join(plan[at].metrics)}"),)
     elif plan[at].pods is not None:
         notices = (Notice("StepStarted", f"{which}{_begun(situation, step, plan[at])}"),)
     return Move(status.model_copy(update=changes), notices)

@@ -95,7 +95,8 @@ def _with_policy(seen: Observation, status: RolloutStatus) -> RolloutStatus:
         place = {"index": index, "of": len(plan), "text": f"{index}/{len(plan)}"}
         changes["step"] = status.step.model_copy(update={**place, **moved})
         watched = (seen.accepted or seen.policy).analysis.metrics
-        metrics = strategies.judged(seen.policy, status.weight.desired)
+        asked = Situation(seen, status.model_copy(update=changes)).asked
+        metrics = strategies.judged(seen.policy, status.weight.desired, asked)
         changes["analysis"] = analysis.carried(watched, metrics, status.analysis, seen.now)
     return status.model_copy(update=changes)
 
@@ -179,11 +180,12 @@ def _lost(since: int, desired: int, found: TrafficStatus, now: float) -> bool:
 
 
 def _with_verdicts(seen: Observation, status: RolloutStatus) -> RolloutStatus:
-    pair = Situation(seen, status).watched
+    situation = Situation(seen, status)
+    pair = situation.watched
     if pair is None or seen.policy is None:
         return status
     judged_from = next(side.judged_from for side in pair if isinstance(side, Canary | Warm))
     weight = status.weight or Weight(desired=WHOLE)
-    span = analysis.Span(judged_from, weight.since, strategies.late(seen.policy, weight.desired))
+    span = analysis.Span(judged_from, weight.since, strategies.late(seen.policy, weight.desired, situation.asked))
     states = analysis.fold(seen.policy.analysis.metrics, status.analysis, seen.readings, span, seen.now)
     return status.model_copy(update={"analysis": states})

@@ -100,7 +100,12 @@ class Situation:
     def metrics(self) -> Sequence[Metric]:
         """The metrics that are judged."""
         weight = self.status.weight
-        return strategies.judged(self.seen.policy, weight.desired if weight and self.in_flight else WHOLE)
+        return strategies.judged(self.seen.policy, weight.desired if weight and self.in_flight else WHOLE, self.asked)
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The metrics that the present step asks for."""
+        return self.step.metrics if self.status.step is not None else ()
 
     @functools.cached_property
     def plan(self) -> tuple[steps.Step, ...]:

@@ -21,6 +21,8 @@ class Step:
     """How many pods the new version has at least, or which part of the replicas; None: as many as its weight needs."""
     anew: bool = False
     """Whether something else than the weight is another than before, so that evidence begins anew."""
+    metrics: tuple[str, ...] = ()
+    """The metrics that are judged in it, beside those that are judged all the time, and have to pass."""
 
     @property
     def waits_for_people(self) -> bool:
@@ -52,6 +54,8 @@ def _written(written: Iterable[steps.Step]) -> tuple[Step, ...]:
     for step in written:
         if step.pause is not None:
             planned.append(Step(weight, waits=True, pause_seconds=step.pause.duration_seconds, pods=pods))
+        elif step.analysis is not None:
+            planned.append(Step(weight, pods=pods, metrics=step.analysis.metrics))
         elif step.set_canary_scale is not None:
             pods = step.set_canary_scale.pods
             planned.append(Step(weight, pods=pods, anew=True))

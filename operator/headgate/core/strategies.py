@@ -24,9 +24,14 @@ Which metrics count depends on where the users are:
     PostPromotion    not judged                        judged, has to pass
     Background       judged                            judged, has to pass
 
+A canary's Background is judged at any weight, and has to pass before each higher one. Its Step is judged in the steps
+that name it, has to pass there, and counts only what it measures after the weight of that step held.
+
 Nobody comes to a preview, or to what recreate starts, before all pods are there: what these metrics look back on before
 that counts for nothing. Every other metric is judged from the start of the attempt on, at any weight.
 """
+
+from collections.abc import Collection
 
 from headgate.api import spec
 from headgate.api.spec import Metric, Policy
@@ -84,27 +89,30 @@ def other_way(one: Policy, other: Policy) -> bool:
 # --- metrics ----------------------------------------------------------------------------------------------------------
 
 
-def judged(policy: Policy | None, weight_percent: int) -> Metrics:
-    """Return the metrics that are judged at a weight."""
+def judged(policy: Policy | None, weight_percent: int, asked: Collection[str] = ()) -> Metrics:
+    """Return the metrics that are judged at a weight, in a step that has *asked* for some of them."""
     metrics = policy.analysis.metrics if policy else ()
     if policy is None or policy.strategy.blue_green is None:
-        return metrics
+        always = [one for one in metrics if not one.when or spec.BACKGROUND in one.when or one.name in asked]
+        return tuple(always)
     moment = spec.POST_PROMOTION if weight_percent == WHOLE else spec.PRE_PROMOTION
     return tuple(metric for metric in metrics if {moment, spec.BACKGROUND} & {*metric.judged})
 
 
-def proving(policy: Policy | None, weight_percent: int) -> Metrics:
-    """Return the metrics that have to pass before a weight is left for a higher one, or for a promotion."""
+def proving(policy: Policy | None, weight_percent: int, asked: Collection[str] = ()) -> Metrics:
+    """Return the metrics that have to pass before a weight is left for a higher one, or a step that has *asked*."""
+    metrics = judged(policy, weight_percent, asked)
     if weight_percent:
-        return judged(policy, weight_percent)
+        return metrics
     # Nobody gets the new version, so that there is nothing to measure but what a preview gets.
-    return tuple(metric for metric in judged(policy, 0) if spec.PRE_PROMOTION in metric.judged)
+    return tuple(metric for metric in metrics if spec.PRE_PROMOTION in metric.judged or metric.name in asked)
 
 
-def late(policy: Policy | None, weight_percent: int) -> frozenset[str]:
+def late(policy: Policy | None, weight_percent: int, asked: Collection[str] = ()) -> frozenset[str]:
     """Return the metrics by which nothing counts that they look back on before the weight held."""
     if recreates(policy):
         return frozenset(metric.name for metric in judged(policy, weight_percent))
-    if weight_percent or not previews(policy):
+    if not asked and (weight_percent or not previews(policy)):
         return frozenset()
-    return frozenset(metric.name for metric in proving(policy, 0) if spec.BACKGROUND not in metric.judged)
+    metrics = proving(policy, weight_percent, asked)
+    return frozenset(metric.name for metric in metrics if spec.BACKGROUND not in metric.judged)

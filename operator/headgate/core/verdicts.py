@@ -160,7 +160,7 @@ def proofs(situation: Situation) -> analysis.Evidence | None:
     weight = situation.status.weight
     if weight is None or weight.since is None or situation.total == 0:
         return None
-    metrics = strategies.proving(situation.seen.policy, weight.desired)
+    metrics = strategies.proving(situation.seen.policy, weight.desired, situation.asked)
     states, now = situation.status.analysis, situation.now
     return analysis.evidence(metrics, states, weight.since, now, situation.seen.settle_seconds)
 

@@ -217,6 +217,10 @@ class Scene:
             self.meddled_at = self.world.now
         return self.world.now < self.meddled_at + OUTSIDER_SECONDS
 
+    def accepted(self, policy_hash: str) -> Json:
+        """Return the spec whose policy was accepted under that hash; an empty one if none was."""
+        return self._accepted.get(policy_hash, {})
+
     def wanted(self, since: float) -> list[int]:
         """Return the replicas that were asked for at some time from *since* on."""
         later = [total for at, total in self.totals if at >= since]

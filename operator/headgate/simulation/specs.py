@@ -35,6 +35,11 @@ def scale(**how: Any) -> Json:
     return {"setCanaryScale": how}
 
 
+def analysis(*metrics: str) -> Json:
+    """Return a step that waits for the verdict of *metrics*."""
+    return {"analysis": {"metrics": list(metrics)}}
+
+
 def metric(name: str = "errors", **fields: Any) -> Json:
     """Return a metric that must stay at or under 0.01."""
     return {

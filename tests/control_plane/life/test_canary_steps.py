@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.control_plane.life.rollouts import Json
+from tests.control_plane.life.rollouts import Json, metric
 from tests.control_plane.life.shops import Shop
+from tests.prometheus.scripts import constant
+from tests.prometheus.server import ScriptedPrometheus
 
 pytestmark = pytest.mark.control_plane
 
@@ -34,3 +36,28 @@ def test_pods_before_users(shop: Shop) -> None:
     shop.wait_phase("RolledBack")
     assert shop.sizes() == {"v1": 4}
     shop.wait_selects("web-canary", shop.hash_of("v1"))
+
+
+def test_a_step_that_waits_for_its_metric(shop: Shop, prometheus: ScriptedPrometheus) -> None:
+    """Nobody measures before it; a version that fails there has never had a user, a good one goes on."""
+    smoke = {**metric(shop.namespace), "name": "smoke", "when": ["Step"]}
+    measured = {"analysis": {"metrics": [smoke]}}
+    first, verdict = {"setCanaryScale": {"replicas": 1}}, {"analysis": {"metrics": ["smoke"]}}
+    spec = {**canary(first, {"pause": {}}, verdict, {"setWeight": 25}, {"pause": {}}), **measured}
+    prometheus.script(constant(0.9, match=shop.namespace))
+    shop.open(**spec)
+    shop.deploy("v2", **spec)
+    shop.wait_said("until promoted")
+    assert prometheus.ticks(shop.namespace) == []
+
+    shop.promote()
+    shop.wait_phase("RolledBack")
+    assert shop.condition("Ready")["reason"] == "MetricFailed"
+    assert shop.weights() == {"web": 1}
+
+    prometheus.script(constant(0.01, match=shop.namespace))
+    shop.deploy("v3", **spec)
+    shop.wait_said("until promoted")
+    shop.promote()
+    shop.wait_weight(25)
+    assert [state["name"] for state in shop.status.get("analysis", [])] == []
