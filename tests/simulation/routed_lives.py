@@ -32,6 +32,7 @@ WAYS: tuple[Json, ...] = (
 """Instead of a canary."""
 STEPS: tuple[tuple[Json, ...], ...] = (
     (specs.scale(replicas=2), specs.pause("20s"), specs.weight(30), specs.scale(weight=70), specs.weight(60)),
+    (specs.header(), specs.pause("20s"), specs.weight(30), specs.header("staff"), specs.no_header(), specs.weight(60)),
 )
 """Steps that need a router, beside the others."""
 FOREIGN = "legacy"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from headgate.api.status import Outcome
-from headgate.core.model import Json
+from headgate.core.model import Json, Kind
 from headgate.simulation import faults, specs
 from headgate.simulation.world import Pace
 from tests.simulation import shops, worlds
@@ -17,7 +17,16 @@ SLOW = Pace(call=0.3, lag=0.5)
 SCALED = (specs.scale(replicas=3), specs.weight(10), specs.scale(matchTrafficWeight=True), specs.weight(60))
 SMOKE = specs.metric("smoke", interval="5s", window="5s", passesToAdvance=2, when=["Step"])
 SMOKED = (specs.scale(weight=20), specs.analysis("smoke"), specs.weight(20), specs.analysis("smoke"), specs.pause("5s"))
-PLANS: dict[str, tuple[Json, ...]] = {"scale": SCALED, "analysis": SMOKED}
+HEADED = (
+    specs.header(),
+    specs.weight(20),
+    specs.scale(replicas=4),
+    specs.header("staff"),
+    specs.no_header(),
+    specs.weight(50),
+    specs.no_header("staff"),
+)
+PLANS: dict[str, tuple[Json, ...]] = {"scale": SCALED, "analysis": SMOKED, "header": HEADED}
 METRICS: dict[str, tuple[Json, ...]] = {"analysis": (SMOKE, shops.QUICK)}
 EVERY_PLAN = pytest.mark.parametrize("plan", PLANS)
 BUDGETS: tuple[Json, ...] = ({}, {"maxSurge": 1}, {"maxSurge": 0, "maxUnavailable": 2})
@@ -69,7 +78,7 @@ def test_it_is_taken_back_from_every_step(plan: str, index: int, end: Callable[[
 @pytest.mark.parametrize("trouble", [faults.Trouble.CRASH_AFTER, faults.Trouble.LOST_ANSWER])
 def test_h12_killed_around_every_write(plan: str, trouble: faults.Trouble) -> None:
     """A new process finds what the steps had set, and ends where the old one would have."""
-    for ordinal in range(1, 18, 2):
+    for ordinal in range(1, 26, 4 if trouble is faults.Trouble.CRASH_AFTER else 9):
         shop = play(3, plan)
         canary = shop.ship("web:2")
         shop.world.plan = faults.at_write(len(shop.world.journal.writes) + ordinal, trouble)
@@ -90,3 +99,56 @@ def test_an_analysis_step_waits_for_its_verdict() -> None:
     assert "Healthy" == shop.settle()
 
     assert canary == shop.stable
+
+
+def added(shop: worlds.Play) -> int:
+    """Return how many rules of the route lead to the canary Service alone."""
+    thing = shop.world.store.get(Kind.HTTP_ROUTE, "shop", specs.ROUTE)
+    rules = thing["spec"]["rules"] if thing else ()
+    return sum({one["name"] for one in rule["backendRefs"]} == {specs.CANARY_SERVICE} for rule in rules)
+
+
+@pytest.mark.parametrize("end", [abort, breach])
+def test_requests_with_a_header_go_back_first(end: Callable[[worlds.Play], None]) -> None:
+    """The first write of a verdict to the route takes all that a step has added."""
+    shop = play(5, "header")
+    shop.ship("web:2")
+    assert shop.world.run_until(functools.partial(at_step, shop, 4), 900), shop.world.account()
+    assert 1 == added(shop)
+    before = len(shop.world.journal.writes)
+    end(shop)
+    assert shop.world.run_until(lambda: added(shop) == 0, 60), shop.world.account()
+
+    made = [write for write in shop.world.journal.writes[before:] if write.kind is Kind.HTTP_ROUTE]
+    assert (1, 0) == (len(made), shops.share(shop))
+    assert "RolledBack" == shop.settle()
+    shops.rested(shop)
+
+
+def test_a_gateway_that_refuses_the_rules_of_a_step() -> None:
+    """What it does with such a route nobody knows: it is put back at once, and the version waits for somebody."""
+    shop = play(6, "header")
+    shop.ship("web:2")
+    assert shop.world.run_until(lambda: added(shop) == 1, 300), shop.world.account()
+    shop.world.gateways[0].habits.refuses = "no such match"
+    shop.world.gateways[0].wake()
+    assert shop.world.run_until(lambda: added(shop) == 0, 60), shop.world.account()
+    shop.world.gateways[0].habits.refuses = ""
+    shop.world.gateways[0].wake()
+    assert "RolledBack" == shop.settle()
+
+    assert "RulesNotAccepted" == shop.world.status.history[0].reason
+
+
+def test_somebody_takes_the_rules_of_a_step_away() -> None:
+    """As when GitOps applies the route again: it is put back, and told."""
+    shop = play(7, "header")
+    canary = shop.ship("web:2")
+    assert shop.world.run_until(functools.partial(at_step, shop, 1), 300), shop.world.account()
+    shop.world.change(Kind.HTTP_ROUTE, specs.ROUTE, lambda thing: thing["spec"]["rules"].pop())
+    assert 0 == added(shop)
+    assert shop.world.run_until(lambda: added(shop) == 1, 60), shop.world.account()
+    assert "somebody changed HTTPRoute web" == (shop.world.status.traffic and shop.world.status.traffic.changed_by)
+    assert "Healthy" == shop.settle()
+
+    assert (canary, 0) == (shop.stable, added(shop))

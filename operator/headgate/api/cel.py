@@ -57,6 +57,7 @@ def atomic_map() -> JsonDict:
 LABEL_KEY: Final = r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 LABEL_VALUE: Final = r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?"
 NAME: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+HEADER: Final = r"[A-Za-z0-9!#$%&*+.^_|~-]+"
 ADDRESS: Final = r"https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~%/-]*)?"
 """An HTTP URL without user info, query or fragment: credentials do not belong into a Rollout, which many may read."""
 
@@ -108,8 +109,10 @@ STRATEGY_ONE = Rule(
     "a strategy is exactly one of canary, blueGreen, rollingUpdate and recreate: keep one of them",
 )
 STEP_ONE_FIELD = Rule(
-    "[has(self.setWeight), has(self.pause), has(self.setCanaryScale), has(self.analysis)].exists_one(chosen, chosen)",
-    "a step has exactly one of setWeight, pause, setCanaryScale and analysis: make each a step of its own "
+    "[has(self.setWeight), has(self.pause), has(self.setCanaryScale), has(self.analysis), has(self.setHeaderRoute)]"
+    ".exists_one(chosen, chosen)",
+    "a step has exactly one of setWeight, pause, setCanaryScale, analysis and setHeaderRoute: make each a step of its "
+    "own "
     "(pause: {} waits until promoted)",
 )
 SCALE_ONE_FIELD = Rule(
@@ -119,22 +122,51 @@ SCALE_ONE_FIELD = Rule(
 )
 STEPS_ROUTED = Rule(
     "has(self.traffic) || !has(self.strategy.canary) || !has(self.strategy.canary.steps) "
-    "|| self.strategy.canary.steps.all(step, !has(step.setCanaryScale))",
-    "without traffic the share of the pods is the share of the users, so that there is no setCanaryScale: add traffic "
-    "with gatewayAPI, or leave that step out",
+    "|| self.strategy.canary.steps.all(step, !has(step.setCanaryScale) && !has(step.setHeaderRoute))",
+    "without traffic the share of the pods is the share of the users, so that there is no setCanaryScale and no "
+    "setHeaderRoute: add traffic with gatewayAPI, or leave that step out",
     field_path=".strategy.canary.steps",
+)
+STEPS_MATCHED = Rule(
+    "!has(self.traffic) || !has(self.traffic.gatewayAPI) || !has(self.strategy.canary) "
+    "|| !has(self.strategy.canary.steps) || self.traffic.gatewayAPI.routes.all(route, route.kind == 'HTTPRoute') "
+    "|| self.strategy.canary.steps.all(step, !has(step.setHeaderRoute))",
+    "setHeaderRoute needs HTTPRoutes, and one of the routes is a GRPCRoute: leave out the step, or that route",
+    field_path=".strategy.canary.steps",
+)
+HEADER_NAME = Rule(matches(HEADER), "must be the name of a header, without spaces or colons: such as X-Beta or Cookie")
+HEADER_ROUTE_NAME = Rule(
+    matches(NAME), "must be lower-case letters, digits and '-', beginning and ending with a letter or digit: beta"
+)
+HEADER_VALUE_ONE = Rule(
+    "[has(self.exact), has(self.prefix), has(self.regex)].exists_one(chosen, chosen)",
+    "a header's value is exactly one of exact, prefix and regex: keep one of them",
+)
+HEADERS_BEGIN = Rule(
+    "self.all(step, !has(step.setHeaderRoute) || has(step.setHeaderRoute.match) || self.exists(other, "
+    "has(other.setHeaderRoute) && has(other.setHeaderRoute.match) "
+    "&& other.setHeaderRoute.name == step.setHeaderRoute.name))",
+    "setHeaderRoute without match ends the route of that name, and no step begins it: add match, or mend the name",
+)
+MATCHED_EARLY = Rule(
+    "!self.exists(step, has(step.setWeight) && step.setWeight == 100) "
+    "|| self.map(step, has(step.setHeaderRoute)).lastIndexOf(true) "
+    "< self.map(step, has(step.setWeight) && step.setWeight == 100).indexOf(true)",
+    "from setWeight: 100 on all requests reach the new version: put setHeaderRoute before it",
 )
 WEIGHTS_RISE = Rule(
     "self.filter(step, has(step.setWeight)).map(step, step.setWeight).isSorted()",
     "the weights of the steps must not fall: sort them from small to large; Headgate goes back by itself",
 )
-_RUNS: Final = "has(step.setCanaryScale) || (has(step.setWeight) && step.setWeight > 0)"
+_RUNS: Final = "has(step.setCanaryScale) || has(step.setHeaderRoute) || (has(step.setWeight) && step.setWeight > 0)"
 STEPS_RUN = Rule(
     "!self.exists(step, has(step.analysis)) "
     f"|| (self.exists(step, {_RUNS}) && self.map(step, {_RUNS}).indexOf(true) "
     "< self.map(step, has(step.analysis)).indexOf(true))",
     "nothing of the new version runs where the first analysis step stands: put setCanaryScale or setWeight before it",
 )
+STEPS: Final = (WEIGHTS_RISE, STEPS_RUN, HEADERS_BEGIN, MATCHED_EARLY)
+"""What holds of the steps of a canary among themselves."""
 SOME_EXCHANGE = Rule(
     f"!has(self.maxSurge) || !({_zero('self.maxSurge')}) "
     f"|| (has(self.maxUnavailable) && !({_zero('self.maxUnavailable')}))",

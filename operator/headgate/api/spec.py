@@ -195,6 +195,7 @@ class RolloutSpec(SpecModel):
             cel.BLUE_GREEN_SWITCHES,
             cel.WEIGHTS_ROUTED,
             cel.STEPS_ROUTED,
+            cel.STEPS_MATCHED,
             cel.STEPS_MEASURED,
             cel.WHEN_SWITCHED,
             cel.WHEN_STEP,
@@ -246,6 +247,9 @@ class RolloutSpec(SpecModel):
         steps = self.strategy.canary.steps if self.strategy.canary else ()
         if self.traffic is None and any(step.routed for step in steps):
             raise ValueError(f"strategy.canary.steps: {cel.STEPS_ROUTED.message}")
+        routes = self.traffic.gateway_api.routes if self.traffic and self.traffic.gateway_api else ()
+        if any(route.kind != "HTTPRoute" for route in routes) and any(step.matched for step in steps):
+            raise ValueError(f"strategy.canary.steps: {cel.STEPS_MATCHED.message}")
         moments = {moment for metric in self.analysis.metrics for moment in metric.judged}
         if not switched and moments - {BACKGROUND, STEP}:
             raise ValueError(f"analysis.metrics: {cel.WHEN_SWITCHED.message}")

@@ -8,6 +8,8 @@ from headgate.api import cel
 from headgate.api.model import SpecModel
 from headgate.api.values import Duration
 
+HeaderText = Annotated[str, pydantic.Field(min_length=1, max_length=1024)]
+
 
 class Pause(SpecModel):
     """A step that waits."""
@@ -60,6 +62,64 @@ class StepAnalysis(SpecModel):
     )
 
 
+class HeaderValue(SpecModel):
+    """What a header's value must be: exactly one of its fields is set."""
+
+    model_config = pydantic.ConfigDict(json_schema_extra=cel.validations(cel.HEADER_VALUE_ONE))
+
+    exact: HeaderText | None = pydantic.Field(default=None, description="This value.")
+    prefix: HeaderText | None = pydantic.Field(
+        default=None, description="A value that begins so. Written as a regular expression."
+    )
+    regex: HeaderText | None = pydantic.Field(
+        default=None,
+        description="A value of this form; which dialect, and whether all of it has to be, is the Gateway's to say.",
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _one_field(self) -> "HeaderValue":
+        if sum(value is not None for value in (self.exact, self.prefix, self.regex)) != 1:
+            raise ValueError(cel.HEADER_VALUE_ONE.message)
+        return self
+
+
+class HeaderMatch(SpecModel):
+    """A header that a request has."""
+
+    header_name: str = pydantic.Field(
+        min_length=1,
+        max_length=256,
+        pattern=f"^{cel.HEADER}$",
+        description="The header's name, such as X-Beta; Cookie for cookies.",
+        json_schema_extra=cel.validations(cel.HEADER_NAME),
+    )
+    header_value: HeaderValue = pydantic.Field(description="What its value must be.")
+
+
+class HeaderRoute(SpecModel):
+    """Requests with a header that reach the new version, whatever the weight; without match: no longer.
+
+    The words are those of Argo Rollouts. There the order of spec.…managedRoutes decides between two of them, several
+    headers mean one thing with one router and another with the next, and a canary without pods gets the requests all
+    the same. Here one header is enough, there is nothing to list, and pods come first.
+    """
+
+    name: str = pydantic.Field(
+        min_length=1,
+        max_length=63,
+        pattern=f"^{cel.NAME}$",
+        description="A name, by which a later step ends it.",
+        json_schema_extra=cel.validations(cel.HEADER_ROUTE_NAME),
+    )
+    match: tuple[HeaderMatch, ...] = pydantic.Field(
+        default=(),
+        max_length=8,
+        description="A request that has any one of these headers reaches the new version. Absent: the route of that "
+        "name ends.",
+        json_schema_extra=cel.atomic_list(),
+    )
+
+
 class Step(SpecModel):
     """One step of a canary: exactly one of its fields is set."""
 
@@ -82,15 +142,29 @@ class Step(SpecModel):
         "passed as often as its passesToAdvance says. Their failures take the version back as those of others do.",
     )
 
+    set_header_route: HeaderRoute | None = pydantic.Field(
+        default=None,
+        description="Requests with a header reach the new version from here on, whatever the weight. Needs "
+        "spec.traffic with HTTPRoutes: each rule that is managed gets a companion behind all others, which matches the "
+        "header too. "
+        "Ends with the last step.",
+    )
+
     @property
     def runs(self) -> bool:
         """Whether pods of the new version are there from here on."""
-        return self.set_canary_scale is not None or bool(self.set_weight)
+        scaled = self.set_canary_scale is not None or self.set_header_route is not None
+        return scaled or bool(self.set_weight)
 
     @property
     def routed(self) -> bool:
         """Whether it needs routes that decide who gets what, so that pods need not."""
-        return self.set_canary_scale is not None
+        return self.set_canary_scale is not None or self.matched
+
+    @property
+    def matched(self) -> bool:
+        """Whether it needs routes that tell requests apart."""
+        return self.set_header_route is not None
 
     @pydantic.model_validator(mode="after")
     def _one_field(self) -> "Step":

@@ -1,5 +1,6 @@
 """The strategies of a Rollout: how a new version takes over, as users write it."""
 
+import itertools
 from typing import Final
 
 import pydantic
@@ -9,6 +10,7 @@ from headgate.api.model import SpecModel
 from headgate.api.steps import Step
 from headgate.api.values import Duration, IntOrPercent
 
+WHOLE: Final = 100
 SCALE_DOWN_DELAY_SECONDS: Final = 300.0
 """The default of scaleDownDelay: a few windows of any metric, at the price of the old version's pods for so long."""
 
@@ -36,7 +38,7 @@ class Canary(SpecModel):
         default=(),
         max_length=50,
         description="What happens in order. A last step to 100 percent is implied. Empty: straight to 100 percent.",
-        json_schema_extra={**cel.atomic_list(), **cel.validations(cel.WEIGHTS_RISE, cel.STEPS_RUN)},
+        json_schema_extra={**cel.atomic_list(), **cel.validations(*cel.STEPS)},
     )
 
     @pydantic.model_validator(mode="after")
@@ -47,6 +49,11 @@ class Canary(SpecModel):
         waits = [bool(step.analysis) for step in self.steps if step.runs or step.analysis]
         if waits[:1] == [True]:
             raise ValueError(f"steps: {cel.STEPS_RUN.message}")
+        routes = [step.set_header_route for step in self.steps if step.set_header_route is not None]
+        if {route.name for route in routes} - {route.name for route in routes if route.match}:
+            raise ValueError(f"steps: {cel.HEADERS_BEGIN.message}")
+        if any(step.matched for step in itertools.dropwhile(lambda step: step.set_weight != WHOLE, self.steps)):
+            raise ValueError(f"steps: {cel.MATCHED_EARLY.message}")
         if self.max_surge in cel.ZEROS and self.max_unavailable in cel.ZEROS:
             raise ValueError(cel.SOME_EXCHANGE.message)
         return self

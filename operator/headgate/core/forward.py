@@ -233,10 +233,12 @@ def _begun(situation: Situation, step: StepStatus, planned: steps.Step) -> str:
 
 def _changed(situation: Situation, planned: steps.Step) -> str:
     """Return what a step changes other than the weight."""
-    asked = replicas.portion(planned.pods, situation.total) if planned.pods is not None else 0
+    asked = situation.least_pods(planned)
     pods = traffic.goal(situation.budget, planned.weight_percent, asked).canary
     short = f", where {asked} are asked for: maxSurge leaves no more" if pods < asked else ""
-    return f"{pods} of {situation.total} pods{short}, weight {planned.weight_percent} %"
+    names = ", ".join(dict.fromkeys(name for name, _, _ in planned.headers))
+    headers = f", requests with {names}" if names else ""
+    return f"{pods} of {situation.total} pods{short}, weight {planned.weight_percent} %{headers}"
 
 
 def enter(situation: Situation, at: int) -> Move:

@@ -159,7 +159,12 @@ def _with_traffic(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     found = contests.noted(status, found, seen.traffic, seen.now)
     changes: dict[str, object] = {"traffic": found}
     weight = status.weight
-    if weight is not None and weight.since is not None and _lost(weight.since, weight.desired, found, seen.now):
+    moved = status.traffic is not None and status.traffic.rules != found.rules
+    if (
+        weight is not None
+        and weight.since is not None
+        and (moved or _lost(weight.since, weight.desired, found, seen.now))
+    ):
         changes["weight"] = weight.model_copy(update={"since": None})
     return status.model_copy(update=changes)
 

@@ -13,8 +13,9 @@ from typing import Final
 from headgate.api.spec import Metric
 from headgate.api.status import Canary, Phase, RolloutStatus, Side
 from headgate.api.traffic import DRAIN_SECONDS
-from headgate.core import recreate, replicas, revisions, steps, strategies, traffic
+from headgate.core import extras, recreate, replicas, revisions, steps, strategies, traffic
 from headgate.core.model import DeploymentFacts, Identity, Notice, Observation
+from headgate.core.paths import Extras
 from headgate.core.routes import WHOLE
 
 RETREAT_WAIT_SECONDS: Final = 30
@@ -128,8 +129,13 @@ class Situation:
     @property
     def preview(self) -> int:
         """How many canary pods there are to be whatever the weight needs."""
-        pods = self.step.pods
-        return replicas.portion(pods, self.total) if pods is not None else 0
+        return self.least_pods(self.step)
+
+    def least_pods(self, step: steps.Step) -> int:
+        """Return how many canary pods *step* asks for whatever its weight needs."""
+        # Requests with a header meet somebody, even where the weight is 0.
+        least = min(self.total, 1) if step.headers else 0
+        return max(least, replicas.portion(step.pods, self.total)) if step.pods is not None else least
 
     @property
     def wanted_now(self) -> int:
@@ -248,6 +254,8 @@ class Situation:
             other=self.pods(other),
             weight=status.weight.desired if status.weight else 0,
             preview=self.preview,
+            extras=Extras(self.step.headers) if self.in_flight and not leaving else extras.NONE,
+            canary_service=seen.policy.traffic.canary_service if seen.policy and seen.policy.traffic else "",
             switches=strategies.switches(seen.policy),
             waits_without_progress=self.waits_without_progress if leaving else 0,
         )
@@ -259,11 +267,11 @@ class Situation:
         if view is None:
             return None
         if self.canary is None:
-            return traffic.at_rest(view)
+            return extras.at_rest(view)
         if self.recreates:
             back = self.canary.leaving is not None
             return recreate.switch(view, self._pod_sizes, back=back, clear=self.clear)
-        return traffic.forward(view) if self.canary.leaving is None else traffic.backward(view)
+        return extras.forward(view) if self.canary.leaving is None else extras.backward(view)
 
     @property
     def watched(self) -> tuple[Side, Side] | None:

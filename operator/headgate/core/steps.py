@@ -2,9 +2,12 @@
 
 import dataclasses
 from collections.abc import Iterable
+from typing import Any
 
 from headgate.api import steps, strategy
 from headgate.api.spec import Policy
+from headgate.core import matches
+from headgate.core.paths import Header
 from headgate.core.routes import WHOLE
 
 
@@ -21,6 +24,8 @@ class Step:
     """How many pods the new version has at least, or which part of the replicas; None: as many as its weight needs."""
     anew: bool = False
     """Whether something else than the weight is another than before, so that evidence begins anew."""
+    headers: tuple[Header, ...] = ()
+    """Requests with any one of these reach the new version, whatever the weight."""
     metrics: tuple[str, ...] = ()
     """The metrics that are judged in it, beside those that are judged all the time, and have to pass."""
 
@@ -51,20 +56,31 @@ def _previewed(way: strategy.BlueGreen) -> tuple[Step, ...]:
 def _written(written: Iterable[steps.Step]) -> tuple[Step, ...]:
     planned: list[Step] = []
     weight, pods = 0, None
+    headers: tuple[Header, ...] = ()
+    routes: dict[str, tuple[steps.HeaderMatch, ...]] = {}
     for step in written:
-        if step.pause is not None:
-            planned.append(Step(weight, waits=True, pause_seconds=step.pause.duration_seconds, pods=pods))
-        elif step.analysis is not None:
-            planned.append(Step(weight, pods=pods, metrics=step.analysis.metrics))
+        if step.set_weight is not None:
+            weight = step.set_weight
+            # Where all requests reach the new version anyway, nothing is left to be told apart.
+            headers = headers if weight < WHOLE else ()
         elif step.set_canary_scale is not None:
             pods = step.set_canary_scale.pods
-            planned.append(Step(weight, pods=pods, anew=True))
-        else:
-            weight = step.set_weight or 0
-            planned.append(Step(weight, pods=pods))
+        elif step.set_header_route is not None:
+            routes = {**routes, step.set_header_route.name: step.set_header_route.match}
+            headers = matches.united(routes.values())
+        planned.append(Step(weight, pods=pods, headers=headers, **_own(step)))
     if weight != WHOLE:
         planned.append(Step(WHOLE))
     return tuple(planned)
+
+
+def _own(step: steps.Step) -> dict[str, Any]:
+    """Return what is true of a step alone, and of none after it."""
+    if step.pause is not None:
+        return {"waits": True, "pause_seconds": step.pause.duration_seconds}
+    if step.analysis is not None:
+        return {"metrics": step.analysis.metrics}
+    return {"anew": step.set_weight is None}
 
 
 def resumed(old: tuple[Step, ...], new: tuple[Step, ...], index: int, weight_percent: int) -> int:

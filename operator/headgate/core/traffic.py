@@ -12,7 +12,7 @@ from typing import Final
 
 from headgate.api.status import TrafficStatus
 from headgate.core import routes
-from headgate.core.paths import ServiceFacts, TrafficFacts, Unreadable
+from headgate.core.paths import Extras, ServiceFacts, TrafficFacts, Unreadable
 from headgate.core.replicas import Budget, Pods, Sizes
 from headgate.core.routes import WHOLE
 
@@ -43,6 +43,9 @@ class View:
     """What the step asks for, in percent."""
     preview: int = 0
     """How many canary pods it asks for whatever the weight needs."""
+    extras: Extras = dataclasses.field(default_factory=Extras)
+    """What it asks for beside the weight."""
+    canary_service: str = ""
     switches: bool = False
     """Whether weight is what the stable Service selects, all or nothing, and not what routes give."""
     waits_without_progress: int = 0
@@ -83,6 +86,8 @@ class Plan:
     sizes: Sizes
     percent: int | None = None
     """What every rule of ours is to give to the canary Service; None: leave it."""
+    extras: Extras | None = None
+    """What the routes are to give to the canary beside; None: leave it."""
     stable_selects: str = ""
     """The revision that the stable Service is to select; empty: leave it."""
     canary_selects: str = ""
@@ -174,7 +179,7 @@ def _raised(view: View, ready: int | None) -> int | None:
         return 0
     if view.weight <= written:
         return view.weight
-    if not service.leads_only_to(view.other_hash) or not _accepted(view.facts):
+    if not service.leads_only_to(view.other_hash) or not accepted(view.facts):
         return None
     # An endpoint is ready at once; a pod counts when it has been for minReadySeconds.
     able, whole = min(ready, view.other.ready), goal(view.budget, WHOLE).canary
@@ -183,7 +188,7 @@ def _raised(view: View, ready: int | None) -> int | None:
     return max(written, min(view.weight, WHOLE if able >= whole else carries(able, view.budget.total)))
 
 
-def _accepted(facts: TrafficFacts) -> bool:
+def accepted(facts: TrafficFacts) -> bool:
     """Return whether every route has a parent that answers, and all that answer have accepted it as it is now."""
     found = facts.known_routes
     return len(found) == len(facts.routes) and all(

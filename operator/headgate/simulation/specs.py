@@ -40,6 +40,16 @@ def analysis(*metrics: str) -> Json:
     return {"analysis": {"metrics": list(metrics)}}
 
 
+def header(name: str = "beta", value: str = "1") -> Json:
+    """Return a step that leads requests with a header to the canary."""
+    return {"setHeaderRoute": {"name": name, "match": [{"headerName": f"x-{name}", "headerValue": {"exact": value}}]}}
+
+
+def no_header(name: str = "beta") -> Json:
+    """Return a step that ends that."""
+    return {"setHeaderRoute": {"name": name}}
+
+
 def metric(name: str = "errors", **fields: Any) -> Json:
     """Return a metric that must stay at or under 0.01."""
     return {

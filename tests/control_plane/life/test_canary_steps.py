@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.control_plane.life.rollouts import Json, metric
-from tests.control_plane.life.shops import Shop
+from tests.control_plane.life.shops import Shop, rich_route, service
 from tests.prometheus.scripts import constant
 from tests.prometheus.server import ScriptedPrometheus
 
@@ -61,3 +61,31 @@ def test_a_step_that_waits_for_its_metric(shop: Shop, prometheus: ScriptedPromet
     shop.promote()
     shop.wait_weight(25)
     assert [state["name"] for state in shop.status.get("analysis", [])] == []
+
+
+def test_requests_with_a_header(shop: Shop) -> None:
+    """A companion of the user's rule comes behind all others, and goes with the weight in the abort's first write."""
+    match = [{"headerName": "X-Beta", "headerValue": {"exact": "1"}}]
+    spec = canary({"setHeaderRoute": {"name": "beta", "match": match}}, {"pause": {}}, {"setWeight": 25}, {"pause": {}})
+    shop.open(service(), rich_route(), **spec)
+    before = shop.get("httproute", "web")["spec"]["rules"]
+    shop.deploy("v2", **spec)
+    shop.wait_said("until promoted")
+
+    *users, added = shop.get("httproute", "web")["spec"]["rules"]
+    assert users == before
+    assert [one["name"] for one in added["backendRefs"]] == ["web-canary"]
+    named = [[header["name"] for header in one["headers"]] for one in added["matches"]]
+    assert named == [["a", "X-Beta"]]
+    assert (added["filters"], added["timeouts"]) == (before[1]["filters"], before[1]["timeouts"])
+    assert shop.sizes() == {"v1": 4, "v2": 1}
+
+    shop.promote()
+    shop.wait_weight(25)
+    assert len(shop.get("httproute", "web")["spec"]["rules"]) == 4
+    shop.command("abort", "now")
+    shop.wait_phase("RolledBack")
+    assert shop.get("httproute", "web")["spec"]["rules"][0] == before[0]
+    assert len(shop.get("httproute", "web")["spec"]["rules"]) == 3
+    assert shop.weights(1)["web-canary"] == 0
+    assert shop.status["traffic"].get("rules", []) == []

@@ -15,7 +15,7 @@ EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*.yaml"))
 
 def test_there_are_examples() -> None:
     """One for each strategy and each way of moving users, and all are files of a known kind."""
-    names = {"canary-gateway-api", "canary-pod-ratio", "canary-steps", "rolling-update", "recreate"}
+    names = {"canary-gateway-api", "canary-pod-ratio", "canary-steps", "canary-by-header", "rolling-update", "recreate"}
     assert names | {"blue-green-gateway-api", "blue-green-services"} == {file.stem for file in EXAMPLES}
     assert {file.suffix for file in EXAMPLES[0].parent.iterdir()} == {".yaml"}
 
