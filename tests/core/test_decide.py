@@ -24,7 +24,7 @@ def in_flight() -> World:
 
 def test_the_chains_in_order() -> None:
     """What goes back is asked before all that goes forward, and what is nearer to users' harm is asked earlier."""
-    backward = "released aborting deleted recorded superseded breached deprived hopeless deadline_exceeded"
+    backward = "released aborting deleted recorded superseded breached deprived rebuffed hopeless deadline_exceeded"
     backward = f"{backward} put_back breached_after fallen"
     forwards = "unsound refused unroutable contested autoscaled recreating waiting paused pausing unproved settling"
     forwards = f"{forwards} advance complete"

@@ -137,7 +137,7 @@ def test_in_flight_it_stops_the_steps(name: str) -> None:
     decision = decide(in_flight(ways=facts(**found)).observe())
 
     assert (Phase.HOLDING, reason) == (decision.status.phase, decision.status.conditions[1].reason)
-    assert not [action for action in decision.actions if isinstance(action, SetWeights) and action.percent > 20]
+    assert not [action for action in decision.actions if isinstance(action, SetWeights) and (action.percent or 0) > 20]
 
 
 def test_a_named_target_port_may_be_the_same_as_a_number() -> None:

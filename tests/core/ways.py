@@ -11,7 +11,7 @@ from headgate.api import status as api
 from headgate.api.traffic import Traffic
 from headgate.core import paths, replicas, traffic
 from headgate.core.paths import ParentFacts, RouteFacts, RuleFacts, ServiceFacts, TrafficFacts
-from tests.core.worlds import NOON, SELECTED, A, B, World, policy
+from tests.core.worlds import NOON, SELECTED, A, B, World, Written, policy
 
 STABLE, CANARY = "web", "web-canary"
 HTTP: Final[Mapping[str, Any]] = {"name": "http", "port": 80, "targetPort": 8080}
@@ -125,7 +125,7 @@ def at_weight(weight: int, wanted: int, asked: int | None = None, **changes: Any
     return view(**{**fields, **changes})
 
 
-def routed(world: World, *plan: int | str, ways: TrafficFacts | None = None, **changes: Any) -> World:
+def routed(world: World, *plan: Written, ways: TrafficFacts | None = None, **changes: Any) -> World:
     """Return *world* with a router, whose policy is *plan* and whose ways are at rest unless given."""
     remembered = changes.pop("remembered", known())
     strategy = policy(*plan, surge=changes.pop("surge", "100%"), **changes)

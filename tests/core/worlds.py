@@ -39,14 +39,20 @@ def metric(name: str = "errors", **changes: Any) -> spec.Metric:
     return spec.Metric.model_validate({"name": name, **fields})
 
 
-def _step(step: int | str) -> dict[str, Any]:
+Written = int | str | Mapping[str, Any]
+"""A step: a number sets a weight, ``pause`` waits for people, a mapping is as users write it, else a length of time."""
+
+
+def _step(step: Written) -> Mapping[str, Any]:
+    if isinstance(step, Mapping):
+        return step
     if isinstance(step, int):
         return {"setWeight": step}
     return {"pause": {} if step == "pause" else {"duration": step}}
 
 
-def policy(*plan: int | str, metrics: tuple[spec.Metric, ...] = (), **changes: Any) -> spec.Policy:
-    """Return a policy: a number sets a weight, ``pause`` waits for people, anything else is a pause of that length."""
+def policy(*plan: Written, metrics: tuple[spec.Metric, ...] = (), **changes: Any) -> spec.Policy:
+    """Return a policy of a canary with these steps."""
     canary = {"steps": [_step(step) for step in plan], "maxSurge": changes.pop("surge", "25%")}
     canary["maxUnavailable"] = changes.pop("unavailable", 0)
     way = strategy.Strategy.model_validate({"canary": canary})

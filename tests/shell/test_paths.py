@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from headgate.act import paths
-from headgate.core.actions import SetWeights
+from headgate.core.actions import RuleEdits, SetWeights
 from headgate.core.faults import Conflict, Fault, Refused
 from headgate.core.model import Json, Kind, Observation
+from headgate.core.paths import ExtraFacts
 from tests.core import ways
 from tests.core.worlds import World
 
@@ -89,5 +90,39 @@ async def test_going_forward_waits_for_one() -> None:
     route = Route(Conflict("late"))
     with pytest.raises(Conflict):
         await written(route, percent=50)
+
+    assert len(route.patches) == 1
+
+
+GONE = ExtraFacts(2, {"matches": [{"headers": [{"name": "x"}]}], "backendRefs": [{"name": "web-canary"}]})
+OTHER = ExtraFacts(1, {"backendRefs": [{"name": "web-canary"}]})
+DROPS = [{"op": "remove", "path": f"/spec/rules/{index}"} for index in (2, 1)]
+
+
+async def test_rules_of_ours_come_and_go_with_the_weights() -> None:
+    """In one patch, the last rule first: none of the user's is taken for another one."""
+    route, edits = Route(), RuleEdits((OTHER, GONE), ({"backendRefs": []},))
+    await paths.set_weights(route, seen(), SetWeights("HTTPRoute", ROUTE.name, 0, edits=edits))
+    added = {"op": "add", "path": "/spec/rules/-", "value": {"backendRefs": []}}
+
+    assert route.patches == [[VERSION, *NAMES, *BACK, *DROPS, added]]
+
+
+@pytest.mark.parametrize("percent", [None, 0])
+async def test_rules_go_without_a_quiet_moment(percent: int | None) -> None:
+    """It is enough that each stands where it stood, as it was."""
+    route, edits = Route(Conflict("late")), RuleEdits((OTHER, GONE))
+    await paths.set_weights(route, seen(), SetWeights("HTTPRoute", ROUTE.name, percent, edits=edits))
+    held = [{"op": "test", "path": f"/spec/rules/{one.index}", "value": one.body} for one in (OTHER, GONE)]
+
+    weights = ([*NAMES, *HELD], BACK) if percent is not None else ([], [])
+    assert route.patches[1] == [*weights[0], *held, *weights[1], *DROPS]
+
+
+async def test_rules_come_in_a_quiet_moment_only() -> None:
+    """What was decided on an older route is not added to a newer one."""
+    route, edits = Route(Conflict("late")), RuleEdits((), ({"backendRefs": []},))
+    with pytest.raises(Conflict):
+        await paths.set_weights(route, seen(), SetWeights("HTTPRoute", ROUTE.name, 0, edits=edits))
 
     assert len(route.patches) == 1

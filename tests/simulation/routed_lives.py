@@ -30,6 +30,11 @@ WAYS: tuple[Json, ...] = (
     {"strategy": {"recreate": {}}, "traffic": SWITCH},
 )
 """Instead of a canary."""
+STEPS: tuple[tuple[Json, ...], ...] = (
+    (specs.scale(replicas=2), specs.pause("20s"), specs.weight(30), specs.scale(weight=70), specs.weight(60)),
+    (specs.header(), specs.pause("20s"), specs.weight(30), specs.header("staff"), specs.no_header(), specs.weight(60)),
+)
+"""Steps that need a router, beside the others."""
 FOREIGN = "legacy"
 ROUTES = (
     specs.route(),
@@ -51,7 +56,7 @@ class AnythingHappensBehindARouter(lives.AnythingHappens):
     @initialize(
         seed=st.integers(0, 2**16),
         replicas=st.integers(1, 12),
-        steps=st.sampled_from(lives.STEPS),
+        steps=st.sampled_from((*lives.STEPS, *STEPS)),
         strategy=st.tuples(st.sampled_from(STRATEGIES), st.sampled_from(WAYS)),
         route=st.sampled_from(ROUTES),
         warm=st.sampled_from(("0s", "30s", "5m")),

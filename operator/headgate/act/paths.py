@@ -1,7 +1,8 @@
 """The writes that move traffic: weights in routes, selectors of Services.
 
 Of an object of the user's nothing is touched but what is ours: two weights in each rule that names the stable Service,
-one key of a Service's selector, our labels and our annotation. Every write tests the version that was decided on.
+rules that steps have added, one key of a Service's selector, our labels and our annotation. Every write tests the
+version that was decided on.
 """
 
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from headgate.act.sinks import Writer
 from headgate.api import names
 from headgate.api.traffic import Traffic
 from headgate.core import faults, manifests, revisions, routes
-from headgate.core.actions import CreateService, ReleaseService, SelectRevision, SetWeights, WatchRoute
+from headgate.core.actions import CreateService, ReleaseService, RuleEdits, SelectRevision, SetWeights, WatchRoute
 from headgate.core.model import Json, Kind, Observation
 from headgate.core.paths import RouteFacts, RuleFacts, ServiceFacts
 
@@ -66,6 +67,13 @@ def _held(rule: RuleFacts) -> list[Json]:
     ]
 
 
+def _edited(edits: RuleEdits) -> list[Json]:
+    """Return the changes to rules of our own: the last one goes first, so that none gets another place before."""
+    indices = sorted((one.index for one in edits.drops), reverse=True)
+    drops = [removal(pointer("spec", "rules", str(index))) for index in indices]
+    return [*drops, *(operation("add", pointer("spec", "rules", "-"), dict(body)) for body in edits.adds)]
+
+
 def _marks(facts: RouteFacts, action: SetWeights) -> list[Json]:
     """Return the operations that leave our label, and the mark of a rejection, on a route."""
     marks = [] if facts.labelled else _put("labels", {names.MANAGED: "true"}, present=facts.labels)
@@ -80,10 +88,11 @@ async def set_weights(writer: Writer, observation: Observation, action: SetWeigh
     if policy is None or policy.traffic is None:
         return
     facts = _route(observation, action.kind, action.name)
-    off = [rule for rule in facts.rules if not routes.at(rule, action.percent)]
-    weighed = [_weighed(rule, policy.traffic, action.percent) for rule in off]
+    percent = action.percent
+    off = [rule for rule in facts.rules if percent is not None and not routes.at(rule, percent)]
+    weighed = [_weighed(rule, policy.traffic, percent or 0) for rule in off]
     tests = [test for rule_tests, _ in weighed for test in rule_tests]
-    puts = [put for _, rule_puts in weighed for put in rule_puts]
+    puts = [*(put for _, rule_puts in weighed for put in rule_puts), *_edited(action.edits)]
     marks, whole = _marks(facts, action), unchanged(facts.resource_version)
     kind, namespace = Kind(action.kind), observation.rollout.namespace
     try:
@@ -94,11 +103,12 @@ async def set_weights(writer: Writer, observation: Observation, action: SetWeigh
         # Somebody may refuse strange labels and annotations. They are a second memory; traffic must not wait for it.
         await writer.patch(kind, namespace, action.name, [whole, *tests, *puts], names.OBJECT_MANAGER)
     except faults.Conflict:
-        if action.percent:
+        if percent or action.edits.adds:
             raise
         # Somebody may write to it all the time, such as a Gateway's controller to its status. Going back waits for no
         # quiet moment: that what is ours is as it was is enough. The marks are left out, where others may have come.
         held = [test for rule in off for test in _held(rule)]
+        held += [operation("test", pointer("spec", "rules", str(one.index)), one.body) for one in action.edits.drops]
         await writer.patch(kind, namespace, action.name, [*tests, *held, *puts], names.OBJECT_MANAGER)
 
 

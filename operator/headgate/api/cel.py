@@ -57,6 +57,7 @@ def atomic_map() -> JsonDict:
 LABEL_KEY: Final = r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 LABEL_VALUE: Final = r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?"
 NAME: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+HEADER: Final = r"[A-Za-z0-9!#$%&*+.^_|~-]+"
 ADDRESS: Final = r"https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~%/-]*)?"
 """An HTTP URL without user info, query or fragment: credentials do not belong into a Rollout, which many may read."""
 
@@ -116,13 +117,64 @@ STRATEGY_ONE = Rule(
     "a strategy is exactly one of canary, blueGreen, rollingUpdate and recreate: keep one of them",
 )
 STEP_ONE_FIELD = Rule(
-    "has(self.setWeight) != has(self.pause)",
-    "a step has exactly one of setWeight and pause: make each a step of its own (pause: {} waits until promoted)",
+    "[has(self.setWeight), has(self.pause), has(self.setCanaryScale), has(self.analysis), has(self.setHeaderRoute)]"
+    ".exists_one(chosen, chosen)",
+    "a step has exactly one of setWeight, pause, setCanaryScale, analysis and setHeaderRoute: make each a step of its "
+    "own "
+    "(pause: {} waits until promoted)",
+)
+SCALE_ONE_FIELD = Rule(
+    "[has(self.replicas), has(self.weight), has(self.matchTrafficWeight) && self.matchTrafficWeight]"
+    ".exists_one(chosen, chosen)",
+    "setCanaryScale has exactly one of replicas, weight and matchTrafficWeight: true; keep one of them",
+)
+STEPS_ROUTED = Rule(
+    "has(self.traffic) || !has(self.strategy.canary) || !has(self.strategy.canary.steps) "
+    "|| self.strategy.canary.steps.all(step, !has(step.setCanaryScale) && !has(step.setHeaderRoute))",
+    "without traffic the share of the pods is the share of the users, so that there is no setCanaryScale and no "
+    "setHeaderRoute: add traffic with gatewayAPI, or leave that step out",
+    field_path=".strategy.canary.steps",
+)
+STEPS_MATCHED = Rule(
+    "!has(self.traffic) || !has(self.traffic.gatewayAPI) || !has(self.strategy.canary) "
+    "|| !has(self.strategy.canary.steps) || self.traffic.gatewayAPI.routes.all(route, route.kind == 'HTTPRoute') "
+    "|| self.strategy.canary.steps.all(step, !has(step.setHeaderRoute))",
+    "setHeaderRoute needs HTTPRoutes, and one of the routes is a GRPCRoute: leave out the step, or that route",
+    field_path=".strategy.canary.steps",
+)
+HEADER_NAME = Rule(matches(HEADER), "must be the name of a header, without spaces or colons: such as X-Beta or Cookie")
+HEADER_ROUTE_NAME = Rule(
+    matches(NAME), "must be lower-case letters, digits and '-', beginning and ending with a letter or digit: beta"
+)
+HEADER_VALUE_ONE = Rule(
+    "[has(self.exact), has(self.prefix), has(self.regex)].exists_one(chosen, chosen)",
+    "a header's value is exactly one of exact, prefix and regex: keep one of them",
+)
+HEADERS_BEGIN = Rule(
+    "self.all(step, !has(step.setHeaderRoute) || has(step.setHeaderRoute.match) || self.exists(other, "
+    "has(other.setHeaderRoute) && has(other.setHeaderRoute.match) "
+    "&& other.setHeaderRoute.name == step.setHeaderRoute.name))",
+    "setHeaderRoute without match ends the route of that name, and no step begins it: add match, or mend the name",
+)
+MATCHED_EARLY = Rule(
+    "!self.exists(step, has(step.setWeight) && step.setWeight == 100) "
+    "|| self.map(step, has(step.setHeaderRoute)).lastIndexOf(true) "
+    "< self.map(step, has(step.setWeight) && step.setWeight == 100).indexOf(true)",
+    "from setWeight: 100 on all requests reach the new version: put setHeaderRoute before it",
 )
 WEIGHTS_RISE = Rule(
     "self.filter(step, has(step.setWeight)).map(step, step.setWeight).isSorted()",
     "the weights of the steps must not fall: sort them from small to large; Headgate goes back by itself",
 )
+_RUNS: Final = "has(step.setCanaryScale) || has(step.setHeaderRoute) || (has(step.setWeight) && step.setWeight > 0)"
+STEPS_RUN = Rule(
+    "!self.exists(step, has(step.analysis)) "
+    f"|| (self.exists(step, {_RUNS}) && self.map(step, {_RUNS}).indexOf(true) "
+    "< self.map(step, has(step.analysis)).indexOf(true))",
+    "nothing of the new version runs where the first analysis step stands: put setCanaryScale or setWeight before it",
+)
+STEPS: Final = (WEIGHTS_RISE, STEPS_RUN, HEADERS_BEGIN, MATCHED_EARLY)
+"""What holds of the steps of a canary among themselves."""
 SOME_EXCHANGE = Rule(
     f"!has(self.maxSurge) || !({_zero('self.maxSurge')}) "
     f"|| (has(self.maxUnavailable) && !({_zero('self.maxUnavailable')}))",
@@ -146,8 +198,23 @@ WEIGHTS_ROUTED = Rule(
 WHEN_SWITCHED = Rule(
     "has(self.strategy.blueGreen) || !has(self.analysis) || !has(self.analysis.metrics) "
     "|| self.analysis.metrics.all(metric, !has(metric.when) "
-    "|| metric.when.all(moment, moment == 'Background' || moment == 'First'))",
+    "|| metric.when.all(moment, moment == 'Background' || moment == 'First' || moment == 'Step'))",
     "only blueGreen has a switch for metrics to be judged before or after: leave PrePromotion and PostPromotion out",
+    field_path=".analysis.metrics",
+)
+STEPS_MEASURED = Rule(
+    "!has(self.strategy.canary) || !has(self.strategy.canary.steps) || self.strategy.canary.steps.all(step, "
+    "!has(step.analysis) || (has(self.analysis) && has(self.analysis.metrics) && step.analysis.metrics.all(name, "
+    "self.analysis.metrics.exists(metric, metric.name == name && has(metric.when) && 'Step' in metric.when))))",
+    "an analysis step names metrics of spec.analysis that say when: [Step]: mend the name, or add when",
+    field_path=".strategy.canary.steps",
+)
+WHEN_STEP = Rule(
+    "!has(self.analysis) || !has(self.analysis.metrics) || self.analysis.metrics.all(metric, "
+    "!has(metric.when) || !('Step' in metric.when) || (has(self.strategy.canary) && has(self.strategy.canary.steps) "
+    "&& self.strategy.canary.steps.exists(step, has(step.analysis) && metric.name in step.analysis.metrics)))",
+    "a metric that says when: [Step] is judged in the analysis steps of a canary that name it, and there is none: add "
+    "the step analysis: {metrics: [name]}, or leave out Step",
     field_path=".analysis.metrics",
 )
 DRILL_HARMLESS = Rule(

@@ -17,7 +17,8 @@ BACKGROUND: Final = "Background"
 PRE_PROMOTION: Final = "PrePromotion"
 POST_PROMOTION: Final = "PostPromotion"
 FIRST: Final = "First"
-Moment = Annotated[str, pydantic.Field(pattern=f"^({BACKGROUND}|{PRE_PROMOTION}|{POST_PROMOTION}|{FIRST})$")]
+STEP: Final = "Step"
+Moment = Annotated[str, pydantic.Field(pattern=f"^({BACKGROUND}|{PRE_PROMOTION}|{POST_PROMOTION}|{STEP}|{FIRST})$")]
 
 
 class LabelSelector(SpecModel):
@@ -135,11 +136,12 @@ class Metric(SpecModel):
     )
     when: tuple[Moment, ...] = pydantic.Field(
         default=(),
-        max_length=4,
+        max_length=5,
         description="Background: judged all the time a new version takes over, has to pass at each weight. First: "
         "judged once the pods of the very first revision are ready, has to pass before it counts as stable. With "
         "blueGreen also PrePromotion: judged in preview, has to pass before the switch; and PostPromotion: judged "
-        "from the switch on, has to pass before the version counts as promoted. Empty: Background.",
+        "from the switch on, has to pass before the version counts as promoted. With canary also Step: judged in the "
+        "analysis steps that name it, has to pass there. Empty: Background.",
         json_schema_extra=cel.atomic_list(),
     )
     prometheus: Prometheus = pydantic.Field(description="Where the value comes from.")
@@ -221,7 +223,11 @@ class RolloutSpec(SpecModel):
             cel.SELECTOR_CONTAINED,
             cel.BLUE_GREEN_SWITCHES,
             cel.WEIGHTS_ROUTED,
+            cel.STEPS_ROUTED,
+            cel.STEPS_MATCHED,
+            cel.STEPS_MEASURED,
             cel.WHEN_SWITCHED,
+            cel.WHEN_STEP,
             cel.DRILL_HARMLESS,
         )
     )
@@ -268,6 +274,7 @@ class RolloutSpec(SpecModel):
         if problems := list(template.problems(self.template, self.selector.match_labels)):
             raise ValueError("; ".join(problems))
         self._fitting()
+        self._steps_fitting()
         return self
 
     def _fitting(self) -> None:
@@ -277,11 +284,26 @@ class RolloutSpec(SpecModel):
             raise ValueError(f"traffic: {cel.BLUE_GREEN_SWITCHES.message}")
         if self.traffic and not routed and not switched and self.strategy.recreate is None:
             raise ValueError(f"traffic.gatewayAPI: {cel.WEIGHTS_ROUTED.message}")
-        moments = {moment for metric in self.analysis.metrics for moment in metric.judged}
-        if not switched and moments - {BACKGROUND, FIRST}:
-            raise ValueError(f"analysis.metrics: {cel.WHEN_SWITCHED.message}")
         if self.drill and (self.strategy.recreate is not None or (switched and not routed)):
             raise ValueError(f"drill: {cel.DRILL_HARMLESS.message}")
+        moments = {moment for metric in self.analysis.metrics for moment in metric.judged}
+        if not switched and moments - {BACKGROUND, FIRST, STEP}:
+            raise ValueError(f"analysis.metrics: {cel.WHEN_SWITCHED.message}")
+
+    def _steps_fitting(self) -> None:
+        """Hold that the steps of a canary fit to traffic and metrics."""
+        steps = self.strategy.canary.steps if self.strategy.canary else ()
+        if self.traffic is None and any(step.routed for step in steps):
+            raise ValueError(f"strategy.canary.steps: {cel.STEPS_ROUTED.message}")
+        routes = self.traffic.gateway_api.routes if self.traffic and self.traffic.gateway_api else ()
+        if any(route.kind != "HTTPRoute" for route in routes) and any(step.matched for step in steps):
+            raise ValueError(f"strategy.canary.steps: {cel.STEPS_MATCHED.message}")
+        named = {name for step in steps if step.analysis for name in step.analysis.metrics}
+        judged = {metric.name for metric in self.analysis.metrics if STEP in metric.judged}
+        if named - judged:
+            raise ValueError(f"strategy.canary.steps: {cel.STEPS_MEASURED.message}")
+        if judged - named:
+            raise ValueError(f"analysis.metrics: {cel.WHEN_STEP.message}")
 
 
 class Policy(SpecModel):

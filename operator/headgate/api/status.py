@@ -163,6 +163,12 @@ class TrafficStatus(StatusModel):
     home_since: Timestamp | None = pydantic.Field(
         default=None, description="Since when the stable Service leads to stable pods alone."
     )
+    rules: tuple[Annotated[str, pydantic.Field(max_length=63)], ...] = pydantic.Field(
+        default=(), max_length=300, description="What stands in the routes of what steps add to them."
+    )
+    rules_put: tuple[Annotated[str, pydantic.Field(max_length=63)], ...] = pydantic.Field(
+        default=(), max_length=1000, description="What this rollout has added to the routes, or is about to add."
+    )
     changed_by: str = pydantic.Field(
         default="", max_length=1024, description="Who last changed a route or Service of this Rollout back, and which."
     )

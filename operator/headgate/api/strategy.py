@@ -1,40 +1,18 @@
 """The strategies of a Rollout: how a new version takes over, as users write it."""
 
-from typing import Annotated, Final
+import itertools
+from typing import Final
 
 import pydantic
 
 from headgate.api import cel
 from headgate.api.model import SpecModel
+from headgate.api.steps import Step
 from headgate.api.values import Duration, IntOrPercent
 
+WHOLE: Final = 100
 SCALE_DOWN_DELAY_SECONDS: Final = 300.0
 """The default of scaleDownDelay: a few windows of any metric, at the price of the old version's pods for so long."""
-
-
-class Pause(SpecModel):
-    """A step that waits."""
-
-    duration_seconds: Duration | None = pydantic.Field(
-        default=None, alias="duration", description="How long to wait, such as 2m. Absent: until promoted."
-    )
-
-
-class Step(SpecModel):
-    """One step of a canary: exactly one of its fields is set."""
-
-    model_config = pydantic.ConfigDict(json_schema_extra=cel.validations(cel.STEP_ONE_FIELD))
-
-    set_weight: Annotated[int, pydantic.Field(ge=0, le=100, strict=True)] | None = pydantic.Field(
-        default=None, description="The share of the traffic, in percent, that the new version gets from here on."
-    )
-    pause: Pause | None = pydantic.Field(default=None, description="Wait: for a time, or until promoted.")
-
-    @pydantic.model_validator(mode="after")
-    def _one_field(self) -> "Step":
-        if (self.set_weight is None) == (self.pause is None):
-            raise ValueError(cel.STEP_ONE_FIELD.message)
-        return self
 
 
 class Canary(SpecModel):
@@ -60,7 +38,7 @@ class Canary(SpecModel):
         default=(),
         max_length=50,
         description="What happens in order. A last step to 100 percent is implied. Empty: straight to 100 percent.",
-        json_schema_extra={**cel.atomic_list(), **cel.validations(cel.WEIGHTS_RISE)},
+        json_schema_extra={**cel.atomic_list(), **cel.validations(*cel.STEPS)},
     )
 
     @pydantic.model_validator(mode="after")
@@ -68,6 +46,14 @@ class Canary(SpecModel):
         weights = [step.set_weight for step in self.steps if step.set_weight is not None]
         if weights != sorted(weights):
             raise ValueError(cel.WEIGHTS_RISE.message)
+        waits = [bool(step.analysis) for step in self.steps if step.runs or step.analysis]
+        if waits[:1] == [True]:
+            raise ValueError(f"steps: {cel.STEPS_RUN.message}")
+        routes = [step.set_header_route for step in self.steps if step.set_header_route is not None]
+        if {route.name for route in routes} - {route.name for route in routes if route.match}:
+            raise ValueError(f"steps: {cel.HEADERS_BEGIN.message}")
+        if any(step.matched for step in itertools.dropwhile(lambda step: step.set_weight != WHOLE, self.steps)):
+            raise ValueError(f"steps: {cel.MATCHED_EARLY.message}")
         if self.max_surge in cel.ZEROS and self.max_unavailable in cel.ZEROS:
             raise ValueError(cel.SOME_EXCHANGE.message)
         return self

@@ -7,6 +7,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from headgate.core.paths import ExtraFacts
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RecordTemplate:
@@ -121,14 +123,29 @@ class ReleaseService:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class RuleEdits:
+    """What changes about the rules of a route that are ours, beside weights."""
+
+    drops: tuple[ExtraFacts, ...] = ()
+    """Those that go, as they were seen."""
+    adds: tuple[Mapping[str, Any], ...] = ()
+    """Those that come, behind all others."""
+
+    def __bool__(self) -> bool:
+        return bool(self.drops or self.adds)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class SetWeights:
-    """Give the canary Service a share in every rule of a route that is ours to weigh."""
+    """Give the canary Service a share in every rule of a route that is ours to weigh, and rules of its own."""
 
     kind: str
     name: str
-    percent: int
+    percent: int | None
+    """None: leave the weights."""
     rejected: str = ""
     """Value of the rejected annotation to set in the same write; empty: leave it."""
+    edits: RuleEdits = dataclasses.field(default_factory=RuleEdits)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

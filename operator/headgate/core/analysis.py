@@ -146,7 +146,7 @@ def _folded_tick(metric: Metric, state: MetricStatus, sample: Sample, span: Span
     if outcome in _DECIDED and window_start < span.judged_from:
         outcome, message = Outcome.NO_DATA, "its window reaches back into an earlier attempt"
     elif outcome in _DECIDED and bare and metric.name in span.late:
-        outcome, message = Outcome.NO_DATA, "its window reaches back to before the last pod that came was up"
+        outcome, message = Outcome.NO_DATA, "its window reaches back too far: its pods or its weight were not there yet"
     passes, failures = state.passes, state.failures
     if outcome is Outcome.PASSED:
         failures = 0

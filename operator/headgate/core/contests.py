@@ -25,7 +25,7 @@ def noted(status: RolloutStatus, found: TrafficStatus, facts: TrafficFacts, now:
 
 def _routes(status: RolloutStatus, found: TrafficStatus, facts: TrafficFacts) -> str:
     before = status.traffic
-    if before is None or before.weight == found.weight:
+    if before is None or (before.weight, before.rules) == (found.weight, found.rules):
         return ""
     return next((f"{route.writer} changed {route}" for route in facts.known_routes if route.writer), "")
 

@@ -40,6 +40,7 @@ BACKWARD: Final[tuple[Rule, ...]] = (
     verdicts.superseded,
     verdicts.breached,
     verdicts.deprived,
+    verdicts.rebuffed,
     verdicts.hopeless,
     verdicts.deadline_exceeded,
     promoted.put_back,

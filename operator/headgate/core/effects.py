@@ -6,7 +6,7 @@ Owns the memory of it. Must not know what is wanted.
 import math
 
 from headgate.api.status import TrafficStatus
-from headgate.core import routes
+from headgate.core import extras, routes
 from headgate.core.paths import ServiceFacts, TrafficFacts, Unreadable
 from headgate.core.routes import WHOLE
 
@@ -14,15 +14,20 @@ from headgate.core.routes import WHOLE
 def brought_up(
     known: TrafficStatus | None, facts: TrafficFacts, stable_hash: str, drain_seconds: float, now: float
 ) -> TrafficStatus:
-    """Return what *facts* say, with what *known* remembers of weights that may still be in effect somewhere."""
+    """Return what *facts* say, with what *known* remembers of weights that may still be in effect somewhere.
+
+    Rules that lead to the canary alone count as a little weight, as far as somebody has to be there for them.
+    """
     home_since = _home_since(known, facts, stable_hash, now)
     if known is not None and any(isinstance(route, Unreadable) for route in facts.routes.values()):
         return known.model_copy(update={"home_since": home_since})
     low, high = routes.lowest(facts.known_routes), routes.highest(facts.known_routes)
     current = all(parent.current and parent.follows for route in facts.known_routes for parent in route.parents)
-    same = known is not None and known.weight == high
+    rules = extras.held(facts.known_routes, known.rules_put) if known is not None else ()
+    same = known is not None and known.weight == high and known.rules == rules
     since = (known.since if known and same and known.since is not None else math.ceil(now)) if current else None
-    changes: dict[str, object] = {"weight": high, "since": since, "home_since": home_since}
+    changes: dict[str, object] = {"weight": high, "since": since, "home_since": home_since, "rules": rules}
+    high = max(high, extras.LITTLE) if rules else high
     drained = since is not None and now >= since + drain_seconds
     return _spanned(known, low, high, drained=drained).model_copy(update=changes)
 

@@ -6,6 +6,7 @@ from headgate.api import names, values
 from headgate.api.status import Canary, Ending, MetricStatus, Phase, Side, StepStatus, Weight
 from headgate.core import (
     analysis,
+    gateways,
     history,
     promoted,
     recreate,
@@ -140,7 +141,7 @@ def _traffic_waits(situation: Situation, plan: traffic.Plan) -> Rest:
     words, again = verdicts.pod_words(situation), (*verdicts.patience_ends(situation), *plan.recheck_at)
     message = f"{plan.waits}{words}" if "canary pods ready" in plan.waits else plan.waits
     reason = "PodsNotStarting" if words else "WaitingForTraffic"
-    told = traffic.told_from(situation.seen.traffic) if situation.seen.traffic else None
+    told = gateways.told_from(situation.seen.traffic) if situation.seen.traffic else None
     if told is not None and told > situation.now:
         again = (*again, told)
     elif told is not None and not words:
@@ -174,7 +175,8 @@ def pausing(situation: Situation) -> Rest | None:
     canary, status, step = situation.flight, situation.status.step, situation.step
     if canary is None or status is None or not step.waits or status.promoted or canary.full:
         return None
-    shown = f"revision {canary.revision} is in preview, {_shown_by(situation)}; " if step.pods is not None else ""
+    preview = strategies.previews(situation.seen.policy)
+    shown = f"revision {canary.revision} is in preview, {_shown_by(situation)}; " if preview else ""
     if step.pause_seconds is None:
         command = f"kubectl annotate rollout {situation.seen.rollout.name} {names.PROMOTE}={canary.hash}/{status.index}"
         message = _with_blindness(situation, f"{shown}until promoted: {command}")
@@ -191,7 +193,8 @@ def unproved(situation: Situation) -> Rest | None:
     canary, plan, at = situation.flight, situation.plan, situation.step_at
     if canary is None or canary.full:
         return None
-    if at + 1 < len(plan) and plan[at + 1].weight_percent <= situation.step.weight_percent:
+    rises = at + 1 >= len(plan) or plan[at + 1].weight_percent > situation.step.weight_percent
+    if not rises and not situation.step.metrics:
         return None
     found = _found(situation)
     if not found.missing:
@@ -225,21 +228,25 @@ def advance(situation: Situation) -> Move | None:
     return enter(situation, at)
 
 
-def _watched(situation: Situation, weight_percent: int) -> tuple[MetricStatus, ...]:
-    """Return the metrics' states at another weight, where others may be judged than before."""
-    states, policy = analysis.at_new_weight(situation.status.analysis), situation.seen.policy
-    if policy is None or not strategies.previews(policy):
+def _watched(situation: Situation, planned: steps.Step, *, anew: bool) -> tuple[MetricStatus, ...]:
+    """Return the metrics' states in another step, where others may be judged than before."""
+    states, policy = situation.status.analysis, situation.seen.policy
+    if anew:
+        states = analysis.at_new_weight(states)
+    metrics = strategies.judged(policy, planned.weight_percent, planned.metrics)
+    if policy is None or [metric.name for metric in metrics] == [state.name for state in states]:
         return states
-    metrics = strategies.judged(policy, weight_percent)
     return analysis.carried(policy.analysis.metrics, metrics, states, situation.now)
 
 
 def _begun(situation: Situation, step: StepStatus, planned: steps.Step) -> str:
     if situation.goes_back and not situation.recreates:
         return "all users go back to it as its pods are ready"
-    if planned.pods is not None:
+    if planned.pods is not None and strategies.previews(situation.seen.policy):
         pods = replicas.portion(planned.pods, situation.total)
         return f"step {step.text}: {pods} of {situation.total} pods in preview, {_shown_by(situation)}"
+    if planned.anew:
+        return f"step {step.text}: {_changed(situation, planned)}"
     if strategies.previews(situation.seen.policy):
         return f"step {step.text}: all users are switched to it"
     if situation.recreates:
@@ -247,6 +254,16 @@ def _begun(situation: Situation, step: StepStatus, planned: steps.Step) -> str:
     if strategies.rolls(situation.seen.policy):
         return f"pod by pod, {situation.budget.least_ready} to {situation.budget.most_pods} pods at any time"
     return f"step {step.text}: weight {planned.weight_percent} %"
+
+
+def _changed(situation: Situation, planned: steps.Step) -> str:
+    """Return what a step changes other than the weight."""
+    asked = situation.least_pods(planned)
+    pods = traffic.goal(situation.budget, planned.weight_percent, asked).canary
+    short = f", where {asked} are asked for: maxSurge leaves no more" if pods < asked else ""
+    names = ", ".join(dict.fromkeys(name for name, _, _ in planned.headers))
+    headers = f", requests with {names}" if names else ""
+    return f"{pods} of {situation.total} pods{short}, weight {planned.weight_percent} %{headers}"
 
 
 def enter(situation: Situation, at: int) -> Move:
@@ -257,14 +274,17 @@ def enter(situation: Situation, at: int) -> Move:
     changes: dict[str, object] = {"step": step}
     which = f"revision {status.canary.revision}: " if status.canary else ""
     notices: tuple[Notice, ...] = ()
-    if plan[at].weight_percent != weight.desired:
+    anew = plan[at].weight_percent != weight.desired or plan[at].anew
+    changes["analysis"] = _watched(situation, plan[at], anew=anew)
+    if anew:
         changes["weight"] = weight.model_copy(update={"desired": plan[at].weight_percent, "since": None})
-        changes["analysis"] = _watched(situation, plan[at].weight_percent)
         notices = (Notice("StepStarted", f"{which}{_begun(situation, step, plan[at])}"),)
     elif plan[at].waits:
         seconds = plan[at].pause_seconds
         length = "until promoted" if seconds is None else f"for {values.format_duration(seconds)}"
         notices = (Notice("StepStarted", f"{which}step {step.text}: pause {length}"),)
+    elif plan[at].metrics:
+        notices = (Notice("StepStarted", f"{which}step {step.text}: analysis of {', '.join(plan[at].metrics)}"),)
     elif plan[at].pods is not None:
         notices = (Notice("StepStarted", f"{which}{_begun(situation, step, plan[at])}"),)
     return Move(status.model_copy(update=changes), notices)

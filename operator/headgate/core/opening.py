@@ -105,7 +105,8 @@ def _with_policy(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     if status.canary and status.stable and not status.canary.leaving and status.step and status.weight:
         changes["step"] = _resumed(seen, seen.policy, status.canary, status.step, status.weight)
         watched = (seen.accepted or seen.policy).analysis.metrics
-        metrics = strategies.judged(seen.policy, status.weight.desired)
+        asked = Situation(seen, status.model_copy(update=changes)).asked
+        metrics = strategies.judged(seen.policy, status.weight.desired, asked)
         changes["analysis"] = analysis.carried(watched, metrics, status.analysis, seen.now)
     elif status.canary and not status.stable:
         watched, metrics = (seen.accepted or seen.policy).analysis.metrics, strategies.first(seen.policy)
@@ -189,7 +190,12 @@ def _with_traffic(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     found = contests.noted(status, found, seen.traffic, seen.now)
     changes: dict[str, object] = {"traffic": found}
     weight = status.weight
-    if weight is not None and weight.since is not None and _lost(weight.since, weight.desired, found, seen.now):
+    moved = status.traffic is not None and status.traffic.rules != found.rules
+    if (
+        weight is not None
+        and weight.since is not None
+        and (moved or _lost(weight.since, weight.desired, found, seen.now))
+    ):
         changes["weight"] = weight.model_copy(update={"since": None})
     return status.model_copy(update=changes)
 
@@ -217,7 +223,7 @@ def _with_verdicts(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     judged_from = next(side.judged_from for side in pair if isinstance(side, Canary | Warm))
     weight = status.weight or Weight(desired=WHOLE)
     back = status.canary is not None and status.canary.goes_back
-    late = strategies.late(seen.policy, weight.desired, goes_back=back)
+    late = strategies.late(seen.policy, weight.desired, situation.asked, goes_back=back)
     pods_since = weight.since if weight.since is not None else _pods_since(situation)
     if status.stable is None:
         late = frozenset(metric.name for metric in strategies.first(seen.policy))

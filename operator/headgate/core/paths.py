@@ -99,11 +99,37 @@ class RuleFacts:
     """The other Services of this namespace that it leads to."""
     claimed_by: str = ""
     """The Rollout that had it first; empty if none did."""
+    body: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """All of it, as written."""
 
     @property
     def sum(self) -> int:
         """Our two weights together."""
         return self.stable_weight + self.canary_weight
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ExtraFacts:
+    """One rule of a route that leads to the canary Service alone."""
+
+    index: int
+    body: Mapping[str, Any]
+    """As written."""
+
+
+Header = tuple[str, str, str]
+"""What a request must have: a header's name, how its value is compared, and with what; as a route says it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Extras:
+    """What the canary gets beside its weight."""
+
+    headers: tuple[Header, ...] = ()
+    """Requests with any one of these."""
+
+    def __bool__(self) -> bool:
+        return bool(self.headers)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -133,6 +159,10 @@ class RouteFacts:
     """When we last wrote to it; None: never."""
     parent_refs: tuple[str, ...] = ()
     """The parents that it names, such as "Gateway eg/public"."""
+    extras: tuple[ExtraFacts, ...] = ()
+    """The rules that lead to the canary Service alone, whoever wrote them."""
+    size: int = 0
+    """How many rules it has in all."""
     elsewhere: tuple[str, ...] = ()
     """Other namespaces whose Services of the stable Service's name it leads to."""
 

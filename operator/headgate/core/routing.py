@@ -1,11 +1,20 @@
 """The rules and the writes about traffic: what stands in its way, and the actions that follow from a plan."""
 
 from headgate.api.status import Phase
-from headgate.core import contests, revisions, routes, traffic_problems, verdicts
-from headgate.core.actions import Action, CreateService, ReleaseService, SelectRevision, SetWeights, WatchRoute
+from headgate.core import contests, extras, revisions, routes, traffic_problems, verdicts
+from headgate.core.actions import (
+    Action,
+    CreateService,
+    ReleaseService,
+    RuleEdits,
+    SelectRevision,
+    SetWeights,
+    WatchRoute,
+)
 from headgate.core.model import Notice
 from headgate.core.paths import RouteFacts, ServiceFacts, Unreadable
 from headgate.core.situation import Rest, Situation
+from headgate.core.traffic import Plan
 
 ASK_AGAIN_SECONDS = 30.0
 """Objects that nobody labelled for us are not watched: while one is missing or wrong, it is looked at so often."""
@@ -60,11 +69,28 @@ def _mark(situation: Situation) -> str:
     return revisions.attempt(canary.hash, canary.started)
 
 
-def _weighed(situation: Situation, route: RouteFacts, percent: int | None) -> list[Action]:
-    if percent is not None and any(not routes.at(rule, percent) for rule in route.rules):
+def _weighed(situation: Situation, route: RouteFacts, plan: Plan) -> list[Action]:
+    off = plan.percent is not None and any(not routes.at(rule, plan.percent) for rule in route.rules)
+    edits = _edited(situation, route, plan)
+    if off or edits:
         mark = _mark(situation)
-        return [SetWeights(route.kind, route.name, percent, mark if route.rejected != mark else "")]
+        return [SetWeights(route.kind, route.name, plan.percent, mark if route.rejected != mark else "", edits)]
     return [] if route.labelled or route.deleting else [WatchRoute(route.kind, route.name)]
+
+
+def _edited(situation: Situation, route: RouteFacts, plan: Plan) -> RuleEdits:
+    if plan.extras is None or situation.view is None:
+        return RuleEdits()
+    put = remembered(situation)
+    return extras.edits(route, plan.extras, put, situation.view.canary_service)
+
+
+def remembered(situation: Situation) -> tuple[str, ...]:
+    """Return which rules of the routes are ours: no longer, already, or soon."""
+    view, plan, known = situation.view, situation.routing, situation.status.traffic
+    if known is None or view is None or plan is None or (plan.extras is None and not known.rules_put):
+        return known.rules_put if known is not None else ()
+    return extras.remembered(view, plan, in_flight=situation.in_flight)
 
 
 def _service(
@@ -94,7 +120,7 @@ def actions(situation: Situation) -> list[Action]:
     former: list[Action] = [ReleaseService(service.name) for service in facts.former]
     if plan is None or stable is None or policy is None or policy.traffic is None:
         return former
-    weights = [action for route in facts.known_routes for action in _weighed(situation, route, plan.percent)]
+    weights = [action for route in facts.known_routes for action in _weighed(situation, route, plan)]
     # The way to stable first, then who is sent along it; the canary's own is nobody's hurry.
     return [
         *_service(situation, policy.traffic.stable_service, facts.stable, plan.stable_selects, stable.hash),

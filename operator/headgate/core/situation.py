@@ -13,8 +13,9 @@ from typing import Final
 from headgate.api.spec import Metric
 from headgate.api.status import Canary, Phase, RolloutStatus, Side
 from headgate.api.traffic import DRAIN_SECONDS
-from headgate.core import autoscalers, evictions, recreate, replicas, revisions, steps, strategies, traffic
+from headgate.core import autoscalers, evictions, extras, recreate, replicas, revisions, steps, strategies, traffic
 from headgate.core.model import DeploymentFacts, Identity, Notice, Observation
+from headgate.core.paths import Extras
 from headgate.core.routes import WHOLE
 
 RETREAT_WAIT_SECONDS: Final = 30
@@ -117,7 +118,17 @@ class Situation:
         if self.stable is None:
             return strategies.first(self.seen.policy)
         weight = self.status.weight
-        return strategies.judged(self.seen.policy, weight.desired if weight and self.in_flight else WHOLE)
+        return strategies.judged(self.seen.policy, weight.desired if weight and self.in_flight else WHOLE, self.asked)
+
+    @property
+    def drills(self) -> bool:
+        """Whether what is in flight is a drill, which is at no step."""
+        return self.canary is not None and self.canary.drill is not None
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The metrics that the present step asks for."""
+        return self.step.metrics if self.status.step is not None and not self.drills else ()
 
     @functools.cached_property
     def plan(self) -> tuple[steps.Step, ...]:
@@ -140,8 +151,13 @@ class Situation:
     @property
     def preview(self) -> int:
         """How many canary pods there are to be whatever the weight needs."""
-        pods = self.step.pods if self.canary is None or self.canary.drill is None else None
-        return replicas.portion(pods, self.total) if pods is not None else 0
+        return 0 if self.drills else self.least_pods(self.step)
+
+    def least_pods(self, step: steps.Step) -> int:
+        """Return how many canary pods *step* asks for whatever its weight needs."""
+        # Requests with a header meet somebody, even where the weight is 0.
+        least = min(self.total, 1) if step.headers else 0
+        return max(least, replicas.portion(step.pods, self.total)) if step.pods is not None else least
 
     @property
     def wanted_now(self) -> int:
@@ -300,6 +316,8 @@ class Situation:
             other=self.pods(other),
             weight=status.weight.desired if status.weight else 0,
             preview=self.preview,
+            extras=Extras(self.step.headers) if self.in_flight and not leaving and not self.drills else extras.NONE,
+            canary_service=seen.policy.traffic.canary_service if seen.policy and seen.policy.traffic else "",
             switches=strategies.switches(seen.policy),
             drills=frozenset([facts.hash for facts in others if facts.drill]),
             waits_without_progress=self.waits_without_progress if leaving else 0,
@@ -312,11 +330,11 @@ class Situation:
         if view is None:
             return None
         if self.canary is None:
-            return traffic.at_rest(view)
+            return extras.at_rest(view)
         if self.recreates:
             back = self.canary.leaving is not None
             return recreate.switch(view, self._pod_sizes, back=back, clear=self.clear)
-        return traffic.forward(view) if self.canary.leaving is None else traffic.backward(view)
+        return extras.forward(view) if self.canary.leaving is None else extras.backward(view)
 
     @property
     def watched(self) -> tuple[Side, Side | None] | None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from headgate.api import names, values
 from headgate.api.status import Condition, Phase, RolloutStatus, Side
-from headgate.core import replicas, revisions, scaling, verdicts
+from headgate.core import replicas, revisions, routing, scaling, verdicts
 from headgate.core.model import Notice, Observation
 from headgate.core.situation import Rest, Situation
 
@@ -105,6 +105,8 @@ def concluded(situation: Situation, rest: Rest) -> RolloutStatus:
         "ready": f"{stable.ready + canary.ready}/{situation.total}",
         "conditions": _conditions(situation, rest),
     }
+    if status.traffic and (put := routing.remembered(situation)) != status.traffic.rules_put:
+        changes["traffic"] = status.traffic.model_copy(update={"rules_put": put})
     if status.step:
         changes["step"] = status.step.model_copy(update={"waiting_for": rest.message[:_MESSAGE_LENGTH]})
     if status.weight:

@@ -2,9 +2,13 @@
 
 import dataclasses
 from collections.abc import Iterable
+from typing import Any
 
-from headgate.api import strategy
+from headgate.api import steps, strategy
 from headgate.api.spec import Policy
+from headgate.core import matches
+from headgate.core.paths import Header
+from headgate.core.routes import WHOLE
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -17,7 +21,13 @@ class Step:
     pause_seconds: float | None = None
     """How long a pause lasts; None: until promoted."""
     pods: int | str | None = None
-    """How many pods the new version has, or which part of the replicas; None: as many as its weight needs."""
+    """How many pods the new version has at least, or which part of the replicas; None: as many as its weight needs."""
+    anew: bool = False
+    """Whether something else than the weight is another than before, so that evidence begins anew."""
+    headers: tuple[Header, ...] = ()
+    """Requests with any one of these reach the new version, whatever the weight."""
+    metrics: tuple[str, ...] = ()
+    """The metrics that are judged in it, beside those that are judged all the time, and have to pass."""
 
     @property
     def waits_for_people(self) -> bool:
@@ -48,18 +58,34 @@ def _previewed(way: strategy.BlueGreen) -> tuple[Step, ...]:
     return (*steps, Step(100))
 
 
-def _written(written: Iterable[strategy.Step]) -> tuple[Step, ...]:
-    steps: list[Step] = []
-    weight = 0
+def _written(written: Iterable[steps.Step]) -> tuple[Step, ...]:
+    planned: list[Step] = []
+    weight, pods = 0, None
+    headers: tuple[Header, ...] = ()
+    routes: dict[str, tuple[steps.HeaderMatch, ...]] = {}
     for step in written:
-        if step.pause is not None:
-            steps.append(Step(weight, waits=True, pause_seconds=step.pause.duration_seconds))
-        else:
-            weight = step.set_weight or 0
-            steps.append(Step(weight))
-    if weight != 100:  # noqa: PLR2004  # the whole
-        steps.append(Step(100))
-    return tuple(steps)
+        if step.set_weight is not None:
+            weight = step.set_weight
+            # Where all requests reach the new version anyway, nothing is left to be told apart.
+            headers = headers if weight < WHOLE else ()
+        elif step.set_canary_scale is not None:
+            pods = step.set_canary_scale.pods
+        elif step.set_header_route is not None:
+            routes = {**routes, step.set_header_route.name: step.set_header_route.match}
+            headers = matches.united(routes.values())
+        planned.append(Step(weight, pods=pods, headers=headers, **_own(step)))
+    if weight != WHOLE:
+        planned.append(Step(WHOLE))
+    return tuple(planned)
+
+
+def _own(step: steps.Step) -> dict[str, Any]:
+    """Return what is true of a step alone, and of none after it."""
+    if step.pause is not None:
+        return {"waits": True, "pause_seconds": step.pause.duration_seconds}
+    if step.analysis is not None:
+        return {"metrics": step.analysis.metrics}
+    return {"anew": step.set_weight is None}
 
 
 def resumed(old: tuple[Step, ...], new: tuple[Step, ...], index: int, weight_percent: int) -> int:

@@ -11,6 +11,9 @@ that go back, evidence, commands and scaling know nothing of strategies.
 The switch is the selector of the stable Service. It gives everybody to one revision and says so as a weight of 0 or
 100, so that whatever waits for a weight, drains it or takes it back does the same for a switch.
 
+A setCanaryScale is a floor beneath the pods that a weight needs. Pods beyond it start evidence anew, for they may do
+what the fewer did not.
+
 A blueGreen's preview is a step at 0 percent that has pods all the same. Who looks at them comes by the canary Service:
 synthetic or mirrored requests, which metrics of PrePromotion judge.
 
@@ -23,9 +26,14 @@ Which metrics count depends on where the users are:
 
 The first revision of all has nothing beside it and nothing to go back to: metrics of First are judged for it alone.
 
+A canary's Background is judged at any weight, and has to pass before each higher one. Its Step is judged in the steps
+that name it, has to pass there, and counts only what it measures after the weight of that step held.
+
 Nobody comes to a preview, or to what recreate starts, before all pods are there: what these metrics look back on before
 that counts for nothing. Every other metric is judged from the start of the attempt on, at any weight.
 """
+
+from collections.abc import Collection
 
 from headgate.api import spec
 from headgate.api.spec import Metric, Policy
@@ -90,11 +98,12 @@ def other_way(one: Policy, other: Policy) -> bool:
 # --- metrics ----------------------------------------------------------------------------------------------------------
 
 
-def judged(policy: Policy | None, weight_percent: int) -> Metrics:
-    """Return the metrics that are judged at a weight."""
+def judged(policy: Policy | None, weight_percent: int, asked: Collection[str] = ()) -> Metrics:
+    """Return the metrics that are judged at a weight, in a step that has *asked* for some of them."""
     metrics = policy.analysis.metrics if policy else ()
     if policy is None or policy.strategy.blue_green is None:
-        return tuple([metric for metric in metrics if not metric.when or spec.BACKGROUND in metric.when])
+        chosen = [one for one in metrics if not one.when or spec.BACKGROUND in one.when or one.name in asked]
+        return tuple(chosen)
     moment = spec.POST_PROMOTION if weight_percent == WHOLE else spec.PRE_PROMOTION
     return tuple(metric for metric in metrics if {moment, spec.BACKGROUND} & {*metric.judged})
 
@@ -104,15 +113,18 @@ def first(policy: Policy | None) -> Metrics:
     return tuple(metric for metric in policy.analysis.metrics if spec.FIRST in metric.judged) if policy else ()
 
 
-def proving(policy: Policy | None, weight_percent: int) -> Metrics:
-    """Return the metrics that have to pass before a weight is left for a higher one, or for a promotion."""
+def proving(policy: Policy | None, weight_percent: int, asked: Collection[str] = ()) -> Metrics:
+    """Return the metrics that have to pass before a weight is left for a higher one, or a step that has *asked*."""
+    metrics = judged(policy, weight_percent, asked)
     if weight_percent:
-        return judged(policy, weight_percent)
+        return metrics
     # Nobody gets the new version, so that there is nothing to measure but what a preview gets.
-    return tuple(metric for metric in judged(policy, 0) if spec.PRE_PROMOTION in metric.judged)
+    return tuple(metric for metric in metrics if spec.PRE_PROMOTION in metric.judged or metric.name in asked)
 
 
-def late(policy: Policy | None, weight_percent: int, *, goes_back: bool = False) -> frozenset[str]:
+def late(
+    policy: Policy | None, weight_percent: int, asked: Collection[str] = (), *, goes_back: bool = False
+) -> frozenset[str]:
     """Return the metrics by which nothing counts that they look back on before the weight held.
 
     What *goes_back* to an earlier revision is not blamed for what the later one still does to users meanwhile, by a
@@ -123,6 +135,7 @@ def late(policy: Policy | None, weight_percent: int, *, goes_back: bool = False)
     if goes_back:
         found = judged(policy, weight_percent)
         return frozenset(metric.name for metric in found if queries.CANARY not in metric.prometheus.query)
-    if weight_percent or not previews(policy):
+    if not asked and (weight_percent or not previews(policy)):
         return frozenset()
-    return frozenset(metric.name for metric in proving(policy, 0) if spec.BACKGROUND not in metric.judged)
+    metrics = proving(policy, weight_percent, asked)
+    return frozenset(metric.name for metric in metrics if spec.BACKGROUND not in metric.judged)

@@ -11,16 +11,14 @@ import dataclasses
 from typing import Final
 
 from headgate.api.status import TrafficStatus
-from headgate.core import routes
-from headgate.core.paths import ServiceFacts, TrafficFacts, Unreadable
+from headgate.core import gateways, routes
+from headgate.core.paths import Extras, ServiceFacts, TrafficFacts, Unreadable
 from headgate.core.replicas import Budget, Pods, Sizes
 from headgate.core.routes import WHOLE
 
 SETTLE_SECONDS: Final = 2
 """How long after it was accepted a weight is given to reach the data plane before it counts as holding."""
 SETTLES: Final = "weight {} % was accepted and settles"
-TOLD_SECONDS: Final = 5
-"""How long after our write a Gateway that has not answered is told of: most are quicker, and telling costs a write."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,6 +41,9 @@ class View:
     """What the step asks for, in percent."""
     preview: int = 0
     """How many canary pods it asks for whatever the weight needs."""
+    extras: Extras = dataclasses.field(default_factory=Extras)
+    """What it asks for beside the weight."""
+    canary_service: str = ""
     switches: bool = False
     """Whether weight is what the stable Service selects, all or nothing, and not what routes give."""
     drills: frozenset[str] = frozenset()
@@ -91,6 +92,8 @@ class Plan:
     sizes: Sizes
     percent: int | None = None
     """What every rule of ours is to give to the canary Service; None: leave it."""
+    extras: Extras | None = None
+    """What the routes are to give to the canary beside; None: leave it."""
     stable_selects: str = ""
     """The revision that the stable Service is to select; empty: leave it."""
     canary_selects: str = ""
@@ -129,9 +132,14 @@ def goal(budget: Budget, percent: int, preview: int = 0) -> Sizes:
     """Return the sizes that *percent* means: the canary as large as its share, stable as whole as the surge allows.
 
     One stable pod stays whatever the share: callers inside the cluster know nothing of routes. Without any surge the
-    canary is one pod short for that, which maxUnavailable allows.
+    canary is one pod short for that, which maxUnavailable allows. What is asked for beyond the share, as by *preview*,
+    is bounded by what stable needs for the rest.
     """
-    canary = min(max(preview, needed(budget.total, percent)), max(0, budget.most_pods - 1))
+    canary = needed(budget.total, percent)
+    if preview > canary:
+        kept = max(1, carriers(budget.total, WHOLE - percent) - budget.unavailable)
+        canary = max(canary, min(preview, budget.most_pods - kept))
+    canary = min(canary, max(0, budget.most_pods - 1))
     return Sizes(min(budget.total, max(0, budget.most_pods - canary)), canary)
 
 
@@ -177,38 +185,13 @@ def _raised(view: View, ready: int | None) -> int | None:
         return 0
     if view.weight <= written:
         return view.weight
-    if not service.leads_only_to(view.other_hash) or not _accepted(view.facts):
+    if not service.leads_only_to(view.other_hash) or not gateways.accepted(view.facts):
         return None
     # An endpoint is ready at once; a pod counts when it has been for minReadySeconds.
     able, whole = min(ready, view.other.ready), goal(view.budget, WHOLE).canary
     if not view.bounded and able < goal(view.budget, view.weight).canary:
         return written  # one write for the whole step: only a bounded surge needs what some of its pods carry
     return max(written, min(view.weight, WHOLE if able >= whole else carries(able, view.budget.total)))
-
-
-def _accepted(facts: TrafficFacts) -> bool:
-    """Return whether every route has a parent that answers, and all that answer have accepted it as it is now."""
-    found = facts.known_routes
-    return len(found) == len(facts.routes) and all(
-        route.parents and all(parent.current and parent.accepted for parent in route.parents) for route in found
-    )
-
-
-def unanswered(facts: TrafficFacts) -> str:
-    """Return which parent does not follow which route yet, for people; empty if all do."""
-    for route in facts.known_routes:
-        for parent in route.parents:
-            if not parent.current:
-                return f"waiting for {parent.name} to accept {route} at generation {route.generation}"
-            if not parent.follows:
-                return f"{parent.name} does not accept {route} and may go on as before: {parent.words}"
-    return ""
-
-
-def told_from(facts: TrafficFacts) -> int | None:
-    """Return from when on it is told that a parent has not answered; None if all have."""
-    late = [route for route in facts.known_routes if not all(parent.current for parent in route.parents)]
-    return min((route.written + TOLD_SECONDS for route in late if route.written is not None), default=None)
 
 
 def _off(view: View, percent: int) -> str:
@@ -276,7 +259,7 @@ def _forward_waits(view: View, aim: Sizes, ready: int | None) -> str:
         return ""  # nobody is served, by whichever version
     if canary.wanted < aim.canary or canary.ready < aim.canary:
         return _pods_wait(view, aim)
-    if waits := _endpoints_wait(view, aim, ready) or unanswered(view.facts) or _off(view, view.weight):
+    if waits := _endpoints_wait(view, aim, ready) or gateways.unanswered(view.facts) or _off(view, view.weight):
         return waits
     if view.status.since is None:
         return SETTLES.format(view.weight)
@@ -353,7 +336,7 @@ def _given_back(view: View) -> tuple[int | None, str]:
 def _drain_wait(view: View) -> str:
     if off := _off(view, 0):
         return off
-    if asked := unanswered(view.facts):
+    if asked := gateways.unanswered(view.facts):
         return asked
     if not view.drained or not view.home_drained:
         return "connections drain"
@@ -391,4 +374,4 @@ def _rest_wait(view: View, *, home: bool) -> str:
     service = view.facts.stable
     if isinstance(service, ServiceFacts) and not home and view.stable.ready:
         return f"Service {service.name} does not lead to the stable pods alone yet"
-    return _off(view, 0) or unanswered(view.facts)
+    return _off(view, 0) or gateways.unanswered(view.facts)

@@ -6,9 +6,9 @@ from typing import Any
 
 from headgate.api.spec import Policy
 from headgate.api.traffic import Traffic
-from headgate.core import revisions, routes, steps, strategies
+from headgate.core import extras, revisions, routes, steps, strategies
 from headgate.core.model import Observation
-from headgate.core.paths import RouteFacts, RuleFacts, ServiceFacts, TrafficFacts, Unreadable
+from headgate.core.paths import Extras, RouteFacts, RuleFacts, ServiceFacts, TrafficFacts, Unreadable
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ def problems(seen: Observation) -> tuple[Problem, ...]:
     if strategies.switches(policy):
         return tuple(_of_services(seen, policy.traffic, facts))  # no route of it is given any weight
     weights = _weights_to_hold(seen, policy)
-    return (*_of_services(seen, policy.traffic, facts), *_of_routes(seen, weights, policy.traffic, facts))
+    found = (*_of_services(seen, policy.traffic, facts), *_of_routes(seen, weights, policy.traffic, facts))
+    return (*found, *_of_extras(seen, policy, policy.traffic, facts))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,6 +47,18 @@ class _Weights:
         # Of a hundred and more each percent makes a difference, though it may not be exact.
         coarse += [1] if self.between and routes.base(rule) < routes.WHOLE else []
         return coarse[0] if coarse else None
+
+
+def _of_extras(seen: Observation, policy: Policy, traffic: Traffic, facts: TrafficFacts) -> Iterator[Problem]:
+    """Yield why routes cannot hold what steps would add to them, though none of these has come yet."""
+    put = seen.status.traffic.rules_put if seen.status.traffic else ()
+    for headers in dict.fromkeys(step.headers for step in steps.planned(policy) if step.headers):
+        wanted, name = Extras(headers), traffic.canary_service
+        for route in facts.known_routes:
+            if words := extras.crowded(route, wanted, name):
+                yield Problem("RouteRulesUnfit", words)
+        if words := extras.taken(facts, wanted, put, name):
+            yield Problem("RouteRuleTaken", words)
 
 
 def _weights_to_hold(seen: Observation, policy: Policy) -> _Weights:

@@ -100,7 +100,8 @@ def aborting(situation: Situation) -> Move | Rest | None:
     if canary is None or canary.leaving is None:
         return None
     ours, theirs = situation.pods(situation.stable), situation.pods(canary)
-    moved = situation.status.traffic is None or situation.status.traffic.weight == 0
+    traffic = situation.status.traffic
+    moved = traffic is None or (traffic.weight == 0 and not traffic.rules)
     whole = ours.wanted >= situation.total and moved
     gone = theirs.counted == 0 and (whole or _gives_way(situation, canary.leaving))
     if gone or (whole and _makes_way(situation, canary)):
@@ -197,7 +198,7 @@ def proofs(situation: Situation) -> analysis.Evidence | None:
     weight = situation.status.weight
     if weight is None or weight.since is None or situation.total == 0:
         return None
-    metrics = strategies.proving(situation.seen.policy, weight.desired)
+    metrics = strategies.proving(situation.seen.policy, weight.desired, situation.asked)
     states, now = situation.status.analysis, situation.now
     return analysis.evidence(metrics, states, weight.since, now, situation.seen.settle_seconds)
 
@@ -208,6 +209,19 @@ def deprived(situation: Situation) -> Move | None:
     if canary is None or found is None or not found.doomed:
         return None
     return leave(situation, canary, Ending.ROLLED_BACK, "NoData", found.doomed, by="analysis")
+
+
+def rebuffed(situation: Situation) -> Move | None:
+    """A Gateway does not accept a route with what a step has added to it: what users get from it nobody knows."""
+    canary, known, traffic = situation.flight, situation.status.traffic, situation.seen.traffic
+    if canary is None or known is None or traffic is None or not known.rules:
+        return None
+    for route in traffic.known_routes:
+        for parent in route.parents:
+            if parent.current and not parent.follows:
+                message = f"{parent.name} does not accept {route} with the rules of this step: {parent.words}"
+                return leave(situation, canary, Ending.ROLLED_BACK, "RulesNotAccepted", message, by="headgate")
+    return None
 
 
 def _stuck_since(situation: Situation) -> int | None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from headgate.api import names
 from headgate.api.traffic import Route, Traffic
 from headgate.core.model import Json
-from headgate.core.paths import ParentFacts, RouteFacts, RuleFacts, ServiceFacts, Unreadable
+from headgate.core.paths import ExtraFacts, ParentFacts, RouteFacts, RuleFacts, ServiceFacts, Unreadable
 from headgate.observe import objects
 
 _PORT_FIELDS: Final = ("name", "port", "targetPort", "protocol", "appProtocol")
@@ -113,6 +113,11 @@ def route(thing: Json, asked: Route, traffic: Traffic) -> RouteFacts:
         facts = _rule(index, rule, namespace, traffic)
         if facts is not None and (not asked.rules or rule.get("name") in asked.rules):
             found.append(facts)
+    extras = [
+        ExtraFacts(index, rule)
+        for index, rule in enumerate(rules)
+        if _backends(rule, namespace) == {(namespace, traffic.canary_service)}
+    ]
     present = {rules[facts.index].get("name") for facts in found}
     return RouteFacts(
         kind=asked.kind,
@@ -125,6 +130,8 @@ def route(thing: Json, asked: Route, traffic: Traffic) -> RouteFacts:
         annotations=bool(annotations),
         rejected=str(annotations.get(names.REJECTED, "")),
         rules=tuple(found),
+        extras=tuple(extras),
+        size=len(rules),
         missing_rules=tuple(name for name in asked.rules if name not in present),
         parents=tuple(_parents(thing, namespace)),
         writer=next(objects.other_writers(thing, "spec", "rules"), ""),
@@ -140,6 +147,11 @@ def _service_of(reference: Json, namespace: str) -> tuple[str, str]:
     if (reference.get("group") or "") != "" or (reference.get("kind") or "Service") != "Service":
         return "", ""
     return str(reference.get("namespace") or namespace), str(reference.get("name", ""))
+
+
+def _backends(rule: Json, namespace: str) -> set[tuple[str, str]]:
+    """Return the Services that a rule leads to."""
+    return {_service_of(one, namespace) for one in _things(rule.get("backendRefs"))}
 
 
 def _elsewhere(rules: Iterable[Json], service_name: str, namespace: str) -> set[str]:
@@ -170,6 +182,7 @@ def _rule(index: int, rule: Json, namespace: str, traffic: Traffic) -> RuleFacts
         foreign_weight=sum(weights) - weights[stable_at] - canary_weight,
         ports=(port,) if isinstance(port, int) else (),
         reference=stable,
+        body=rule,
         name=str(rule.get("name", "")),
         beside=tuple(name for home, name in services if home == namespace and name not in at),
     )

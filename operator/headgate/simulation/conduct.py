@@ -192,6 +192,7 @@ def _counts_from(seen: Observation, metric: Metric) -> float:
     weight, strategy = seen.status.weight, seen.policy.strategy if seen.policy else None
     preview = strategy is not None and strategy.blue_green and weight is not None and weight.desired == 0
     tested = preview and "PrePromotion" in metric.when and "Background" not in metric.when
+    tested = tested or ("Step" in metric.when and "Background" not in metric.when)
     if not tested and not (strategy and strategy.recreate):
         return -math.inf
     return math.inf if weight is None or weight.since is None else weight.since

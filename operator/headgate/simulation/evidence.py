@@ -37,6 +37,8 @@ class Evidence:
             return
         attempt = (before.canary.hash, before.canary.started)
         same = after.canary is not None and (after.canary.hash, after.canary.started) == attempt
+        if same and before.policy == after.policy and _index(after) > _index(before):
+            self._asked(before)
         grows = same and after.weight is not None and after.weight.desired > before.weight.desired
         promoted = after.stable is not None and after.stable.hash == before.canary.hash
         if not grows and not promoted:
@@ -64,16 +66,35 @@ class Evidence:
             self._scene.fail(f"weight {before.weight.desired} was left and never held")
             return
         self._unbreached(metric, before.canary.hash, self._first(metric, before.canary, held, window))
+        first = held - ROUNDING_SECONDS
+        self._passed(metric, before.canary.hash, first, window, f"weight {before.weight.desired}")
+
+    def _passed(self, metric: Json, revision_hash: str, held: float, window: float, what: str) -> None:
         best = run = 0
-        for _, value in self._ticks(metric, before.canary.hash, held - ROUNDING_SECONDS + window):
+        for _, value in self._ticks(metric, revision_hash, held + window):
             if not isinstance(value, Outcome) and math.isfinite(value):
                 run = run + 1 if value <= metric["threshold"]["max"] else 0
                 best = max(best, run)
         if best < metric["passesToAdvance"]:
             needed = f"{best} passes of {metric['passesToAdvance']}"
-            self._scene.fail(
-                f"weight {before.weight.desired} was left with {needed} at it, held since {held - 1.8e9:.2f}"
-            )
+            self._scene.fail(f"{what} was left with {needed} at it, held since {held - 1.8e9:.2f}")
+
+    def _asked(self, before: RolloutStatus) -> None:
+        """Hold that the metrics that a step asked for have passed before it was left."""
+        canary, step, weight = before.canary, before.step, before.weight
+        spec = self._scene.accepted(before.policy)
+        steps = spec.get("strategy", {}).get("canary", {}).get("steps", ())
+        if canary is None or step is None or weight is None or not 0 < step.index <= len(steps):
+            return
+        asked = steps[step.index - 1].get("analysis", {}).get("metrics", ())
+        nobody = 0 in self._scene.wanted(self._scene.world.now - RECENT_SECONDS)
+        full = canary.full or (self._scene.status.canary is not None and self._scene.status.canary.full)
+        for metric in spec.get("analysis", {}).get("metrics", ()):
+            due = metric["name"] in asked and metric.get("noData", {}).get("then") != "Advance"
+            if due and not nobody and not full:
+                window = values.parse_duration(metric["window"])
+                held = math.inf if weight.since is None else weight.since - ROUNDING_SECONDS
+                self._passed(metric, canary.hash, held, window, f"step {step.text}")
 
     def _held(self, canary: Canary, weight: int) -> float | None:
         if weight == 0:
@@ -93,7 +114,7 @@ class Evidence:
         """Return whether *metric* has to pass before *weight* is left."""
         moments = _moments(metric)
         if "blueGreen" not in self._scene.strategy:
-            return weight > 0
+            return weight > 0 and "Background" in moments
         return "PrePromotion" in moments if weight == 0 else moments != ["PrePromotion"]
 
     def _ticks(self, metric: Json, revision_hash: str, first: float) -> list[tuple[int, float | Outcome]]:
@@ -113,6 +134,10 @@ class Evidence:
             run = run + 1 if value > metric["threshold"]["max"] else 0
             if run >= metric["failuresToRollback"]:
                 self._scene.fail(f"metric {metric['name']} was breached at tick {tick - 1_800_000_000}, and it goes on")
+
+
+def _index(status: RolloutStatus) -> int:
+    return status.step.index if status.step else 0
 
 
 def _moments(metric: Json) -> list[str]:

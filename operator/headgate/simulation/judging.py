@@ -6,7 +6,7 @@ The arithmetic here is written from the design, by brute force, and on purpose n
 import dataclasses
 import fractions
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from headgate.api import names
 from headgate.api.spec import POLICY_FIELDS
@@ -38,6 +38,8 @@ class Bounds:
     """Whether routes, and not pods, decide who gets what."""
     previewed: bool = False
     """Whether the canary may be there in full at any weight."""
+    floor: int = 0
+    """How many pods the canary may have whatever the weight: the most that any step asks for."""
 
     @property
     def least(self) -> int:
@@ -68,7 +70,7 @@ class Bounds:
             return self.total, self.total
         if self.routed:
             # One stable pod stays for callers that know nothing of routes.
-            canary = min(-(-self.total * percent // 100), max(0, self.most - 1))
+            canary = min(max(self.floor, -(-self.total * percent // 100)), max(0, self.most - 1))
             return min(self.total, self.most - canary), canary
         if percent == 0 or self.total == 0:
             return self.total, 0
@@ -104,7 +106,13 @@ def bounds(strategy: Json, total: int, *, routed: bool = False) -> Bounds:
         surge = max(1, surge)
     elif surge == 0 and unavailable == 0:
         unavailable = 1
-    return Bounds(total, surge, min(unavailable, total), routed)
+    return Bounds(total, surge, min(unavailable, total), routed, floor=_floor(way.get("steps", ()), total))
+
+
+def _floor(steps: Iterable[Json], total: int) -> int:
+    scales = [step["setCanaryScale"] for step in steps if "setCanaryScale" in step]
+    asked = [one.get("replicas", -(-total * one.get("weight", 0) // 100)) for one in scales]
+    return min(total, max(asked, default=0))
 
 
 class Scene:
@@ -208,6 +216,10 @@ class Scene:
         if strangers or any(self.world.deployments.rolls(thing) for thing in ours):
             self.meddled_at = self.world.now
         return self.world.now < self.meddled_at + OUTSIDER_SECONDS
+
+    def accepted(self, policy_hash: str) -> Json:
+        """Return the spec whose policy was accepted under that hash; an empty one if none was."""
+        return self._accepted.get(policy_hash, {})
 
     def wanted(self, since: float) -> list[int]:
         """Return the replicas that were asked for at some time from *since* on."""

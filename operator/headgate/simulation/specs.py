@@ -30,6 +30,26 @@ def pause(duration: str = "") -> Json:
     return {"pause": {"duration": duration} if duration else {}}
 
 
+def scale(**how: Any) -> Json:
+    """Return a step that sets the canary's scale."""
+    return {"setCanaryScale": how}
+
+
+def analysis(*metrics: str) -> Json:
+    """Return a step that waits for the verdict of *metrics*."""
+    return {"analysis": {"metrics": list(metrics)}}
+
+
+def header(name: str = "beta", value: str = "1") -> Json:
+    """Return a step that leads requests with a header to the canary."""
+    return {"setHeaderRoute": {"name": name, "match": [{"headerName": f"x-{name}", "headerValue": {"exact": value}}]}}
+
+
+def no_header(name: str = "beta") -> Json:
+    """Return a step that ends that."""
+    return {"setHeaderRoute": {"name": name}}
+
+
 def metric(name: str = "errors", **fields: Any) -> Json:
     """Return a metric that must stay at or under 0.01."""
     return {

@@ -67,6 +67,8 @@ class Ways:
         """Return what *rules* give to each of our Services of what they give to both, the most in any rule, up."""
         most = dict.fromkeys(self.services, 0)
         for rule in rules:
+            if {name for name, _ in rule} == {self.services[1]}:
+                most[self.services[1]] = max(most[self.services[1]], 1)  # for requests with a header: some
             if self.services[0] not in dict(rule):
                 continue
             ours = {name: sum(weight for one, weight in rule if one == name) for name in self.services}

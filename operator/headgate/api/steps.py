@@ -1,0 +1,173 @@
+"""The steps of a canary, as users write them."""
+
+from typing import Annotated
+
+import pydantic
+
+from headgate.api import cel
+from headgate.api.model import SpecModel
+from headgate.api.values import Duration
+
+HeaderText = Annotated[str, pydantic.Field(min_length=1, max_length=1024)]
+
+
+class Pause(SpecModel):
+    """A step that waits."""
+
+    duration_seconds: Duration | None = pydantic.Field(
+        default=None, alias="duration", description="How long to wait, such as 2m. Absent: until promoted."
+    )
+
+
+class CanaryScale(SpecModel):
+    """How many pods the new version has at least, from here on: exactly one of its fields is set.
+
+    The words are those of Argo Rollouts. There, a scale that was set stays while the weight rises, until it is taken
+    back: one pod may come to carry all users. Here it is a floor, and a weight always has the pods that it needs.
+    """
+
+    model_config = pydantic.ConfigDict(json_schema_extra=cel.validations(cel.SCALE_ONE_FIELD))
+
+    replicas: Annotated[int, pydantic.Field(ge=1, le=100_000, strict=True)] | None = pydantic.Field(
+        default=None, description="So many pods; never more than spec.replicas."
+    )
+    weight: Annotated[int, pydantic.Field(ge=1, le=100, strict=True)] | None = pydantic.Field(
+        default=None, description="So many percent of spec.replicas, rounded up."
+    )
+    match_traffic_weight: Annotated[bool, pydantic.Field(strict=True)] | None = pydantic.Field(
+        default=None, description="true: as many as the weight needs, and no floor any more."
+    )
+
+    @property
+    def pods(self) -> int | str | None:
+        """The floor, as a number of pods or a part of the replicas; None where there is none any more."""
+        return self.replicas if self.weight is None else f"{self.weight}%"
+
+    @pydantic.model_validator(mode="after")
+    def _one_field(self) -> "CanaryScale":
+        given = (self.replicas is not None, self.weight is not None, bool(self.match_traffic_weight))
+        if sum(given) != 1:
+            raise ValueError(cel.SCALE_ONE_FIELD.message)
+        return self
+
+
+class StepAnalysis(SpecModel):
+    """A step that lasts until its metrics have passed, or one of them takes the version back."""
+
+    metrics: tuple[Annotated[str, pydantic.Field(min_length=1, max_length=63)], ...] = pydantic.Field(
+        min_length=1,
+        max_length=10,
+        description="Names of metrics of spec.analysis that say when: [Step].",
+        json_schema_extra=cel.atomic_list(),
+    )
+
+
+class HeaderValue(SpecModel):
+    """What a header's value must be: exactly one of its fields is set."""
+
+    model_config = pydantic.ConfigDict(json_schema_extra=cel.validations(cel.HEADER_VALUE_ONE))
+
+    exact: HeaderText | None = pydantic.Field(default=None, description="This value.")
+    prefix: HeaderText | None = pydantic.Field(
+        default=None, description="A value that begins so. Written as a regular expression."
+    )
+    regex: HeaderText | None = pydantic.Field(
+        default=None,
+        description="A value of this form; which dialect, and whether all of it has to be, is the Gateway's to say.",
+    )
+
+    @pydantic.model_validator(mode="after")
+    def _one_field(self) -> "HeaderValue":
+        if sum(value is not None for value in (self.exact, self.prefix, self.regex)) != 1:
+            raise ValueError(cel.HEADER_VALUE_ONE.message)
+        return self
+
+
+class HeaderMatch(SpecModel):
+    """A header that a request has."""
+
+    header_name: str = pydantic.Field(
+        min_length=1,
+        max_length=256,
+        pattern=f"^{cel.HEADER}$",
+        description="The header's name, such as X-Beta; Cookie for cookies.",
+        json_schema_extra=cel.validations(cel.HEADER_NAME),
+    )
+    header_value: HeaderValue = pydantic.Field(description="What its value must be.")
+
+
+class HeaderRoute(SpecModel):
+    """Requests with a header that reach the new version, whatever the weight; without match: no longer.
+
+    The words are those of Argo Rollouts. There the order of spec.…managedRoutes decides between two of them, several
+    headers mean one thing with one router and another with the next, and a canary without pods gets the requests all
+    the same. Here one header is enough, there is nothing to list, and pods come first.
+    """
+
+    name: str = pydantic.Field(
+        min_length=1,
+        max_length=63,
+        pattern=f"^{cel.NAME}$",
+        description="A name, by which a later step ends it.",
+        json_schema_extra=cel.validations(cel.HEADER_ROUTE_NAME),
+    )
+    match: tuple[HeaderMatch, ...] = pydantic.Field(
+        default=(),
+        max_length=8,
+        description="A request that has any one of these headers reaches the new version. Absent: the route of that "
+        "name ends.",
+        json_schema_extra=cel.atomic_list(),
+    )
+
+
+class Step(SpecModel):
+    """One step of a canary: exactly one of its fields is set."""
+
+    model_config = pydantic.ConfigDict(json_schema_extra=cel.validations(cel.STEP_ONE_FIELD))
+
+    set_weight: Annotated[int, pydantic.Field(ge=0, le=100, strict=True)] | None = pydantic.Field(
+        default=None, description="The share of the traffic, in percent, that the new version gets from here on."
+    )
+    pause: Pause | None = pydantic.Field(default=None, description="Wait: for a time, or until promoted.")
+    set_canary_scale: CanaryScale | None = pydantic.Field(
+        default=None,
+        description="How many pods the new version has at least, from here on; the step ends once they are ready. "
+        "Needs spec.traffic. A weight always has the pods that it needs, and stable those of the rest: maxSurge bounds "
+        "what is left for more.",
+    )
+
+    analysis: StepAnalysis | None = pydantic.Field(
+        default=None,
+        description="Judge metrics that say when: [Step], from the beginning of this step on, and wait until each has "
+        "passed as often as its passesToAdvance says. Their failures take the version back as those of others do.",
+    )
+
+    set_header_route: HeaderRoute | None = pydantic.Field(
+        default=None,
+        description="Requests with a header reach the new version from here on, whatever the weight. Needs "
+        "spec.traffic with HTTPRoutes: each rule that is managed gets a companion behind all others, which matches the "
+        "header too. "
+        "Ends with the last step.",
+    )
+
+    @property
+    def runs(self) -> bool:
+        """Whether pods of the new version are there from here on."""
+        scaled = self.set_canary_scale is not None or self.set_header_route is not None
+        return scaled or bool(self.set_weight)
+
+    @property
+    def routed(self) -> bool:
+        """Whether it needs routes that decide who gets what, so that pods need not."""
+        return self.set_canary_scale is not None or self.matched
+
+    @property
+    def matched(self) -> bool:
+        """Whether it needs routes that tell requests apart."""
+        return self.set_header_route is not None
+
+    @pydantic.model_validator(mode="after")
+    def _one_field(self) -> "Step":
+        if sum(getattr(self, name) is not None for name in type(self).model_fields) != 1:
+            raise ValueError(cel.STEP_ONE_FIELD.message)
+        return self

@@ -1,0 +1,182 @@
+"""What the canary gets beside its weight: rules of a route that only requests with a header meet.
+
+Each is a companion to a rule that names the stable Service: its copy, which matches a header too and leads to the
+canary Service alone. It stands behind all other rules. Which rule gets a request is decided by what it matches, and one
+that asks for a header more comes first; the order counts among equals only, so that no rule of the user's loses any
+request but those that the step means.
+
+Which rules are ours is remembered in the status before the first one is written. One that somebody else wrote is never
+touched, though it looks the same.
+"""
+
+import dataclasses
+import json
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final
+
+from headgate.core import gateways, matches, revisions, traffic
+from headgate.core.actions import RuleEdits
+from headgate.core.paths import ExtraFacts, Extras, RouteFacts, ServiceFacts, TrafficFacts
+from headgate.core.replicas import Sizes
+from headgate.core.traffic import Plan, View
+
+Body = Mapping[str, Any]
+
+NONE: Final = Extras()
+LITTLE: Final = 1
+"""What requests with a header count as, in percent: how many these are is not known, only that they need somebody."""
+MOST_RULES: Final = 16
+MOST_MATCHES: Final = 64
+"""What the Gateway API allows a route, and a rule."""
+_OWN: Final = ("name", "matches", "backendRefs")
+"""What a companion does not have from the rule that it goes with."""
+
+
+def token(route: RouteFacts, body: Body) -> str:
+    """Return by what a rule is known: its route, and what it matches."""
+    return revisions.digest(f"{route} {json.dumps(body.get('matches'), sort_keys=True)}")
+
+
+def companions(route: RouteFacts, extras: Extras, canary_service: str) -> dict[str, dict[str, Any]]:
+    """Return the rules that *extras* mean for *route*, each by its token."""
+    if not extras.headers:
+        return {}
+    bodies = [
+        {
+            **{field: part for field, part in rule.body.items() if field not in _OWN},
+            "matches": matches.narrowed(rule.body.get("matches") or (), extras.headers),
+            "backendRefs": [{**rule.reference, "name": canary_service, "weight": 1}],
+        }
+        for rule in route.rules
+    ]
+    return {token(route, body): body for body in bodies}
+
+
+def ours(route: RouteFacts, put: Collection[str]) -> list[tuple[str, ExtraFacts]]:
+    """Return the rules of *route* that are among those that we have *put* there."""
+    known = ((token(route, extra.body), extra) for extra in route.extras)
+    return [(name, extra) for name, extra in known if name in put]
+
+
+def held(found: Iterable[RouteFacts], put: Collection[str]) -> tuple[str, ...]:
+    """Return what stands in the routes of what we have *put* there."""
+    return tuple(sorted({name for route in found for name, _ in ours(route, put)})) if put else ()
+
+
+def _same(one: Body, other: Body) -> bool:
+    rest = [{field: part for field, part in body.items() if field not in _OWN} for body in (one, other)]
+    return rest[0] == rest[1]
+
+
+def edits(route: RouteFacts, extras: Extras, put: Collection[str], canary_service: str) -> RuleEdits:
+    """Return what has to change about our rules of *route*."""
+    missing, drops = companions(route, extras, canary_service), []
+    for name, extra in ours(route, put):
+        if name in missing and _same(missing[name], extra.body):
+            del missing[name]
+        else:
+            drops.append(extra)
+    return RuleEdits(tuple(drops), tuple(missing.values()))
+
+
+def remembered(view: View, plan: Plan, *, in_flight: bool) -> tuple[str, ...]:
+    """Return which rules are ours from now on: whatever this rollout put there, and what it is about to."""
+    known, kept = view.facts.known_routes, view.status.rules_put
+    if not in_flight and len(known) == len(view.facts.routes):
+        return tuple(name for name in kept if name in view.status.rules)
+    wanted = [name for route in known for name in companions(route, plan.extras or NONE, view.canary_service)]
+    return tuple(dict.fromkeys((*kept, *wanted)))
+
+
+# --- plans ------------------------------------------------------------------------------------------------------------
+
+
+def forward(view: View) -> Plan:
+    """Return the plan for a canary on its way; requests with a header reach it once its pods can take them."""
+    plan = traffic.forward(view)
+    if not view.extras and not view.status.rules_put:
+        return plan
+    extras, sizes = _given(view), plan.sizes
+    if not view.status.rules and not view.drained:
+        sizes = Sizes(sizes.stable, max(sizes.canary, view.other.wanted))  # what was there may still be in effect
+    waits = plan.waits or (_off(view, view.extras) if view.budget.total else "")
+    settled_at = None if waits else plan.settled_at
+    return dataclasses.replace(plan, sizes=sizes, extras=extras, waits=waits, settled_at=settled_at)
+
+
+def _given(view: View) -> Extras | None:
+    """Return what the canary is to have now; None: what it has."""
+    service = view.facts.canary
+    ready = service.ready(view.other_hash) if isinstance(service, ServiceFacts) else None
+    if not view.extras or not view.budget.total:
+        return NONE
+    if not isinstance(service, ServiceFacts) or ready is None:
+        return None
+    if service.selects != view.other_hash:
+        return NONE if service.selects == view.stable_hash else None
+    if not ready:
+        return NONE
+    if view.status.rules and not _off(view, view.extras):
+        return view.extras
+    aim = traffic.goal(view.budget, view.weight, view.preview).canary
+    able = min(ready, view.other.ready) >= aim and service.leads_only_to(view.other_hash)
+    return view.extras if able and gateways.accepted(view.facts) else None
+
+
+def _off(view: View, extras: Extras) -> str:
+    """Return which route does not hold *extras* yet, for people; empty if all do."""
+    for route in view.facts.known_routes:
+        if edits(route, extras, view.status.rules_put, view.canary_service):
+            return f"{route} is on its way to the rules of this step"
+    return ""
+
+
+def backward(view: View) -> Plan:
+    """Return the plan for a canary that is leaving: its rules go in the first write, and its pods after the drain."""
+    plan, service = traffic.backward(view), view.facts.stable
+    if not view.status.rules_put:
+        return plan
+    serves = isinstance(service, ServiceFacts) and service.ready(view.stable_hash)
+    gone = plan.percent is not None or serves
+    # How many requests they bring is not known: none of the pods goes before that is over.
+    stays = view.status.rules or not view.drained
+    sizes = Sizes(plan.sizes.stable, view.other.wanted if stays else plan.sizes.canary)
+    waits = plan.waits or _off(view, NONE)
+    return dataclasses.replace(plan, sizes=sizes, extras=NONE if gone else None, waits=waits)
+
+
+def at_rest(view: View) -> Plan:
+    """Return the plan with no canary: nothing of a step is left in any route."""
+    plan = traffic.at_rest(view)
+    if not view.status.rules_put:
+        return plan
+    return dataclasses.replace(plan, extras=NONE, waits=plan.waits or _off(view, NONE))
+
+
+def crowded(route: RouteFacts, extras: Extras, canary_service: str) -> str:
+    """Return why *route* cannot hold the rules of *extras*, for people; empty if it can."""
+    for rule in route.rules:
+        names = matches.named(rule.body.get("matches") or ())
+        twice = [name for name, _, _ in extras.headers if name.lower() in names]
+        if twice:
+            return f"rule {rule.index} of {route} matches the header {twice[0]} already: let the step take another one"
+    bodies = companions(route, extras, canary_service)
+    if route.size + len(bodies) > MOST_RULES:
+        return f"{route} has {route.size} rules, and would have {len(bodies)} more with setHeaderRoute: 16 are allowed"
+    for body in bodies.values():
+        if len(body["matches"]) > MOST_MATCHES:
+            return f"a rule of {route} would have {len(body['matches'])} matches with setHeaderRoute: 64 are allowed"
+        if len(body["matches"]) > 1 and "ReplacePrefixMatch" in json.dumps(body.get("filters")):
+            return f"a rule of {route} rewrites a prefix, which allows one match: let setHeaderRoute have one header"
+    return ""
+
+
+def taken(facts: TrafficFacts, extras: Extras, put: Collection[str], canary_service: str) -> str:
+    """Return which rule of the user's stands where one of ours should, for people; empty if none does."""
+    for route in facts.known_routes:
+        wanted = companions(route, extras, canary_service)
+        for extra in route.extras:
+            name = token(route, extra.body)
+            if name in wanted and name not in put:
+                return f"rule {extra.index} of {route} is what setHeaderRoute would add: remove that rule, or the step"
+    return ""

@@ -1,0 +1,91 @@
+"""Steps that only a router can do, on a real API server: what they set, and that nothing of it is left."""
+
+from typing import Any
+
+import pytest
+
+from tests.control_plane.life.rollouts import Json, metric
+from tests.control_plane.life.shops import Shop, rich_route, service
+from tests.prometheus.scripts import constant
+from tests.prometheus.server import ScriptedPrometheus
+
+pytestmark = pytest.mark.control_plane
+
+
+def canary(*steps: Json) -> dict[str, Any]:
+    """Return a spec whose canary has these steps."""
+    return {"strategy": {"canary": {"steps": list(steps), "scaleDownDelay": "0s"}}}
+
+
+def test_pods_before_users(shop: Shop) -> None:
+    """At no weight there are as many as were asked for, behind the canary Service; then as many as a weight needs."""
+    scale, none = {"setCanaryScale": {"replicas": 3}}, {"setCanaryScale": {"matchTrafficWeight": True}}
+    spec = canary(scale, {"pause": {}}, none, {"setWeight": 25}, {"pause": {}})
+    shop.open(**spec)
+    shop.deploy("v2", **spec)
+    shop.wait_said("until promoted")
+
+    assert shop.sizes() == {"v1": 4, "v2": 3}
+    assert (shop.weights(), shop.selects("web-canary")) == ({"web": 1}, shop.hash_of("v2"))
+
+    shop.promote()
+    shop.wait_weight(25)
+    assert shop.sizes() == {"v1": 4, "v2": 1}
+
+    shop.command("abort", "now")
+    shop.wait_phase("RolledBack")
+    assert shop.sizes() == {"v1": 4}
+    shop.wait_selects("web-canary", shop.hash_of("v1"))
+
+
+def test_a_step_that_waits_for_its_metric(shop: Shop, prometheus: ScriptedPrometheus) -> None:
+    """Nobody measures before it; a version that fails there has never had a user, a good one goes on."""
+    smoke = {**metric(shop.namespace), "name": "smoke", "when": ["Step"]}
+    measured = {"analysis": {"metrics": [smoke]}}
+    first, verdict = {"setCanaryScale": {"replicas": 1}}, {"analysis": {"metrics": ["smoke"]}}
+    spec = {**canary(first, {"pause": {}}, verdict, {"setWeight": 25}, {"pause": {}}), **measured}
+    prometheus.script(constant(0.9, match=shop.namespace))
+    shop.open(**spec)
+    shop.deploy("v2", **spec)
+    shop.wait_said("until promoted")
+    assert prometheus.ticks(shop.namespace) == []
+
+    shop.promote()
+    shop.wait_phase("RolledBack")
+    assert shop.condition("Ready")["reason"] == "MetricFailed"
+    assert shop.weights() == {"web": 1}
+
+    prometheus.script(constant(0.01, match=shop.namespace))
+    shop.deploy("v3", **spec)
+    shop.wait_said("until promoted")
+    shop.promote()
+    shop.wait_weight(25)
+    assert [state["name"] for state in shop.status.get("analysis", [])] == []
+
+
+def test_requests_with_a_header(shop: Shop) -> None:
+    """A companion of the user's rule comes behind all others, and goes with the weight in the abort's first write."""
+    match = [{"headerName": "X-Beta", "headerValue": {"exact": "1"}}]
+    spec = canary({"setHeaderRoute": {"name": "beta", "match": match}}, {"pause": {}}, {"setWeight": 25}, {"pause": {}})
+    shop.open(service(), rich_route(), **spec)
+    before = shop.get("httproute", "web")["spec"]["rules"]
+    shop.deploy("v2", **spec)
+    shop.wait_said("until promoted")
+
+    *users, added = shop.get("httproute", "web")["spec"]["rules"]
+    assert users == before
+    assert [one["name"] for one in added["backendRefs"]] == ["web-canary"]
+    named = [[header["name"] for header in one["headers"]] for one in added["matches"]]
+    assert named == [["a", "X-Beta"]]
+    assert (added["filters"], added["timeouts"]) == (before[1]["filters"], before[1]["timeouts"])
+    assert shop.sizes() == {"v1": 4, "v2": 1}
+
+    shop.promote()
+    shop.wait_weight(25)
+    assert len(shop.get("httproute", "web")["spec"]["rules"]) == 4
+    shop.command("abort", "now")
+    shop.wait_phase("RolledBack")
+    assert shop.get("httproute", "web")["spec"]["rules"][0] == before[0]
+    assert len(shop.get("httproute", "web")["spec"]["rules"]) == 3
+    assert shop.weights(1)["web-canary"] == 0
+    assert shop.status["traffic"].get("rules", []) == []

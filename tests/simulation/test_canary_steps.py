@@ -1,0 +1,154 @@
+"""Steps that only a router can do, in a cluster that takes its time: pods before users, and users back before pods."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from headgate.api.status import Outcome
+from headgate.core.model import Json, Kind
+from headgate.simulation import faults, specs
+from headgate.simulation.world import Pace
+from tests.simulation import shops, worlds
+from tests.simulation.shops import abort, breach
+
+SLOW = Pace(call=0.3, lag=0.5)
+SCALED = (specs.scale(replicas=3), specs.weight(10), specs.scale(matchTrafficWeight=True), specs.weight(60))
+SMOKE = specs.metric("smoke", interval="5s", window="5s", passesToAdvance=2, when=["Step"])
+SMOKED = (specs.scale(weight=20), specs.analysis("smoke"), specs.weight(20), specs.analysis("smoke"), specs.pause("5s"))
+HEADED = (
+    specs.header(),
+    specs.weight(20),
+    specs.scale(replicas=4),
+    specs.header("staff"),
+    specs.no_header(),
+    specs.weight(50),
+    specs.no_header("staff"),
+)
+PLANS: dict[str, tuple[Json, ...]] = {"scale": SCALED, "analysis": SMOKED, "header": HEADED}
+METRICS: dict[str, tuple[Json, ...]] = {"analysis": (SMOKE, shops.QUICK)}
+EVERY_PLAN = pytest.mark.parametrize("plan", PLANS)
+BUDGETS: tuple[Json, ...] = ({}, {"maxSurge": 1}, {"maxSurge": 0, "maxUnavailable": 2})
+
+
+def play(seed: int, plan: str, **more: Any) -> worlds.Play:
+    """Return a world at rest on web:1 behind a Gateway, whose canary has the steps of a plan."""
+    measured = METRICS.get(plan, (shops.QUICK,))
+    return shops.shop(seed, pace=SLOW, steps=PLANS[plan], measured=measured, replicas=6, **more)
+
+
+def at_step(shop: worlds.Play, index: int) -> bool:
+    """Return whether the rollout has come to a step, and its clock runs."""
+    step = shop.world.status.step
+    return step is not None and step.index >= index and step.since is not None
+
+
+@EVERY_PLAN
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_a_good_version_takes_over(plan: str, budget: Json) -> None:
+    """Through all steps, and then nothing is written any more."""
+    shop = play(1, plan, **budget)
+    canary = shop.ship("web:2")
+    assert "Healthy" == shop.settle()
+
+    assert canary == shop.stable
+    shops.rested(shop)
+
+
+@pytest.mark.parametrize("end", [abort, breach])
+@pytest.mark.parametrize(
+    ("plan", "index"),
+    [(plan, index) for plan, steps in PLANS.items() for index in range(1, len(steps) + 2)],
+)
+def test_it_is_taken_back_from_every_step(plan: str, index: int, end: Callable[[worlds.Play], None]) -> None:
+    """Users first, then the pods, whatever the step had set."""
+    shop = play(2, plan)
+    before = shop.stable
+    shop.ship("web:2")
+    assert shop.world.run_until(functools.partial(at_step, shop, index), 900), shop.world.account()
+    end(shop)
+    assert "RolledBack" == shop.settle()
+
+    assert (before, 6) == (shop.stable, shop.world.pods_of(before)[1])
+    shops.rested(shop)
+
+
+@EVERY_PLAN
+@pytest.mark.parametrize("trouble", [faults.Trouble.CRASH_AFTER, faults.Trouble.LOST_ANSWER])
+def test_h12_killed_around_every_write(plan: str, trouble: faults.Trouble) -> None:
+    """A new process finds what the steps had set, and ends where the old one would have."""
+    for ordinal in range(1, 26, 4 if trouble is faults.Trouble.CRASH_AFTER else 9):
+        shop = play(3, plan)
+        canary = shop.ship("web:2")
+        shop.world.plan = faults.at_write(len(shop.world.journal.writes) + ordinal, trouble)
+        assert "Healthy" == shop.settle(), f"write {ordinal}"
+
+        assert canary == shop.stable
+
+
+def test_an_analysis_step_waits_for_its_verdict() -> None:
+    """As long as there is nothing to judge it neither goes on nor back, and users stay where they are."""
+    shop = play(4, "analysis")
+    shop.world.script.say(Outcome.NO_DATA, shop.world.now, "smoke")
+    canary = shop.ship("web:2")
+    assert shop.world.run_until(functools.partial(at_step, shop, 2), 300), shop.world.account()
+    shop.world.run(500)
+    assert ("Holding", 0) == (str(shop.world.phase), shops.share(shop))
+    shop.world.script.say(0.001, shop.world.now, "smoke")
+    assert "Healthy" == shop.settle()
+
+    assert canary == shop.stable
+
+
+def added(shop: worlds.Play) -> int:
+    """Return how many rules of the route lead to the canary Service alone."""
+    thing = shop.world.store.get(Kind.HTTP_ROUTE, "shop", specs.ROUTE)
+    rules = thing["spec"]["rules"] if thing else ()
+    return sum({one["name"] for one in rule["backendRefs"]} == {specs.CANARY_SERVICE} for rule in rules)
+
+
+@pytest.mark.parametrize("end", [abort, breach])
+def test_requests_with_a_header_go_back_first(end: Callable[[worlds.Play], None]) -> None:
+    """The first write of a verdict to the route takes all that a step has added."""
+    shop = play(5, "header")
+    shop.ship("web:2")
+    assert shop.world.run_until(functools.partial(at_step, shop, 4), 900), shop.world.account()
+    assert 1 == added(shop)
+    before = len(shop.world.journal.writes)
+    end(shop)
+    assert shop.world.run_until(lambda: added(shop) == 0, 60), shop.world.account()
+
+    made = [write for write in shop.world.journal.writes[before:] if write.kind is Kind.HTTP_ROUTE]
+    assert (1, 0) == (len(made), shops.share(shop))
+    assert "RolledBack" == shop.settle()
+    shops.rested(shop)
+
+
+def test_a_gateway_that_refuses_the_rules_of_a_step() -> None:
+    """What it does with such a route nobody knows: it is put back at once, and the version waits for somebody."""
+    shop = play(6, "header")
+    shop.ship("web:2")
+    assert shop.world.run_until(lambda: added(shop) == 1, 300), shop.world.account()
+    shop.world.gateways[0].habits.refuses = "no such match"
+    shop.world.gateways[0].wake()
+    assert shop.world.run_until(lambda: added(shop) == 0, 60), shop.world.account()
+    shop.world.gateways[0].habits.refuses = ""
+    shop.world.gateways[0].wake()
+    assert "RolledBack" == shop.settle()
+
+    assert "RulesNotAccepted" == shop.world.status.history[0].reason
+
+
+def test_somebody_takes_the_rules_of_a_step_away() -> None:
+    """As when GitOps applies the route again: it is put back, and told."""
+    shop = play(7, "header")
+    canary = shop.ship("web:2")
+    assert shop.world.run_until(functools.partial(at_step, shop, 1), 300), shop.world.account()
+    shop.world.change(Kind.HTTP_ROUTE, specs.ROUTE, lambda thing: thing["spec"]["rules"].pop())
+    assert 0 == added(shop)
+    assert shop.world.run_until(lambda: added(shop) == 1, 60), shop.world.account()
+    assert "somebody changed HTTPRoute web" == (shop.world.status.traffic and shop.world.status.traffic.changed_by)
+    assert "Healthy" == shop.settle()
+
+    assert (canary, 0) == (shop.stable, added(shop))
