@@ -131,8 +131,7 @@ class Observer:
         owned, records = await asyncio.gather(
             self._deployments(rollout, status, labels), self._records(rollout, labels)
         )
-        accepted = records.policies.get(status.policy)
-        last = accepted.policy if accepted else None
+        last = record.policy if (record := records.policies.get(status.policy)) else None
         wanted = None if rollout.invalid else rollouts.parsed_policy(rollout.policy)
         chosen = policies.in_force(status, wanted, last)
         confirmed = (status.template.hash, status.template.revision_hash) if status.template else None
