@@ -26,6 +26,8 @@ GROUP, VERSION = "metrics.k8s.io", "v1beta1"
 PORT = 10251
 # The shortest that it takes. A value is the use between two looks at a pod, so that a new pod has none for 20 s.
 RESOLUTION = "10s"
+# It has to be less than that.
+ANSWER = "5s"
 
 
 def write_files(site: Site) -> None:
@@ -49,6 +51,7 @@ def components(site: Site) -> tuple[Component, ...]:
         "kubelet-certificate-authority": identities.authority(site).pair.certificate,
         "kubelet-preferred-address-types": "InternalIP",
         "metric-resolution": RESOLUTION,
+        "kubelet-request-timeout": ANSWER,
     }
     url = f"{site.https('kube-apiserver')}/apis/apiregistration.k8s.io/v1/apiservices/{VERSION}.{GROUP}"
     ready = probes.holds(url, identities.authority(site), identities.admin(site), _unavailable)
@@ -66,7 +69,7 @@ def _unavailable(service: Mapping[str, Any]) -> str | None:
 
 
 def _serving(site: Site) -> certificates.Pair:
-    return identities.authority(site).server(NAME, (HOST, addresses.NODE))
+    return identities.authority(site).server(f"{NAME}-serving", (HOST, addresses.NODE))
 
 
 def _objects(site: Site) -> dict[str, Any]:
