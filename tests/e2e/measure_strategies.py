@@ -85,6 +85,9 @@ class Company:
                 self._kill()
             failed |= self._act(act, {way: one for way, one in stages.items() if way not in failed})
         cells = {way: played(one, crowds[way], began) for way, one in stages.items()}
+        for way, one in stages.items():
+            if cells[way].window.lost and one.way.key != "recreate":
+                say("".join(f"{way}: {name}: lost: {version} {loss}\n" for version, loss in crowds[way].lost()))
         for way, words in failed.items():
             evidence.keep(stages[way].shop, self.folder / f"{way} {name}", self.operator.log)
             cells[way] = dataclasses.replace(cells[way], failure=words)

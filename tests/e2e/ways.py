@@ -122,11 +122,14 @@ class Stage:
         (image,) = self.shop.status["stable"]["images"]
         self._stable = image.rpartition(":")[2]
 
-    def ship(self, *, leaves: bool = True, metric: Json = PASSES_SOON, **how: Any) -> None:
-        """Apply the other version, with a template of its own; *leaves*: its pods see their users out."""
+    def ship(self, *, patient: bool = False, metric: Json = PASSES_SOON, **how: Any) -> None:
+        """Apply the other version, with a template of its own.
+
+        Its pods see their users out if *patient*, or where users leave only with the pods; else they go at once.
+        """
         manifest = self.shop.manifest(self.other, replicas=REPLICAS, metrics=[metric], **self.way.spec(**how))
         mark = f"{next(_marks)}"
-        if leaves and not self.way.keeps_warm and self.way.key != "recreate":
+        if patient or (not self.way.keeps_warm and self.way.key != "recreate"):
             manifest["spec"]["template"]["metadata"]["annotations"]["headgate.test/mark"] = mark
         else:
             routed.abrupt(manifest, mark)
@@ -218,8 +221,8 @@ def release(stage: Stage) -> None:
 
 
 def scaled(stage: Stage) -> None:
-    """Ask for more pods in the middle, then for fewer."""
-    stage.ship(holds=True, leaves=True)
+    """Ask for more pods in the middle, then for fewer: those that go at the end have users until then."""
+    stage.ship(holds=True, patient=True)
     stage.wait(stage.way.middle, "in the middle")
     _scale(stage, MORE)
     stage.wait(lambda status: status["ready"].endswith(f"/{MORE}"), "more are asked for")
