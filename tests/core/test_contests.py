@@ -69,6 +69,14 @@ def test_a_second_change_holds_the_steps_until_it_is_quiet(kind: str) -> None:
     assert decision.recheck_at <= NOON + contests.QUIET_SECONDS
 
 
+def test_a_second_change_within_a_second_is_told_as_well() -> None:
+    """Times are whole seconds, and somebody who changes two Services is heard twice."""
+    world = flying(ways={"canary": service(CANARY, "", {A: 10}, writer=GITOPS)}, changes=1, changed=NOON, changed_by="x")
+    told = {(one.reason, one.message) for one in decide(world.observe()).notices}
+
+    assert ("TrafficRepaired", f"{GITOPS} changed Service web-canary; put back") in told
+
+
 def test_a_quiet_minute_ends_the_contest() -> None:
     """What was long ago counts no more, and a change after it is a first one again."""
     quiet = decide(flying(changes=5, changed=NOON - 60, changed_by="x").observe())

@@ -133,6 +133,9 @@ def actions(situation: Situation) -> list[Action]:
 def repairs(situation: Situation) -> tuple[Notice, ...]:
     """Return what is said of changes that somebody else made to routes and Services."""
     found, before = situation.status.traffic, situation.seen.status.traffic
-    if found is None or found.changed is None or (before is not None and before.changed == found.changed):
+    if found is None or found.changed is None:
+        return ()
+    # Both: two changes may come in one second.
+    if before is not None and (before.changed, before.changes) == (found.changed, found.changes):
         return ()
     return (Notice("TrafficRepaired", f"{found.changed_by}; put back", warning=True),)
