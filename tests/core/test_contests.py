@@ -71,7 +71,8 @@ def test_a_second_change_holds_the_steps_until_it_is_quiet(kind: str) -> None:
 
 def test_a_second_change_within_a_second_is_told_as_well() -> None:
     """Times are whole seconds, and somebody who changes two Services is heard twice."""
-    world = flying(ways={"canary": service(CANARY, "", {A: 10}, writer=GITOPS)}, changes=1, changed=NOON, changed_by="x")
+    ways = {"canary": service(CANARY, "", {A: 10}, writer=GITOPS)}
+    world = flying(ways=ways, changes=1, changed=NOON, changed_by="x")
     told = {(one.reason, one.message) for one in decide(world.observe()).notices}
 
     assert ("TrafficRepaired", f"{GITOPS} changed Service web-canary; put back") in told
