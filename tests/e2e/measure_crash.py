@@ -52,13 +52,7 @@ def crashed(stage: Stage) -> Run:
         stage.wait(stage.way.middle, "in preview")
         addresses = [pod["status"]["podIP"] for pod in shop.pods_by_version(stage.other)[stage.other]]
         stage.release()
-        now = shops.Shop(**vars(shop))
-        by_gateway = crowd.loads[:2]  # a Gateway follows up to 2 s after the status
-        now.wait(
-            lambda: all(one.snapshot().of(stage.other).requests for one in by_gateway),
-            "users meet the new version",
-            shops.PATIENCE_SECONDS,
-        )
+        dataclasses.replace(stage, shop=shops.Shop(**vars(shop))).wait_met()
         began = time.time()
         with concurrent.futures.ThreadPoolExecutor(len(addresses)) as threads:
             running = [threads.submit(_crash, stage, address, began) for address in addresses]

@@ -150,6 +150,11 @@ class Stage:
         """Wait until all users have the new version, and it is not promoted yet."""
         self.wait(self.switched, "switched")
 
+    def wait_met(self) -> None:
+        """Wait until the other version has answered users: a Gateway follows up to 2 s after the status."""
+        users = self.shop.visitors
+        self.shop.wait(lambda: users.snapshot().of(self.other).requests > 0, "users meet it", PATIENCE_SECONDS)
+
     def release(self) -> None:
         """End the halt in the middle, where there is one."""
         if self.way.paused_at:
@@ -195,6 +200,7 @@ def abort_switched(stage: Stage) -> None:
     """Abort when all users have the new version, which has yet to prove itself."""
     stage.ship(metric=PASSES_LATE)
     stage.wait_switched()
+    stage.wait_met()
     stage.abort()
 
 
