@@ -23,7 +23,8 @@ def begun(situation: Situation, asked: str) -> Move:
     restart = Restart(since=situation.second, asked=asked[:_ASKED_LENGTH], pods=pods, remaining=remaining)
     first = ""
     if situation.canary is not None:
-        first = "; the rollout that is in flight goes first"
+        what = "drill that is in flight ends" if situation.drills else "rollout that is in flight goes"
+        first = f"; the {what} first"
     elif situation.status.warm is not None:
         first = f"; revision {situation.status.warm.revision}, which is still warm, goes first"
     notice = Notice("RestartRequested", f"pods that were created until {until} are replaced{first}")
