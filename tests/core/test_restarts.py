@@ -304,6 +304,10 @@ def test_a_spec_that_makes_no_sense_does_not_stop_it() -> None:
 
     assert ("Holding", "InvalidSpec") == stands(decision)
     assert 3 == len(evicted(decision))
+    assert NOON + 5 == decision.recheck_at
+
+    begun = decide(World().stable().but(invalid="wrong").told(restart="now").observe())
+    assert NOON + 1 == begun.recheck_at
 
 
 # --- its end ----------------------------------------------------------------------------------------------------------

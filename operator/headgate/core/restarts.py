@@ -72,13 +72,21 @@ def _refused(situation: Situation) -> str:
     return f"{words[0]}{more}" if words else ""
 
 
+def looks(situation: Situation) -> tuple[float, ...]:
+    """Return when to look at the pods again, whatever else is waited for; nothing wakes us for them."""
+    restart, held = situation.status.restart, situation.seen.rollout.paused or situation.supersedes_restart
+    if restart is None or situation.restart is None or held:
+        return ()
+    begins = restart.since + evictions.BEGINS_AFTER_SECONDS
+    return (begins if situation.now < begins else situation.now + LOOK_SECONDS,)
+
+
 def restarting(situation: Situation) -> Rest | None:
     """Old pods are left, or more pods than wanted; a new version that is wanted goes first."""
     restart, stable = situation.status.restart, situation.stable
     if restart is None or stable is None or situation.restart is None or situation.supersedes_restart:
         return None
-    begins = restart.since + evictions.BEGINS_AFTER_SECONDS
-    again = (begins if situation.now < begins else situation.now + LOOK_SECONDS,)
+    again = looks(situation)
     message = _counted(situation, restart)
     if situation.seen.rollout.paused:
         return Rest(Phase.PAUSED, "Paused", f"{message}; spec.paused is true")
