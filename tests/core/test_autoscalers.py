@@ -9,7 +9,7 @@ from headgate.api.status import Phase
 from headgate.core.actions import ScaleDeployment
 from headgate.core.decide import decide
 from headgate.core.model import AutoscalerFacts
-from tests.core import aftermath, answers, ways
+from tests.core import aftermath, answers, earlier, ways
 from tests.core.test_blue_green import BY_HAND, at, by
 from tests.core.worlds import NOON, A, B, World, policy
 
@@ -236,6 +236,24 @@ def test_an_autoscaler_of_a_deployment_never_stops_an_abort() -> None:
     assert answers.ending(decision) is not None
     assert ScaleDeployment(A, 10, 3) in decision.actions
     assert "put back to 10; HorizontalPodAutoscaler old scales Deployment" in answers.said(decision, "ReplicasRepaired")
+
+
+def test_nor_does_it_stop_what_goes_back() -> None:
+    """H1: an earlier revision that people ask for begins, and goes on."""
+    for world in (earlier.second(earlier.roomy()).told(rollback_to="1"), earlier.second(earlier.roomy()).wants(A)):
+        stuck = world.but(autoscalers=(astray(B),))
+        decision = decide(stuck.observe())
+        assert {A: 10} == answers.sizes(decision)
+        again = decide(aftermath.after(stuck, decision).observe())
+        assert answers.ready(again)[0] != "DeploymentAutoscaled"
+
+
+def test_a_drill_does_not_let_in_what_waits() -> None:
+    """H4: one that begins while growth waits begins with what counts."""
+    world = World(replicas=17).stable().with_status(scale_floor=10).but(autoscalers=(memory(),)).told(drill="now")
+    decision = decide(world.observe())
+    assert "DrillStarted" in answers.reasons(decision)
+    assert (decision.status.scale_floor, decision.status.ready) == (10, "10/10")
 
 
 def test_autoscalers_of_others_are_nobody_s_business() -> None:

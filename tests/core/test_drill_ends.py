@@ -10,7 +10,7 @@ from headgate.core import actions, model
 from headgate.core.decide import decide
 from tests.core import aftermath, answers, ways
 from tests.core.drilling import DRILL, WATCHED, drilling, leaving, resting, routed, told
-from tests.core.worlds import NOON, A, B, World, policy
+from tests.core.worlds import NOON, A, B, C, World, policy
 
 
 def crashing() -> World:
@@ -191,6 +191,14 @@ def test_a_new_version_does_not_wait_for_connections_that_drain() -> None:
     drained = decide(later.but(now=later.now + 40).observe())
     assert actions.SelectRevision(ways.CANARY, B) in drained.actions
     assert answers.sizes(drained) == {DRILL: 0}
+
+
+def test_nor_does_an_earlier_one() -> None:
+    """Going back by command is as urgent as anything new."""
+    asked = api.Rollback(revision=3, hash=C, instead_of=A, since=NOON)
+    decision = decide(draining().wants(A).recorded(C).with_status(rollback=asked).observe())
+    assert decision.status.canary is not None
+    assert (decision.status.canary.hash, decision.status.canary.goes_back) == (C, True)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -10,8 +11,8 @@ from headgate.api import names
 from headgate.api import status as api
 from headgate.core.actions import EvictPod, RemoveCommand, ScaleDeployment
 from headgate.core.decide import decide
-from headgate.core.model import Decision, PodFacts, PodTrouble
-from tests.core import aftermath, answers, ways
+from headgate.core.model import AutoscalerFacts, Decision, PodFacts, PodTrouble
+from tests.core import aftermath, answers, drilling, earlier, ways
 from tests.core.worlds import NOON, A, B, World, policy, policy_of
 
 OLD, NEW = NOON - 500, NOON - 20
@@ -226,6 +227,45 @@ def test_a_new_version_goes_first() -> None:
     assert (evicted(held), answers.sizes(held)) == ([], {})
 
 
+@pytest.mark.parametrize("refusals", [(), ("Pod old-0: Cannot evict pod as it would violate the budget",)])
+def test_so_does_an_earlier_version(refusals: tuple[str, ...]) -> None:
+    """What people ask to go back to waits for no restart, which a budget may hold up for ever."""
+    restart = api.Restart(since=NOON - 100, asked="now", pods=10, remaining=10)
+    world = earlier.second(earlier.roomy()).but(pods=pods(old=10), refusals=refusals).with_status(restart=restart)
+    decision = decide(world.told(rollback_to="1").observe())
+
+    assert decision.status.canary is not None
+    assert (decision.status.canary.hash, decision.status.canary.goes_back) == (A, True)
+    assert evicted(decision) == []
+    assert answers.ready(decision)[1].endswith("; a restart of all pods follows")
+
+
+def test_a_drill_ends_for_it() -> None:
+    """A rehearsal holds nobody up: it is called off at once, unmeasured, and that is no alarm."""
+    decision = decide(drilling.holding().told(restart="now").observe())
+    canary = decision.status.canary
+
+    assert canary is not None
+    assert canary.leaving is not None
+    assert ("Withdrawn", "RestartRequested") == (canary.leaving.ending, canary.leaving.reason)
+    assert canary.leaving.by == f"annotation {names.RESTART}"
+    assert answers.said(decision, "RestartRequested").endswith("; the drill that is in flight ends first")
+    assert not any(notice.warning for notice in decision.notices)
+
+
+def test_memory_does_not_feed_on_it() -> None:
+    """H4: the pods that start first are extra pods; what an autoscaler makes of their memory waits until they go."""
+    found = AutoscalerFacts("web", "Rollout", "web", memory=True, asks=10, by_memory=True, memory_load=Fraction("0.85"))
+    world = restarting(pods(old=7, new=6)).but(autoscalers=(found,))
+    before = decide(world.observe())
+    assert before.status.scale_floor == 10
+
+    more = dataclasses.replace(found, asks=12)
+    grown = decide(world.but(status=before.status, replicas=12, autoscalers=(more,)).observe())
+    assert (grown.status.ready, grown.status.scale_floor) == ("13/10", 10)
+    assert answers.condition(grown, "ScaleHeld") is not None
+
+
 def test_asked_for_in_flight_it_waits() -> None:
     """The rollout goes first, and so does what is still warm; both are said."""
     flight = decide(World().stable(8).canary(2).at_step(2, since=10).told(restart="now").observe())
@@ -264,6 +304,10 @@ def test_a_spec_that_makes_no_sense_does_not_stop_it() -> None:
 
     assert ("Holding", "InvalidSpec") == stands(decision)
     assert 3 == len(evicted(decision))
+    assert NOON + 5 == decision.recheck_at
+
+    begun = decide(World().stable().but(invalid="wrong").told(restart="now").observe())
+    assert NOON + 1 == begun.recheck_at
 
 
 # --- its end ----------------------------------------------------------------------------------------------------------

@@ -37,6 +37,21 @@ def test_what_a_flight_tells() -> None:
     assert status.observed_generation == 1
 
 
+def test_conditions_stay_where_the_server_has_them() -> None:
+    """A list that is merged by type gets new entries at its end; that is no reason to write it once more."""
+    entry = api.Rejected(revision=2, hash=B, reason="MetricFailed", message="bad", at=NOON - 500)
+    drill = api.Drill(of=A, by="x", within_seconds=60, breached=NOON - 900, took_seconds=1.0, kept=True)
+    past = api.HistoryEntry(
+        revision=1, hash=A, outcome=api.Ending.DRILLED, started=NOON - 990, finished=NOON - 900, drill=drill
+    )
+    world, _ = aftermath.settled(World().stable().with_status(history=(past,)))
+    assert ["Available", "Ready", "Rehearsed"] == [one.type for one in world.status.conditions]
+
+    world, _ = aftermath.settled(world.wants(B).recorded(B).with_status(rejected=(entry,)))
+    assert ["Available", "Ready", "Rehearsed", "Stalled"] == [one.type for one in world.status.conditions]
+    assert not decide(world.but(now=world.now + 600).observe()).write_status
+
+
 def test_images_of_a_lost_record_are_remembered() -> None:
     """Where the record of a revision is gone, the status keeps the images that it knew."""
     status = decide(World().stable().but(templates={}, written="x").observe()).status

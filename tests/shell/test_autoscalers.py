@@ -191,12 +191,13 @@ def side(hash_: str) -> Json:
         ({"stable": side("a")}, "a", "kubectl", True),
         ({"stable": side("a")}, "b", "", True),
         ({"stable": side("a"), "scaleFloor": 10}, "a", "", True),
+        ({"stable": side("a"), "restart": {"since": 1, "pods": 10}}, "a", "", True),
         ({"stable": side("a"), "canary": side("b")}, "b", "", True),
         ({"stable": side("b"), "warm": side("a")}, "b", "", True),
     ],
 )
 def test_when_they_matter(status: Json, target: str, scaled_by: str, *, expected: bool) -> None:
-    """Not at rest, nor for the first revision; with pods of two, before a start, and when somebody scaled ours."""
+    """Not at rest, nor for the first revision; with extra pods, before a start, and when somebody scaled ours."""
     there = World().stable(scaled_by=scaled_by).deployments
 
     assert expected == autoscalers.matters(rollouts.parsed_status(status), Target(Identity.KNOWN, target), there)

@@ -55,7 +55,7 @@ def held(rollout: RolloutFacts, status: RolloutStatus, found: Iterable[Autoscale
     counts, wanted = status.scale_floor, rollout.replicas
     if status.stable is None or counts is None or wanted is None or wanted <= counts:
         return None
-    extra = status.canary is not None or status.warm is not None
+    extra = status.canary is not None or _beside(status)
     for one in of_rollout(rollout, found):
         told = one.asks == wanted
         if told and not extra and one.memory_load > 1:
@@ -64,6 +64,11 @@ def held(rollout: RolloutFacts, status: RolloutStatus, found: Iterable[Autoscale
             enough = max(counts, _by_others(one, wanted, status.replicas) if told else 0)
             return Held(one.name, wanted, enough, told) if enough < wanted else None
     return None
+
+
+def _beside(status: RolloutStatus) -> bool:
+    """Return whether there are extra pods beside no canary: of an old revision, or the first ones of a restart."""
+    return status.warm is not None or status.restart is not None
 
 
 def _by_others(one: AutoscalerFacts, wanted: int, pods: int) -> int:
@@ -82,11 +87,11 @@ def of_rollout(rollout: RolloutFacts, found: Iterable[AutoscalerFacts]) -> list[
 
 
 def kept(rollout: RolloutFacts, status: RolloutStatus, found: Iterable[AutoscalerFacts]) -> int | None:
-    """Return the replicas beyond which memory is not followed while an old revision is warm; None: it is followed.
+    """Return the replicas beyond which memory is not followed while there are extra pods; None: it is followed.
 
     Args:
         rollout: the Rollout, none of whose growth waits now.
         status: its status, without a canary.
         found: the autoscalers there.
     """
-    return rollout.replicas if status.warm is not None and of_rollout(rollout, found) else None
+    return rollout.replicas if _beside(status) and of_rollout(rollout, found) else None

@@ -7,7 +7,7 @@ pods run the stable template, nothing it comes to is held against a revision, an
 import dataclasses
 from typing import Final
 
-from headgate.api import cel, values
+from headgate.api import cel, names, values
 from headgate.api.drill import WITHIN_SECONDS
 from headgate.api.spec import Policy
 from headgate.api.status import Canary, Drill, Ending, Leaving, Phase, Side, StepStatus, Weight
@@ -83,7 +83,7 @@ def begun(situation: Situation, stable: Side, policy: Policy, by: str) -> Move:
     )
     changes = {
         "canary": canary,
-        "scale_floor": situation.wanted_now,
+        "scale_floor": situation.total,
         "analysis": analysis.begin(strategies.judged(policy, weight), situation.now),
         "step": StepStatus(index=1, of=1, text="drill"),
         "weight": Weight(desired=weight),
@@ -116,11 +116,14 @@ def _flown(situation: Situation) -> tuple[Canary, Drill] | None:
 def called_off(situation: Situation) -> Move | None:
     """There is something else to do, or to see to, than a drill: it ends at once, and nothing waits for its result."""
     canary = situation.flight
-    wanted = _wanted_otherwise(situation)
+    wanted, by = _wanted_otherwise(situation), "spec"
+    if wanted is None and situation.status.restart is not None:
+        wanted = Rest(Phase.DRILLING, "RestartRequested", "all pods are to be restarted")
+        by = f"annotation {names.RESTART}"
     why = wanted or (_disturbed(situation, canary) if canary else None)
     if canary is None or why is None:
         return None
-    by = "spec" if wanted else "headgate"
+    by = by if wanted else "headgate"
     return verdicts.leave(situation, canary, Ending.WITHDRAWN, why.reason, why.message, by=by)
 
 

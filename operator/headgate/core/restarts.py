@@ -23,7 +23,8 @@ def begun(situation: Situation, asked: str) -> Move:
     restart = Restart(since=situation.second, asked=asked[:_ASKED_LENGTH], pods=pods, remaining=remaining)
     first = ""
     if situation.canary is not None:
-        first = "; the rollout that is in flight goes first"
+        what = "drill that is in flight ends" if situation.drills else "rollout that is in flight goes"
+        first = f"; the {what} first"
     elif situation.status.warm is not None:
         first = f"; revision {situation.status.warm.revision}, which is still warm, goes first"
     notice = Notice("RestartRequested", f"pods that were created until {until} are replaced{first}")
@@ -71,13 +72,21 @@ def _refused(situation: Situation) -> str:
     return f"{words[0]}{more}" if words else ""
 
 
+def looks(situation: Situation) -> tuple[float, ...]:
+    """Return when to look at the pods again, whatever else is waited for; nothing wakes us for them."""
+    restart, held = situation.status.restart, situation.seen.rollout.paused or situation.supersedes_restart
+    if restart is None or situation.restart is None or held:
+        return ()
+    begins = restart.since + evictions.BEGINS_AFTER_SECONDS
+    return (begins if situation.now < begins else situation.now + LOOK_SECONDS,)
+
+
 def restarting(situation: Situation) -> Rest | None:
     """Old pods are left, or more pods than wanted; a new version that is wanted goes first."""
     restart, stable = situation.status.restart, situation.stable
     if restart is None or stable is None or situation.restart is None or situation.supersedes_restart:
         return None
-    begins = restart.since + evictions.BEGINS_AFTER_SECONDS
-    again = (begins if situation.now < begins else situation.now + LOOK_SECONDS,)
+    again = looks(situation)
     message = _counted(situation, restart)
     if situation.seen.rollout.paused:
         return Rest(Phase.PAUSED, "Paused", f"{message}; spec.paused is true")

@@ -78,7 +78,8 @@ def asked(situation: Situation, value: str) -> Move | str:
         return "there is no stable revision yet, and none to go back to"
     if value in (str(stable.revision), stable.hash):
         return _stays(situation, stable) or f"revision {stable.revision} is stable already"
-    if canary is not None and canary.leaving is None and value in (str(canary.revision), canary.hash):
+    forward = canary is not None and canary.leaving is None and canary.drill is None
+    if canary is not None and forward and value in (str(canary.revision), canary.hash):
         skips = f"{names.PROMOTE_FULL}={canary.hash} skips what is left"
         return f"revision {canary.revision} is on its way already; {skips}"
     choices = list(_open(situation))

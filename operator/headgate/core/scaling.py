@@ -4,6 +4,7 @@ from typing import Final
 
 from headgate.api import names
 from headgate.api.status import Phase, RolloutStatus
+from headgate.core import rollbacks
 from headgate.core.model import Notice
 from headgate.core.situation import Rest, Situation
 
@@ -31,9 +32,12 @@ def astray(situation: Situation) -> str:
 
 
 def autoscaled(situation: Situation) -> Rest | None:
-    """Somebody's autoscaler scales one of the Deployments: that is put back each time, and nothing goes forward."""
+    """Somebody's autoscaler scales one of the Deployments: that is put back each time, and nothing goes forward.
+
+    What goes back does, to an earlier revision as well.
+    """
     message = astray(situation)
-    if not message:
+    if not message or rollbacks.leads_back(situation):
         return None
     return Rest(Phase.HOLDING, "DeploymentAutoscaled", message, (situation.now + ASK_AGAIN_SECONDS,))
 

@@ -241,7 +241,12 @@ class Situation:
 
     @property
     def supersedes_restart(self) -> bool:
-        """Whether the spec wants a new version, which goes before a restart of the present one."""
+        """Whether another version is wanted, which goes before a restart of the present one.
+
+        What people asked to go back to most of all: a budget may hold up a restart for ever.
+        """
+        if self.status.rollback is not None:
+            return True
         old = {entry.hash for entry in self.status.rejected}
         old |= {self.stable.hash} if self.stable else set()
         return bool(self.target_hash) and self.target_hash not in old

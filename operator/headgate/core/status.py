@@ -91,7 +91,9 @@ def _conditions(situation: Situation, rest: Rest) -> tuple[Condition, ...]:
         since = situation.second if flipped or known is None else known.last_transition_time
         generation = situation.seen.rollout.generation
         conditions.append(Condition(**fact, last_transition_time=since, observed_generation=generation))
-    return tuple(conditions)
+    # A server that merges them adds new ones at the end: in another order they would be written again and again.
+    places = {name: place for place, name in enumerate(before)}
+    return tuple(sorted(conditions, key=lambda condition: places.get(condition.type, len(places))))
 
 
 def concluded(situation: Situation, rest: Rest) -> RolloutStatus:

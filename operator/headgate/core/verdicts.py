@@ -126,12 +126,12 @@ def _gives_way(situation: Situation, leaving: Leaving) -> bool:
 
 
 def _makes_way(situation: Situation, canary: Canary) -> bool:
-    """Return whether a new version waits for a drill that nobody is led to any more.
+    """Return whether another version waits for a drill that nobody is led to any more.
 
     What is left of it drains and goes beside the first pods of the new one: a drill holds nobody up for that.
     """
     seen, known = situation.seen, situation.status.traffic
-    wanted = situation.stable is not None and situation.target_hash not in ("", situation.stable.hash)
+    wanted = situation.stable is not None and situation.wanted_hash not in ("", situation.stable.hash)
     waits = canary.drill is not None and wanted and not seen.policy_waits and not seen.rollout.deleting
     return waits and known is not None and known.since is not None
 
