@@ -104,13 +104,11 @@ def test_nobody_loses_a_request(told: Told, name: str) -> None:
     assert ways.REPLICAS == len(found.stage.shop.pods_by_version()[podinfo.BETTER])
 
 
-def test_recreate_is_down_while_no_pod_is_ready(told: Told, record_property: Callable[[str, object], None]) -> None:
+def test_recreate_is_down_while_no_pod_is_ready(told: Told) -> None:
     """Users are lost between the last pod of one version and the first of the other, going back too, and never else."""
     found = told("recreate")
     gaps = downtimes(found.stage)
     late = [at for at in found.losses if not any(since <= at <= until + FOLLOWED_SECONDS for since, until in gaps)]
-    record_property("down_seconds", round(ways.lost_seconds(found.losses), 1))
-    record_property("requests_lost", found.window.lost)
 
     assert 2 == len(gaps)
     assert [] == late
