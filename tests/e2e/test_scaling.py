@@ -84,7 +84,7 @@ def sampled(shop: Shop) -> Sample:
     found, status = shop.rollout()["spec"], shop.status
     seen = routed.read(shop, "hpa")["status"].get("currentMetrics") or [{}]
     # Of numbers alone the status tells every 30 s.
-    sizes = {one["metadata"]["labels"][routed.KEY]: one for one in shop.node.objects("deployments", shop.namespace)}
+    sizes = {one["metadata"]["labels"][routed.KEY]: one for one in shop.node.listed("deployments", shop.namespace)}
     sides = [sizes.get((status.get(side) or {}).get("hash"), {}) for side in ("stable", "canary")]
     stable, canary = [
         (side.get("spec", {}).get("replicas", 0), side.get("status", {}).get("availableReplicas", 0)) for side in sides
