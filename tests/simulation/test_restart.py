@@ -113,6 +113,14 @@ def test_a_budget_that_forbids_it_is_obeyed_and_told() -> None:
     assert set() == before & pods(shop)
 
 
+@pytest.mark.parametrize("replicas", [2, 3])
+def test_routes_meet_somebody_though_most_may_be_unavailable(replicas: int) -> None:
+    """New pods stand in for old ones once their Service leads to them."""
+    shop = shops.shop(8, replicas=replicas, steps=(), measured=(), maxSurge=0, maxUnavailable=2)
+    restart(shop)
+    over(shop)
+
+
 def test_abort_stops_it_where_it_is() -> None:
     """Pods that are left stay, and the surplus goes."""
     shop = play(4)

@@ -22,6 +22,8 @@ from headgate.core.replicas import Budget
 
 BEGINS_AFTER_SECONDS = 1
 """Objects are dated in whole seconds: a pod that came in the second of the command would be taken for an old one."""
+SERVES_AFTER_SECONDS = 3
+"""How long after it became ready a new pod may not be among its Service's endpoints: old ones do not go for it yet."""
 _PART = 4
 """A quarter of the pods at most starts beside the others, whatever surge routes allow."""
 
@@ -87,6 +89,11 @@ def _available(view: View, pod: PodFacts) -> bool:
     return pod.ready_since is not None and view.now >= pod.ready_since + view.min_ready_seconds
 
 
+def _serves(view: View, pod: PodFacts) -> bool:
+    since = pod.ready_since if pod.created > view.since else None
+    return _available(view, pod) and (since is None or view.now >= since + SERVES_AFTER_SECONDS)
+
+
 def _going(view: View, living: Sequence[PodFacts], size: int, surge: int) -> tuple[PodFacts, ...]:
     """Return who goes now: whoever carries nobody first, then as many as *size* pods can spare; the eldest first.
 
@@ -97,8 +104,10 @@ def _going(view: View, living: Sequence[PodFacts], size: int, surge: int) -> tup
     idle = [pod for pod in old if not _available(view, pod)]
     starting = sum(pod.created > view.since and not _available(view, pod) for pod in living)
     most = max(0, max(1, surge + view.budget.unavailable) - starting)
-    ready = sum(_available(view, pod) for pod in living)
-    spare = max(0, min(ready, size) - view.budget.least_ready)
+    ready = sum(_serves(view, pod) for pod in living)
+    # Whoever allows all pods to be unavailable allows it to a rollout, whose routes meet somebody all the same.
+    least = max(view.budget.least_ready, min(1, size - 1))
+    spare = max(0, min(ready, size) - least)
     first = idle[:most]
     return (*first, *serving[: min(spare, most - len(first))])
 

@@ -6,7 +6,7 @@ The arithmetic here is written from the design, by brute force, and on purpose n
 import dataclasses
 import fractions
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from headgate.api import names
 from headgate.api.spec import POLICY_FIELDS
@@ -109,9 +109,10 @@ def bounds(strategy: Json, total: int, *, routed: bool = False) -> Bounds:
     return Bounds(total, surge, min(unavailable, total), routed, floor=_floor(way.get("steps", ()), total))
 
 
-def _floor(steps: Iterable[Json], total: int) -> int:
+def _floor(steps: Sequence[Json], total: int) -> int:
     scales = [step["setCanaryScale"] for step in steps if "setCanaryScale" in step]
     asked = [one.get("replicas", -(-total * one.get("weight", 0) // 100)) for one in scales]
+    asked += [1 for step in steps if step.get("setHeaderRoute", {}).get("match")]
     return min(total, max(asked, default=0))
 
 
