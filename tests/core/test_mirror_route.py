@@ -300,7 +300,7 @@ def test_twice_is_once_too_often() -> None:
             "MirrorUnsupported",
             "is of GatewayClass traefik, which does not list HTTPRouteRequestPercentageMirror in status.supportedFeat",
         ),
-        ({"gateways": (UNKNOWN,)}, (mirror(), 20), "MirrorUnsupported", "is not known: forbidden; let Headgate get"),
+        ({"gateways": (UNKNOWN,)}, (mirror(), 20), "MirrorUnsupported", "is not known: forbidden; mend that"),
         ({"gateways": (ABLE, MESH)}, (mirror(), 20), "MirrorUnsupported", "Service prod/web is no Gateway"),
         ({"found": way(0, *[USERS] * 16)}, (mirror(), 20), "RouteRulesUnfit", "rule 0 of HTTPRoute web has 16 filters"),
         ({"found": way(0, THEIRS)}, (mirror(), 20), "RouteRuleTaken", "rule 0 of HTTPRoute web mirrors to the canary"),

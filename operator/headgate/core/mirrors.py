@@ -110,8 +110,8 @@ def _cannot(gateway: GatewayFacts) -> bool:
 def _why_not(gateway: GatewayFacts) -> str:
     if isinstance(gateway.features, Unreadable):
         return (
-            f"whether {gateway} can do setMirrorRoute is not known: {gateway.features.why}; let Headgate get gateways "
-            "and gatewayclasses, or leave out the step"
+            f"whether {gateway} can do setMirrorRoute is not known: {gateway.features.why}; mend that (Headgate has to "
+            "get gateways and gatewayclasses), or leave out the step"
         )
     if FEATURE in gateway.features:
         return ""

@@ -112,7 +112,16 @@ def bounds(strategy: Json, total: int, *, routed: bool = False) -> Bounds:
 def _floor(steps: Iterable[Json], total: int) -> int:
     scales = [step["setCanaryScale"] for step in steps if "setCanaryScale" in step]
     asked = [one.get("replicas", -(-total * one.get("weight", 0) // 100)) for one in scales]
-    return min(total, max(asked, default=0))
+    return min(total, max((*asked, *_copied(steps, total)), default=0))
+
+
+def _copied(steps: Iterable[Json], total: int) -> Iterable[int]:
+    """Yield how many pods each step takes at which requests are copied as well."""
+    weight = percent = 0
+    for step in steps:
+        weight, percent = step.get("setWeight", weight), step.get("setMirrorRoute", {}).get("percentage", percent)
+        if percent and weight < 100:  # noqa: PLR2004  # the whole
+            yield -(-total * min(100, weight + percent) // 100)
 
 
 class Scene:
