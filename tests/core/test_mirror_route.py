@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from headgate.api import status as api
 from headgate.core import effects, extras, mirrors, steps, strategies, traffic
 from headgate.core.actions import FilterEdit, RuleEdits, SetWeights
 from headgate.core.decide import decide
@@ -288,6 +287,14 @@ def test_twice_is_once_too_often() -> None:
     assert (THEIRS, copies()) == edit.filters
 
 
+@pytest.mark.parametrize(("pods", "selects"), [(0, A), (1, "")])
+def test_a_service_without_pods_leads_to_stable(pods: int, selects: str) -> None:
+    """Where a step has left no pod: a Gateway that hears of the next weight first sends nobody into the void."""
+    seen = ways.at_weight(0, pods, ways={"canary": service(CANARY, B, {B: pods})})
+
+    assert selects == traffic.forward(seen).canary_selects
+
+
 # --- what stands in the way -------------------------------------------------------------------------------------------
 
 
@@ -337,68 +344,6 @@ def test_what_cannot_be(changes: Any, plan: Any, reason: str, says: str) -> None
 def test_what_can_be(changes: Any, plan: Any) -> None:
     """A user's own mirror, and a Gateway without, are in the way of copies alone."""
     assert 0 < answers.step(starts(*plan, **changes))
-
-
-# --- going back -------------------------------------------------------------------------------------------------------
-
-
-def test_abort_takes_it_in_its_first_write() -> None:
-    """Weights, copies and the mark: one patch, before anything else; pods stay for the drain."""
-    decision = decide(at(2, mirror(), 20, pods=7, weight=20).told(abort=B).observe())
-    first = decision.actions[0]
-
-    assert isinstance(first, SetWeights)
-    assert (0, ((),), True) == (first.percent, tuple(one.filters for one in first.edits.filters), bool(first.rejected))
-    assert not first.edits.gives
-    assert {B: 7} == answers.sizes(decision)
-
-
-@pytest.mark.parametrize(("home", "goes"), [({}, False), (None, True)])
-def test_without_a_stable_endpoint_it_waits(home: Any, *, goes: bool) -> None:
-    """All that is ours goes in one write."""
-    ours = service() if home is None else service(endpoints=home)
-    there = facts(stable=ours, canary=service(CANARY, B, {B: 5}), route=way(0, copies()))
-    decision = decide(at(1, mirror(), 20, ways=there).leaving().observe())
-
-    assert goes is bool(filtered(decision))
-
-
-def test_at_a_hundred_percent_it_ends() -> None:
-    """Everybody is to meet the new version: the copies go, and their pods stay."""
-    decision = decide(at(2, mirror(), 100, pods=10, since=None).observe())
-    (write,) = written(decision)
-
-    assert ((FilterEdit(0, (copies(),), ()),), 100) == (write.edits.filters, write.percent)
-
-
-def test_at_rest_nothing_of_it_is_left() -> None:
-    """What a lost write leaves behind goes, and is then forgotten."""
-    left = known(0, rules=(token(),), rules_put=(token(),))
-    world = ways.routed(World().stable(10), 20, ways=facts(route=way(0, copies())), remembered=left)
-    assert [()] == filtered(decide(world.observe()))
-
-    bare = ways.routed(World().stable(10), 20, ways=facts(route=way()), remembered=known(0, rules_put=(token(),)))
-    status = decide(bare.observe()).status.traffic
-    assert status is not None
-    assert ((), ()) == (status.rules, status.rules_put)
-
-
-def test_a_gateway_that_refuses_it() -> None:
-    """What users get from such a route nobody knows: it goes back at once."""
-    answer = parent(accepted=False, follows=False, words="UnsupportedValue: no")
-    decision = decide(at(1, mirror(), 20, route=way(0, copies(), parents=(answer,))).observe())
-
-    assert api.Ending.ROLLED_BACK is answers.ending(decision)
-    assert [()] == filtered(decision)
-
-
-def test_of_no_pods_nothing_is_copied() -> None:
-    """Without replicas there is nobody to take it, and nothing to wait for."""
-    world = at(1, mirror(), 20, pods=0, percent=0).but(replicas=0).stable(0).with_status(scale_floor=0)
-    decision = decide(world.observe())
-
-    assert [] == filtered(decision)
-    assert "MirrorTooLarge" != answers.ready(decision)[0]
 
 
 def test_a_backend_as_it_is_written() -> None:

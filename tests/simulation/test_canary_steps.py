@@ -189,6 +189,19 @@ def test_copies_go_back_first(end: Callable[[worlds.Play], None]) -> None:
     shops.rested(shop)
 
 
+@pytest.mark.parametrize("over", [specs.mirror(0), specs.no_header(), specs.scale(matchTrafficWeight=True)])
+def test_pods_that_come_a_second_time(over: Json) -> None:
+    """Between a step that left none and the first users, no Gateway knows an empty Service."""
+    begin = {"setMirrorRoute": specs.mirror(50), "setHeaderRoute": specs.header()}
+    first = begin.get(next(iter(over)), specs.scale(replicas=2))
+    for seed in range(8, 12):
+        shop = shops.shop(seed, steps=(first, specs.pause("20s"), over, specs.weight(10)), replicas=4)
+        canary = shop.ship("web:2")
+        assert "Healthy" == shop.settle()
+
+        assert canary == shop.stable
+
+
 def test_a_gateway_that_cannot_copy() -> None:
     """Nothing moves before somebody leaves out the step, or takes another Gateway."""
     shop = play(9, "mirror")

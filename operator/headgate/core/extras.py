@@ -66,6 +66,11 @@ def held(found: Iterable[RouteFacts], put: Collection[str]) -> tuple[str, ...]:
     return tuple(sorted({name for route in found for name, _ in (*ours(route, put), *mirrors.ours(route, put))}))
 
 
+def copied(facts: TrafficFacts, put: Collection[str]) -> int:
+    """Return how much of the requests filters of ours copy now, in percent."""
+    return mirrors.standing(facts.known_routes, put) if put else 0
+
+
 def _same(one: Body, other: Body) -> bool:
     rest = [{field: part for field, part in body.items() if field not in _OWN} for body in (one, other)]
     return rest[0] == rest[1]

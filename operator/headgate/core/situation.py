@@ -13,18 +13,7 @@ from typing import Final
 from headgate.api.spec import Metric
 from headgate.api.status import Canary, Phase, RolloutStatus, Side
 from headgate.api.traffic import DRAIN_SECONDS
-from headgate.core import (
-    autoscalers,
-    evictions,
-    extras,
-    mirrors,
-    recreate,
-    replicas,
-    revisions,
-    steps,
-    strategies,
-    traffic,
-)
+from headgate.core import autoscalers, evictions, extras, recreate, replicas, revisions, steps, strategies, traffic
 from headgate.core.model import DeploymentFacts, Identity, Notice, Observation
 from headgate.core.paths import Extras
 from headgate.core.routes import WHOLE
@@ -330,7 +319,7 @@ class Situation:
             weight=status.weight.desired if status.weight else 0,
             preview=self.preview,
             extras=self._extras,
-            mirrored=mirrors.standing(seen.traffic.known_routes, put) if (put := status.traffic.rules_put) else 0,
+            mirrored=extras.copied(seen.traffic, status.traffic.rules_put),
             canary_service=seen.policy.traffic.canary_service if seen.policy and seen.policy.traffic else "",
             switches=strategies.switches(seen.policy),
             drills=frozenset([facts.hash for facts in others if facts.drill]),

@@ -253,9 +253,9 @@ def _selected(view: View, service: ServiceFacts | Unreadable | None, revision_ha
 def _canary_selected(view: View) -> str:
     service, wanted = view.facts.canary, _selected(view, view.facts.canary, view.other_hash, view.other)
     if not wanted and not view.status.highest and isinstance(service, ServiceFacts):
-        # Until there are pods to select it leads to stable ones: a Gateway that hears of the weight before it hears of
-        # the endpoints then still knows somebody.
-        left = service.selects != view.other_hash
+        # Until there are pods to select, or once a step has left none, it leads to stable ones: a Gateway that hears of
+        # the weight before it hears of the endpoints then still knows somebody.
+        left = service.selects != view.other_hash or not (view.other.wanted or view.other.counted)
         return _selected(view, service, view.stable_hash, view.stable) if left else ""
     # Never under traffic, unless a stranger has changed it in flight: stable's hash is what it has at rest.
     resting = isinstance(service, ServiceFacts) and service.selects == view.stable_hash

@@ -112,7 +112,8 @@ def bounds(strategy: Json, total: int, *, routed: bool = False) -> Bounds:
 def _floor(steps: Iterable[Json], total: int) -> int:
     scales = [step["setCanaryScale"] for step in steps if "setCanaryScale" in step]
     asked = [one.get("replicas", -(-total * one.get("weight", 0) // 100)) for one in scales]
-    return min(total, max((*asked, *_copied(steps, total)), default=0))
+    told_apart = any("setHeaderRoute" in step for step in steps)
+    return min(total, max((*asked, *_copied(steps, total), int(told_apart))))
 
 
 def _copied(steps: Iterable[Json], total: int) -> Iterable[int]:
