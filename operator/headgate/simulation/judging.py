@@ -6,7 +6,7 @@ The arithmetic here is written from the design, by brute force, and on purpose n
 import dataclasses
 import fractions
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from headgate.api import names
 from headgate.api.spec import POLICY_FIELDS
@@ -111,12 +111,12 @@ def bounds(strategy: Json, total: int, *, routed: bool = False) -> Bounds:
 
 def _floor(steps: Iterable[Json], total: int) -> int:
     scales = [step["setCanaryScale"] for step in steps if "setCanaryScale" in step]
-    asked = [one.get("replicas", -(-total * one.get("weight", 0) // 100)) for one in scales]
+    asked: list[int] = [one.get("replicas", -(-total * one.get("weight", 0) // 100)) for one in scales]
     told_apart = any("setHeaderRoute" in step for step in steps)
     return min(total, max((*asked, *_copied(steps, total), int(told_apart))))
 
 
-def _copied(steps: Iterable[Json], total: int) -> Iterable[int]:
+def _copied(steps: Iterable[Json], total: int) -> Iterator[int]:
     """Yield how many pods each step takes at which requests are copied as well."""
     weight = percent = 0
     for step in steps:

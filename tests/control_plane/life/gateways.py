@@ -74,8 +74,8 @@ def _gateways() -> Iterator[Json]:
     for (namespace, name), of_class in PLACES.items():
         metadata = {"name": name, "namespace": namespace}
         listeners = [{"name": "http", "port": 80, "protocol": "HTTP"}]
-        spec = {"gatewayClassName": of_class, "listeners": listeners}
-        yield {"apiVersion": group, "kind": "Gateway", "metadata": metadata, "spec": spec}
+        served = {"gatewayClassName": of_class, "listeners": listeners}
+        yield {"apiVersion": group, "kind": "Gateway", "metadata": metadata, "spec": served}
 
 
 @dataclasses.dataclass
