@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from headgate.act import paths
-from headgate.core.actions import RuleEdits, SetWeights
+from headgate.core.actions import FilterEdit, RuleEdits, SetWeights
 from headgate.core.faults import Conflict, Fault, Refused
 from headgate.core.model import Json, Kind, Observation
 from headgate.core.paths import ExtraFacts
@@ -122,6 +122,45 @@ async def test_rules_go_without_a_quiet_moment(percent: int | None) -> None:
 async def test_rules_come_in_a_quiet_moment_only() -> None:
     """What was decided on an older route is not added to a newer one."""
     route, edits = Route(Conflict("late")), RuleEdits((), ({"backendRefs": []},))
+    with pytest.raises(Conflict):
+        await paths.set_weights(route, seen(), SetWeights("HTTPRoute", ROUTE.name, 0, edits=edits))
+
+    assert len(route.patches) == 1
+
+
+OURS, USERS = {"type": "RequestMirror"}, {"type": "RequestHeaderModifier"}
+FILTERS = "/spec/rules/0/filters"
+
+
+@pytest.mark.parametrize(
+    ("was", "comes", "write"),
+    [
+        ((), (OURS,), {"op": "add", "path": FILTERS, "value": [OURS]}),
+        ((USERS,), (USERS, OURS), {"op": "add", "path": FILTERS, "value": [USERS, OURS]}),
+        ((USERS, OURS), (USERS,), {"op": "add", "path": FILTERS, "value": [USERS]}),
+        ((OURS,), (), {"op": "remove", "path": FILTERS}),
+    ],
+)
+async def test_filters_come_and_go_with_the_weights(was: Any, comes: Any, write: Json) -> None:
+    """Before any rule gets another place; of none nothing is left."""
+    route, edits = Route(), RuleEdits((GONE,), filters=(FilterEdit(0, was, comes),))
+    await paths.set_weights(route, seen(), SetWeights("HTTPRoute", ROUTE.name, 0, edits=edits))
+
+    assert route.patches == [[VERSION, *NAMES, *BACK, write, {"op": "remove", "path": "/spec/rules/2"}]]
+
+
+async def test_filters_go_without_a_quiet_moment() -> None:
+    """It is enough that the rule has the filters that it had."""
+    route, edits = Route(Conflict("late")), RuleEdits(filters=(FilterEdit(0, (OURS, USERS), (USERS,)),))
+    await paths.set_weights(route, seen(), SetWeights("HTTPRoute", ROUTE.name, None, edits=edits))
+
+    held = {"op": "test", "path": FILTERS, "value": [OURS, USERS]}
+    assert route.patches[1] == [held, {"op": "add", "path": FILTERS, "value": [USERS]}]
+
+
+async def test_filters_come_in_a_quiet_moment_only() -> None:
+    """What was decided on an older route is not added to a newer one."""
+    route, edits = Route(Conflict("late")), RuleEdits(filters=(FilterEdit(0, (), (OURS,)),))
     with pytest.raises(Conflict):
         await paths.set_weights(route, seen(), SetWeights("HTTPRoute", ROUTE.name, 0, edits=edits))
 

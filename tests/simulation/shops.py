@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from headgate.api import names
+from headgate.core import mirrors
 from headgate.core.model import Json, Kind
 from headgate.simulation import faults, specs
 from headgate.simulation.judges import Judges
@@ -31,6 +32,8 @@ def shop(
     for name in (*(specs.STABLE_SERVICE, specs.CANARY_SERVICE)[:services], *others):
         world.put(Kind.SERVICE, specs.service(name))
     world.put(Kind.HTTP_ROUTE, route or specs.route())
+    world.put(Kind.GATEWAY, specs.gateway())
+    world.server.create(Kind.GATEWAY_CLASS, "", specs.gateway_class(mirrors.FEATURE), "installer")
     fields = {"traffic": specs.traffic(), **USUAL, **usual}
     begun = worlds.Play(world, Judges(world), fields)
     world.apply(begun.spec("web:1"))

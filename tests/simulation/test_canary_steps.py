@@ -26,10 +26,22 @@ HEADED = (
     specs.weight(50),
     specs.no_header("staff"),
 )
-PLANS: dict[str, tuple[Json, ...]] = {"scale": SCALED, "analysis": SMOKED, "header": HEADED}
+COPIED = (
+    specs.mirror(50),
+    specs.weight(20),
+    specs.mirror(20),
+    specs.header(),
+    specs.mirror(80),
+    specs.mirror(0),
+    specs.weight(60),
+    specs.mirror(40),
+)
+PLANS: dict[str, tuple[Json, ...]] = {"scale": SCALED, "analysis": SMOKED, "header": HEADED, "mirror": COPIED}
 METRICS: dict[str, tuple[Json, ...]] = {"analysis": (SMOKE, shops.QUICK)}
 EVERY_PLAN = pytest.mark.parametrize("plan", PLANS)
 BUDGETS: tuple[Json, ...] = ({}, {"maxSurge": 1}, {"maxSurge": 0, "maxUnavailable": 2})
+NARROW: dict[str, tuple[Json, ...]] = {"mirror": ({"maxSurge": 5}, {"maxSurge": "50%", "maxUnavailable": 2})}
+"""Where copies are made, both versions have their pods at once."""
 
 
 def play(seed: int, plan: str, **more: Any) -> worlds.Play:
@@ -44,8 +56,9 @@ def at_step(shop: worlds.Play, index: int) -> bool:
     return step is not None and step.index >= index and step.since is not None
 
 
-@EVERY_PLAN
-@pytest.mark.parametrize("budget", BUDGETS)
+@pytest.mark.parametrize(
+    ("plan", "budget"), [(plan, budget) for plan in PLANS for budget in NARROW.get(plan, BUDGETS[1:]) + BUDGETS[:1]]
+)
 def test_a_good_version_takes_over(plan: str, budget: Json) -> None:
     """Through all steps, and then nothing is written any more."""
     shop = play(1, plan, **budget)
@@ -152,3 +165,80 @@ def test_somebody_takes_the_rules_of_a_step_away() -> None:
     assert "Healthy" == shop.settle()
 
     assert (canary, 0) == (shop.stable, added(shop))
+
+
+def copied(shop: worlds.Play) -> int:
+    """Return how much the Gateway copies to the canary Service, in percent."""
+    return max((one.get(specs.CANARY_SERVICE, 0) for one in shop.world.gateways[0].copying.values()), default=0)
+
+
+@pytest.mark.parametrize("end", [abort, breach])
+def test_copies_go_back_first(end: Callable[[worlds.Play], None]) -> None:
+    """The first write of a verdict to the route takes weight and copies; pods go once nobody can copy to them."""
+    shop = shops.shop(8, pace=SLOW, replicas=6, steps=(specs.mirror(50), specs.weight(20), specs.pause()))
+    canary = shop.ship("web:2")
+    assert shop.world.run_until(lambda: (copied(shop), shops.share(shop)) == (50, 20), 900), shop.world.account()
+    assert 5 == shop.world.pods_of(canary)[1]
+    before = len(shop.world.journal.writes)
+    end(shop)
+    assert shop.world.run_until(lambda: copied(shop) == 0, 60), shop.world.account()
+
+    made = [write for write in shop.world.journal.writes[before:] if write.kind is Kind.HTTP_ROUTE]
+    assert (1, 0, 5) == (len(made), shops.share(shop), shop.world.pods_of(canary)[1])
+    assert "RolledBack" == shop.settle()
+    shops.rested(shop)
+
+
+@pytest.mark.parametrize("over", [specs.mirror(0), specs.no_header(), specs.scale(matchTrafficWeight=True)])
+def test_pods_that_come_a_second_time(over: Json) -> None:
+    """Between a step that left none and the first users, no Gateway knows an empty Service."""
+    begin = {"setMirrorRoute": specs.mirror(50), "setHeaderRoute": specs.header()}
+    first = begin.get(next(iter(over)), specs.scale(replicas=2))
+    for seed in range(8, 12):
+        shop = shops.shop(seed, steps=(first, specs.pause("20s"), over, specs.weight(10)), replicas=4)
+        canary = shop.ship("web:2")
+        assert "Healthy" == shop.settle()
+
+        assert canary == shop.stable
+
+
+def test_a_gateway_that_cannot_copy() -> None:
+    """Nothing moves before somebody leaves out the step, or takes another Gateway."""
+    shop = play(9, "mirror")
+    shop.world.change(Kind.GATEWAY, "public", lambda thing: thing["spec"].update(gatewayClassName="other"))
+    shop.world.server.create(Kind.GATEWAY_CLASS, "", specs.gateway_class("HTTPRoute", name="other"), "installer")
+    before = len([write for write in shop.world.journal.writes if write.kind is Kind.HTTP_ROUTE])
+    shop.world.apply(shop.spec("web:2"))
+    shop.world.run(300)
+    assert "Holding" == shop.world.phase
+    assert "MirrorUnsupported" == next(one.reason for one in shop.world.status.conditions if one.type == "Ready")
+    assert before == len([write for write in shop.world.journal.writes if write.kind is Kind.HTTP_ROUTE])
+
+    shop.world.change(Kind.GATEWAY, "public", lambda thing: thing["spec"].update(gatewayClassName="usual"))
+    assert "Healthy" == shop.settle()
+
+
+def test_the_route_is_moved_to_a_gateway_that_cannot_copy() -> None:
+    """The filter goes within a minute or two, and nothing goes on."""
+    shop = play(10, "mirror")
+    shop.ship("web:2")
+    assert shop.world.run_until(functools.partial(at_step, shop, 1), 300), shop.world.account()
+    shop.world.change(Kind.GATEWAY, "public", lambda thing: thing["spec"].update(gatewayClassName="other"))
+    shop.world.server.create(Kind.GATEWAY_CLASS, "", specs.gateway_class("HTTPRoute", name="other"), "installer")
+    assert shop.world.run_until(lambda: copied(shop) == 0, 120), shop.world.account()
+    shop.world.run(60)
+    assert "Holding" == shop.world.phase
+
+
+def test_somebody_takes_the_filter_away() -> None:
+    """As when GitOps applies the route again: it is put back, and told."""
+    shop = play(11, "mirror")
+    canary = shop.ship("web:2")
+    assert shop.world.run_until(functools.partial(at_step, shop, 1), 300), shop.world.account()
+    shop.world.change(Kind.HTTP_ROUTE, specs.ROUTE, lambda thing: thing["spec"]["rules"][0].pop("filters"))
+    assert shop.world.run_until(lambda: copied(shop) == 0, 60), shop.world.account()
+    assert shop.world.run_until(lambda: copied(shop) > 0, 60), shop.world.account()
+    assert "somebody changed HTTPRoute web" == (shop.world.status.traffic and shop.world.status.traffic.changed_by)
+    assert "Healthy" == shop.settle()
+
+    assert (canary, 0) == (shop.stable, copied(shop))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from headgate.api import names
-from headgate.core import routes, routing, traffic
+from headgate.core import extras, routes, routing, traffic
 from headgate.core.actions import Action, ScaleDeployment
 from headgate.core.paths import RuleFacts
 from headgate.core.replicas import Sizes
@@ -90,6 +90,43 @@ def abrupt(monkeypatch: pytest.MonkeyPatch) -> None:
         return dataclasses.replace(plan, stable_selects=chosen, canary_selects=chosen)
 
     changed(monkeypatch, "forward", change)
+
+
+def overloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget that copies are load."""
+
+    def burdened(total: int, weight: int, _: int) -> int:
+        return traffic.needed(total, weight)
+
+    monkeypatch.setattr(traffic, "burdened", burdened)
+
+
+def test_copies_need_pods(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pod of the new version that gets copies of most requests is told, though no user ever meets it."""
+    play = shops.shop(0, steps=(specs.weight(10), specs.pause("20s"), specs.mirror(60), specs.weight(30)))
+    overloaded(monkeypatch)
+    play.world.apply(play.spec("web:2"))
+
+    with pytest.raises(Violation, match=r"Service web-canary gets 70 %, 1 pods serve there of 7 that it takes"):
+        play.settle()
+
+
+def test_copies_go_before_pods(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pods that go while requests may still be copied to them are told."""
+    play = shops.shop(0, steps=(specs.mirror(60), specs.pause()))
+    play.ship("web:2")
+    assert play.world.run_until(lambda: play.world.phase == "Paused", 300), play.world.account()
+    honest = extras.backward
+
+    def backward(view: View) -> Plan:
+        plan = honest(view)
+        return dataclasses.replace(plan, sizes=Sizes(plan.sizes.stable, 0))
+
+    monkeypatch.setattr(extras, "backward", backward)
+    shops.abort(play)
+
+    with pytest.raises(Violation, match="pods are left for 60 % of the traffic, at least 6 must"):
+        play.settle()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-{{/* What Headgate may do: the least that it needs, all of it inside namespaces. No Secrets, no ConfigMaps, no nodes. */}}
+{{/* What Headgate may do: the least that it needs, all of it inside namespaces but to look at GatewayClasses. No Secrets, no ConfigMaps, no nodes. */}}
 {{- define "headgate.rights" -}}
 - apiGroups: [headgate.dev]
   resources: [rollouts]
@@ -30,6 +30,9 @@
 - apiGroups: [gateway.networking.k8s.io]
   resources: [httproutes, grpcroutes]
   verbs: [get, list, watch, patch]
+- apiGroups: [gateway.networking.k8s.io] # to tell whether Gateways can copy requests, before a step asks for it
+  resources: [gateways, gatewayclasses]
+  verbs: [get]
 - apiGroups: [autoscaling] # to tell what scales a Rollout, or by mistake one of its Deployments
   resources: [horizontalpodautoscalers]
   verbs: [list]

@@ -1,8 +1,8 @@
 """The writes that move traffic: weights in routes, selectors of Services.
 
 Of an object of the user's nothing is touched but what is ours: two weights in each rule that names the stable Service,
-rules that steps have added, one key of a Service's selector, our labels and our annotation. Every write tests the
-version that was decided on.
+rules and filters that steps have added, one key of a Service's selector, our labels and our annotation. Every write
+tests the version that was decided on.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,15 @@ from headgate.act.sinks import Writer
 from headgate.api import names
 from headgate.api.traffic import Traffic
 from headgate.core import faults, manifests, revisions, routes
-from headgate.core.actions import CreateService, ReleaseService, RuleEdits, SelectRevision, SetWeights, WatchRoute
+from headgate.core.actions import (
+    CreateService,
+    FilterEdit,
+    ReleaseService,
+    RuleEdits,
+    SelectRevision,
+    SetWeights,
+    WatchRoute,
+)
 from headgate.core.model import Json, Kind, Observation
 from headgate.core.paths import RouteFacts, RuleFacts, ServiceFacts
 
@@ -67,11 +75,28 @@ def _held(rule: RuleFacts) -> list[Json]:
     ]
 
 
+def _as_seen(edits: RuleEdits) -> list[Json]:
+    """Return the tests that what is ours is as it was seen."""
+    rules = [operation("test", pointer("spec", "rules", str(one.index)), one.body) for one in edits.drops]
+    filters = [
+        operation("test", pointer("spec", "rules", str(one.index), "filters"), [dict(body) for body in one.was])
+        for one in edits.filters
+    ]
+    return [*rules, *filters]
+
+
 def _edited(edits: RuleEdits) -> list[Json]:
-    """Return the changes to rules of our own: the last one goes first, so that none gets another place before."""
+    """Return the changes to what is ours: the last rule goes first, so that none gets another place before."""
     indices = sorted((one.index for one in edits.drops), reverse=True)
     drops = [removal(pointer("spec", "rules", str(index))) for index in indices]
-    return [*drops, *(operation("add", pointer("spec", "rules", "-"), dict(body)) for body in edits.adds)]
+    adds = [operation("add", pointer("spec", "rules", "-"), dict(body)) for body in edits.adds]
+    return [*(_filtered(edit) for edit in edits.filters), *drops, *adds]
+
+
+def _filtered(edit: FilterEdit) -> Json:
+    """Return the change to a rule's filters."""
+    path = pointer("spec", "rules", str(edit.index), "filters")
+    return operation("add", path, [dict(one) for one in edit.filters]) if edit.filters else removal(path)
 
 
 def _marks(facts: RouteFacts, action: SetWeights) -> list[Json]:
@@ -103,12 +128,12 @@ async def set_weights(writer: Writer, observation: Observation, action: SetWeigh
         # Somebody may refuse strange labels and annotations. They are a second memory; traffic must not wait for it.
         await writer.patch(kind, namespace, action.name, [whole, *tests, *puts], names.OBJECT_MANAGER)
     except faults.Conflict:
-        if percent or action.edits.adds:
+        if percent or action.edits.gives:
             raise
         # Somebody may write to it all the time, such as a Gateway's controller to its status. Going back waits for no
         # quiet moment: that what is ours is as it was is enough. The marks are left out, where others may have come.
         held = [test for rule in off for test in _held(rule)]
-        held += [operation("test", pointer("spec", "rules", str(one.index)), one.body) for one in action.edits.drops]
+        held += _as_seen(action.edits)
         await writer.patch(kind, namespace, action.name, [*tests, *held, *puts], names.OBJECT_MANAGER)
 
 

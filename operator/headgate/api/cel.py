@@ -117,11 +117,10 @@ STRATEGY_ONE = Rule(
     "a strategy is exactly one of canary, blueGreen, rollingUpdate and recreate: keep one of them",
 )
 STEP_ONE_FIELD = Rule(
-    "[has(self.setWeight), has(self.pause), has(self.setCanaryScale), has(self.analysis), has(self.setHeaderRoute)]"
-    ".exists_one(chosen, chosen)",
-    "a step has exactly one of setWeight, pause, setCanaryScale, analysis and setHeaderRoute: make each a step of its "
-    "own "
-    "(pause: {} waits until promoted)",
+    "[has(self.setWeight), has(self.pause), has(self.setCanaryScale), has(self.analysis), has(self.setHeaderRoute), "
+    "has(self.setMirrorRoute)].exists_one(chosen, chosen)",
+    "a step has exactly one of setWeight, pause, setCanaryScale, analysis, setHeaderRoute and setMirrorRoute: make "
+    "each a step of its own (pause: {} waits until promoted)",
 )
 SCALE_ONE_FIELD = Rule(
     "[has(self.replicas), has(self.weight), has(self.matchTrafficWeight) && self.matchTrafficWeight]"
@@ -130,16 +129,18 @@ SCALE_ONE_FIELD = Rule(
 )
 STEPS_ROUTED = Rule(
     "has(self.traffic) || !has(self.strategy.canary) || !has(self.strategy.canary.steps) "
-    "|| self.strategy.canary.steps.all(step, !has(step.setCanaryScale) && !has(step.setHeaderRoute))",
-    "without traffic the share of the pods is the share of the users, so that there is no setCanaryScale and no "
-    "setHeaderRoute: add traffic with gatewayAPI, or leave that step out",
+    "|| self.strategy.canary.steps.all(step, "
+    "!has(step.setCanaryScale) && !has(step.setHeaderRoute) && !has(step.setMirrorRoute))",
+    "without traffic the share of the pods is the share of the users, so that there is no setCanaryScale, no "
+    "setHeaderRoute and no setMirrorRoute: add traffic with gatewayAPI, or leave that step out",
     field_path=".strategy.canary.steps",
 )
 STEPS_MATCHED = Rule(
     "!has(self.traffic) || !has(self.traffic.gatewayAPI) || !has(self.strategy.canary) "
     "|| !has(self.strategy.canary.steps) || self.traffic.gatewayAPI.routes.all(route, route.kind == 'HTTPRoute') "
-    "|| self.strategy.canary.steps.all(step, !has(step.setHeaderRoute))",
-    "setHeaderRoute needs HTTPRoutes, and one of the routes is a GRPCRoute: leave out the step, or that route",
+    "|| self.strategy.canary.steps.all(step, !has(step.setHeaderRoute) && !has(step.setMirrorRoute))",
+    "setHeaderRoute and setMirrorRoute need HTTPRoutes, and one of the routes is a GRPCRoute: leave out the step, or "
+    "that route",
     field_path=".strategy.canary.steps",
 )
 HEADER_NAME = Rule(matches(HEADER), "must be the name of a header, without spaces or colons: such as X-Beta or Cookie")
@@ -158,15 +159,18 @@ HEADERS_BEGIN = Rule(
 )
 MATCHED_EARLY = Rule(
     "!self.exists(step, has(step.setWeight) && step.setWeight == 100) "
-    "|| self.map(step, has(step.setHeaderRoute)).lastIndexOf(true) "
+    "|| self.map(step, has(step.setHeaderRoute) || has(step.setMirrorRoute)).lastIndexOf(true) "
     "< self.map(step, has(step.setWeight) && step.setWeight == 100).indexOf(true)",
-    "from setWeight: 100 on all requests reach the new version: put setHeaderRoute before it",
+    "from setWeight: 100 on all requests reach the new version: put setHeaderRoute and setMirrorRoute before it",
 )
 WEIGHTS_RISE = Rule(
     "self.filter(step, has(step.setWeight)).map(step, step.setWeight).isSorted()",
     "the weights of the steps must not fall: sort them from small to large; Headgate goes back by itself",
 )
-_RUNS: Final = "has(step.setCanaryScale) || has(step.setHeaderRoute) || (has(step.setWeight) && step.setWeight > 0)"
+_RUNS: Final = (
+    "has(step.setCanaryScale) || has(step.setHeaderRoute) || (has(step.setWeight) && step.setWeight > 0) "
+    "|| (has(step.setMirrorRoute) && step.setMirrorRoute.percentage > 0)"
+)
 STEPS_RUN = Rule(
     "!self.exists(step, has(step.analysis)) "
     f"|| (self.exists(step, {_RUNS}) && self.map(step, {_RUNS}).indexOf(true) "

@@ -156,7 +156,9 @@ class TrafficStatus(StatusModel):
         "switches users: 100 while it leads to the other revision than stable, else 0."
     )
     lowest: int = pydantic.Field(description="The least that any Gateway may still be giving to it, until drained.")
-    highest: int = pydantic.Field(description="The most that any Gateway may still be giving to it, until drained.")
+    highest: int = pydantic.Field(
+        description="The most that any Gateway may still be giving to it, copies included, until drained."
+    )
     since: Timestamp | None = pydantic.Field(
         default=None, description="Since when the weight is written and accepted by every Gateway that answers."
     )

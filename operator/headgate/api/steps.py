@@ -120,6 +120,18 @@ class HeaderRoute(SpecModel):
     )
 
 
+class MirrorRoute(SpecModel):
+    """How much of the traffic the new version gets a copy of, whose answers nobody sees.
+
+    The words are those of Argo Rollouts, but for the match and the name: there each mirror is a route of its own, which
+    some routers cannot do. Here it is one for all rules that are managed.
+    """
+
+    percentage: Annotated[int, pydantic.Field(ge=0, le=100, strict=True)] = pydantic.Field(
+        description="So many percent of all requests; 0: no longer."
+    )
+
+
 class Step(SpecModel):
     """One step of a canary: exactly one of its fields is set."""
 
@@ -150,11 +162,18 @@ class Step(SpecModel):
         "Ends with the last step.",
     )
 
+    set_mirror_route: MirrorRoute | None = pydantic.Field(
+        default=None,
+        description="The new version gets a copy of so many percent of all requests from here on, with pods for it; "
+        "users get stable's answers. Needs spec.traffic with HTTPRoutes whose Gateways are of classes that list "
+        "HTTPRouteRequestPercentageMirror in status.supportedFeatures. Ends with the last step.",
+    )
+
     @property
     def runs(self) -> bool:
         """Whether pods of the new version are there from here on."""
         scaled = self.set_canary_scale is not None or self.set_header_route is not None
-        return scaled or bool(self.set_weight)
+        return scaled or self.mirrors or bool(self.set_weight)
 
     @property
     def routed(self) -> bool:
@@ -163,8 +182,13 @@ class Step(SpecModel):
 
     @property
     def matched(self) -> bool:
-        """Whether it needs routes that tell requests apart."""
-        return self.set_header_route is not None
+        """Whether it needs routes that tell requests apart, or copy them."""
+        return self.set_header_route is not None or self.set_mirror_route is not None
+
+    @property
+    def mirrors(self) -> bool:
+        """Whether it needs Gateways that copy requests."""
+        return self.set_mirror_route is not None and self.set_mirror_route.percentage > 0
 
     @pydantic.model_validator(mode="after")
     def _one_field(self) -> "Step":

@@ -123,16 +123,40 @@ class ReleaseService:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class FilterEdit:
+    """What changes about the filters of a rule that is the user's: those of ours, and no other."""
+
+    index: int
+    """Which rule."""
+    was: tuple[Mapping[str, Any], ...]
+    """All filters, as they were seen."""
+    filters: tuple[Mapping[str, Any], ...]
+    """All filters, as they are to be."""
+
+    @property
+    def adds(self) -> bool:
+        """Whether something comes that was not there."""
+        return any(one not in self.was for one in self.filters)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class RuleEdits:
-    """What changes about the rules of a route that are ours, beside weights."""
+    """What changes about a route beside weights: rules that are ours, and filters that are."""
 
     drops: tuple[ExtraFacts, ...] = ()
     """Those that go, as they were seen."""
     adds: tuple[Mapping[str, Any], ...] = ()
     """Those that come, behind all others."""
+    filters: tuple[FilterEdit, ...] = ()
+    """In rules of the user's."""
 
     def __bool__(self) -> bool:
-        return bool(self.drops or self.adds)
+        return bool(self.drops or self.adds or self.filters)
+
+    @property
+    def gives(self) -> bool:
+        """Whether the canary gets something that it did not have."""
+        return bool(self.adds) or any(one.adds for one in self.filters)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

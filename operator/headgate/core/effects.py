@@ -6,7 +6,7 @@ Owns the memory of it. Must not know what is wanted.
 import math
 
 from headgate.api.status import TrafficStatus
-from headgate.core import extras, routes
+from headgate.core import extras, mirrors, routes
 from headgate.core.paths import ServiceFacts, TrafficFacts, Unreadable
 from headgate.core.routes import WHOLE
 
@@ -16,7 +16,8 @@ def brought_up(
 ) -> TrafficStatus:
     """Return what *facts* say, with what *known* remembers of weights that may still be in effect somewhere.
 
-    Rules that lead to the canary alone count as a little weight, as far as somebody has to be there for them.
+    Rules that lead to the canary alone count as a little weight, as far as somebody has to be there for them; copies of
+    requests count as much as requests.
     """
     home_since = _home_since(known, facts, stable_hash, now)
     if known is not None and any(isinstance(route, Unreadable) for route in facts.routes.values()):
@@ -27,7 +28,9 @@ def brought_up(
     same = known is not None and known.weight == high and known.rules == rules
     since = (known.since if known and same and known.since is not None else math.ceil(now)) if current else None
     changes: dict[str, object] = {"weight": high, "since": since, "home_since": home_since, "rules": rules}
-    high = max(high, extras.LITTLE) if rules else high
+    if known is not None and rules:
+        copied = mirrors.standing(facts.known_routes, known.rules_put)
+        high = min(WHOLE, max(high + copied, extras.LITTLE))
     drained = since is not None and now >= since + drain_seconds
     return _spanned(known, low, high, drained=drained).model_copy(update=changes)
 

@@ -1,9 +1,10 @@
-"""What the canary gets beside its weight: rules of a route that only requests with a header meet.
+"""What the canary gets beside its weight: requests with a header, and copies of others.
 
-Each is a companion to a rule that names the stable Service: its copy, which matches a header too and leads to the
-canary Service alone. It stands behind all other rules. Which rule gets a request is decided by what it matches, and one
-that asks for a header more comes first; the order counts among equals only, so that no rule of the user's loses any
-request but those that the step means.
+For copies see `mirrors`. For requests with a header there are rules of a route that only these meet. Each is a
+companion to a rule that names the stable Service: its copy, which matches a header too and leads to the canary Service
+alone. It stands behind all other rules. Which rule gets a request is decided by what it matches, and one that asks for
+a header more comes first; the order counts among equals only, so that no rule of the user's loses any request but those
+that the step means.
 
 Which rules are ours is remembered in the status before the first one is written. One that somebody else wrote is never
 touched, though it looks the same.
@@ -14,7 +15,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
-from headgate.core import gateways, matches, revisions, traffic
+from headgate.core import gateways, matches, mirrors, revisions, traffic
 from headgate.core.actions import RuleEdits
 from headgate.core.paths import ExtraFacts, Extras, RouteFacts, ServiceFacts, TrafficFacts
 from headgate.core.replicas import Sizes
@@ -43,7 +44,7 @@ def companions(route: RouteFacts, extras: Extras, canary_service: str) -> dict[s
         return {}
     bodies = [
         {
-            **{field: part for field, part in rule.body.items() if field not in _OWN},
+            **{field: part for field, part in mirrors.bare(route, rule).items() if field not in _OWN},
             "matches": matches.narrowed(rule.body.get("matches") or (), extras.headers),
             "backendRefs": [{**rule.reference, "name": canary_service, "weight": 1}],
         }
@@ -60,7 +61,14 @@ def ours(route: RouteFacts, put: Collection[str]) -> list[tuple[str, ExtraFacts]
 
 def held(found: Iterable[RouteFacts], put: Collection[str]) -> tuple[str, ...]:
     """Return what stands in the routes of what we have *put* there."""
-    return tuple(sorted({name for route in found for name, _ in ours(route, put)})) if put else ()
+    if not put:
+        return ()
+    return tuple(sorted({name for route in found for name, _ in (*ours(route, put), *mirrors.ours(route, put))}))
+
+
+def copied(facts: TrafficFacts, put: Collection[str]) -> int:
+    """Return how much of the requests filters of ours copy now, in percent."""
+    return mirrors.standing(facts.known_routes, put) if put else 0
 
 
 def _same(one: Body, other: Body) -> bool:
@@ -76,7 +84,8 @@ def edits(route: RouteFacts, extras: Extras, put: Collection[str], canary_servic
             del missing[name]
         else:
             drops.append(extra)
-    return RuleEdits(tuple(drops), tuple(missing.values()))
+    filters = mirrors.edits(route, extras.mirror_percent, put, canary_service)
+    return RuleEdits(tuple(drops), tuple(missing.values()), filters)
 
 
 def remembered(view: View, plan: Plan, *, in_flight: bool) -> tuple[str, ...]:
@@ -84,8 +93,10 @@ def remembered(view: View, plan: Plan, *, in_flight: bool) -> tuple[str, ...]:
     known, kept = view.facts.known_routes, view.status.rules_put
     if not in_flight and len(known) == len(view.facts.routes):
         return tuple(name for name in kept if name in view.status.rules)
-    wanted = [name for route in known for name in companions(route, plan.extras or NONE, view.canary_service)]
-    return tuple(dict.fromkeys((*kept, *wanted)))
+    extras, service = plan.extras or NONE, view.canary_service
+    rules = [name for route in known for name in companions(route, extras, service)]
+    copies = [name for route in known for name in mirrors.tokens(route, extras.mirror_percent, service)]
+    return tuple(dict.fromkeys((*kept, *rules, *copies)))
 
 
 # --- plans ------------------------------------------------------------------------------------------------------------
@@ -108,7 +119,8 @@ def _given(view: View) -> Extras | None:
     """Return what the canary is to have now; None: what it has."""
     service = view.facts.canary
     ready = service.ready(view.other_hash) if isinstance(service, ServiceFacts) else None
-    if not view.extras or not view.budget.total:
+    wanted = _trusted(view)
+    if not wanted or not view.budget.total:
         return NONE
     if not isinstance(service, ServiceFacts) or ready is None:
         return None
@@ -116,11 +128,24 @@ def _given(view: View) -> Extras | None:
         return NONE if service.selects == view.stable_hash else None
     if not ready:
         return NONE
-    if view.status.rules and not _off(view, view.extras):
-        return view.extras
+    if view.status.rules and not _off(view, wanted):
+        return wanted
     aim = traffic.goal(view.budget, view.weight, view.preview).canary
-    able = min(ready, view.other.ready) >= aim and service.leads_only_to(view.other_hash)
-    return view.extras if able and gateways.accepted(view.facts) else None
+    copied = traffic.burdened(view.budget.total, view.weight, wanted.mirror_percent) if wanted.mirror_percent else 0
+    able = min(ready, view.other.ready) >= max(aim, copied) and service.leads_only_to(view.other_hash)
+    return wanted if able and gateways.accepted(view.facts) else None
+
+
+def _trusted(view: View) -> Extras:
+    """Return what the canary is to have, without copies that a Gateway may not be able to make.
+
+    Where it only is not known at the moment, those that are there already stay.
+    """
+    if not view.extras.mirror_percent or mirrors.able(view.facts):
+        return view.extras
+    if view.mirrored and not mirrors.lost(view.facts):
+        return view.extras
+    return dataclasses.replace(view.extras, mirror_percent=0)
 
 
 def _off(view: View, extras: Extras) -> str:

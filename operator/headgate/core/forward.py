@@ -263,7 +263,8 @@ def _changed(situation: Situation, planned: steps.Step) -> str:
     short = f", where {asked} are asked for: maxSurge leaves no more" if pods < asked else ""
     names = ", ".join(dict.fromkeys(name for name, _, _ in planned.headers))
     headers = f", requests with {names}" if names else ""
-    return f"{pods} of {situation.total} pods{short}, weight {planned.weight_percent} %{headers}"
+    copies = f", copies of {planned.mirror_percent} % of the requests" if planned.mirror_percent else ""
+    return f"{pods} of {situation.total} pods{short}, weight {planned.weight_percent} %{headers}{copies}"
 
 
 def enter(situation: Situation, at: int) -> Move:

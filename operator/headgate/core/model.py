@@ -39,6 +39,8 @@ class Kind(enum.StrEnum):
     HTTP_ROUTE = "HTTPRoute"
     GRPC_ROUTE = "GRPCRoute"
     AUTOSCALER = "HorizontalPodAutoscaler"
+    GATEWAY = "Gateway"
+    GATEWAY_CLASS = "GatewayClass"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

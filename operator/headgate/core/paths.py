@@ -79,6 +79,21 @@ class ParentFacts:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class GatewayFacts:
+    """What a parent of routes can do."""
+
+    name: str
+    """Such as "Gateway eg/public"."""
+    class_name: str
+    """Its GatewayClass; empty for what is no Gateway."""
+    features: frozenset[str] | Unreadable
+    """What that class says that it supports."""
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class RuleFacts:
     """One rule of a route that names the stable Service."""
 
@@ -127,9 +142,11 @@ class Extras:
 
     headers: tuple[Header, ...] = ()
     """Requests with any one of these."""
+    mirror_percent: int = 0
+    """Copies of so many of all requests."""
 
     def __bool__(self) -> bool:
-        return bool(self.headers)
+        return bool(self.headers or self.mirror_percent)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -159,10 +176,17 @@ class RouteFacts:
     """When we last wrote to it; None: never."""
     parent_refs: tuple[str, ...] = ()
     """The parents that it names, such as "Gateway eg/public"."""
+    parent_keys: tuple[tuple[str, str, str], ...] = ()
+    """Kind, namespace and name of each."""
     extras: tuple[ExtraFacts, ...] = ()
     """The rules that lead to the canary Service alone, whoever wrote them."""
     size: int = 0
     """How many rules it has in all."""
+    mirrors: Mapping[int, tuple[tuple[Mapping[str, Any], ...], tuple[int, ...]]] = dataclasses.field(
+        default_factory=dict
+    )
+    """Of each rule, by its index, that copies requests to the canary Service, whoever wrote that: all its filters, and
+    where among them those are."""
     elsewhere: tuple[str, ...] = ()
     """Other namespaces whose Services of the stable Service's name it leads to."""
 
@@ -180,6 +204,8 @@ class TrafficFacts:
     """By kind and name, in the order of the spec."""
     former: tuple[ServiceFacts, ...] = ()
     """Services that bear this Rollout's label and are not named by it any more."""
+    gateways: tuple[GatewayFacts, ...] = ()
+    """The parents that the routes name; read only where a step needs to know what they can do."""
 
     @property
     def unread(self) -> tuple[Unreadable, ...]:

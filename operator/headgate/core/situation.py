@@ -157,6 +157,8 @@ class Situation:
         """Return how many canary pods *step* asks for whatever its weight needs."""
         # Requests with a header meet somebody, even where the weight is 0.
         least = min(self.total, 1) if step.headers else 0
+        if step.mirror_percent:
+            least = max(least, traffic.burdened(self.total, step.weight_percent, step.mirror_percent))
         return max(least, replicas.portion(step.pods, self.total)) if step.pods is not None else least
 
     @property
@@ -321,12 +323,21 @@ class Situation:
             other=self.pods(other),
             weight=status.weight.desired if status.weight else 0,
             preview=self.preview,
-            extras=Extras(self.step.headers) if self.in_flight and not leaving and not self.drills else extras.NONE,
+            extras=self._extras,
+            mirrored=extras.copied(seen.traffic, status.traffic.rules_put),
             canary_service=seen.policy.traffic.canary_service if seen.policy and seen.policy.traffic else "",
             switches=strategies.switches(seen.policy),
             drills=frozenset([facts.hash for facts in others if facts.drill]),
             waits_without_progress=self.waits_without_progress if leaving else 0,
         )
+
+    @property
+    def _extras(self) -> Extras:
+        """What the present step gives to the canary beside its weight."""
+        canary = self.flight
+        if canary is None or canary.leaving is not None or self.drills:
+            return extras.NONE
+        return Extras(self.step.headers, self.step.mirror_percent)
 
     @functools.cached_property
     def routing(self) -> traffic.Plan | None:

@@ -26,6 +26,8 @@ class Step:
     """Whether something else than the weight is another than before, so that evidence begins anew."""
     headers: tuple[Header, ...] = ()
     """Requests with any one of these reach the new version, whatever the weight."""
+    mirror_percent: int = 0
+    """The part of all requests that the new version gets a copy of."""
     metrics: tuple[str, ...] = ()
     """The metrics that are judged in it, beside those that are judged all the time, and have to pass."""
 
@@ -60,20 +62,22 @@ def _previewed(way: strategy.BlueGreen) -> tuple[Step, ...]:
 
 def _written(written: Iterable[steps.Step]) -> tuple[Step, ...]:
     planned: list[Step] = []
-    weight, pods = 0, None
+    weight, mirror, pods = 0, 0, None
     headers: tuple[Header, ...] = ()
     routes: dict[str, tuple[steps.HeaderMatch, ...]] = {}
     for step in written:
         if step.set_weight is not None:
             weight = step.set_weight
-            # Where all requests reach the new version anyway, nothing is left to be told apart.
-            headers = headers if weight < WHOLE else ()
+            # Where all requests reach the new version anyway, nothing is left to be told apart, or to be copied.
+            headers, mirror = (headers, mirror) if weight < WHOLE else ((), 0)
         elif step.set_canary_scale is not None:
             pods = step.set_canary_scale.pods
         elif step.set_header_route is not None:
             routes = {**routes, step.set_header_route.name: step.set_header_route.match}
             headers = matches.united(routes.values())
-        planned.append(Step(weight, pods=pods, headers=headers, **_own(step)))
+        elif step.set_mirror_route is not None:
+            mirror = step.set_mirror_route.percentage
+        planned.append(Step(weight, pods=pods, headers=headers, mirror_percent=mirror, **_own(step)))
     if weight != WHOLE:
         planned.append(Step(WHOLE))
     return tuple(planned)

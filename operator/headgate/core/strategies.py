@@ -14,6 +14,8 @@ The switch is the selector of the stable Service. It gives everybody to one revi
 A setCanaryScale is a floor beneath the pods that a weight needs. Pods beyond it start evidence anew, for they may do
 what the fewer did not.
 
+A setMirrorRoute is load like a weight: its pods come first, and its evidence begins anew.
+
 A blueGreen's preview is a step at 0 percent that has pods all the same. Who looks at them comes by the canary Service:
 synthetic or mirrored requests, which metrics of PrePromotion judge.
 
@@ -53,6 +55,12 @@ def budget(policy: Policy | None, total: int, *, routed: bool) -> replicas.Budge
             return replicas.Budget(total, 0, 0)
         case way:
             return replicas.budget(way, total, routed=routed)
+
+
+def mirrors(policy: Policy) -> bool:
+    """Return whether a step copies requests, so that it matters what Gateways can do."""
+    way = policy.strategy.way
+    return isinstance(way, Canary) and any(step.mirrors for step in way.steps)
 
 
 def scale_down_delay_seconds(policy: Policy | None) -> float:

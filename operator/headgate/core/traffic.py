@@ -43,6 +43,8 @@ class View:
     """How many canary pods it asks for whatever the weight needs."""
     extras: Extras = dataclasses.field(default_factory=Extras)
     """What it asks for beside the weight."""
+    mirrored: int = 0
+    """How much of the requests the routes copy to it now, in percent."""
     canary_service: str = ""
     switches: bool = False
     """Whether weight is what the stable Service selects, all or nothing, and not what routes give."""
@@ -108,6 +110,11 @@ class Plan:
 def needed(total: int, percent: int) -> int:
     """Return how many of *total* pods carry *percent* of the traffic."""
     return -(-total * percent // WHOLE)
+
+
+def burdened(total: int, weight: int, mirrored: int) -> int:
+    """Return how many of *total* pods carry *weight* and the copies of *mirrored* percent of all requests."""
+    return needed(total, min(WHOLE, weight + mirrored))
 
 
 def carries(ready: int, total: int) -> int:
@@ -189,7 +196,9 @@ def _raised(view: View, ready: int | None) -> int | None:
         return None
     # An endpoint is ready at once; a pod counts when it has been for minReadySeconds.
     able, whole = min(ready, view.other.ready), goal(view.budget, WHOLE).canary
-    if not view.bounded and able < goal(view.budget, view.weight).canary:
+    # Copies stay while the weight rises, and are nothing that could be shared out between two steps.
+    load = min(WHOLE, view.weight + view.mirrored)
+    if (not view.bounded or view.mirrored) and able < goal(view.budget, load).canary:
         return written  # one write for the whole step: only a bounded surge needs what some of its pods carry
     return max(written, min(view.weight, WHOLE if able >= whole else carries(able, view.budget.total)))
 
@@ -244,9 +253,9 @@ def _selected(view: View, service: ServiceFacts | Unreadable | None, revision_ha
 def _canary_selected(view: View) -> str:
     service, wanted = view.facts.canary, _selected(view, view.facts.canary, view.other_hash, view.other)
     if not wanted and not view.status.highest and isinstance(service, ServiceFacts):
-        # Until there are pods to select it leads to stable ones: a Gateway that hears of the weight before it hears of
-        # the endpoints then still knows somebody.
-        left = service.selects != view.other_hash
+        # Until there are pods to select, or once a step has left none, it leads to stable ones: a Gateway that hears of
+        # the weight before it hears of the endpoints then still knows somebody.
+        left = service.selects != view.other_hash or not (view.other.wanted or view.other.counted)
         return _selected(view, service, view.stable_hash, view.stable) if left else ""
     # Never under traffic, unless a stranger has changed it in flight: stable's hash is what it has at rest.
     resting = isinstance(service, ServiceFacts) and service.selects == view.stable_hash

@@ -6,7 +6,7 @@ from typing import Any
 
 from headgate.api.spec import Policy
 from headgate.api.traffic import Traffic
-from headgate.core import extras, revisions, routes, steps, strategies
+from headgate.core import extras, mirrors, replicas, revisions, routes, steps, strategies, traffic
 from headgate.core.model import Observation
 from headgate.core.paths import Extras, RouteFacts, RuleFacts, ServiceFacts, TrafficFacts, Unreadable
 
@@ -52,7 +52,10 @@ class _Weights:
 def _of_extras(seen: Observation, policy: Policy, traffic: Traffic, facts: TrafficFacts) -> Iterator[Problem]:
     """Yield why routes cannot hold what steps would add to them, though none of these has come yet."""
     put = seen.status.traffic.rules_put if seen.status.traffic else ()
-    for headers in dict.fromkeys(step.headers for step in steps.planned(policy) if step.headers):
+    planned = steps.planned(policy)
+    if any(step.mirror_percent for step in planned):
+        yield from _of_mirrors(seen, policy, planned, facts)
+    for headers in dict.fromkeys(step.headers for step in planned if step.headers):
         wanted, name = Extras(headers), traffic.canary_service
         for route in facts.known_routes:
             if words := extras.crowded(route, wanted, name):
@@ -61,10 +64,53 @@ def _of_extras(seen: Observation, policy: Policy, traffic: Traffic, facts: Traff
             yield Problem("RouteRuleTaken", words)
 
 
-def _weights_to_hold(seen: Observation, policy: Policy) -> _Weights:
+def _of_mirrors(
+    seen: Observation, policy: Policy, planned: tuple[steps.Step, ...], facts: TrafficFacts
+) -> Iterator[Problem]:
+    """Yield why requests cannot be copied as *planned*."""
+    put = seen.status.traffic.rules_put if seen.status.traffic else ()
+    for words in mirrors.unable(facts):
+        yield Problem("MirrorUnsupported", words)
+    for route in facts.known_routes:
+        if words := mirrors.crowded(route, put):
+            yield Problem("RouteRulesUnfit", words)
+        if words := mirrors.taken(route, put):
+            yield Problem("RouteRuleTaken", words)
+    before, budget = 0, _budget(seen, policy)
+    for step in planned:
+        if step.mirror_percent and (words := _too_much(budget, before, step)):
+            yield Problem("MirrorTooLarge", words)
+            return
+        before = step.weight_percent
+
+
+def _too_much(budget: replicas.Budget, before: int, step: steps.Step) -> str:
+    """Return why there are not the pods for *step*, which comes after the weight *before*; empty if there are."""
+    weight, copied = step.weight_percent, step.mirror_percent
+    if weight + copied > routes.WHOLE:
+        return (
+            f"with setMirrorRoute of {copied} % at weight {weight} % the new version gets more than its pods carry: "
+            f"mirror {routes.WHOLE - weight} % or less, or 0 before that weight"
+        )
+    pods = traffic.burdened(budget.total, weight, copied)
+    # Copies come as a whole: stable still has what it had before.
+    kept = max(1, traffic.carriers(budget.total, routes.WHOLE - before) - budget.unavailable)
+    if budget.total == 0 or kept + pods <= budget.most_pods:
+        return ""
+    return (
+        f"setMirrorRoute of {copied} % at weight {weight} % takes {pods} pods beside {kept} stable ones, and maxSurge "
+        f"allows {budget.most_pods} in all: let maxSurge be {kept + pods - budget.total} or more, or mirror less"
+    )
+
+
+def _budget(seen: Observation, policy: Policy) -> replicas.Budget:
     wanted = [facts.replicas for facts in seen.deployments.values()]
     total = max(wanted, default=0) if seen.rollout.replicas is None else seen.rollout.replicas
-    budget = strategies.budget(policy, total, routed=True)
+    return strategies.budget(policy, total, routed=True)
+
+
+def _weights_to_hold(seen: Observation, policy: Policy) -> _Weights:
+    budget = _budget(seen, policy)
     planned = tuple(step.weight_percent for step in steps.planned(policy))
     return _Weights(planned, between=budget.surge < budget.total)
 

@@ -75,7 +75,7 @@ class Observer:
         self._settle_seconds = settle_seconds
         self._allowed = allowed_addresses
         self._identifier = Identifier(reader)
-        self._roads = Roads(reader)
+        self._roads = Roads(reader, clock)
         self._autoscalers = autoscalers.Autoscalers(reader, clock)
 
     async def observe(self, key: Key, refusals: tuple[str, ...] = (), written_at: float = 0.0) -> Observation | None:
@@ -215,6 +215,7 @@ class Observer:
             deployments,
             routed=status.traffic is not None,
             resting=status.canary is None,
+            mirrors=policy is not None and strategies.mirrors(policy),
         )
 
     async def _deployments(self, rollout: RolloutFacts, status: RolloutStatus, labels: Mapping[str, str]) -> _Owned:

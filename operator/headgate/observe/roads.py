@@ -1,6 +1,7 @@
 """Gathers the ways by which users reach a Rollout's pods. What cannot be read is Unreadable, and hides nothing else."""
 
 import asyncio
+import dataclasses
 from collections.abc import Mapping
 from typing import Final
 
@@ -11,7 +12,8 @@ from headgate.core.model import Json, Key, Kind, RolloutFacts
 from headgate.core.paths import RouteFacts, ServiceFacts, TrafficFacts, Unreadable
 from headgate.observe import traffic as facts
 from headgate.observe.claims import with_claims
-from headgate.observe.sources import Reader
+from headgate.observe.gateways import Gateways
+from headgate.observe.sources import Clock, Reader
 
 _HASHED_FROM: Final = 11
 """The length of what `revisions.label_value` puts behind a name that is too long: a dash and a hash."""
@@ -20,9 +22,10 @@ _HASHED_FROM: Final = 11
 class Roads:
     """Reads Services, their endpoints, and routes."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, clock: Clock) -> None:
         """Read from *reader*."""
         self._reader = reader
+        self._gateways = Gateways(reader, clock)
         self._released: dict[Key, str] = {}
 
     def forget(self, key: Key) -> None:
@@ -50,6 +53,7 @@ class Roads:
         *,
         routed: bool,
         resting: bool,
+        mirrors: bool = False,
     ) -> TrafficFacts | None:
         """Return what is known; None where routes do not, and did not, decide who gets what.
 
@@ -59,6 +63,7 @@ class Roads:
             deployments: the name of each revision's Deployment by its hash.
             routed: whether routes decided it before.
             resting: whether nothing is in flight: only then may it matter who had a rule first.
+            mirrors: whether it matters what the Gateways of the routes can do.
         """
         if traffic is None:
             former = await self._former(rollout, None) if routed else ()
@@ -71,7 +76,8 @@ class Roads:
             self._former(rollout, traffic),
         )
         by_name = {(asked.kind, asked.name): route for asked, route in zip(asked_for, routes, strict=True)}
-        return TrafficFacts(stable, canary, by_name, former)
+        found = TrafficFacts(stable, canary, by_name, former)
+        return dataclasses.replace(found, gateways=await self._gateways.of(found.known_routes)) if mirrors else found
 
     async def _former(self, rollout: RolloutFacts, traffic: Traffic | None) -> tuple[ServiceFacts, ...]:
         """Return the Services that are to be released: asked for until there are none, and then once a policy."""

@@ -132,12 +132,14 @@ def route(thing: Json, asked: Route, traffic: Traffic) -> RouteFacts:
         rules=tuple(found),
         extras=tuple(extras),
         size=len(rules),
+        mirrors=dict(_mirrors(rules, (namespace, traffic.canary_service))),
         missing_rules=tuple(name for name in asked.rules if name not in present),
         parents=tuple(_parents(thing, namespace)),
         writer=next(objects.other_writers(thing, "spec", "rules"), ""),
         deleting=metadata.get("deletionTimestamp") is not None,
         written=objects.written(thing),
         parent_refs=tuple(_titled(parent) for parent in _asked(thing, namespace)),
+        parent_keys=tuple(parent[:3] for parent in _asked(thing, namespace)),
         elsewhere=tuple(sorted(_elsewhere(rules, traffic.stable_service, namespace))),
     )
 
@@ -152,6 +154,23 @@ def _service_of(reference: Json, namespace: str) -> tuple[str, str]:
 def _backends(rule: Json, namespace: str) -> set[tuple[str, str]]:
     """Return the Services that a rule leads to."""
     return {_service_of(one, namespace) for one in _things(rule.get("backendRefs"))}
+
+
+def _mirrors(
+    rules: Iterable[Json], service: tuple[str, str]
+) -> Iterator[tuple[int, tuple[tuple[Json, ...], tuple[int, ...]]]]:
+    """Yield of each rule that copies requests to *service* its filters, and where among them those are."""
+    for index, rule in enumerate(rules):
+        filters = tuple(_things(rule.get("filters")))
+        places = tuple(at for at, one in enumerate(filters) if _copied_to(one, service[0]) == service)
+        if places:
+            yield index, (filters, places)
+
+
+def _copied_to(one: Json, namespace: str) -> tuple[str, str]:
+    """Return namespace and name of the Service that a filter copies requests to; empty where it copies none."""
+    mirror = _mapping(one.get("requestMirror")) if one.get("type") == "RequestMirror" else {}
+    return _service_of(_mapping(mirror.get("backendRef")), namespace) if mirror else ("", "")
 
 
 def _elsewhere(rules: Iterable[Json], service_name: str, namespace: str) -> set[str]:

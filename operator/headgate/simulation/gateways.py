@@ -18,6 +18,8 @@ from headgate.simulation.store import Change
 
 Rules = list[list[tuple[str, int]]]
 """Of each rule: the Services that it names and their weights."""
+Copies = dict[str, int]
+"""By Service: the most that any rule copies to it of its requests, in percent."""
 
 ROUTES: Final = (Kind.HTTP_ROUTE, Kind.GRPC_ROUTE)
 
@@ -45,6 +47,8 @@ class Gateway:
         self.habits = Habits()
         self.programmed: dict[tuple[Kind, str], Rules] = {}
         """What it does with requests for each route."""
+        self.copying: dict[tuple[Kind, str], Copies] = {}
+        """What it copies of them."""
         self.endpoints: dict[str, set[str]] = {}
         """The pods that it sends requests to by Service, by uid."""
         self.listeners: list[Callable[[str], None]] = []
@@ -90,20 +94,21 @@ class Gateway:
             self._write(kind, route)
             if self.habits.refuses:
                 return
-        rules = _rules(route) if route is not None and self._names_us(route) else []
+        followed = route if route is not None and self._names_us(route) else {"spec": {}}
+        rules, copied = _rules(followed), copies(followed)
         version = route["metadata"]["generation"] if route is not None else None
         delay = self._dice.uniform(0, self.habits.programs)
-        self._agenda.after(delay, lambda: self._program(kind, name, metadata["uid"], version, rules))
+        self._agenda.after(delay, lambda: self._program((kind, name), metadata["uid"], version, rules, copied))
 
-    def _program(self, kind: Kind, name: str, uid: str, version: int | None, rules: Rules) -> None:
+    def _program(self, place: tuple[Kind, str], uid: str, version: int | None, rules: Rules, copied: Copies) -> None:
         if version is not None and version < self._followed.get(uid, 0):
             return  # it has moved on
         if version is not None:
             self._followed[uid] = version
-        before = self.programmed.get((kind, name), [])
-        self.programmed[kind, name] = rules
-        if rules != before:
-            self._tell(name)
+        before = self.programmed.get(place, []), self.copying.get(place, {})
+        self.programmed[place], self.copying[place] = rules, copied
+        if (rules, copied) != before:
+            self._tell(place[1])
 
     def _follow_endpoints(self, service: str) -> None:
         slices = self._server.store.peek(Kind.ENDPOINT_SLICE, {names.SERVICE_NAME: service})
@@ -145,6 +150,17 @@ def _backends(route: Json) -> set[str]:
 def _rules(route: Json) -> Rules:
     rules = route["spec"].get("rules") or ()
     return [[(one["name"], one.get("weight", 1)) for one in rule.get("backendRefs") or ()] for rule in rules]
+
+
+def copies(route: Json | None) -> Copies:
+    """Return what the rules of a route copy."""
+    most: Copies = {}
+    for rule in route["spec"].get("rules") or () if route else ():
+        for one in rule.get("filters") or ():
+            if one["type"] == "RequestMirror":
+                name = one["requestMirror"]["backendRef"]["name"]
+                most[name] = max(most.get(name, 0), one["requestMirror"].get("percent", 100))
+    return most
 
 
 def _condition(kind: str, generation: int, reason: str, message: str) -> Json:

@@ -6,7 +6,7 @@ The arithmetic here is written from the design, by brute force, and on purpose n
 import dataclasses
 import fractions
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from headgate.api import names
 from headgate.api.spec import POLICY_FIELDS
@@ -111,9 +111,18 @@ def bounds(strategy: Json, total: int, *, routed: bool = False) -> Bounds:
 
 def _floor(steps: Sequence[Json], total: int) -> int:
     scales = [step["setCanaryScale"] for step in steps if "setCanaryScale" in step]
-    asked = [one.get("replicas", -(-total * one.get("weight", 0) // 100)) for one in scales]
-    asked += [1 for step in steps if step.get("setHeaderRoute", {}).get("match")]
-    return min(total, max(asked, default=0))
+    asked: list[int] = [one.get("replicas", -(-total * one.get("weight", 0) // 100)) for one in scales]
+    told_apart = any(step.get("setHeaderRoute", {}).get("match") for step in steps)
+    return min(total, max((*asked, *_copied(steps, total), int(told_apart))))
+
+
+def _copied(steps: Sequence[Json], total: int) -> Iterator[int]:
+    """Yield how many pods each step takes at which requests are copied as well."""
+    weight = percent = 0
+    for step in steps:
+        weight, percent = step.get("setWeight", weight), step.get("setMirrorRoute", {}).get("percentage", percent)
+        if percent and weight < 100:  # noqa: PLR2004  # the whole
+            yield -(-total * min(100, weight + percent) // 100)
 
 
 class Scene:

@@ -9,7 +9,7 @@ from headgate.api import names
 from headgate.core.actions import SelectRevision, SetWeights
 from headgate.core.model import Json, Kind
 from headgate.simulation import json_values, patches
-from headgate.simulation.gateways import ROUTES
+from headgate.simulation.gateways import ROUTES, copies
 from headgate.simulation.journal import Pass, Write
 from headgate.simulation.judging import RECENT_SECONDS, Scene
 from headgate.simulation.ways import Ways, written_rules
@@ -64,7 +64,9 @@ class Manners:
     def _grows(self, done: Pass, write: Write, after: Json) -> None:
         canary, shares = done.decision.status.canary, self._ways.shares
         old, new = (shares(written_rules(route))[self._ways.services[1]] for route in (write.before, after))
-        if canary is not None and canary.leaving is not None and new > old and not self._scene.rerouted:
+        copied = [copies(route).get(self._ways.services[1], 0) for route in (write.before, after)]
+        more = new > old or copied[1] > copied[0]
+        if canary is not None and canary.leaving is not None and more and not self._scene.rerouted:
             self._scene.fail(f"gives more to a canary that leaves: {write}")
         weight = done.decision.status.weight
         canary_service = self._ways.services[1]
@@ -126,7 +128,8 @@ class Manners:
     def _written(self, service: str) -> int:
         routes = self._scene.world.store.peek(Kind.HTTP_ROUTE)
         ours = [route for route in routes if route["metadata"]["name"] in self._ways.routes()]
-        return max((self._ways.shares(written_rules(route))[service] for route in ours), default=0)
+        shares = (self._ways.shares(written_rules(route))[service] + copies(route).get(service, 0) for route in ours)
+        return max(shares, default=0)
 
     def _needed(self) -> int:
         return max(1, *(budget.least for budget in self._scene.budgets(self._scene.flight_began)))
@@ -159,6 +162,10 @@ def _companion(rule: Json, canary: str) -> bool:
     return alone and all(match.get("headers") for match in matches)
 
 
+def _copies_to(one: Json, service: str) -> bool:
+    return one["type"] == "RequestMirror" and bool(one["requestMirror"]["backendRef"]["name"] == service)
+
+
 def _without_weights(route: Json, services: tuple[str, str]) -> Any:
     """Return a route without our two weights in rules that name stable, and without what we may have added."""
     stable, canary = services
@@ -171,4 +178,6 @@ def _without_weights(route: Json, services: tuple[str, str]) -> Any:
             if one["name"] in services:
                 one.pop("weight", None)
         rule["backendRefs"] = [one for one in references if one["name"] != canary]
+        filters = [one for one in rule.pop("filters", []) if not _copies_to(one, canary)]
+        rule.update({"filters": filters} if filters else {})
     return spec, _without_marks(route)

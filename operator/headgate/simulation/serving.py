@@ -56,8 +56,9 @@ class Serving:
             self._strays(canary.hash)
         self._inside()
         for gateway in scene.world.gateways:
-            for (_, route), rules in gateway.programmed.items():
-                shares = ways.shares(rules)
+            for (kind, route), rules in gateway.programmed.items():
+                copied = gateway.copying[kind, route]
+                shares = {name: min(100, share + copied.get(name, 0)) for name, share in ways.shares(rules).items()}
                 before = self._shares.get(f"{gateway.name}/{route}", shares)
                 self._shares[f"{gateway.name}/{route}"] = shares
                 for service, share in shares.items():

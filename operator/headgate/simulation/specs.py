@@ -50,6 +50,25 @@ def no_header(name: str = "beta") -> Json:
     return {"setHeaderRoute": {"name": name}}
 
 
+def mirror(percentage: int) -> Json:
+    """Return a step that copies so many percent of the requests to the canary."""
+    return {"setMirrorRoute": {"percentage": percentage}}
+
+
+def gateway_class(*features: str, name: str = "usual") -> Json:
+    """Return a class of Gateways that lists *features*."""
+    return {
+        "metadata": {"name": name},
+        "spec": {"controllerName": "example.com/public"},
+        "status": {"supportedFeatures": [{"name": feature} for feature in features]},
+    }
+
+
+def gateway(name: str = "public", class_name: str = "usual") -> Json:
+    """Return a Gateway."""
+    return {"metadata": {"name": name}, "spec": {"gatewayClassName": class_name}}
+
+
 def metric(name: str = "errors", **fields: Any) -> Json:
     """Return a metric that must stay at or under 0.01."""
     return {

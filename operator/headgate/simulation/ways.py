@@ -9,7 +9,7 @@ import dataclasses
 
 from headgate.api import names, values
 from headgate.core.model import Json, Kind
-from headgate.simulation.gateways import ROUTES, Rules
+from headgate.simulation.gateways import ROUTES, Rules, copies
 from headgate.simulation.judging import Scene
 from headgate.simulation.store import Change
 
@@ -34,6 +34,8 @@ class Ways:
         self._traffic: Json | None = None
         self._weights: dict[str, list[_Span]] = {}
         """By route."""
+        self._copies: dict[str, list[_Span]] = {}
+        """By route, what is copied to each Service."""
         self._selections: dict[str, list[_Span]] = {}
         """By Service."""
         self.held: dict[tuple[int, int], float] = {}
@@ -85,8 +87,15 @@ class Ways:
 
     def share(self, service: str) -> int:
         """Return the most that any route may be giving to a Service, in percent."""
-        spans = [span for name in self.routes() for span in self._effective(self._weights.get(name, []))]
+        return self._most(self._weights, service)
+
+    def _most(self, of_routes: dict[str, list[_Span]], service: str) -> int:
+        spans = [span for name in self.routes() for span in self._effective(of_routes.get(name, []))]
         return max((span.what.get(service, 0) for span in spans if isinstance(span.what, dict)), default=0)
+
+    def load(self, service: str) -> int:
+        """Return the same with what may be copied to it: that takes pods just as well."""
+        return self.share(service) + self._most(self._copies, service)
 
     def selections(self, service: str) -> set[str]:
         """Return the revisions that a Service may be leading to."""
@@ -96,7 +105,7 @@ class Ways:
         """Return the most that a revision may be getting of the traffic of the routes, or of the switch, in percent."""
         if self._scene.switches:
             return 100 if revision_hash in self.selections(self.services[0]) else 0
-        return min(100, sum(self.share(name) for name in self.services if revision_hash in self.selections(name)))
+        return min(100, sum(self.load(name) for name in self.services if revision_hash in self.selections(name)))
 
     def _idle(self, revision_hash: str) -> bool:
         led_to = revision_hash in self.selections(self.services[0])
@@ -157,12 +166,13 @@ class Ways:
                     span.until = world.now
 
     def _heard_route(self, name: str, route: Json | None) -> None:
-        spans = self._weights.setdefault(name, [])
+        spans, copied = self._weights.setdefault(name, []), self._copies.setdefault(name, [])
         self._follow(spans, self.shares(written_rules(route)))
+        self._follow(copied, copies(route))
         answers = (route.get("status") or {}).get("parents", ()) if route else ()
         generation = route["metadata"]["generation"] if route else 0
         if all(one["observedGeneration"] >= generation for answer in answers for one in answer["conditions"]):
-            for span in spans[:-1]:
+            for span in (*spans[:-1], *copied[:-1]):
                 span.until = self._scene.world.now if span.until is None else span.until
             self._note_held()
 

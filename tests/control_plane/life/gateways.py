@@ -15,13 +15,19 @@ from typing import Any, Self
 
 import requests
 
+from headgate.core import mirrors
 from tests.cluster import Cluster, binaries, gateway, wait_until
 from tests.control_plane.access import Access
 
 Json = dict[str, Any]
 
 KINDS = ("httproutes", "grpcroutes")
+GATEWAYS = ("gatewayclasses", "gateways")
 CONTROLLER = "gateways.headgate.test/controller"
+CLASSES = {"mirroring": ("HTTPRoute", mirrors.FEATURE), "plain": ("HTTPRoute", "HTTPRouteRequestMirror")}
+"""By name, what a class says that it supports."""
+PLACES = {("eg", "public"): "mirroring", ("eg", "plain"): "plain", ("gateway", "public"): "mirroring"}
+"""The Gateways by namespace and name, each of a class."""
 
 
 class Answer(enum.Enum):
@@ -33,21 +39,43 @@ class Answer(enum.Enum):
 
 
 def install(cluster: Cluster) -> None:
-    """Install the kinds of route, and return once the API server serves them."""
+    """Install the kinds of the Gateway API and some Gateways, and return once the API server serves them."""
     folder = binaries.install((gateway.CRDS,), print).folder("gateway-api", gateway.CRD_FOLDER)
     kubectl = [str(cluster.kubectl), f"--kubeconfig={cluster.kubeconfig}"]
-    for kind in KINDS:
+    kinds = (*KINDS, *GATEWAYS)
+    for kind in kinds:
         file = folder / f"gateway.networking.k8s.io_{kind}.yaml"
         subprocess.run([*kubectl, "apply", "--server-side", "-f", str(file)], check=True, capture_output=True)
-    names = [f"crd/{kind}.gateway.networking.k8s.io" for kind in KINDS]
+    names = [f"crd/{kind}.gateway.networking.k8s.io" for kind in kinds]
     waiting = [*kubectl, "wait", "--for=condition=Established", "--timeout=60s", *names]
     subprocess.run(waiting, check=True, capture_output=True)
 
     def served() -> bool:
-        listed = [subprocess.run([*kubectl, "get", kind], check=False, capture_output=True) for kind in KINDS]
+        listed = [subprocess.run([*kubectl, "get", kind], check=False, capture_output=True) for kind in kinds]
         return not any(one.returncode for one in listed)
 
     assert wait_until(served, deadline_seconds=30)
+    listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": [*_gateways()]})
+    applied = [*kubectl, "apply", "--server-side", "-f", "-"]
+    subprocess.run(applied, input=listed, text=True, check=True, capture_output=True)
+    for name, features in CLASSES.items():
+        said = json.dumps({"status": {"supportedFeatures": [{"name": feature} for feature in features]}})
+        patch = [*kubectl, "patch", "gatewayclass", name, "--subresource=status", "--type=merge", "-p", said]
+        subprocess.run(patch, check=True, capture_output=True)
+
+
+def _gateways() -> Iterator[Json]:
+    group = "gateway.networking.k8s.io/v1"
+    for name in CLASSES:
+        spec = {"controllerName": CONTROLLER}
+        yield {"apiVersion": group, "kind": "GatewayClass", "metadata": {"name": name}, "spec": spec}
+    for namespace in dict.fromkeys(namespace for namespace, _ in PLACES):
+        yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
+    for (namespace, name), of_class in PLACES.items():
+        metadata = {"name": name, "namespace": namespace}
+        listeners = [{"name": "http", "port": 80, "protocol": "HTTP"}]
+        served = {"gatewayClassName": of_class, "listeners": listeners}
+        yield {"apiVersion": group, "kind": "Gateway", "metadata": metadata, "spec": served}
 
 
 @dataclasses.dataclass

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.control_plane.life.rollouts import Json, metric
-from tests.control_plane.life.shops import Shop, rich_route, service
+from tests.control_plane.life.shops import Shop, rich_route, route, service
 from tests.prometheus.scripts import constant
 from tests.prometheus.server import ScriptedPrometheus
 
@@ -89,3 +89,48 @@ def test_requests_with_a_header(shop: Shop) -> None:
     assert len(shop.get("httproute", "web")["spec"]["rules"]) == 3
     assert shop.weights(1)["web-canary"] == 0
     assert shop.status["traffic"].get("rules", []) == []
+
+
+def test_copies_of_requests(shop: Shop) -> None:
+    """A filter behind the user's own, with pods for what it copies; it ends by a step, and by an abort."""
+    mirror, over = {"setMirrorRoute": {"percentage": 50}}, {"setMirrorRoute": {"percentage": 0}}
+    spec = canary(mirror, {"pause": {}}, {"setWeight": 25}, over, {"pause": {}})
+    shop.open(service(), rich_route(), **spec)
+    before = shop.get("httproute", "web")["spec"]["rules"]
+    shop.deploy("v2", **spec)
+    shop.wait_said("until promoted")
+
+    rules = shop.get("httproute", "web")["spec"]["rules"]
+    backend = {"group": "", "kind": "Service", "name": "web-canary", "port": 80}
+    copies = {"type": "RequestMirror", "requestMirror": {"backendRef": backend, "percent": 50}}
+    assert rules[1]["filters"] == [*before[1]["filters"], copies]
+    assert [rules[0], {**rules[1], "filters": before[1]["filters"]}, rules[2]] == before
+    assert shop.sizes() == {"v1": 4, "v2": 2}
+
+    shop.command("abort", "now")
+    shop.wait_phase("RolledBack")
+    assert shop.get("httproute", "web")["spec"]["rules"][1]["filters"] == before[1]["filters"]
+    assert shop.status["traffic"].get("rules", []) == []
+
+    shop.deploy("v3", **spec)
+    shop.wait_said("until promoted")
+    shop.promote()
+    shop.wait_weight(25)
+    shop.wait(lambda: shop.status["step"]["index"] == 5, "at the second pause")
+    assert shop.get("httproute", "web")["spec"]["rules"][1]["filters"] == before[1]["filters"]
+    assert shop.sizes() == {"v1": 4, "v3": 1}
+
+
+def test_a_gateway_that_cannot_copy(shop: Shop) -> None:
+    """Its class does not list the feature: the step is refused by name, and nothing moves."""
+    spec = canary({"setMirrorRoute": {"percentage": 50}}, {"pause": {}})
+    plain = route()
+    plain["spec"]["parentRefs"] = [{"name": "plain", "namespace": "eg"}]
+    shop.open(service(), plain)
+    shop.deploy("v2", **spec)
+    shop.wait(lambda: shop.condition("Ready")["reason"] == "MirrorUnsupported", "refused")
+
+    words = "Gateway eg/plain is of GatewayClass plain, which does not list HTTPRouteRequestPercentageMirror"
+    assert words in shop.condition("Ready")["message"]
+    assert shop.sizes() == {"v1": 4}
+    assert "filters" not in shop.get("httproute", "web")["spec"]["rules"][0]

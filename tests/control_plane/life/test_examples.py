@@ -16,7 +16,7 @@ EXAMPLES = sorted((Path(__file__).parents[3] / "examples").glob("*.yaml"))
 def test_there_are_examples() -> None:
     """One for each strategy and each way of moving users, for an autoscaler and for drills; all of a known kind."""
     names = {"autoscaled", "canary-gateway-api", "canary-pod-ratio", "canary-steps", "canary-by-header", "drills"}
-    names |= {"rolling-update", "recreate"}
+    names |= {"rolling-update", "recreate", "canary-mirror"}
     assert names | {"blue-green-gateway-api", "blue-green-services"} == {file.stem for file in EXAMPLES}
     assert {file.suffix for file in EXAMPLES[0].parent.iterdir()} == {".yaml"}
 

@@ -41,6 +41,8 @@ RESOURCES: Final[Mapping[Kind, Resource]] = {
     Kind.ENDPOINT_SLICE: Resource("discovery.k8s.io", "v1", "endpointslices"),
     Kind.HTTP_ROUTE: Resource(GATEWAY_API, "v1", "httproutes", optional=True),
     Kind.GRPC_ROUTE: Resource(GATEWAY_API, "v1", "grpcroutes", optional=True),
+    Kind.GATEWAY: Resource(GATEWAY_API, "v1", "gateways", optional=True),
+    Kind.GATEWAY_CLASS: Resource(GATEWAY_API, "v1", "gatewayclasses", optional=True),
     Kind.AUTOSCALER: Resource("autoscaling", "v2", "horizontalpodautoscalers", optional=True),
 }
 EVENTS: Final = Resource("events.k8s.io", "v1", "events")
