@@ -51,8 +51,8 @@ class Bound:
 
 BOUNDS = {
     "at rest": Bound(at_rest, "settled", 18, 390),
-    "in flight": Bound(in_flight, "waiting", 37, 1300),
-    "breached": Bound(breached, "aborting", 40, 840),
+    "in flight": Bound(in_flight, "waiting", 37, 1360),
+    "breached": Bound(breached, "aborting", 40, 880),
 }
 
 

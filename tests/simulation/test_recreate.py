@@ -2,18 +2,18 @@
 
 import functools
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import pytest
 
 from headgate.api import names
 from headgate.core import recreate
-from headgate.core.model import DeploymentFacts, Json, Kind
+from headgate.core.model import Json, Kind
 from headgate.simulation import faults, specs
-from headgate.simulation.judges import Violation
+from headgate.simulation.judges import Judges, Violation
 from headgate.simulation.pods import Image
 from headgate.simulation.store import Change
-from headgate.simulation.world import Pace
+from headgate.simulation.world import Pace, World
 from tests.simulation import shops, worlds
 from tests.simulation.shops import abort, breach
 
@@ -154,14 +154,50 @@ def test_h12_killed_around_every_write(end: str, trouble: faults.Trouble) -> Non
         assert 3 == shop.world.pods_of(shop.stable)[1], ordinal
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_the_first_version_is_replaced_before_it_is_stable(seed: int) -> None:
+    """There is nothing to go back to, and its pods still hold what the next ones need: they go first."""
+    world = World(seed, SLOW)
+    shop = worlds.Play(world, Judges(world), {"strategy": RECREATE, "measured": (QUICK,), "replicas": 3, "steps": ()})
+    world.pods.images["web:1"] = Image(trouble="CrashLoopBackOff")
+    world.apply(shop.spec("web:1"))
+    assert world.run_until(lambda: coming(shop), 60), world.account()
+    world.apply(shop.spec("web:2"))
+    assert "Healthy" == shop.settle()
+
+    assert [3, 0] == [world.pods_of(one)[1] for one in (shop.stable, other(shop))]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_it_comes_into_force_while_pods_terminate(seed: int) -> None:
+    """A canary was aborted, and more replicas are wanted with recreate: stable grows once nothing else is left."""
+    shop = shops.shop(seed, replicas=6, steps=({"setWeight": 50}, {"pause": {}}))
+    shop.world.pods.images["web:2"] = Image(ends_after_seconds=40)
+    shop.ship("web:2")
+    assert shop.world.run_until(lambda: shop.world.phase == "Paused", 200), shop.world.account()
+    abort(shop)
+    shop.world.apply({**shop.spec("web:2", steps=()), "strategy": RECREATE})
+    assert shop.world.run_until(lambda: shop.world.status.canary is None, 100), shop.world.account()
+    shop.world.apply({**shop.spec("web:2", steps=()), "strategy": RECREATE, "replicas": 9})
+    assert shop.world.run_until(lambda: "once they are gone" in message(shop), 100), shop.world.account()
+    assert "RolledBack" == shop.settle()
+
+    assert 9 == shop.world.pods_of(shop.stable)[1]
+
+
+def message(shop: worlds.Play) -> str:
+    """Return what the Ready condition says."""
+    return next((one.message for one in shop.world.status.conditions if one.type == "Ready"), "")
+
+
 def test_the_judge_finds_an_operator_that_counts_no_terminating_pods(monkeypatch: pytest.MonkeyPatch) -> None:
     """A judge that cannot fail holds nothing."""
     shop = play(8)
 
-    def left(deployments: Mapping[str, DeploymentFacts], _present: object, but_for: str) -> int:
-        return sum(facts.pods for hash_, facts in deployments.items() if hash_ != but_for)
+    def left(turnover: recreate.Turnover) -> int:
+        return sum(facts.pods for hash_, facts in turnover.deployments.items() if hash_ != turnover.comes)
 
-    monkeypatch.setattr(recreate, "left", left)
+    monkeypatch.setattr(recreate.Turnover, "left", property(left))
     monkeypatch.setattr(recreate, "SURE_AFTER_SECONDS", 0)
     shop.world.apply(shop.spec("web:2"))
     with pytest.raises(Violation, match="was created while these are there"):

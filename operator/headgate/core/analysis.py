@@ -17,7 +17,7 @@ from typing import Final
 
 from headgate.api import values
 from headgate.api.spec import Metric, Threshold
-from headgate.api.status import MetricStatus, Outcome
+from headgate.api.status import MetricStatus, Outcome, RolloutStatus, Side
 from headgate.core.model import MeasureRequest, Reading, Sample
 
 TICKS_PER_READING: Final = 300
@@ -26,6 +26,18 @@ LAG_SECONDS: Final = 15.0
 """How long a settled tick may be on its way: a slow answer, but not an operator that was away."""
 _DECIDED: Final = (Outcome.PASSED, Outcome.FAILED)
 _MESSAGE_LENGTH: Final = 1000
+
+
+def watched(status: RolloutStatus) -> tuple[Side, Side | None] | None:
+    """Return the revision that is judged and the one that stands behind it: canary and stable, or stable and warm.
+
+    Behind the first revision of all there is none.
+    """
+    if status.stable is None:
+        return (status.canary, None) if status.canary is not None else None
+    if status.canary is not None:
+        return (status.canary, status.stable) if status.canary.leaving is None else None
+    return (status.stable, status.warm) if status.warm is not None else None
 
 
 def interval_of(metric: Metric) -> int:

@@ -163,7 +163,7 @@ def _recheck_at(
     moments += routing.asked_again(situation)
     if status.drill is not None:
         moments += schedules.looks(situation.seen, status)
-    moments += [*scaling.asked_again(situation), *restarts.looks(situation)]
+    moments += [*scaling.asked_again(situation), *restarts.looks(situation), *resting.counted_again(situation)]
     if not written and status != situation.seen.status:
         moments.append(statuses.looked_at(situation.seen, status))
     return min(moments, default=None)

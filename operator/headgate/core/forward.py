@@ -97,9 +97,9 @@ def recreating(situation: Situation) -> Rest | None:
     canary = situation.flight
     if not situation.recreates or canary is None or situation.status.weight is None:
         return None
-    pods, left = situation.pods(canary), situation.left
-    if pods.wanted == 0 and situation.total and not situation.clear:
-        counted = f"{left} old pods left, terminating ones included" if left else "old pods are being counted"
+    pods = situation.pods(canary)
+    if pods.wanted == 0 and situation.total and not situation.turnover.done:
+        counted = recreate.counted(situation.turnover.left, "old")
         again = recreate.looks_at(canary.started, situation.now)
         message = f"downtime is meant: {counted}; new ones start once they are gone"
         return Rest(_recreates(situation), "Recreating", message, (again, *verdicts.patience_ends(situation)))

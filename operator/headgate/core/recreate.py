@@ -9,6 +9,7 @@ What must not stand beside another version is more than what serves: a pod that 
 or licence. So objects are counted, and what nobody can count is not taken for gone.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Final
 
@@ -24,19 +25,35 @@ _SOON_SECONDS: Final = 2.0
 _LATER_SECONDS: Final = 10.0
 
 
-def left(deployments: Mapping[str, DeploymentFacts], present: Mapping[str, int] | None, but_for: str) -> int | None:
-    """Return how many pods there are, or may come, of all revisions *but_for* one; None while nobody can tell.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Turnover:
+    """One revision is to come once all others are gone."""
 
-    Args:
-        deployments: of all revisions, by hash.
-        present: the objects of their pods by hash, terminating ones included, if they were counted.
-        but_for: the hash of the revision that may have pods.
-    """
-    others = {hash_: facts for hash_, facts in deployments.items() if hash_ != but_for}
-    if present is None or not all(facts.settled for facts in others.values()):
-        return None
-    asked = {hash_: max(facts.replicas, facts.pods) for hash_, facts in others.items()}
-    return sum(max(asked.get(hash_, 0), present.get(hash_, 0)) for hash_ in {*asked, *present} - {but_for})
+    deployments: Mapping[str, DeploymentFacts]
+    """Of all revisions, by hash."""
+    present: Mapping[str, int] | None
+    """The objects of their pods by hash, terminating ones included, if they were counted."""
+    comes: str
+    """The hash of the one that may have pods."""
+    since: int
+    """When the others were asked to go."""
+    now: float
+
+    @property
+    def left(self) -> int | None:
+        """How many pods there are, or may come, of all others; None while nobody can tell."""
+        others = {hash_: facts for hash_, facts in self.deployments.items() if hash_ != self.comes}
+        if self.present is None or not all(facts.settled for facts in others.values()):
+            return None
+        asked = {hash_: max(facts.replicas, facts.pods) for hash_, facts in others.items()}
+        hashes = {*asked, *self.present} - {self.comes}
+        return sum(max(asked.get(hash_, 0), self.present.get(hash_, 0)) for hash_ in hashes)
+
+    @property
+    def done(self) -> bool:
+        """Whether none is left of any other, and none can come any more."""
+        surely = self.now >= self.since + SURE_AFTER_SECONDS or not self.deployments.keys() - {self.comes}
+        return self.left == 0 and surely
 
 
 def sizes(total: int, stable: Pods, canary: Pods, *, back: bool, clear: bool) -> Sizes:
@@ -44,6 +61,11 @@ def sizes(total: int, stable: Pods, canary: Pods, *, back: bool, clear: bool) ->
     if back:
         return Sizes(total if clear else stable.wanted, 0)
     return Sizes(0, total if clear else canary.wanted)
+
+
+def counted(left: int | None, whose: str) -> str:
+    """Return what is said of the pods that are waited for."""
+    return f"{left} {whose} pods left, terminating ones included" if left else f"{whose} pods are being counted"
 
 
 def looks_at(since: int, now: float) -> float:

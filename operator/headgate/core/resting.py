@@ -10,6 +10,7 @@ from headgate.core import (
     forward,
     history,
     promoted,
+    recreate,
     revisions,
     rollbacks,
     routing,
@@ -77,9 +78,29 @@ def first(situation: Situation) -> Move | Rest | None:
     if answer := beginning.stuck(situation, canary) or forward.unsound(situation):
         return answer
     words = verdicts.pod_words(situation)
-    message = f"first revision: {pods.ready} of {situation.total} pods ready{words}"
+    message = f"first revision: {pods.ready} of {situation.total} pods ready{_pod_words(situation)}"
     reason = "PodsNotStarting" if words else "FirstRevision"
     return Rest(Phase.PENDING, reason, message, beginning.looks(situation, canary))
+
+
+def counted_again(situation: Situation) -> tuple[float, ...]:
+    """Return when to look again for the pods of replaced revisions: nothing tells of the last one's end."""
+    side = situation.comes
+    if not _crowded_out(situation) or side is None:
+        return ()
+    since = side.progress.since if side.progress else situation.second
+    return (recreate.looks_at(since, situation.now),)
+
+
+def _crowded_out(situation: Situation) -> bool:
+    return situation.crowded and situation.pods(situation.comes).wanted < situation.total
+
+
+def _pod_words(situation: Situation) -> str:
+    """Return why pods are missing: what they say, or that others have to go first."""
+    if not _crowded_out(situation):
+        return verdicts.pod_words(situation)
+    return f": {recreate.counted(situation.turnover.left, 'old')}; the others start once they are gone"
 
 
 def _looks(situation: Situation, deadline: float, *, late: bool) -> tuple[float, ...]:
@@ -142,7 +163,7 @@ def _served(situation: Situation) -> Rest:
         return _routed(situation, message) or Rest(
             Phase.HEALTHY, "Healthy", message + promoted.warm_words(situation), promoted.ends(situation)
         )
-    message = f"{pods.ready} of {situation.total} stable pods ready{verdicts.pod_words(situation)}"
+    message = f"{pods.ready} of {situation.total} stable pods ready{_pod_words(situation)}"
     limit = verdicts.deadline_seconds(situation)
     since = stable.progress.since if stable and stable.progress else situation.second
     # Pods that nobody asked for yet, as in the pass that finds more replicas wanted, are not late.
@@ -175,7 +196,7 @@ def rejected(situation: Situation) -> Rest | None:
     stable, pods = situation.stable, situation.pods(situation.stable)
     serves = f"revision {stable.revision} serves" if stable else "nothing serves"
     if stable and pods.ready < situation.total:  # as after recreate, where the old pods have only begun to start
-        words = verdicts.pod_words(situation)
+        words = _pod_words(situation)
         serves = f"revision {stable.revision} has {pods.ready} of {situation.total} pods ready{words}"
     message = f"revision {entry.revision} was taken back: {entry.message}; {serves}{promoted.warm_words(situation)}"
     return Rest(Phase.ROLLED_BACK, entry.reason, message, stalled=True)

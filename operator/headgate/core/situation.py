@@ -13,7 +13,18 @@ from typing import Final
 from headgate.api.spec import Metric
 from headgate.api.status import Canary, Phase, RolloutStatus, Side
 from headgate.api.traffic import DRAIN_SECONDS
-from headgate.core import autoscalers, evictions, extras, recreate, replicas, revisions, steps, strategies, traffic
+from headgate.core import (
+    analysis,
+    autoscalers,
+    evictions,
+    extras,
+    recreate,
+    replicas,
+    revisions,
+    steps,
+    strategies,
+    traffic,
+)
 from headgate.core.model import DeploymentFacts, Identity, Notice, Observation
 from headgate.core.paths import Extras
 from headgate.core.routes import WHOLE
@@ -46,18 +57,6 @@ class Rest:
     recheck_at: tuple[float, ...] = ()
     stalled: bool = False
     """Whether only a change of the spec, or a command, can lead further."""
-
-
-def watched(status: RolloutStatus) -> tuple[Side, Side | None] | None:
-    """Return the revision that is judged and the one that stands behind it: canary and stable, or stable and warm.
-
-    Behind the first revision of all there is none.
-    """
-    if status.stable is None:
-        return (status.canary, None) if status.canary is not None else None
-    if status.canary is not None:
-        return (status.canary, status.stable) if status.canary.leaving is None else None
-    return (status.stable, status.warm) if status.warm is not None else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,19 +202,18 @@ class Situation:
         """The revision that is to have all pods: the canary, or stable when that is taken back."""
         return self.stable if self.canary is None or self.canary.leaving is not None else self.canary
 
-    @property
-    def left(self) -> int | None:
-        """How many pods there are of all revisions but the one that comes, terminating ones included; None: unknown."""
-        return recreate.left(self.seen.deployments, self.seen.present, self.comes.hash if self.comes else "")
+    @functools.cached_property
+    def turnover(self) -> recreate.Turnover:
+        """Who comes, and who has to be gone before, where no two revisions may have pods."""
+        canary, comes = self.canary, self.comes
+        since = (canary.leaving.since if canary.leaving else canary.started) if canary else 0
+        hash_ = comes.hash if comes else ""
+        return recreate.Turnover(self.seen.deployments, self.seen.present, hash_, since, self.now)
 
     @property
-    def clear(self) -> bool:
-        """Whether no pod is left of the revision that has to go, and none can come any more."""
-        canary = self.canary
-        if canary is None or self.left != 0:
-            return False
-        goes, since = (self.stable, canary.started) if canary.leaving is None else (canary, canary.leaving.since)
-        return self.facts(goes) is None or self.now >= since + recreate.SURE_AFTER_SECONDS
+    def crowded(self) -> bool:
+        """Whether pods of replaced revisions may be left where one stands alone: then recreate lets it not grow."""
+        return self.recreates and not self.in_flight and not self.turnover.done
 
     def facts(self, side: Side | None) -> DeploymentFacts | None:
         """Return the Deployment of *side*, if there is one."""
@@ -238,8 +236,9 @@ class Situation:
         """The sizes to ask for in this pass."""
         sizes = self.routing.sizes if self.routing is not None else self._pod_sizes
         if self.status.restart is not None and self.restart is not None:
-            return dataclasses.replace(sizes, stable=self.restart.size)
-        return sizes
+            sizes = dataclasses.replace(sizes, stable=self.restart.size)
+        most = self.pods(self.comes).wanted
+        return replicas.Sizes(min(sizes.stable, most), min(sizes.canary, most)) if self.crowded else sizes
 
     @property
     def supersedes_restart(self) -> bool:
@@ -284,7 +283,7 @@ class Situation:
             return replicas.Sizes(0, self.total)
         if self.recreates:
             back = self.canary.leaving is not None
-            return recreate.sizes(self.total, stable, canary, back=back, clear=self.clear)
+            return recreate.sizes(self.total, stable, canary, back=back, clear=self.turnover.done)
         if self.canary.leaving is not None:
             if self.now < self.canary.leaving.since + RELIED_ON_AFTER_SECONDS:
                 stable = dataclasses.replace(stable, ready=min(stable.ready, self.canary.leaving.stable_pods))
@@ -349,13 +348,13 @@ class Situation:
             return extras.at_rest(view)
         if self.recreates:
             back = self.canary.leaving is not None
-            return recreate.switch(view, self._pod_sizes, back=back, clear=self.clear)
+            return recreate.switch(view, self._pod_sizes, back=back, clear=self.turnover.done)
         return extras.forward(view) if self.canary.leaving is None else extras.backward(view)
 
     @property
     def watched(self) -> tuple[Side, Side | None] | None:
         """The revision that is judged and the one that stands behind it, if one does."""
-        return watched(self.status)
+        return analysis.watched(self.status)
 
     @property
     def waits_without_progress(self) -> int:

@@ -122,7 +122,7 @@ def aborting(situation: Situation) -> Move | Rest | None:
 def _gives_way(situation: Situation, leaving: Leaving) -> bool:
     """Return whether the next revision follows at once: stable's pods would be started only to go again."""
     follows = leaving.ending is Ending.SUPERSEDED or situation.status.rollback is not None
-    return follows and situation.recreates and situation.clear
+    return follows and situation.recreates and situation.turnover.done
 
 
 def _makes_way(situation: Situation, canary: Canary) -> bool:
@@ -137,10 +137,10 @@ def _makes_way(situation: Situation, canary: Canary) -> bool:
 
 
 def _comes_back(situation: Situation, leaving: Leaving) -> Rest:
-    ready, left = situation.pods(situation.stable).ready, situation.left
+    ready = situation.pods(situation.stable).ready
     waits = f"{ready} of {situation.total} stable pods ready"
-    if not situation.clear:
-        counted = f"{left} canary pods left, terminating ones included" if left else "canary pods are being counted"
+    if not situation.turnover.done:
+        counted = recreate.counted(situation.turnover.left, "canary")
         waits = f"{counted}; the next ones start once they are gone"
     again = recreate.looks_at(leaving.since, situation.now)
     return Rest(Phase.ROLLING_BACK, leaving.reason, f"{leaving.message}; downtime is meant: {waits}", (again,))
@@ -249,8 +249,8 @@ def _words(situation: Situation) -> str:
 def _readiness(situation: Situation) -> str:
     pods = situation.pods(situation.canary)
     words = _words(situation)
-    if situation.recreates and situation.left and not pods.wanted:
-        return f"{situation.left} old pods are still there" + (f": {words}" if words else "")
+    if situation.recreates and situation.turnover.left and not pods.wanted:
+        return f"{situation.turnover.left} old pods are still there" + (f": {words}" if words else "")
     return f"{pods.ready} of {pods.wanted} pods ready" + (f": {words}" if words else "")
 
 

@@ -2,13 +2,13 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Final
 
 from headgate.api import names
 from headgate.api.spec import Policy
 from headgate.api.status import RolloutStatus, Side
-from headgate.core import analysis, faults, manifests, policies, queries, revisions, situation, strategies
+from headgate.core import analysis, faults, manifests, policies, queries, revisions, strategies
 from headgate.core.model import (
     AutoscalerFacts,
     DeploymentFacts,
@@ -161,7 +161,7 @@ class Observer:
             autoscalers=await self._scalers(key, rollout, status, target, deployments),
             policy_waits=chosen.waits,
             next_drill=cron.following(chosen.policy.drill if chosen.policy else None, now),
-            present=await self._present(rollout, status, chosen.policy, {*deployments, *records.templates}),
+            present=await self._present(rollout, status, chosen.policy, deployments, records.templates),
             pods=await self._pods(rollout, status, deployments),
         )
 
@@ -192,16 +192,23 @@ class Observer:
         return objects.pods_of(facts.name, pods)
 
     async def _present(
-        self, rollout: RolloutFacts, status: RolloutStatus, policy: Policy | None, hashes: Container[str]
+        self,
+        rollout: RolloutFacts,
+        status: RolloutStatus,
+        policy: Policy | None,
+        deployments: Mapping[str, DeploymentFacts],
+        templates: Iterable[str],
     ) -> Mapping[str, int] | None:
-        """Return how many objects there are of the pods of *hashes*; None where that does not matter, or is unknown."""
-        if not strategies.recreates(policy) or status.canary is None:
+        """Return how many objects there are of each revision's pods; None where it does not matter, or is unknown."""
+        facts = deployments.get(status.stable.hash) if status.stable and not status.canary else None
+        rests = facts is not None and (rollout.replicas is None or rollout.replicas <= facts.replicas)
+        if not strategies.recreates(policy) or rests:
             return None
         try:
             pods = await self._reader.select(Kind.POD, rollout.namespace, rollout.match_labels)
         except faults.Fault:
             return None
-        return objects.present(pods, hashes)
+        return objects.present(pods, {*deployments, *templates})
 
     async def _traffic(
         self, rollout: RolloutFacts, status: RolloutStatus, policy: Policy | None, owned: _Owned
@@ -280,7 +287,7 @@ class Observer:
     def _readings(
         self, key: Key, rollout: RolloutFacts, status: RolloutStatus, policy: Policy | None
     ) -> Mapping[str, Reading]:
-        pair = situation.watched(status)
+        pair = analysis.watched(status)
         if pair is None or policy is None:
             self._measurements.forget(key)
             return {}

@@ -60,10 +60,12 @@ class Capacity:
 
     def _created(self, pod: Json) -> None:
         scene = self._scene
-        if scene.meddled or scene.status.stable is None:
+        if scene.meddled:
             return
         if scene.recreates:
             self._alone(pod)
+        if scene.status.stable is None:
+            return
         living = scene.living()
         total = sum(count for count, _, _ in living.values())
         since = scene.flight_began if scene.status.canary else scene.world.now - RECENT_SECONDS

@@ -12,7 +12,6 @@ from headgate.simulation.agenda import Agenda
 from headgate.simulation.store import Store
 
 LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"
-TERMINATION_SECONDS: Final = 2.0
 KUBELET: Final = "kubelet"
 
 
@@ -21,6 +20,7 @@ class Image:
     """How pods with an image behave."""
 
     ready_after_seconds: float = 5.0
+    ends_after_seconds: float = 2.0
     trouble: str = ""
     """Reason for which a pod never becomes ready: ImagePullBackOff, CrashLoopBackOff, Unschedulable, or Slow."""
     troubled: tuple[int, ...] | None = None
@@ -91,7 +91,7 @@ class Pods:
         self._begin(pod, order)
 
     def _begin(self, pod: Json, order: int) -> None:
-        image = self.images.get(pod["spec"]["containers"][0]["image"], Image())
+        image = self._image(pod)
         if image.trouble and (image.troubled is None or order in image.troubled):
             self._agenda.after(1.0, lambda: self._stuck(pod, image.trouble))
         else:
@@ -148,6 +148,9 @@ class Pods:
             )
         self.terminate(pod)
 
+    def _image(self, pod: Json) -> Image:
+        return self.images.get(pod["spec"]["containers"][0]["image"], Image())
+
     def terminate(self, pod: Json) -> None:
         """Let a pod go; until it is gone it exists with a deletionTimestamp and serves nobody."""
         metadata = pod["metadata"]
@@ -160,7 +163,7 @@ class Pods:
         thing["metadata"]["deletionTimestamp"] = values.format_time(self._agenda.now)
         self._store.update(Kind.POD, thing, KUBELET)
         place = (Kind.POD, metadata["namespace"], metadata["name"])
-        self._agenda.after(TERMINATION_SECONDS, lambda: self._store.delete(*place, KUBELET))
+        self._agenda.after(self._image(pod).ends_after_seconds, lambda: self._store.delete(*place, KUBELET))
 
 
 def _stuck_status(pod: Json, trouble: str, now: float) -> Json:
