@@ -50,7 +50,7 @@ class Bound:
 
 
 BOUNDS = {
-    "at rest": Bound(at_rest, "settled", 18, 390),
+    "at rest": Bound(at_rest, "settled", 18, 410),
     "in flight": Bound(in_flight, "waiting", 37, 1360),
     "breached": Bound(breached, "aborting", 40, 880),
 }

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from headgate.api import status as api
 from headgate.core import effects, extras, mirrors, steps, strategies, traffic
 from headgate.core.actions import FilterEdit, RuleEdits, SetWeights
 from headgate.core.decide import decide
@@ -24,6 +25,7 @@ ABLE = GatewayFacts("Gateway eg/public", "eg", frozenset({"HTTPRoute", mirrors.F
 UNABLE = GatewayFacts("Gateway eg/public", "traefik", frozenset({"HTTPRoute", "HTTPRouteRequestMirror"}))
 MESH = GatewayFacts("Service prod/web", "", frozenset())
 UNKNOWN = GatewayFacts("Gateway eg/public", "", Unreadable("forbidden"))
+SILENT = GatewayFacts("Gateway eg/public", "", Unreadable("timeout", passing=True))
 
 
 def mirror(percentage: int = 50) -> Any:
@@ -240,9 +242,11 @@ def test_the_filter_goes_with_its_pods(leads: Any, *, stays: bool) -> None:
     assert ([] if stays else [()]) == filtered(decision)
 
 
-@pytest.mark.parametrize(("gateways", "stays"), [((UNKNOWN,), True), ((UNABLE,), False), ((ABLE, MESH), False)])
+@pytest.mark.parametrize(
+    ("gateways", "stays"), [((SILENT,), True), ((UNKNOWN,), False), ((UNABLE,), False), ((ABLE, MESH), False)]
+)
 def test_a_gateway_that_can_no_more(gateways: Any, *, stays: bool) -> None:
-    """Where the route is moved to another Gateway the filter goes at once; where nobody can tell, nothing changes."""
+    """Where the route is moved to another Gateway the filter goes; an API server that is away changes nothing."""
     decision = decide(at(1, mirror(), 20, gateways=gateways).observe())
 
     assert ([] if stays else [()]) == filtered(decision)
@@ -267,7 +271,7 @@ def test_beside_a_header() -> None:
     bare = extras.companions(way(0), Extras((beta,)), CANARY)
     assert bare == extras.companions(way(0, copies()), Extras((beta,)), CANARY)
 
-    decision = decide(at(2, header(), mirror(), 20, pods=5, percent=0, since=None).observe())
+    decision = decide(at(2, header(), mirror(), 20, pods=6, percent=0, since=None).observe())
     (write,) = written(decision)
     assert (1, 1) == (len(write.edits.adds), len(write.edits.filters))
 
@@ -281,10 +285,27 @@ def test_a_rule_that_is_ours_no_more() -> None:
 
 
 def test_twice_is_once_too_often() -> None:
-    """And a filter of the user's that leads to the same Service stays."""
-    (edit,) = mirrors.edits(way(0, copies(), THEIRS, copies()), 50, (token(),), CANARY)
+    """The same filter twice is one too many, and ours beside one of the user's to the same Service is as well."""
+    (edit,) = mirrors.edits(way(0, copies(), USERS, copies()), 50, (token(),), CANARY)
+    assert (USERS, copies()) == edit.filters
 
-    assert (THEIRS, copies()) == edit.filters
+    (edit,) = mirrors.edits(way(0, copies(), THEIRS, copies()), 50, (token(),), CANARY)
+    assert (THEIRS,) == edit.filters
+    assert () == mirrors.edits(way(0, THEIRS), 50, (token(),), CANARY)
+
+
+@pytest.mark.parametrize("change", [{"percent": 5}, {}])
+def test_somebody_changes_how_much_is_copied(change: dict[str, int]) -> None:
+    """It is ours all the same: put right on its way, and taken away with everything else."""
+    changed = {
+        "type": "RequestMirror",
+        "requestMirror": {"backendRef": copies()["requestMirror"]["backendRef"], **change},
+    }
+    assert change.get("percent", 100) == mirrors.standing([way(0, changed)], (token(),))
+    (right,) = mirrors.edits(way(0, changed), 50, (token(),), CANARY)
+    (gone,) = mirrors.edits(way(0, changed), 0, (token(),), CANARY)
+
+    assert ((copies(),), ()) == (right.filters, gone.filters)
 
 
 @pytest.mark.parametrize(("pods", "selects"), [(0, A), (1, "")])
@@ -352,3 +373,31 @@ def test_a_backend_as_it_is_written() -> None:
     backend = {"group": "", "kind": "Service", "namespace": "prod", "name": CANARY, "port": 8080}
 
     assert backend == mirrors.body(named, 7, CANARY)["requestMirror"]["backendRef"]
+
+
+BLOCKED = [
+    ({"gateways": (UNABLE,)}, {}),
+    ({"gateways": (ABLE,), "found": way(0, THEIRS)}, {}),
+    ({}, {"surge": 4}),
+]
+
+
+@pytest.mark.parametrize(("there", "changes"), BLOCKED)
+def test_nobody_is_kept_from_going_back(there: Any, changes: Any) -> None:
+    """A return has no steps, and copies nothing."""
+    leads = facts(route=there.get("found") or way(), gateways=there.get("gateways", (ABLE,)))
+    world = ways.routed(World().stable(10).recorded(B), mirror(), 20, ways=leads, **changes)
+    world = world.with_status(rollback=api.Rollback(revision=2, hash=B, instead_of=A, since=int(world.now)))
+
+    assert B == getattr(decide(world.observe()).status.canary, "hash", "")
+
+
+@pytest.mark.parametrize(("there", "changes"), BLOCKED)
+def test_a_step_that_was_passed_holds_nothing_up(there: Any, changes: Any) -> None:
+    """What it needed may be gone by then."""
+    (filters,) = [there["found"].mirrors[0][0]] if "found" in there else [()]
+    gateways = there.get("gateways", (ABLE,))
+    plan = (mirror(), 20, mirror(0), "pause", 30)
+    world = at(4, *plan, weight=20, percent=0, pods=2, route=way(20, *filters), gateways=gateways, **changes)
+
+    assert "PausedUntilPromoted" == answers.ready(decide(world.observe()))[0]

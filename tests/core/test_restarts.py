@@ -247,7 +247,7 @@ def test_a_drill_ends_for_it() -> None:
 
     assert canary is not None
     assert canary.leaving is not None
-    assert ("Withdrawn", "RestartRequested") == (canary.leaving.ending, canary.leaving.reason)
+    assert ("Withdrawn", "RestartWanted") == (canary.leaving.ending, canary.leaving.reason)
     assert canary.leaving.by == f"annotation {names.RESTART}"
     assert answers.said(decision, "RestartRequested").endswith("; the drill that is in flight ends first")
     assert not any(notice.warning for notice in decision.notices)

@@ -9,7 +9,7 @@ from headgate.api.status import Phase
 from headgate.core.actions import CreateService, SelectRevision, SetWeights
 from headgate.core.decide import decide
 from headgate.core.paths import RouteFacts
-from headgate.core.traffic_problems import ports_to_create, problems
+from headgate.core.traffic_problems import Ahead, ports_to_create, problems
 from tests.core.ways import CANARY, HTTP, UNREADABLE, facts, in_flight, parent, route, routed, rule, service
 from tests.core.worlds import A, B, World, template
 
@@ -109,7 +109,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
 def test_what_is_wrong_has_a_name_and_a_remedy(name: str) -> None:
     """Each has a reason of its own."""
     ways, reason, words = BROKEN[name]
-    found = problems(routed(World().stable(), 20, ways=facts(**ways)).observe())
+    found = problems(routed(World().stable(), 20, ways=facts(**ways)).observe(), Ahead())
 
     assert [problem.reason for problem in found] == [reason]
     assert words in found[0].message
@@ -144,15 +144,15 @@ def test_a_named_target_port_may_be_the_same_as_a_number() -> None:
     """Which number a name stands for is for the pods to know."""
     named = facts(canary=service(CANARY, ports=({**HTTP, "targetPort": "http"},)))
 
-    assert problems(routed(World().stable(), 20, ways=named).observe()) == ()
+    assert problems(routed(World().stable(), 20, ways=named).observe(), Ahead()) == ()
 
 
 def test_nothing_is_wrong_with_what_is_right() -> None:
     """A route as its user wrote it, with other backends and weights that can be split, is fine."""
     fine = facts(route=route(rule(100, None, 30)))
 
-    assert problems(routed(World().stable(), 20, ways=fine).observe()) == ()
-    assert problems(World().stable().observe()) == ()
+    assert problems(routed(World().stable(), 20, ways=fine).observe(), Ahead()) == ()
+    assert problems(World().stable().observe(), Ahead()) == ()
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_a_bounded_surge_needs_weights_between_the_steps(
 ) -> None:
     """With one extra pod at a time weight rises pod by pod; five parts that can hold 20 % cannot hold 10 %."""
     ways = facts(route=route(rule(weight, 0, 9)))
-    found = problems(routed(World(replicas=replicas).stable(), 20, ways=ways, surge=surge).observe())
+    found = problems(routed(World(replicas=replicas).stable(), 20, ways=ways, surge=surge).observe(), Ahead())
 
     assert (["RouteWeightsTooCoarse"] if told else []) == [problem.reason for problem in found]
 

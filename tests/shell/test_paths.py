@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from headgate.act import paths
+from headgate.api import names
 from headgate.core.actions import FilterEdit, RuleEdits, SetWeights
 from headgate.core.faults import Conflict, Fault, Refused
 from headgate.core.model import Json, Kind, Observation
@@ -37,14 +38,26 @@ class Route:
     def __init__(self, *answers: Fault) -> None:
         self.answers = list(answers)
         self.patches: list[list[Json]] = []
+        self.stricts: list[bool] = []
 
     async def _never(self, *_: Any, **__: Any) -> Any:
         raise AssertionError("a route is patched, and nothing else")
 
     apply_status = create = delete = evict = _never
 
-    async def patch(self, kind: Kind, namespace: str, name: str, operations: Sequence[Json], _manager: str) -> None:
+    async def patch(
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        operations: Sequence[Json],
+        field_manager: str,
+        *,
+        strict: bool = False,
+    ) -> None:
         """Take the patch, or not."""
+        assert field_manager == names.OBJECT_MANAGER
+        self.stricts.append(strict)
         assert (kind, namespace, name) == (Kind.HTTP_ROUTE, seen().rollout.namespace, ROUTE.name)
         self.patches.append(list(operations))
         if self.answers:
@@ -165,3 +178,19 @@ async def test_filters_come_in_a_quiet_moment_only() -> None:
         await paths.set_weights(route, seen(), SetWeights("HTTPRoute", ROUTE.name, 0, edits=edits))
 
     assert len(route.patches) == 1
+
+
+@pytest.mark.parametrize(
+    ("edits", "strict"),
+    [
+        (RuleEdits(filters=(FilterEdit(0, (), ({"type": "RequestMirror"},)),)), True),
+        (RuleEdits(filters=(FilterEdit(0, ({"type": "RequestMirror"},), ()),)), False),
+        (RuleEdits(), False),
+    ],
+)
+async def test_what_is_given_is_not_cut_short(edits: RuleEdits, *, strict: bool) -> None:
+    """A server that does not know the percentage of a filter would copy every request: it is to say so instead."""
+    route = Route()
+    await paths.set_weights(route, seen(), SetWeights("HTTPRoute", ROUTE.name, 0, edits=edits))
+
+    assert route.stricts == [strict]

@@ -5,6 +5,7 @@ rules and filters that steps have added, one key of a Service's selector, our la
 tests the version that was decided on.
 """
 
+import functools
 from collections.abc import Mapping
 
 from headgate.act.patches import operation, pointer, removal, unchanged
@@ -120,21 +121,24 @@ async def set_weights(writer: Writer, observation: Observation, action: SetWeigh
     puts = [*(put for _, rule_puts in weighed for put in rule_puts), *_edited(action.edits)]
     marks, whole = _marks(facts, action), unchanged(facts.resource_version)
     kind, namespace = Kind(action.kind), observation.rollout.namespace
+    # A filter that loses its percentage, which older definitions of routes do not have, would copy every request.
+    strict = action.edits.gives
+    write = functools.partial(writer.patch, kind, namespace, action.name, field_manager=names.OBJECT_MANAGER)
     try:
-        await writer.patch(kind, namespace, action.name, [whole, *tests, *puts, *marks], names.OBJECT_MANAGER)
+        await write([whole, *tests, *puts, *marks], strict=strict)
     except faults.Refused:
         if not marks:
             raise
         # Somebody may refuse strange labels and annotations. They are a second memory; traffic must not wait for it.
-        await writer.patch(kind, namespace, action.name, [whole, *tests, *puts], names.OBJECT_MANAGER)
+        await write([whole, *tests, *puts], strict=strict)
     except faults.Conflict:
-        if percent or action.edits.gives:
+        if percent or strict:
             raise
         # Somebody may write to it all the time, such as a Gateway's controller to its status. Going back waits for no
         # quiet moment: that what is ours is as it was is enough. The marks are left out, where others may have come.
         held = [test for rule in off for test in _held(rule)]
         held += _as_seen(action.edits)
-        await writer.patch(kind, namespace, action.name, [*tests, *held, *puts], names.OBJECT_MANAGER)
+        await write([*tests, *held, *puts])
 
 
 async def watch_route(writer: Writer, observation: Observation, action: WatchRoute) -> None:

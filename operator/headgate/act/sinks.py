@@ -13,9 +13,19 @@ class Writer(Protocol):
         """Create *body* and return it as stored. An object of that name is a Conflict."""
 
     async def patch(
-        self, kind: Kind, namespace: str, name: str, operations: Sequence[Json], field_manager: str
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        operations: Sequence[Json],
+        field_manager: str,
+        *,
+        strict: bool = False,
     ) -> Json | None:
-        """Apply a JSON patch and return the object, or None if there is none. A failed test operation is a Conflict."""
+        """Apply a JSON patch and return the object, or None if there is none. A failed test operation is a Conflict.
+
+        If *strict*, a field that the server does not know is Refused instead of dropped.
+        """
 
     async def apply_status(self, key: Key, uid: str, resource_version: str, status: Json) -> Json | None:
         """Apply a Rollout's status; a Conflict unless it is still at *resource_version*. None: it is gone."""

@@ -118,7 +118,7 @@ def called_off(situation: Situation) -> Move | None:
     canary = situation.flight
     wanted, by = _wanted_otherwise(situation), "spec"
     if wanted is None and situation.status.restart is not None:
-        wanted = Rest(Phase.DRILLING, "RestartRequested", "all pods are to be restarted")
+        wanted = Rest(Phase.DRILLING, "RestartWanted", "all pods are to be restarted")
         by = f"annotation {names.RESTART}"
     why = wanted or (_disturbed(situation, canary) if canary else None)
     if canary is None or why is None:

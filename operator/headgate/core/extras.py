@@ -71,6 +71,11 @@ def copied(facts: TrafficFacts, put: Collection[str]) -> int:
     return mirrors.standing(facts.known_routes, put) if put else 0
 
 
+def burden(headers: Collection[Any], mirrored: int) -> int:
+    """Return what copies, and requests with *headers* beside them, count as, in percent."""
+    return mirrored + LITTLE if headers and mirrored else mirrored
+
+
 def _same(one: Body, other: Body) -> bool:
     rest = [{field: part for field, part in body.items() if field not in _OWN} for body in (one, other)]
     return rest[0] == rest[1]
@@ -131,7 +136,8 @@ def _given(view: View) -> Extras | None:
     if view.status.rules and not _off(view, wanted):
         return wanted
     aim = traffic.goal(view.budget, view.weight, view.preview).canary
-    copied = traffic.burdened(view.budget.total, view.weight, wanted.mirror_percent) if wanted.mirror_percent else 0
+    load = burden(wanted.headers, wanted.mirror_percent)
+    copied = traffic.burdened(view.budget.total, view.weight, load) if wanted.mirror_percent else 0
     able = min(ready, view.other.ready) >= max(aim, copied) and service.leads_only_to(view.other_hash)
     return wanted if able and gateways.accepted(view.facts) else None
 
@@ -143,7 +149,7 @@ def _trusted(view: View) -> Extras:
     """
     if not view.extras.mirror_percent or mirrors.able(view.facts):
         return view.extras
-    if view.mirrored and not mirrors.lost(view.facts):
+    if view.mirrored and mirrors.unsure(view.facts):
         return view.extras
     return dataclasses.replace(view.extras, mirror_percent=0)
 

@@ -21,6 +21,9 @@ _FROM_STABLE: Final = ("group", "kind", "namespace", "port")
 _SERVICE: Final = {"group": "", "kind": "Service"}
 """As the API server would write it."""
 
+_ALL: Final = 100
+"""Without a percentage every request is copied."""
+
 Body = Mapping[str, Any]
 
 
@@ -32,8 +35,8 @@ def body(rule: RuleFacts, percent: int, canary_service: str) -> dict[str, Any]:
 
 
 def token(route: RouteFacts, one: Body) -> str:
-    """Return by what a filter is known: its route, and all that it says."""
-    return revisions.digest(f"{route} {json.dumps(one, sort_keys=True)}")
+    """Return by what a filter is known: its route, and where it copies to; how much, somebody may have changed."""
+    return revisions.digest(f"{route} {json.dumps(one['requestMirror'].get('backendRef'), sort_keys=True)}")
 
 
 def tokens(route: RouteFacts, percent: int, canary_service: str) -> list[str]:
@@ -50,7 +53,7 @@ def ours(route: RouteFacts, put: Collection[str]) -> list[tuple[str, Body]]:
 
 def standing(found: Iterable[RouteFacts], put: Collection[str]) -> int:
     """Return the most that any filter of ours copies, in percent."""
-    percents = [int(one["requestMirror"]["percent"]) for route in found for _, one in ours(route, put)]
+    percents = [int(one["requestMirror"].get("percent", _ALL)) for route in found for _, one in ours(route, put)]
     return max(percents, default=0)
 
 
@@ -62,7 +65,9 @@ def edits(route: RouteFacts, percent: int, put: Collection[str], canary_service:
         rule = managed.get(index)
         was, places = route.mirrors.get(index, (_filters(rule.body) if rule else (), ()))
         mine = [at for at in places if token(route, was[at]) in put]
-        wanted = [body(rule, percent, canary_service)] if rule is not None and percent else []
+        # Beside one that somebody else wrote, ours would be one too many.
+        free = rule is not None and percent > 0 and len(mine) == len(places)
+        wanted = [body(rule, percent, canary_service)] if rule is not None and free else []
         if [was[at] for at in mine] != wanted:
             kept = [one for at, one in enumerate(was) if at not in mine]
             changes.append(FilterEdit(index, was, (*kept, *wanted)))
@@ -91,9 +96,13 @@ def able(facts: TrafficFacts) -> bool:
     return bool(facts.gateways) and not any(_why_not(gateway) for gateway in facts.gateways)
 
 
-def lost(facts: TrafficFacts) -> bool:
-    """Return whether one of the Gateways is known not to be able to."""
-    return any(_cannot(gateway) for gateway in facts.gateways)
+def unsure(facts: TrafficFacts) -> bool:
+    """Return whether it only cannot be asked at the moment what some of the Gateways can do, which all could before."""
+    return all(_passing(gateway) or not _why_not(gateway) for gateway in facts.gateways)
+
+
+def _passing(gateway: GatewayFacts) -> bool:
+    return isinstance(gateway.features, Unreadable) and gateway.features.passing
 
 
 def unable(facts: TrafficFacts) -> Iterator[str]:
@@ -101,10 +110,6 @@ def unable(facts: TrafficFacts) -> Iterator[str]:
     for gateway in facts.gateways:
         if why := _why_not(gateway):
             yield why
-
-
-def _cannot(gateway: GatewayFacts) -> bool:
-    return not isinstance(gateway.features, Unreadable) and FEATURE not in gateway.features
 
 
 def _why_not(gateway: GatewayFacts) -> str:
@@ -128,7 +133,8 @@ def crowded(route: RouteFacts, put: Collection[str]) -> str:
     """Return why *route* cannot hold the filter, for people; empty if it can."""
     known = {name for name, _ in ours(route, put)}
     for rule in route.rules:
-        others = [one for one in _filters(rule.body) if token(route, one) not in known]
+        filters, places = route.mirrors.get(rule.index, (_filters(rule.body), ()))
+        others = [one for at, one in enumerate(filters) if at not in places or token(route, one) not in known]
         if len(others) >= MOST_FILTERS:
             return (
                 f"rule {rule.index} of {route} has {len(others)} filters, and setMirrorRoute needs one more: 16 are "
@@ -139,11 +145,10 @@ def crowded(route: RouteFacts, put: Collection[str]) -> str:
 
 def taken(route: RouteFacts, put: Collection[str]) -> str:
     """Return which rule copies to the canary Service already by a filter of the user's; empty if none does."""
-    for rule in route.rules:
-        filters, places = route.mirrors.get(rule.index, ((), ()))
+    for index, (filters, places) in sorted(route.mirrors.items()):
         if any(token(route, filters[at]) not in put for at in places):
             return (
-                f"rule {rule.index} of {route} mirrors to the canary Service already, as setMirrorRoute would: remove "
+                f"rule {index} of {route} mirrors to the canary Service already, as setMirrorRoute would: remove "
                 "that filter, or the step"
             )
     return ""

@@ -1,7 +1,7 @@
 """The rules and the writes about traffic: what stands in its way, and the actions that follow from a plan."""
 
 from headgate.api.status import Phase
-from headgate.core import contests, extras, revisions, routes, traffic_problems, verdicts
+from headgate.core import contests, extras, revisions, rollbacks, routes, traffic_problems, verdicts
 from headgate.core.actions import (
     Action,
     CreateService,
@@ -30,13 +30,24 @@ def asked_again(situation: Situation) -> tuple[float, ...]:
         return ()
     if any(found.passing for found in seen.traffic.unread):
         return (situation.now + ASK_SOON_SECONDS,)
-    wrong = seen.traffic.unread or traffic_problems.problems(seen)
-    return (situation.now + ASK_AGAIN_SECONDS,) if wrong else ()
+    wrong = seen.traffic.unread or traffic_problems.problems(seen, _ahead(situation))
+    # A Gateway may come to be of another class, which nobody tells of, while it copies requests.
+    copies = situation.view is not None and situation.view.mirrored
+    return (situation.now + ASK_AGAIN_SECONDS,) if wrong or copies else ()
+
+
+def _ahead(situation: Situation) -> traffic_problems.Ahead:
+    """Return the steps whose needs count."""
+    if situation.goes_back or situation.drills or rollbacks.leads_back(situation):
+        return traffic_problems.Ahead()
+    at = max(situation.step_at, 0)
+    before = situation.plan[at - 1].weight_percent if at else 0
+    return traffic_problems.Ahead(situation.plan[at:], before)
 
 
 def unroutable(situation: Situation) -> Rest | None:
     """A route or a Service is missing or wrong: no weight is moved up until it is mended."""
-    found = traffic_problems.problems(situation.seen)
+    found = traffic_problems.problems(situation.seen, _ahead(situation))
     if not found:
         return None
     message = "; ".join(problem.message for problem in found)

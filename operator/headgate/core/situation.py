@@ -157,7 +157,8 @@ class Situation:
         # Requests with a header meet somebody, even where the weight is 0.
         least = min(self.total, 1) if step.headers else 0
         if step.mirror_percent:
-            least = max(least, traffic.burdened(self.total, step.weight_percent, step.mirror_percent))
+            load = extras.burden(step.headers, step.mirror_percent)
+            least = max(least, traffic.burdened(self.total, step.weight_percent, load))
         return max(least, replicas.portion(step.pods, self.total)) if step.pods is not None else least
 
     @property

@@ -20,8 +20,23 @@ class Problem:
     message: str
 
 
-def problems(seen: Observation) -> tuple[Problem, ...]:
-    """Return all that keeps a new version from getting weight; empty where nothing does, or without spec.traffic."""
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ahead:
+    """Which steps are still to come."""
+
+    plan: tuple[steps.Step, ...] = ()
+    """The present one included; none of a way back, which copies nothing and tells no requests apart."""
+    before: int = 0
+    """The weight before the first of them."""
+
+
+def problems(seen: Observation, ahead: Ahead) -> tuple[Problem, ...]:
+    """Return all that keeps a new version from getting weight; empty where nothing does, or without spec.traffic.
+
+    Args:
+        seen: the observation.
+        ahead: the steps whose needs count; what was passed holds nothing up any more.
+    """
     policy, facts = seen.policy, seen.traffic
     if facts is None or policy is None or policy.traffic is None:
         return ()
@@ -29,7 +44,7 @@ def problems(seen: Observation) -> tuple[Problem, ...]:
         return tuple(_of_services(seen, policy.traffic, facts))  # no route of it is given any weight
     weights = _weights_to_hold(seen, policy)
     found = (*_of_services(seen, policy.traffic, facts), *_of_routes(seen, weights, policy.traffic, facts))
-    return (*found, *_of_extras(seen, policy, policy.traffic, facts))
+    return (*found, *_of_extras(seen, policy, facts, ahead))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -49,14 +64,14 @@ class _Weights:
         return coarse[0] if coarse else None
 
 
-def _of_extras(seen: Observation, policy: Policy, traffic: Traffic, facts: TrafficFacts) -> Iterator[Problem]:
+def _of_extras(seen: Observation, policy: Policy, facts: TrafficFacts, ahead: Ahead) -> Iterator[Problem]:
     """Yield why routes cannot hold what steps would add to them, though none of these has come yet."""
     put = seen.status.traffic.rules_put if seen.status.traffic else ()
-    planned = steps.planned(policy)
-    if any(step.mirror_percent for step in planned):
-        yield from _of_mirrors(seen, policy, planned, facts)
-    for headers in dict.fromkeys(step.headers for step in planned if step.headers):
-        wanted, name = Extras(headers), traffic.canary_service
+    name = policy.traffic.canary_service if policy.traffic else ""
+    if any(step.mirror_percent for step in ahead.plan):
+        yield from _of_mirrors(seen, policy, facts, ahead)
+    for headers in dict.fromkeys(step.headers for step in ahead.plan if step.headers):
+        wanted = Extras(headers)
         for route in facts.known_routes:
             if words := extras.crowded(route, wanted, name):
                 yield Problem("RouteRulesUnfit", words)
@@ -64,10 +79,8 @@ def _of_extras(seen: Observation, policy: Policy, traffic: Traffic, facts: Traff
             yield Problem("RouteRuleTaken", words)
 
 
-def _of_mirrors(
-    seen: Observation, policy: Policy, planned: tuple[steps.Step, ...], facts: TrafficFacts
-) -> Iterator[Problem]:
-    """Yield why requests cannot be copied as *planned*."""
+def _of_mirrors(seen: Observation, policy: Policy, facts: TrafficFacts, ahead: Ahead) -> Iterator[Problem]:
+    """Yield why requests cannot be copied as planned."""
     put = seen.status.traffic.rules_put if seen.status.traffic else ()
     for words in mirrors.unable(facts):
         yield Problem("MirrorUnsupported", words)
@@ -76,8 +89,8 @@ def _of_mirrors(
             yield Problem("RouteRulesUnfit", words)
         if words := mirrors.taken(route, put):
             yield Problem("RouteRuleTaken", words)
-    before, budget = 0, _budget(seen, policy)
-    for step in planned:
+    before, budget = ahead.before, _budget(seen, policy)
+    for step in ahead.plan:
         if step.mirror_percent and (words := _too_much(budget, before, step)):
             yield Problem("MirrorTooLarge", words)
             return
@@ -92,7 +105,7 @@ def _too_much(budget: replicas.Budget, before: int, step: steps.Step) -> str:
             f"with setMirrorRoute of {copied} % at weight {weight} % the new version gets more than its pods carry: "
             f"mirror {routes.WHOLE - weight} % or less, or 0 before that weight"
         )
-    pods = traffic.burdened(budget.total, weight, copied)
+    pods = traffic.burdened(budget.total, weight, extras.burden(step.headers, copied))
     # Copies come as a whole: stable still has what it had before.
     kept = max(1, traffic.carriers(budget.total, routes.WHOLE - before) - budget.unavailable)
     if budget.total == 0 or kept + pods <= budget.most_pods:

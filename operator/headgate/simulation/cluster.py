@@ -193,7 +193,14 @@ class Connection:
         )
 
     async def patch(
-        self, kind: Kind, namespace: str, name: str, operations: Sequence[Json], field_manager: str
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        operations: Sequence[Json],
+        field_manager: str,
+        *,
+        strict: bool = False,  # noqa: ARG002  # this server knows every field
     ) -> Json | None:
         """Apply a JSON patch and return the object, or None if there is none."""
         return self._call(

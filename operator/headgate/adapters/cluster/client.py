@@ -132,10 +132,23 @@ class Cluster:
         return await self._create(RESOURCES[kind], namespace, body, query, content_type=_YAML)
 
     async def patch(
-        self, kind: Kind, namespace: str, name: str, operations: Sequence[Json], field_manager: str
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        operations: Sequence[Json],
+        field_manager: str,
+        *,
+        strict: bool = False,
     ) -> Json | None:
-        """Apply a JSON patch and return the object, or None if there is none. A failed test operation is a Conflict."""
-        return await self._call_unless_missing(_json_patch(RESOURCES[kind], namespace, name, operations, field_manager))
+        """Apply a JSON patch and return the object, or None if there is none. A failed test operation is a Conflict.
+
+        If *strict*, a field that the server does not know is Refused instead of dropped.
+        """
+        request = _json_patch(RESOURCES[kind], namespace, name, operations, field_manager)
+        if strict:
+            request = dataclasses.replace(request, query={**request.query, "fieldValidation": "Strict"})
+        return await self._call_unless_missing(request)
 
     async def apply_status(self, key: Key, uid: str, resource_version: str, status: Json) -> Json | None:
         """Make *status* a Rollout's status; a Conflict unless it is still at *resource_version*. None: it is gone.
