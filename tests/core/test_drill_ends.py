@@ -29,10 +29,10 @@ ENDS: Final[tuple[tuple[str, Callable[[], World], api.Ending, str, str], ...]] =
     ("newer", lambda: drilling().wants(B), api.Ending.WITHDRAWN, "Superseded", "the template was changed"),
     (
         "unknown",
-        lambda: drilling().but(target=model.Target(model.Identity.UNKNOWN), written=B),
+        lambda: drilling().but(target=model.Target(model.Identity.UNKNOWN, message="timeout"), written=B),
         api.Ending.WITHDRAWN,
-        "Superseded",
-        "the template was changed",
+        "TemplateUnknown",
+        "whether the template is new is not known: timeout",
     ),
     ("paused", lambda: drilling().but(paused=True), api.Ending.WITHDRAWN, "Paused", "spec.paused is true"),
     ("invalid", lambda: drilling().but(invalid="wrong"), api.Ending.WITHDRAWN, "SpecChanged", "the spec was changed"),

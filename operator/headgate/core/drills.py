@@ -129,10 +129,12 @@ def called_off(situation: Situation) -> Move | None:
 
 def _wanted_otherwise(situation: Situation) -> Rest | None:
     seen, stable = situation.seen, situation.stable
-    if stable is None or situation.target_hash != stable.hash:
+    if stable is None or situation.target_hash not in ("", stable.hash):
         return Rest(Phase.DRILLING, "Superseded", "the template was changed")
     if seen.rollout.invalid or seen.policy_waits:
         return Rest(Phase.DRILLING, "SpecChanged", "the spec was changed")
+    if unsound := forward.unsound(situation):
+        return unsound
     if seen.rollout.paused:
         return Rest(Phase.DRILLING, "Paused", "spec.paused is true")
     if situation.total == 0:
