@@ -24,9 +24,9 @@ PER_SECOND: Final = 60
 _SERVICES: Final[Json] = {key: value for key, value in routed.spec()["traffic"].items() if key != "gatewayAPI"}
 
 
-def _blue_green(scale_down_delay: str) -> Json:
+def _blue_green(scale_down_delay: str, traffic: Json = _SERVICES) -> Json:
     way = {"autoPromotion": {}, "scaleDownDelay": scale_down_delay}
-    return {"strategy": {"blueGreen": way}, "traffic": _SERVICES}
+    return {"strategy": {"blueGreen": way}, "traffic": traffic}
 
 
 CASES: Final[dict[str, Json]] = {
@@ -35,6 +35,8 @@ CASES: Final[dict[str, Json]] = {
     "canary-pods-cold": {"strategy": {"canary": {"steps": [{"setWeight": 50}]}}},
     "blue-green-services-warm": _blue_green("10m"),
     "blue-green-services-cold": _blue_green("0s"),
+    "blue-green-route-warm": _blue_green("10m", routed.spec()["traffic"]),
+    "blue-green-route-cold": _blue_green("0s", routed.spec()["traffic"]),
     "rolling-update-cold": {"strategy": {"rollingUpdate": {"maxSurge": 1}}},
     "recreate-cold": {"strategy": {"recreate": {}}},
 }
