@@ -7,6 +7,7 @@ from headgate.core import history
 from tests.core import earlier
 from tests.core.worlds import NOON, A, B
 
+DRILL = api.Drill(of=A, within_seconds=60)
 STOOD: tuple[tuple[str, tuple[api.HistoryEntry, ...], tuple[str, ...], bool], ...] = (
     ("never heard of", (), (), False),
     ("promoted", (earlier.ended(A),), (), True),
@@ -34,6 +35,12 @@ STOOD: tuple[tuple[str, tuple[api.HistoryEntry, ...], tuple[str, ...], bool], ..
         (),
         False,
     ),
+    (
+        "promoted, a later drill of it aborted",
+        (earlier.ended(A, api.Ending.ABORTED, 100).model_copy(update={"drill": DRILL}), earlier.ended(A, ago=900)),
+        (),
+        True,
+    ),
     ("taken back, then promoted", (earlier.ended(A, ago=100), earlier.ended(A, api.Ending.ROLLED_BACK, 900)), (), True),
 )
 
@@ -57,6 +64,12 @@ CONDEMNED: tuple[tuple[str, tuple[api.HistoryEntry, ...], tuple[str, ...], bool]
         True,
     ),
     ("promoted after that", (earlier.ended(A), earlier.ended(A, api.Ending.ABORTED)), (), False),
+    (
+        "a drill of it taken back",
+        (earlier.ended(A, api.Ending.ROLLED_BACK).model_copy(update={"drill": DRILL}), earlier.ended(A, ago=900)),
+        (),
+        False,
+    ),
 )
 
 
@@ -80,3 +93,29 @@ def test_how_long_it_took_is_told() -> None:
 
     assert ("2m5s", None) == (promoted.took, promoted.decided)
     assert ("2m5s", NOON - 30, NOON) == (aborted.took, aborted.decided, aborted.finished)
+
+
+@pytest.mark.parametrize(
+    ("newer", "drills", "others"),
+    [
+        ((DRILL,), 2, 0),
+        ((DRILL,) * 3, 3, 0),
+        ((DRILL,) * 9, 3, 0),
+        ((None,) * 8, 1, 8),
+        ((None,) * 20, 1, 9),
+        ((DRILL, *(None,) * 20), 2, 8),
+        ((*(None,) * 20, DRILL), 1, 9),
+    ],
+)
+def test_the_last_measured_drill_is_never_forgotten(
+    newer: tuple[api.Drill | None, ...], drills: int, others: int
+) -> None:
+    """What says how long going back takes outlives drills that were called off, and everything else."""
+    measured = DRILL.model_copy(update={"kept": True, "took_seconds": 1})
+    past: tuple[api.HistoryEntry, ...] = (earlier.ended(A, api.Ending.DRILLED).model_copy(update={"drill": measured}),)
+    for at, drill in enumerate(reversed(newer)):
+        canary = api.Canary(revision=at, hash=B, started=NOON + at, drill=drill)
+        past = history.remembered(api.RolloutStatus(history=past), canary, api.Ending.WITHDRAWN, "", by="", at=NOON)
+
+    kinds = [entry.drill is not None for entry in past]
+    assert (measured, drills, others) == (past[-1].drill, sum(kinds), len(kinds) - sum(kinds))

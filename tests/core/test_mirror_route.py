@@ -1,12 +1,10 @@
 """setMirrorRoute: copies of requests, which come with pods and where Gateways can make them, and go with the weight."""
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from headgate.api import status as api
 from headgate.core import effects, extras, mirrors, steps, strategies, traffic
 from headgate.core.actions import FilterEdit, RuleEdits, SetWeights
 from headgate.core.decide import decide
@@ -57,6 +55,11 @@ def token(percent: int = 50) -> str:
     return mirrors.token(way(), copies(percent))
 
 
+def standing(percent: int = 50) -> tuple[str, ...]:
+    """Return how it is remembered that it stands."""
+    return (f"{token(percent)}:{percent}",) if percent else ()
+
+
 def at(index: int, *plan: Written, pods: int = 5, ready: int | None = None, percent: int = 50, **changes: Any) -> World:
     """Return a canary at a step with copies of *percent* in effect for long; 0: none yet."""
     weight, since = changes.pop("weight", 0), changes.pop("since", 100)
@@ -64,7 +67,7 @@ def at(index: int, *plan: Written, pods: int = 5, ready: int | None = None, perc
     able = changes.pop("gateways", (ABLE,))
     leads = service(CANARY, B, {B: pods if ready is None else ready})
     put = (token(percent),) if percent else ()
-    remembered = known(weight, highest=min(100, weight + percent), rules=put, rules_put=put)
+    remembered = known(weight, highest=min(100, weight + percent), rules=standing(percent), rules_put=put)
     changes = {"remembered": remembered, "ways": facts(canary=leads, route=found, gateways=able), **changes}
     return ways.routed(World().stable(10).canary(pods, ready), *plan, **changes).at_step(index, since=since)
 
@@ -206,7 +209,7 @@ def test_pods_of_fewer_copies_go_after_the_drain(*, drained: bool, pods: int) ->
     put = (token(), token(20))
     world = at(1, mirror(20), 20, percent=20, since=None)
     since = ways.LONG_AGO if drained else int(world.now - 5)
-    status = known(0, since=since, highest=50, rules=(token(20),), rules_put=put)
+    status = known(0, since=since, highest=50, rules=standing(20), rules_put=put)
     decision = decide(world.with_status(traffic=status).observe())
 
     assert pods == answers.sizes(decision).get(B, 5)
@@ -217,7 +220,7 @@ def test_what_may_be_in_effect(weight: int, percent: int, high: int) -> None:
     """Copies count as much as requests."""
     put = (token(percent),)
     found = effects.brought_up(
-        known(weight, highest=weight, rules_put=put, rules=put if percent else ()),
+        known(weight, highest=weight, rules_put=put, rules=standing(percent)),
         facts(route=way(weight, *([copies(percent)] if percent else []))),
         A,
         30,
@@ -314,90 +317,3 @@ def test_a_service_without_pods_leads_to_stable(pods: int, selects: str) -> None
     seen = ways.at_weight(0, pods, ways={"canary": service(CANARY, B, {B: pods})})
 
     assert selects == traffic.forward(seen).canary_selects
-
-
-# --- what stands in the way -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("changes", "plan", "reason", "says"),
-    [
-        (
-            {"gateways": (UNABLE,)},
-            (mirror(), 20),
-            "MirrorUnsupported",
-            "is of GatewayClass traefik, which does not list HTTPRouteRequestPercentageMirror in status.supportedFeat",
-        ),
-        ({"gateways": (UNKNOWN,)}, (mirror(), 20), "MirrorUnsupported", "is not known: forbidden; mend that"),
-        ({"gateways": (ABLE, MESH)}, (mirror(), 20), "MirrorUnsupported", "Service prod/web is no Gateway"),
-        ({"found": way(0, *[USERS] * 16)}, (mirror(), 20), "RouteRulesUnfit", "rule 0 of HTTPRoute web has 16 filters"),
-        ({"found": way(0, THEIRS)}, (mirror(), 20), "RouteRuleTaken", "rule 0 of HTTPRoute web mirrors to the canary"),
-        ({"found": way(0, copies())}, (mirror(), 20), "RouteRuleTaken", "remove that filter, or the step"),
-        ({}, (mirror(90), 20), "MirrorTooLarge", "mirror 80 % or less, or 0 before that weight"),
-        (
-            {"surge": 4},
-            (mirror(), 20),
-            "MirrorTooLarge",
-            "takes 5 pods beside 10 stable ones, and maxSurge allows 14 in all: let maxSurge be 5 or more",
-        ),
-        ({"surge": 5}, (mirror(), 20), "MirrorTooLarge", "at weight 20 % takes 7 pods beside 10 stable ones"),
-    ],
-)
-def test_what_cannot_be(changes: Any, plan: Any, reason: str, says: str) -> None:
-    """It is told before anything moves, with what would help."""
-    decision = starts(*plan, **changes)
-    found, words = answers.ready(decision)
-
-    assert (reason, {}, []) == (found, answers.sizes(decision), written(decision))
-    assert says in words
-
-
-@pytest.mark.parametrize(
-    ("changes", "plan"),
-    [
-        ({"gateways": ()}, (20,)),
-        ({"gateways": (UNABLE,), "found": way(0, THEIRS)}, (mirror(0), 20)),
-        ({"found": way(0, *[USERS] * 15)}, (mirror(), 20)),
-        ({"surge": 7}, (mirror(), 20)),
-        ({"surge": 5}, (mirror(), mirror(0), 20)),
-    ],
-)
-def test_what_can_be(changes: Any, plan: Any) -> None:
-    """A user's own mirror, and a Gateway without, are in the way of copies alone."""
-    assert answers.step(starts(*plan, **changes))
-
-
-def test_a_backend_as_it_is_written() -> None:
-    """The copies go where the stable Service's reference says, but for the name."""
-    named = dataclasses.replace(rule(), reference={"name": STABLE, "namespace": "prod", "port": 8080, "weight": 9})
-    backend = {"group": "", "kind": "Service", "namespace": "prod", "name": CANARY, "port": 8080}
-
-    assert backend == mirrors.body(named, 7, CANARY)["requestMirror"]["backendRef"]
-
-
-BLOCKED = [
-    ({"gateways": (UNABLE,)}, {}),
-    ({"gateways": (ABLE,), "found": way(0, THEIRS)}, {}),
-    ({}, {"surge": 4}),
-]
-
-
-@pytest.mark.parametrize(("there", "changes"), BLOCKED)
-def test_nobody_is_kept_from_going_back(there: Any, changes: Any) -> None:
-    """A return has no steps, and copies nothing."""
-    leads = facts(route=there.get("found") or way(), gateways=there.get("gateways", (ABLE,)))
-    world = ways.routed(World().stable(10).recorded(B), mirror(), 20, ways=leads, **changes)
-    world = world.with_status(rollback=api.Rollback(revision=2, hash=B, instead_of=A, since=int(world.now)))
-
-    assert B == getattr(decide(world.observe()).status.canary, "hash", "")
-
-
-@pytest.mark.parametrize(("there", "changes"), BLOCKED)
-def test_a_step_that_was_passed_holds_nothing_up(there: Any, changes: Any) -> None:
-    """What it needed may be gone by then."""
-    (filters,) = [there["found"].mirrors[0][0]] if "found" in there else [()]
-    gateways = there.get("gateways", (ABLE,))
-    plan = (mirror(), 20, mirror(0), "pause", 30)
-    world = at(4, *plan, weight=20, percent=0, pods=2, route=way(20, *filters), gateways=gateways, **changes)
-
-    assert "PausedUntilPromoted" == answers.ready(decide(world.observe()))[0]

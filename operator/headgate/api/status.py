@@ -166,7 +166,9 @@ class TrafficStatus(StatusModel):
         default=None, description="Since when the stable Service leads to stable pods alone."
     )
     rules: tuple[Annotated[str, pydantic.Field(max_length=63)], ...] = pydantic.Field(
-        default=(), max_length=300, description="What stands in the routes of what steps add to them."
+        default=(),
+        max_length=300,
+        description="What stands in the routes of what steps add to them: rules, and filters with their percentage.",
     )
     rules_put: tuple[Annotated[str, pydantic.Field(max_length=63)], ...] = pydantic.Field(
         default=(), max_length=1000, description="What this rollout has added to the routes, or is about to add."

@@ -18,7 +18,8 @@ from typing import Any, Final
 from headgate.core import gateways, matches, mirrors, revisions, traffic
 from headgate.core.actions import RuleEdits
 from headgate.core.paths import ExtraFacts, Extras, RouteFacts, ServiceFacts, TrafficFacts
-from headgate.core.replicas import Sizes
+from headgate.core.replicas import Sizes, portion
+from headgate.core.steps import Step
 from headgate.core.traffic import Plan, View
 
 Body = Mapping[str, Any]
@@ -63,7 +64,10 @@ def held(found: Iterable[RouteFacts], put: Collection[str]) -> tuple[str, ...]:
     """Return what stands in the routes of what we have *put* there."""
     if not put:
         return ()
-    return tuple(sorted({name for route in found for name, _ in (*ours(route, put), *mirrors.ours(route, put))}))
+    rules = {name for route in found for name, _ in ours(route, put)}
+    # How much is copied counts: less of it drains like less weight.
+    copies = {f"{name}:{mirrors.percent(one)}" for route in found for name, one in mirrors.ours(route, put)}
+    return tuple(sorted(rules | copies))
 
 
 def copied(facts: TrafficFacts, put: Collection[str]) -> int:
@@ -71,9 +75,19 @@ def copied(facts: TrafficFacts, put: Collection[str]) -> int:
     return mirrors.standing(facts.known_routes, put) if put else 0
 
 
-def burden(headers: Collection[Any], mirrored: int) -> int:
-    """Return what copies, and requests with *headers* beside them, count as, in percent."""
-    return mirrored + LITTLE if headers and mirrored else mirrored
+def burdened(total: int, weight: int, extras: Extras) -> int:
+    """Return how many of *total* pods carry *weight* with copies, and requests with a header beside them."""
+    little = LITTLE if extras.headers and extras.mirror_percent else 0
+    return traffic.burdened(total, weight, extras.mirror_percent + little)
+
+
+def least_pods(total: int, step: Step) -> int:
+    """Return how many canary pods of *total* a step asks for, whatever its weight needs."""
+    # Requests with a header meet somebody, even where the weight is 0.
+    least = min(total, 1) if step.headers else 0
+    if step.mirror_percent:
+        least = max(least, burdened(total, step.weight_percent, Extras(step.headers, step.mirror_percent)))
+    return max(least, portion(step.pods, total)) if step.pods is not None else least
 
 
 def _same(one: Body, other: Body) -> bool:
@@ -97,7 +111,8 @@ def remembered(view: View, plan: Plan, *, in_flight: bool) -> tuple[str, ...]:
     """Return which rules are ours from now on: whatever this rollout put there, and what it is about to."""
     known, kept = view.facts.known_routes, view.status.rules_put
     if not in_flight and len(known) == len(view.facts.routes):
-        return tuple(name for name in kept if name in view.status.rules)
+        stand = {name.partition(":")[0] for name in view.status.rules}
+        return tuple(name for name in kept if name in stand)
     extras, service = plan.extras or NONE, view.canary_service
     rules = [name for route in known for name in companions(route, extras, service)]
     copies = [name for route in known for name in mirrors.tokens(route, extras.mirror_percent, service)]
@@ -136,8 +151,7 @@ def _given(view: View) -> Extras | None:
     if view.status.rules and not _off(view, wanted):
         return wanted
     aim = traffic.goal(view.budget, view.weight, view.preview).canary
-    load = burden(wanted.headers, wanted.mirror_percent)
-    copied = traffic.burdened(view.budget.total, view.weight, load) if wanted.mirror_percent else 0
+    copied = burdened(view.budget.total, view.weight, wanted) if wanted.mirror_percent else 0
     able = min(ready, view.other.ready) >= max(aim, copied) and service.leads_only_to(view.other_hash)
     return wanted if able and gateways.accepted(view.facts) else None
 

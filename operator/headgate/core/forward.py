@@ -6,6 +6,7 @@ from headgate.api import names, values
 from headgate.api.status import Canary, Ending, MetricStatus, Phase, Side, StepStatus, Weight
 from headgate.core import (
     analysis,
+    extras,
     gateways,
     history,
     promoted,
@@ -258,7 +259,7 @@ def _begun(situation: Situation, step: StepStatus, planned: steps.Step) -> str:
 
 def _changed(situation: Situation, planned: steps.Step) -> str:
     """Return what a step changes other than the weight."""
-    asked = situation.least_pods(planned)
+    asked = extras.least_pods(situation.total, planned)
     pods = traffic.goal(situation.budget, planned.weight_percent, asked).canary
     short = f", where {asked} are asked for: maxSurge leaves no more" if pods < asked else ""
     names = ", ".join(dict.fromkeys(name for name, _, _ in planned.headers))

@@ -1,5 +1,6 @@
 """How rollouts ended, newest first, what that says of a revision, and the step from a canary to a stable revision."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from headgate.api import values
@@ -28,10 +29,22 @@ def remembered(
         drill=canary.drill,
         took=values.format_duration(max(0, at - canary.started)),
     )
-    entries = (entry, *status.history)
+    return _kept((entry, *status.history))
+
+
+def _kept(entries: tuple[HistoryEntry, ...]) -> tuple[HistoryEntry, ...]:
+    """Return the newest of *entries*, of drills fewer; the last drill that was measured stays, however old it is."""
+    drills = [known for known in entries if known.drill is not None]
+    measured = [known for known in drills if known.drill is not None and known.drill.kept is not None][:1]
     # Drills come by themselves, and would leave no room for what people look for here.
-    surplus = [known for known in entries if known.drill is not None][_DRILLS_KEPT:]
-    return tuple(known for known in entries if known not in surplus)[:_KEPT]
+    few = _with_last(drills, measured, _DRILLS_KEPT)
+    return tuple(_with_last([known for known in entries if known.drill is None or known in few], measured, _KEPT))
+
+
+def _with_last(entries: list[HistoryEntry], last: list[HistoryEntry], most: int) -> list[HistoryEntry]:
+    """Return the first *most* of *entries*; *last* takes the place of the last of these if it is behind them."""
+    first = entries[:most]
+    return first if all(one in first for one in last) else [*first[: most - len(last)], *last]
 
 
 def rejected(status: RolloutStatus, entry: Rejected) -> tuple[Rejected, ...]:
@@ -48,9 +61,7 @@ def stood(status: RolloutStatus, revision_hash: str) -> bool:
     if any(entry.hash == revision_hash for entry in status.rejected):
         return False
     later = set()
-    for entry in status.history:
-        if entry.hash != revision_hash:
-            continue
+    for entry in _trials(status, revision_hash):
         if entry.outcome is Ending.PROMOTED:
             return entry.started not in later
         if entry.outcome in REJECTING:
@@ -61,8 +72,13 @@ def stood(status: RolloutStatus, revision_hash: str) -> bool:
 
 def condemned(status: RolloutStatus, revision_hash: str) -> bool:
     """Return whether the last word on a revision was a verdict against it; none may have been spoken."""
-    last = next((entry.outcome for entry in status.history if entry.hash == revision_hash), None)
+    last = next((entry.outcome for entry in _trials(status, revision_hash)), None)
     return last in REJECTING or any(entry.hash == revision_hash for entry in status.rejected)
+
+
+def _trials(status: RolloutStatus, revision_hash: str) -> Iterator[HistoryEntry]:
+    """Yield how rollouts of a revision ended; a drill says nothing of it, whatever ended that."""
+    return (entry for entry in status.history if entry.hash == revision_hash and entry.drill is None)
 
 
 def stable_of(canary: Canary) -> Side:

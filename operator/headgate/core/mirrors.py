@@ -51,9 +51,14 @@ def ours(route: RouteFacts, put: Collection[str]) -> list[tuple[str, Body]]:
     return [(name, one) for name, one in known if name in put]
 
 
+def percent(one: Body) -> int:
+    """Return how much of the requests a filter copies."""
+    return int(one["requestMirror"].get("percent", _ALL))
+
+
 def standing(found: Iterable[RouteFacts], put: Collection[str]) -> int:
     """Return the most that any filter of ours copies, in percent."""
-    percents = [int(one["requestMirror"].get("percent", _ALL)) for route in found for _, one in ours(route, put)]
+    percents = [percent(one) for route in found for _, one in ours(route, put)]
     return max(percents, default=0)
 
 

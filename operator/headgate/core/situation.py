@@ -150,16 +150,7 @@ class Situation:
     @property
     def preview(self) -> int:
         """How many canary pods there are to be whatever the weight needs."""
-        return 0 if self.drills else self.least_pods(self.step)
-
-    def least_pods(self, step: steps.Step) -> int:
-        """Return how many canary pods *step* asks for whatever its weight needs."""
-        # Requests with a header meet somebody, even where the weight is 0.
-        least = min(self.total, 1) if step.headers else 0
-        if step.mirror_percent:
-            load = extras.burden(step.headers, step.mirror_percent)
-            least = max(least, traffic.burdened(self.total, step.weight_percent, load))
-        return max(least, replicas.portion(step.pods, self.total)) if step.pods is not None else least
+        return 0 if self.drills else extras.least_pods(self.total, self.step)
 
     @property
     def wanted_now(self) -> int:

@@ -105,7 +105,7 @@ def _too_much(budget: replicas.Budget, before: int, step: steps.Step) -> str:
             f"with setMirrorRoute of {copied} % at weight {weight} % the new version gets more than its pods carry: "
             f"mirror {routes.WHOLE - weight} % or less, or 0 before that weight"
         )
-    pods = traffic.burdened(budget.total, weight, extras.burden(step.headers, copied))
+    pods = extras.burdened(budget.total, weight, Extras(step.headers, copied))
     # Copies come as a whole: stable still has what it had before.
     kept = max(1, traffic.carriers(budget.total, routes.WHOLE - before) - budget.unavailable)
     if budget.total == 0 or kept + pods <= budget.most_pods:
