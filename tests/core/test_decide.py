@@ -28,7 +28,9 @@ def test_the_chains_in_order() -> None:
     backward = f"{backward} put_back breached_after fallen"
     forwards = "unsound refused unroutable contested autoscaled recreating waiting paused pausing unproved settling"
     forwards = f"{forwards} advance complete"
-    at_rest = "moving cooled restarted due unsound restarting settled rejected held_back autoscaled unroutable unseen"
+    at_rest = (
+        "moving cooled dated restarted due unsound restarting settled rejected held_back autoscaled unroutable unseen"
+    )
     at_rest = f"{at_rest} draining outdated start"
     for world, expected in (
         (World(), f"{backward} recovered first"),

@@ -119,3 +119,28 @@ def test_the_last_measured_drill_is_never_forgotten(
 
     kinds = [entry.drill is not None for entry in past]
     assert (measured, drills, others) == (past[-1].drill, sum(kinds), len(kinds) - sum(kinds))
+
+
+def test_what_can_be_gone_back_to_is_not_forgotten() -> None:
+    """Nor do ten versions that replaced each other push out the last ones that were stable."""
+    past: tuple[api.HistoryEntry, ...] = tuple(earlier.ended(A, ago=ago) for ago in (1000, 2000, 3000, 4000))
+    for at in range(12):
+        canary = api.Canary(revision=at, hash=B, started=NOON + at)
+        past = history.remembered(api.RolloutStatus(history=past), canary, api.Ending.SUPERSEDED, "", by="", at=NOON)
+
+    assert [11, 10, 9, 8, 7, 6, 5] == [entry.revision for entry in past if entry.hash == B]
+    assert [NOON - 1000, NOON - 2000, NOON - 3000] == [entry.finished for entry in past if entry.hash == A]
+    assert history.stood(api.RolloutStatus(history=past), A)
+
+
+def test_a_verdict_can_be_lifted() -> None:
+    """By `retry`: then the revision can be gone back to again, though the history goes on telling what happened."""
+    taken = earlier.ended(A, api.Ending.ABORTED)
+    past = (earlier.ended(B, api.Ending.ABORTED), taken, earlier.ended(A, ago=900))
+    status = api.RolloutStatus(history=past, rejected=(earlier.rejection(A), earlier.rejection(B)))
+    after = history.lifted(status, A)
+
+    assert (False, True) == (history.stood(status, A), history.stood(after, A))
+    assert (True, False, True) == tuple(history.condemned(*one) for one in ((status, A), (after, A), (after, B)))
+    assert [B] == [entry.hash for entry in after.rejected]
+    assert [False, True, False] == [entry.lifted for entry in after.history]

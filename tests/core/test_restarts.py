@@ -85,6 +85,19 @@ def test_a_second_command_begins_anew() -> None:
     )
 
 
+def test_a_clock_that_is_ahead_makes_no_new_pod_an_old_one() -> None:
+    """What the first look finds is old, whatever the operator's clock said when the command came."""
+    world = restarting(pods(old=10), 10).with_status(restart=api.Restart(since=NOON - 5, asked="now", pods=10))
+    first = decide(world.observe())
+    assert first.status.restart is not None
+    assert (OLD, NOON - 5) == (first.status.restart.until, first.status.restart.since)
+
+    later = decide(restarting(pods(old=7, new=3, starting=3)).with_status(restart=first.status.restart).observe())
+    assert later.status.restart is not None
+    assert (7, OLD) == (later.status.restart.remaining, later.status.restart.until)
+    assert all(name.startswith("old") for name in evicted(later))
+
+
 @pytest.mark.parametrize(
     ("world", "value", "why"),
     [

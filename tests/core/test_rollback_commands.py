@@ -7,6 +7,7 @@ import pytest
 from headgate.api import names
 from headgate.api import status as api
 from headgate.core.decide import decide
+from headgate.core.model import Identity, Target
 from tests.core import aftermath, answers, earlier, ways
 from tests.core.worlds import NOON, A, B, C, World, policy, policy_of
 
@@ -66,12 +67,13 @@ def test_to_the_stable_one_while_another_waits() -> None:
 
 
 def test_the_last_word_counts() -> None:
-    """Another rollback-to takes back the one on its way; to the stable one, only that."""
+    """Another rollback-to takes back the one on its way, with no verdict; to the stable one, only that."""
     other = decide(earlier.going_back().told(rollback_to="2").observe())
     assert (api.Ending.ABORTED, None) == (answers.ending(other), other.status.rollback)
     world = earlier.going_back().deployment(C, 0).with_status(history=(*earlier.PAST, earlier.ended(C, ago=900)))
     before = decide(world.told(rollback_to=C).observe())
-    assert api.Ending.ABORTED is answers.ending(before)
+    assert api.Ending.WITHDRAWN is answers.ending(before)
+    assert C not in [entry.hash for entry in before.status.rejected]
     assert before.status.rollback is not None
     assert C == before.status.rollback.hash
 
@@ -212,3 +214,49 @@ def test_it_is_carried_out_once() -> None:
     assert first.status.canary is not None
     assert second_time.status.canary is not None
     assert first.status.canary.started == second_time.status.canary.started
+
+
+# --- what is not known ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("identity", "rejected"), [(Identity.UNKNOWN, [C]), (Identity.REFUSED, [])])
+def test_what_nobody_can_ask_about_is_not_wanted_either(identity: Identity, rejected: list[str]) -> None:
+    """A new template that came a moment ago, while the API server cannot be asked what it means."""
+    world = earlier.second().but(target=Target(identity, message="503"), written=C)
+    stays = decide(world.told(rollback_to="2").observe())
+    assert rejected == [entry.hash for entry in stays.status.rejected]
+
+    goes, _ = aftermath.settled(world.ruled(earlier.roomy()).told(rollback_to="1"))
+    assert goes.status.stable is not None
+    assert A == goes.status.stable.hash
+    assert (C if rejected else B) == goes.status.rejected[0].hash
+
+
+def test_what_is_warm_needs_no_record() -> None:
+    """Its pods are there, whatever has become of the history."""
+    decision = decide(ways.warm().with_status(history=()).told(rollback_to="1").observe())
+
+    assert decision.status.stable is not None
+    assert A == decision.status.stable.hash
+
+
+ASKED = api.Rollback(revision=3, hash=C, instead_of=B, by="somebody", since=NOON - 2)
+
+
+def test_a_rollback_that_waits_is_given_up_before_anything_is_taken_back() -> None:
+    """While another revision is warm as well: the newest wish is the one that is taken back."""
+    world = ways.warm().deployment(C, 0).with_status(rollback=ASKED)
+    decision = decide(world.told(abort="now").observe())
+
+    assert (None, []) == (decision.status.rollback, [*decision.status.rejected])
+    assert "RollbackCancelled" in answers.reasons(decision)
+
+
+def test_the_way_back_leads_by_the_pods_that_serve() -> None:
+    """None of the promoted revision's pods is ready, and the warm one's are: users go there first."""
+    world = ways.warm(until=None).deployment(B, 10, 0).deployment(C, 0).with_status(rollback=ASKED)
+    decision = decide(world.observe())
+
+    assert decision.status.stable is not None
+    assert (A, "RolledBackTo") == (decision.status.stable.hash, answers.ready(decision)[0])
+    assert decision.status.rollback is not None

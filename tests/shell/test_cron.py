@@ -35,6 +35,29 @@ def test_when_it_is_due(schedule: str, zone: str, now: str, due: str) -> None:
     assert cron.following(drill, moment) == at(due)
 
 
+@pytest.mark.parametrize(
+    "schedule", ["30 2 * * *", "55 2 * * *", "30 1 * * *", "30 1-5 * * *", "* 2 * * *", "*/7 * * * *"]
+)
+@pytest.mark.parametrize(
+    ("zone", "day"),
+    [
+        ("Europe/Berlin", "2026-10-25"),
+        ("Europe/London", "2026-10-25"),
+        ("America/New_York", "2026-11-01"),
+        ("Australia/Sydney", "2027-04-04"),
+        ("Australia/Lord_Howe", "2027-04-04"),
+    ],
+)
+def test_what_is_due_lies_ahead_when_an_hour_comes_twice(schedule: str, zone: str, day: str) -> None:
+    """What is due in the past would be due for ever: a drill after the other, or none and nothing else either."""
+    drill = Drill.model_validate({"schedule": schedule, "timeZone": zone})
+    night = at(f"{day}T00:00:00Z") - 12 * 3600
+    for now in range(night, night + 24 * 3600, 60):
+        due = cron.following(drill, now + 0.5)
+        assert due is not None
+        assert now < due <= now + 30 * 3600
+
+
 def test_nothing_is_due_without_a_schedule() -> None:
     """Drills by command alone have none, and what makes no sense is never due."""
     assert cron.following(None, 0.0) is None

@@ -251,6 +251,9 @@ class HistoryEntry(StatusModel):
     finished: Timestamp = pydantic.Field(description="When its outcome was reached.")
     drill: Drill | None = pydantic.Field(default=None, description="What a rehearsal found.")
     took: str = pydantic.Field(default="", max_length=32, description="The time from its start to its outcome.")
+    lifted: bool = pydantic.Field(
+        default=False, description="Whether headgate.dev/retry took back what was decided against the revision."
+    )
 
 
 class Rollback(StatusModel):
@@ -271,6 +274,9 @@ class Restart(StatusModel):
     """A restart of all pods without a new version."""
 
     since: Timestamp = pydantic.Field(description="When it was asked for: pods created until then are replaced.")
+    until: Timestamp | None = pydantic.Field(
+        default=None, description="When the newest pod was created that the first look found; later ones are new."
+    )
     asked: str = pydantic.Field(default="", max_length=128, description="What the command said.")
     pods: int = pydantic.Field(description="How many pods were wanted then; counts where spec.replicas is absent.")
     remaining: int = pydantic.Field(default=0, description="How many old pods are left.")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from headgate.api import names
 from headgate.api.status import Ending, RolloutStatus
-from headgate.core import beginning, drills, promoted, restarts, revisions, rollbacks
+from headgate.core import beginning, drills, history, promoted, restarts, revisions, rollbacks
 from headgate.core.actions import RemoveCommand
 from headgate.core.model import Notice
 from headgate.core.situation import Move, Situation
@@ -56,7 +56,7 @@ def _abort(situation: Situation, value: str) -> Move:
     canary = situation.flight
     if canary is None:
         stopped = restarts.stopped(situation) if value == names.ABORT_NOW and situation.canary is None else None
-        other = _regret(situation, value) or rollbacks.cancelled(situation, value) or stopped
+        other = rollbacks.cancelled(situation, value) or _regret(situation, value) or stopped
         return other or _mismatch(situation, names.ABORT, value, _nothing_in_flight(situation))
     if value not in (canary.hash, names.ABORT_NOW):
         why = f"in flight is {canary.hash}; {names.ABORT}={canary.hash} or {names.ABORT}={names.ABORT_NOW} would match"
@@ -85,13 +85,12 @@ def _rollback_to(situation: Situation, value: str) -> Move:
 
 def _retry(situation: Situation, value: str) -> Move:
     rejected = situation.status.rejected
-    kept = tuple(entry for entry in rejected if entry.hash != value)
-    if len(kept) == len(rejected):
+    if all(entry.hash != value for entry in rejected):
         would = " or ".join(f"{names.RETRY}={entry.hash}" for entry in rejected)
         why = f"{would} would match" if would else "no revision is rejected"
         return _mismatch(situation, names.RETRY, value, why)
     notice = Notice("Retrying", f"revision {value} is no longer rejected")
-    return Move(situation.status.model_copy(update={"rejected": kept}), (notice,))
+    return Move(history.lifted(situation.status, value), (notice,))
 
 
 def _promote(situation: Situation, value: str) -> Move:

@@ -85,6 +85,7 @@ DRILLING: Final[tuple[Rule, ...]] = (
 RESTING: Final[tuple[Rule, ...]] = (
     promoted.moving,
     promoted.cooled,
+    restarts.dated,
     restarts.restarted,
     drills.due,
     forward.unsound,

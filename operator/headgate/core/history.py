@@ -8,6 +8,7 @@ from headgate.api.status import Canary, Ending, HistoryEntry, Rejected, RolloutS
 
 _KEPT: Final = 10
 _DRILLS_KEPT: Final = 3
+_STOOD_KEPT: Final = 3
 REJECTING: Final = (Ending.ROLLED_BACK, Ending.ABORTED)
 """The endings that are a verdict on the revision: it is not tried again by itself."""
 
@@ -33,18 +34,23 @@ def remembered(
 
 
 def _kept(entries: tuple[HistoryEntry, ...]) -> tuple[HistoryEntry, ...]:
-    """Return the newest of *entries*, of drills fewer; the last drill that was measured stays, however old it is."""
-    drills = [known for known in entries if known.drill is not None]
-    measured = [known for known in drills if known.drill is not None and known.drill.kept is not None][:1]
+    """Return the newest of *entries*, of drills fewer.
+
+    Whatever came after them stay the last drill that was measured, and the last promotions: these can be gone back to.
+    """
+    drills = [at for at, known in enumerate(entries) if known.drill is not None]
+    measured = [at for at in drills if (drill := entries[at].drill) is not None and drill.kept is not None][:1]
+    stood = [at for at, known in enumerate(entries) if known.outcome is Ending.PROMOTED][:_STOOD_KEPT]
     # Drills come by themselves, and would leave no room for what people look for here.
-    few = _with_last(drills, measured, _DRILLS_KEPT)
-    return tuple(_with_last([known for known in entries if known.drill is None or known in few], measured, _KEPT))
+    surplus = set(drills) - set(_newest(drills, measured, _DRILLS_KEPT))
+    rest = [at for at in range(len(entries)) if at not in surplus]
+    return tuple(entries[at] for at in _newest(rest, [*stood, *measured], _KEPT))
 
 
-def _with_last(entries: list[HistoryEntry], last: list[HistoryEntry], most: int) -> list[HistoryEntry]:
-    """Return the first *most* of *entries*; *last* takes the place of the last of these if it is behind them."""
-    first = entries[:most]
-    return first if all(one in first for one in last) else [*first[: most - len(last)], *last]
+def _newest(places: list[int], needed: list[int], most: int) -> list[int]:
+    """Return the first *most* of *places*, but for as many as it takes to have all *needed* ones among them."""
+    others = [at for at in places if at not in needed]
+    return sorted([*needed, *others[: most - len(needed)]])
 
 
 def rejected(status: RolloutStatus, entry: Rejected) -> tuple[Rejected, ...]:
@@ -64,16 +70,29 @@ def stood(status: RolloutStatus, revision_hash: str) -> bool:
     for entry in _trials(status, revision_hash):
         if entry.outcome is Ending.PROMOTED:
             return entry.started not in later
-        if entry.outcome in REJECTING:
+        if entry.outcome in REJECTING and not entry.lifted:
             return False
         later.add(entry.started)
     return False
 
 
+def lifted(status: RolloutStatus, revision_hash: str) -> RolloutStatus:
+    """Return *status* without any verdict against a revision: it may be tried again, and gone back to."""
+    rejected = tuple(entry for entry in status.rejected if entry.hash != revision_hash)
+    past = tuple(
+        entry.model_copy(update={"lifted": True})
+        if entry.hash == revision_hash and entry.outcome in REJECTING and entry.drill is None
+        else entry
+        for entry in status.history
+    )
+    return status.model_copy(update={"rejected": rejected, "history": past})
+
+
 def condemned(status: RolloutStatus, revision_hash: str) -> bool:
     """Return whether the last word on a revision was a verdict against it; none may have been spoken."""
-    last = next((entry.outcome for entry in _trials(status, revision_hash)), None)
-    return last in REJECTING or any(entry.hash == revision_hash for entry in status.rejected)
+    last = next(_trials(status, revision_hash), None)
+    against = last is not None and last.outcome in REJECTING and not last.lifted
+    return against or any(entry.hash == revision_hash for entry in status.rejected)
 
 
 def _trials(status: RolloutStatus, revision_hash: str) -> Iterator[HistoryEntry]:

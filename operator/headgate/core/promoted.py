@@ -83,6 +83,9 @@ def fallen(situation: Situation) -> Move | None:
     facts = situation.facts(situation.stable)
     if situation.status.warm is None or facts is None or not _down(situation):
         return None
+    if (asked := situation.status.rollback) is not None:  # the way there leads by the pods that serve
+        message = f"rolled back to revision {asked.revision} by command, and none of its pods serves"
+        return go_back(situation, Ending.ABORTED, "RolledBackTo", message, by=asked.by)
     if verdicts.given_seconds(situation) is None:
         return None
     message = f"none of its pods can run any more: 0 of {facts.replicas} pods ready{verdicts.pod_words(situation)}"

@@ -31,6 +31,18 @@ def begun(situation: Situation, asked: str) -> Move:
     return Move(situation.status.model_copy(update={"restart": restart}), (notice,))
 
 
+def dated(situation: Situation) -> Move | None:
+    """Pods that the first look finds are old, and none that comes later is: whatever the operator's clock says.
+
+    One that is ahead of the API server's would take pods for old ones that the restart itself has started.
+    """
+    restart, pods = situation.status.restart, situation.seen.pods
+    newest = max((pod.created for pod in pods or ()), default=None)
+    if restart is None or restart.until is not None or newest is None or newest >= restart.since:
+        return None
+    return Move(situation.status.model_copy(update={"restart": restart.model_copy(update={"until": newest})}))
+
+
 def stopped(situation: Situation) -> Move | None:
     """Return the move by which a restart stops where it is; None without one."""
     restart = situation.status.restart

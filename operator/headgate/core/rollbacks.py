@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from headgate.api import names
 from headgate.api.status import Canary, Ending, HistoryEntry, Rejected, Rollback, RolloutStatus, Side
 from headgate.core import history, promoted, revisions, verdicts
-from headgate.core.model import Notice
+from headgate.core.model import Identity, Notice
 from headgate.core.situation import Move, Situation
 
 _BY = f"annotation {names.ROLLBACK_TO}"
@@ -47,9 +47,12 @@ def leads_back(situation: Situation) -> bool:
     return history.stood(situation.status, wanted) and number(situation, wanted) < stable.revision
 
 
-def _open(situation: Situation) -> Iterator[HistoryEntry]:
+def _open(situation: Situation) -> Iterator[Side]:
     """Yield the revisions that can be gone back to, the last one that was stable first."""
     status, known = situation.status, set()
+    if status.warm is not None:  # whatever became of its record, its pods are there
+        known.add(status.warm.hash)
+        yield status.warm
     for entry in status.history:
         side = Side(revision=entry.revision, hash=entry.hash)
         stable = status.stable is not None and status.stable.hash == entry.hash
@@ -57,7 +60,7 @@ def _open(situation: Situation) -> Iterator[HistoryEntry]:
             continue
         known.add(entry.hash)
         if situation.facts(side) is not None or situation.can_create(side):
-            yield entry
+            yield side
 
 
 def _why_not(situation: Situation, value: str) -> str:
@@ -101,19 +104,19 @@ def _stays(situation: Situation, stable: Side) -> Move | None:
     if canary is not None and canary.leaving is None:
         left = verdicts.leave(situation, canary, Ending.ABORTED, "RolledBackTo", message, by=_BY)
         status, notices = left.status, left.notices
-    changed = _rejecting(situation.moved(status), situation.target_hash, message)
+    changed = _rejecting(situation.moved(status), _instead_of(situation), message)
     changed = changed.model_copy(update={"rollback": None})
     if changed == situation.status:
         return None
     return Move(changed, notices or (Notice("RollbackStarted", f"no other revision is wanted: {message}"),))
 
 
-def _goes(situation: Situation, to: HistoryEntry) -> Move:
+def _goes(situation: Situation, to: Side) -> Move:
     canary, warm, message = situation.flight, situation.status.warm, _message(to.revision)
     if warm is not None and warm.hash == to.hash:
         back = promoted.go_back(situation, Ending.ABORTED, "RolledBackTo", message, by=_BY)
         if back is not None:
-            return Move(_rejecting(situation.moved(back.status), situation.target_hash, message), back.notices)
+            return Move(_rejecting(situation.moved(back.status), _instead_of(situation), message), back.notices)
     rollback = Rollback(
         revision=to.revision,
         hash=to.hash,
@@ -123,9 +126,21 @@ def _goes(situation: Situation, to: HistoryEntry) -> Move:
     )
     left = Move(situation.status)
     if canary is not None and canary.leaving is None:
-        left = verdicts.leave(situation, canary, Ending.ABORTED, "RolledBackTo", message, by=_BY)
+        # Whoever wants yet another one says nothing against the first: a number may have been mistyped.
+        ending = Ending.WITHDRAWN if canary.goes_back else Ending.ABORTED
+        left = verdicts.leave(situation, canary, ending, "RolledBackTo", message, by=_BY)
     notice = Notice("RollbackStarted", f"going back to revision {to.revision} ({to.hash}) by command", warning=True)
     return Move(left.status.model_copy(update={"rollback": rollback}), (*left.notices, notice))
+
+
+def _instead_of(situation: Situation) -> str:
+    """Return what the spec holds, which is not wanted any more; empty where the API server refuses it as a template.
+
+    While the server cannot be asked it is taken for a new revision: whoever flees from it must not meet it a minute
+    later.
+    """
+    unknown = situation.seen.target.identity is Identity.UNKNOWN
+    return situation.seen.rollout.template_hash if unknown else situation.target_hash
 
 
 def _rejecting(situation: Situation, revision_hash: str, message: str) -> RolloutStatus:
@@ -159,7 +174,7 @@ def sealed(situation: Situation, status: RolloutStatus) -> RolloutStatus:
     if rollback is None or before is None:
         return status
     message = _message(rollback.revision)
-    instead_of = rollback.instead_of if situation.target_hash else before.hash  # a refused template is no revision
+    instead_of = rollback.instead_of if _instead_of(situation) else before.hash
     if before.hash == instead_of:
         # That nobody wants it back by chance, even once its rejection has been forgotten.
         gone = Canary(revision=before.revision, hash=before.hash, started=rollback.since)

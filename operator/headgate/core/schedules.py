@@ -6,6 +6,7 @@ from typing import Final
 from headgate.api.status import DrillSchedule, RolloutStatus
 from headgate.core.model import Observation
 
+LEAST_SECONDS: Final = 1
 LATE_SECONDS: Final = 600
 """How late a drill may start that was due while something else went on, or while nobody was there."""
 
@@ -36,7 +37,9 @@ def passed(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     """Return *status* once whatever was due is seen to: nothing is made up for."""
     if due(seen, status) is None or status.drill is None or seen.next_drill is None:
         return status
-    return status.model_copy(update={"drill": status.drill.model_copy(update={"next": seen.next_drill})})
+    # Whatever a calendar says: what is due again at once would be due for ever.
+    following = max(seen.next_drill, math.floor(seen.now) + LEAST_SECONDS)
+    return status.model_copy(update={"drill": status.drill.model_copy(update={"next": following})})
 
 
 def looks(seen: Observation, status: RolloutStatus) -> tuple[float, ...]:

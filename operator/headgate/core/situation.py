@@ -256,7 +256,7 @@ class Situation:
         return evictions.plan(
             evictions.View(
                 now=self.now,
-                since=-1 if wanted.stopped else wanted.since,
+                since=-1 if wanted.stopped else wanted.since if wanted.until is None else wanted.until,
                 budget=self.budget,
                 wanted=facts.replicas,
                 min_ready_seconds=facts.min_ready_seconds,

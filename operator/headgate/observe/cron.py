@@ -2,6 +2,7 @@
 
 import datetime
 import functools
+import itertools
 import math
 import zoneinfo
 from typing import Final
@@ -11,6 +12,8 @@ import cronsim
 from headgate.api.drill import Drill
 
 _MINUTE_SECONDS: Final = 60
+_MOST_PASSED: Final = 200
+"""More than a schedule has in the hours that come twice: 60 each, and no place sets its clocks back by three."""
 
 
 def problem(schedule: str, zone: str) -> str:
@@ -41,5 +44,6 @@ def _following(schedule: str, zone: str, minute: int) -> int | None:
         return None
     # From the whole minute on, which is itself not after it: no schedule is finer than that.
     start = datetime.datetime.fromtimestamp(minute, zoneinfo.ZoneInfo(zone))
-    found = next(cronsim.CronSim(schedule.upper(), start), None)
-    return None if found is None else int(found.timestamp())
+    firings = itertools.islice(cronsim.CronSim(schedule.upper(), start), _MOST_PASSED)
+    # Where clocks are set back an hour comes twice, and what is found there may be its first time, which has passed.
+    return next((at for at in (int(found.timestamp()) for found in firings) if at > minute), None)
