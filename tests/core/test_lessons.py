@@ -1,5 +1,6 @@
 """What the simulation taught about traffic: each case is a world in which somebody would have been hurt."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -155,6 +156,24 @@ def test_both_stay_within_the_bound_while_the_old_one_is_warm() -> None:
 
     alone = view(0, 4, 1, facts=ways_now, stable_hash=B, stable=pods(3))
     assert traffic.at_rest(alone).sizes == Sizes(4, 0)
+
+
+@pytest.mark.parametrize(("answering", "selects"), [(3, A), (0, "")])
+def test_going_home_waits_for_no_min_ready_seconds(answering: int, selects: str) -> None:
+    """Stable's pods have just been started anew: they are endpoints, and not available for two minutes yet."""
+    ways_now = facts(stable=service(STABLE, B), canary=service(CANARY, B))
+    stable = dataclasses.replace(pods(10, 0), answering=answering)
+    seen = view(facts=ways_now, stable=stable, other_hash=B, other=pods(10), switches=True)
+
+    assert traffic.backward(seen).stable_selects == selects
+
+
+def test_old_pods_from_before_a_scale_down_take_nobodys_place() -> None:
+    """Ten were promoted, three were wanted then and four are now: seven of the ten warm ones do not count."""
+    ways_now = facts(stable=service(STABLE, B), canary=service(CANARY, B))
+    seen = view(4, 4, facts=ways_now, stable_hash=B, stable=pods(3), other_hash=A, other=pods(10))
+
+    assert traffic.at_rest(seen).sizes == Sizes(4, 10)
 
 
 def test_a_leaving_canary_keeps_its_pods_while_any_weight_of_it_may_be_in_effect() -> None:

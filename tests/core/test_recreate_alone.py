@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from headgate.core.actions import CreateDeployment
 from headgate.core.decide import decide
-from tests.core import answers
-from tests.core.test_recreate import PLAIN
-from tests.core.worlds import NOON, A, C, World
+from tests.core import aftermath, answers
+from tests.core.test_recreate import PLAIN, going, leaving
+from tests.core.worlds import NOON, A, B, C, World
 
 
 def alone(present: dict[str, int] | None, replicas: int = 12) -> World:
@@ -46,3 +47,20 @@ def test_the_first_revision_starts_once_the_one_it_replaced_is_gone(age: float, 
     world = World().ruled(PLAIN).first(0, age=age).deployment(C, 0).but(replicas=10, present={C: left})
 
     assert sizes == answers.sizes(decide(world.observe()))
+
+
+def test_an_operator_that_was_away_starts_the_new_pods() -> None:
+    """The old ones have gone long ago, and nobody was there to start others: that is no pod's fault."""
+    decision = decide(going(age=2000).observe())
+
+    assert decision.status.canary is not None
+    assert decision.status.canary.leaving is None
+    assert CreateDeployment(B, 2, 10) in decision.actions
+
+
+def test_a_clock_that_was_set_back_holds_nobody_up() -> None:
+    """What was decided an hour ahead was decided: nobody is served until the others start."""
+    world = leaving(0, since=-3600)
+    later = aftermath.after(world, decide(world.observe()), 5)
+
+    assert {A: 10} == answers.sizes(decide(later.observe()))

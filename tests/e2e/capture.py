@@ -63,11 +63,12 @@ class Watch:
             self.lines.append((time.time(), ["" if field == "<none>" else field for field in fields]))
 
     def table(self, begins: float) -> str:
-        """Return the lines since then: no two in a row that differ by a number of the message alone."""
+        """Return the lines since then: no two in a row that differ by a number, or a pod's words, alone."""
         rows = [["", *COLUMNS]]
         last: list[str] = []
         for at, fields in self.lines:
-            known = [*fields[:-1], re.sub(r"\d+", "0", fields[-1])]
+            # What a pod says of itself comes a moment later, behind the same words.
+            known = [*fields[:-1], re.sub(r"\d+", "0", fields[-1].partition(f": {NAME}-")[0])]
             if at >= begins and known != last:
                 rows.append([f"{at - begins:.1f}", *fields])
                 last = known
@@ -122,7 +123,7 @@ def captured(node: Node, timeline: Timeline, way: str) -> Iterator[tuple[str, st
         yield f"{way}: promotion", lines.table(began)
         shop.wait(lambda: "warm" not in shop.status, "nothing is warm", PATIENCE_SECONDS)
         applied(podinfo.GOOD, "again")
-        half = "canary pods ready" if way == "rollingUpdate" else "error-rate passed"
+        half = "50 % rolled out" if way == "rollingUpdate" else "error-rate passed"
         shop.wait(lambda: half in shop.condition("Ready")["message"], "half way", PATIENCE_SECONDS)
         began = time.time()
         shop.command("abort", "now")

@@ -147,6 +147,8 @@ class DeploymentFacts:
     deleting: bool
     drill: bool = False
     """Whether its pods are there for a drill, and never to stay."""
+    answering: int = 0
+    """status.readyReplicas: endpoints, though some may not have been ready for long enough to be available."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -47,6 +47,8 @@ class Pods:
     settled: bool = True
     """Whether the numbers are those of what was last asked for. Until they are, nothing is taken away because of them:
     pods that were asked to go a moment ago still look ready."""
+    answering: int = 0
+    """How many are endpoints; of those that have not been ready for minReadySeconds, more than are *ready*."""
 
     @property
     def counted(self) -> int:

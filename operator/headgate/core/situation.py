@@ -200,6 +200,7 @@ class Situation:
         canary, comes = self.canary, self.comes
         since = (canary.leaving.since if canary.leaving else canary.started) if canary else 0
         hash_ = comes.hash if comes else ""
+        since = since if since <= self.now else 0  # by a clock that has been set back
         return recreate.Turnover(self.seen.deployments, self.seen.present, hash_, since, self.now)
 
     @property
@@ -214,7 +215,9 @@ class Situation:
     def pods(self, side: Side | None) -> replicas.Pods:
         """Return the pods of *side*; none without a Deployment."""
         facts = self.facts(side)
-        return replicas.Pods(facts.replicas, facts.pods, facts.ready, facts.settled) if facts else replicas.Pods()
+        if facts is None:
+            return replicas.Pods()
+        return replicas.Pods(facts.replicas, facts.pods, facts.ready, facts.settled, facts.answering)
 
     @functools.cached_property
     def goal(self) -> replicas.Sizes:

@@ -244,10 +244,14 @@ def _switched(view: View, percent: int | None) -> str:
 
 
 def _selected(view: View, service: ServiceFacts | Unreadable | None, revision_hash: str, pods: Pods) -> str:
-    """Return *revision_hash* if *service* does not select it and there are pods to select, or shall be none."""
+    """Return *revision_hash* if *service* does not select it and there are pods to select, or shall be none.
+
+    Going home waits for no `minReadySeconds`: a pod that answers is better than the version that is fled from.
+    """
     if not isinstance(service, ServiceFacts) or service.selects == revision_hash:
         return ""
-    return revision_hash if pods.ready or not view.budget.total else ""
+    there = pods.ready or (pods.answering if revision_hash == view.stable_hash else 0)
+    return revision_hash if there or not view.budget.total else ""
 
 
 def _canary_selected(view: View) -> str:
@@ -373,9 +377,12 @@ def at_rest(view: View) -> Plan:
 
 
 def _rest_sizes(view: View) -> Sizes:
-    """Return the sizes of rest: while the old revision is warm, both together stay within the bound."""
+    """Return the sizes of rest: while the old revision is warm, both together stay within the bound.
+
+    Of old pods no more count than are wanted in all: those left from before a scale-down take nobody's place.
+    """
     budget, stable, warm = view.budget, view.stable, view.other
-    room = budget.most_pods - warm.counted if view.other_hash else budget.total
+    room = budget.most_pods - min(warm.counted, budget.total) if view.other_hash else budget.total
     return Sizes(min(budget.total, max(stable.wanted, room)), warm.wanted)
 
 

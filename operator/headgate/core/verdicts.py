@@ -233,7 +233,7 @@ def _stuck_since(situation: Situation) -> int | None:
     if canary is None:
         return None
     pods = situation.pods(canary)
-    held = situation.recreates and not pods.wanted  # old pods do not go
+    held = situation.recreates and not pods.wanted and not situation.turnover.done  # old pods do not go
     if canary.progress is None or held:
         return canary.started if situation.goal.canary and (held or seen.refusals or seen.foreign) else None
     return canary.progress.since if pods.ready < pods.wanted else None
