@@ -81,7 +81,8 @@ TIERS: dict[str, Callable[[Output], str]] = {
     "control_plane": control_plane_missing,
     "e2e": node_missing,
 }
-# These wait for pods, windows and drains most of their time: on 2 cores everything together takes 14 minutes.
+# These wait for pods, windows and drains most of their time: on 2 cores everything together takes half an hour, which
+# is what control_plane takes alone.
 BESIDE = ("control_plane", "e2e")
 
 
