@@ -148,7 +148,7 @@ class DeploymentFacts:
     drill: bool = False
     """Whether its pods are there for a drill, and never to stay."""
     answering: int = 0
-    """status.readyReplicas: endpoints, though some may not have been ready for long enough to be available."""
+    """status.readyReplicas, never more than asked for: endpoints, some not ready for long enough to be available."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

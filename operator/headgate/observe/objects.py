@@ -90,7 +90,7 @@ def deployment(thing: Json, expected: Mapping[str, str]) -> DeploymentFacts:
         pods=_number(status.get("replicas")),
         # The status may be older than the last change of replicas; what was asked to go must not be counted on.
         ready=min(_number(status.get("availableReplicas")), replicas),
-        answering=_number(status.get("readyReplicas")),
+        answering=min(_number(status.get("readyReplicas")), replicas),
         min_ready_seconds=_number(wanted.get("minReadySeconds")),
         rejected=annotations.get(names.REJECTED, ""),
         refusal="; ".join(refusals)[:_WORDS_LENGTH],
