@@ -285,3 +285,25 @@ def test_replicas_that_somebody_sets_in_flight_are_told() -> None:
     decision = decide(in_flight().deployment(A, 3, scaled_by="kubectl").observe())
 
     assert "ReplicasRepaired" in answers.reasons(decision)
+
+
+def test_replicas_that_somebody_sets_are_told_at_first_sight() -> None:
+    """H18: pods of the canary that nobody asked for go once the numbers have settled; who brought them is told before.
+
+    By then the status has them as the size that is asked for, and it is told once.
+    """
+    world = in_flight()
+    first = decide(world.deployment(B, 6, scaled_by="kubectl", settled=False).observe())
+    second = decide(world.deployment(B, 6, scaled_by="kubectl").but(status=first.status).observe())
+
+    assert answers.said(first, "ReplicasRepaired") == f"kubectl set Deployment web-{B} to 6 replicas; put back to 2"
+    assert first.actions == ()
+    assert second.actions == (ScaleDeployment(B, 2, was=6),)
+    assert "ReplicasRepaired" not in answers.reasons(second)
+
+
+def test_replicas_that_are_wanted_anyway_are_no_drift() -> None:
+    """Where somebody scales the Deployment to what the Rollout is scaled to at the same time, nothing is put back."""
+    world = World().stable(10).deployment(A, 12, scaled_by="kubectl").but(replicas=12)
+
+    assert "ReplicasRepaired" not in answers.reasons(decide(world.observe()))

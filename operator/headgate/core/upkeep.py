@@ -182,11 +182,8 @@ def repairs(situation: Situation) -> tuple[Notice, ...]:
         if facts is None and side.progress is not None and size and situation.can_create(side):
             text = f"the Deployment of revision {side.revision} was gone"
             said.append(Notice("DeploymentRecreated", text, warning=True))
-        # Until we write them again they stay theirs; what we recorded last tells a meddling from an older agreement.
-        if facts is not None and facts.scaled_by and facts.replicas not in (size, side.replicas):
-            text = f"{facts.scaled_by} set Deployment {facts.name} to {facts.replicas} replicas; put back to {size}"
-            text += f"; {astray}" if (astray := scaling.astray(situation)) else ""
-            said.append(Notice("ReplicasRepaired", text, warning=True))
+        if facts is not None and facts.scaled_by and facts.replicas != side.replicas:
+            said += _rescaled(situation, side, facts, size)
         if facts is not None and not facts.labelled:
             text = f"Deployment {facts.name} had lost labels of ours; put back"
             said.append(Notice("LabelsRepaired", text, warning=True))
@@ -194,3 +191,18 @@ def repairs(situation: Situation) -> tuple[Notice, ...]:
             text = f"{facts.tampered} changed the template of {facts.name}; put back to revision {side.revision}"
             said.append(Notice("TemplateRepaired", text, warning=True))
     return tuple(said)
+
+
+def _rescaled(situation: Situation, side: Side, facts: DeploymentFacts, size: int) -> list[Notice]:
+    """Return what is said of replicas that somebody set: at first sight, for that is when they are not as recorded.
+
+    Until we write them again they stay theirs, so that what was recorded tells a meddling from an older agreement.
+    """
+    goal = situation.goal.canary if side is situation.canary else situation.goal.stable
+    if facts.replicas == size == goal:
+        return []
+    # Nothing is taken away before the numbers have settled: until then the size is theirs, but not where it goes.
+    back = goal if facts.replicas == size else size
+    text = f"{facts.scaled_by} set Deployment {facts.name} to {facts.replicas} replicas; put back to {back}"
+    text += f"; {astray}" if (astray := scaling.astray(situation)) else ""
+    return [Notice("ReplicasRepaired", text, warning=True)]
