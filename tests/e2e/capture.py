@@ -13,12 +13,11 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from tests.e2e import nodes, podinfo
-from tests.e2e.load import Load
+from tests.e2e import nodes, podinfo, shops
 from tests.e2e.nodes import Json, Node
-from tests.e2e.shops import PATIENCE_SECONDS, Shop
+from tests.e2e.shops import PATIENCE_SECONDS
 from tests.e2e.timeline import Timeline
 
 NAME: Final = "shop"
@@ -91,38 +90,22 @@ def watch(node: Node, namespace: str) -> Watch:
     return found
 
 
-def opened(node: Node, timeline: Timeline, namespace: str) -> Shop:
-    """Return a shop called as in the docs, with a Service and a route, and nothing that runs yet."""
-    url, host = podinfo.url(node.cluster), f"{namespace}.test"
-    visitors = Load(node.cluster, url, podinfo.version_of, 30, duration_seconds=600, host=host)
-    shop = Shop(node.kubectl, node, namespace, node, timeline, visitors, name=NAME)
-    node.kubectl("create", "namespace", namespace)
-    shop.apply(podinfo.service(namespace, NAME))
-    shop.apply(podinfo.route(namespace, NAME, host))
-    return shop
-
-
 def captured(node: Node, timeline: Timeline, way: str) -> Iterator[tuple[str, str]]:
     """Yield what is seen of a promotion, and of an abort of the same version on its second way."""
-    shop = opened(node, timeline, f"{way.lower()}-capture")
-
-    def applied(version: str, mark: str = "") -> None:
-        spec: dict[str, Any] = {"replicas": 4, "metrics": [METRIC], **WAYS[way]}
-        manifest = podinfo.rollout(shop.namespace, version, name=NAME, **spec)
-        manifest["spec"]["template"]["metadata"]["annotations"]["headgate.test/mark"] = mark
-        shop.apply(manifest)
-
-    applied(podinfo.GOOD)
+    usual: Json = {"metrics": [METRIC], **WAYS[way]}
+    shop = shops.opened(node, timeline, f"{way.lower()}-capture", per_second=30, name=NAME, **usual)
     shop.wait_stable(podinfo.GOOD)
     with shop.visitors:
         shop.wait_visits(60)
         lines = watch(node, shop.namespace)
         began = time.time()
-        applied(podinfo.BETTER)
+        shop.ship(podinfo.BETTER)
         shop.wait_stable(podinfo.BETTER)
         yield f"{way}: promotion", lines.table(began)
         shop.wait(lambda: "warm" not in shop.status, "nothing is warm", PATIENCE_SECONDS)
-        applied(podinfo.GOOD, "again")
+        again = shop.manifest(podinfo.GOOD)
+        again["spec"]["template"]["metadata"]["annotations"]["headgate.test/mark"] = "again"
+        shop.apply(again)
         half = "50 % rolled out" if way == "rollingUpdate" else "error-rate passed"
         shop.wait(lambda: half in shop.condition("Ready")["message"], "half way", PATIENCE_SECONDS)
         began = time.time()

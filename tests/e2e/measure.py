@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from tests.e2e import nodes, podinfo, shops
 from tests.e2e.nodes import Node
@@ -55,7 +55,7 @@ def gone(moments: list[Moment], hash_: str) -> float:
 def batch(node: Node, timeline: Timeline, first: int) -> Iterator[Run]:
     """Ship bad versions to a few shops at once, and yield what they did."""
     names = [f"run-{number}" for number in range(first, min(first + AT_A_TIME, RUNS))]
-    wanted = {"replicas": REPLICAS, "steps": STEPS, "metrics": [METRIC]}
+    wanted: dict[str, Any] = {"replicas": REPLICAS, "steps": STEPS, "metrics": [METRIC]}
     opened = [shops.opened(node, timeline, name, PER_SECOND, **wanted) for name in names]
     for shop in opened:
         shops.serving(shop)

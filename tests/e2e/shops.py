@@ -43,7 +43,7 @@ class Shop(World):
         """Return the Rollout of *version*."""
         metrics = [podinfo.error_rate("[45]..", **QUICK)]
         wanted: Json = {"replicas": 4, "steps": HALF, "metrics": metrics, **self.defaults, **spec}
-        return podinfo.rollout(self.namespace, version, name=NAME, **wanted)
+        return podinfo.rollout(self.namespace, version, name=self.name, **wanted)
 
     def wait_stable(self, version: str = podinfo.GOOD, deadline_seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until *version* is stable and healthy, and nothing else runs."""
@@ -83,13 +83,15 @@ def visiting(node: Node, namespace: str, per_second: int) -> Load:
     return Load(node.cluster, url, podinfo.version_of, per_second, duration_seconds=AT_MOST_SECONDS, host=host)
 
 
-def opened(node: Node, timeline: Timeline, namespace: str, per_second: int = 10, **defaults: Any) -> Shop:
+def opened(
+    node: Node, timeline: Timeline, namespace: str, per_second: int = 10, name: str = NAME, **defaults: Any
+) -> Shop:
     """Return a new shop whose first version is on its way; its visitors are not."""
     visitors = visiting(node, namespace, per_second)
-    shop = Shop(node.kubectl, node, namespace, node, timeline, visitors, defaults)
+    shop = Shop(node.kubectl, node, namespace, node, timeline, visitors, defaults, name=name)
     node.kubectl("create", "namespace", namespace)
-    shop.apply(podinfo.service(namespace, NAME))
-    shop.apply(podinfo.route(namespace, NAME, f"{namespace}.test"))
+    shop.apply(podinfo.service(namespace, name))
+    shop.apply(podinfo.route(namespace, name, f"{namespace}.test"))
     shop.ship(podinfo.GOOD)
     return shop
 

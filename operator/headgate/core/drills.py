@@ -116,14 +116,14 @@ def _flown(situation: Situation) -> tuple[Canary, Drill] | None:
 def called_off(situation: Situation) -> Move | None:
     """There is something else to do, or to see to, than a drill: it ends at once, and nothing waits for its result."""
     canary = situation.flight
-    wanted, by = _wanted_otherwise(situation), "spec"
-    if wanted is None and situation.status.restart is not None:
-        wanted = Rest(Phase.DRILLING, "RestartWanted", "all pods are to be restarted")
-        by = f"annotation {names.RESTART}"
-    why = wanted or (_disturbed(situation, canary) if canary else None)
+    if (why := _wanted_otherwise(situation)) is not None:
+        by = "spec"
+    elif situation.status.restart is not None:
+        why, by = Rest(Phase.DRILLING, "RestartWanted", "all pods are to be restarted"), f"annotation {names.RESTART}"
+    else:
+        why, by = (_disturbed(situation, canary) if canary else None), "headgate"
     if canary is None or why is None:
         return None
-    by = by if wanted else "headgate"
     return verdicts.leave(situation, canary, Ending.WITHDRAWN, why.reason, why.message, by=by)
 
 

@@ -86,7 +86,7 @@ def least_pods(total: int, step: Step) -> int:
     # Requests with a header meet somebody, even where the weight is 0.
     least = min(total, 1) if step.headers else 0
     if step.mirror_percent:
-        least = max(least, burdened(total, step.weight_percent, Extras(step.headers, step.mirror_percent)))
+        least = max(least, burdened(total, step.weight_percent, step.extras))
     return max(least, portion(step.pods, total)) if step.pods is not None else least
 
 

@@ -5,7 +5,7 @@ is accepted all the same. So it is written only where each Gateway's class says 
 """
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from headgate.core import revisions
@@ -45,10 +45,14 @@ def tokens(route: RouteFacts, percent: int, canary_service: str) -> list[str]:
 
 
 def ours(route: RouteFacts, put: Collection[str]) -> list[tuple[str, Body]]:
-    """Return the filters of *route* that are among those that we have *put* there."""
-    found = [filters[at] for filters, places in route.mirrors.values() for at in places]
-    known = ((token(route, one), one) for one in found)
-    return [(name, one) for name, one in known if name in put]
+    """Return the filters of *route* that are among those that we have *put* there, each with its token."""
+    found = [filters[at] for filters, places in route.mirrors.values() for at in _ours(route, filters, places, put)]
+    return [(token(route, one), one) for one in found]
+
+
+def _ours(route: RouteFacts, filters: Sequence[Body], places: Iterable[int], put: Collection[str]) -> list[int]:
+    """Return those *places* where *filters* of *route* are ours."""
+    return [at for at in places if token(route, filters[at]) in put]
 
 
 def percent(one: Body) -> int:
@@ -69,9 +73,9 @@ def edits(route: RouteFacts, percent: int, put: Collection[str], canary_service:
     for index in sorted({*managed, *route.mirrors}):
         rule = managed.get(index)
         was, places = route.mirrors.get(index, (_filters(rule.body) if rule else (), ()))
-        mine = [at for at in places if token(route, was[at]) in put]
+        mine = _ours(route, was, places, put)
         # Beside one that somebody else wrote, ours would be one too many.
-        free = rule is not None and percent > 0 and len(mine) == len(places)
+        free = percent > 0 and len(mine) == len(places)
         wanted = [body(rule, percent, canary_service)] if rule is not None and free else []
         if [was[at] for at in mine] != wanted:
             kept = [one for at, one in enumerate(was) if at not in mine]
@@ -136,14 +140,12 @@ def _why_not(gateway: GatewayFacts) -> str:
 
 def crowded(route: RouteFacts, put: Collection[str]) -> str:
     """Return why *route* cannot hold the filter, for people; empty if it can."""
-    known = {name for name, _ in ours(route, put)}
     for rule in route.rules:
         filters, places = route.mirrors.get(rule.index, (_filters(rule.body), ()))
-        others = [one for at, one in enumerate(filters) if at not in places or token(route, one) not in known]
-        if len(others) >= MOST_FILTERS:
+        others = len(filters) - len(_ours(route, filters, places, put))
+        if others >= MOST_FILTERS:
             return (
-                f"rule {rule.index} of {route} has {len(others)} filters, and setMirrorRoute needs one more: 16 are "
-                "allowed"
+                f"rule {rule.index} of {route} has {others} filters, and setMirrorRoute needs one more: 16 are allowed"
             )
     return ""
 
@@ -151,7 +153,7 @@ def crowded(route: RouteFacts, put: Collection[str]) -> str:
 def taken(route: RouteFacts, put: Collection[str]) -> str:
     """Return which rule copies to the canary Service already by a filter of the user's; empty if none does."""
     for index, (filters, places) in sorted(route.mirrors.items()):
-        if any(token(route, filters[at]) not in put for at in places):
+        if len(_ours(route, filters, places, put)) < len(places):
             return (
                 f"rule {index} of {route} mirrors to the canary Service already, as setMirrorRoute would: remove "
                 "that filter, or the step"

@@ -68,10 +68,11 @@ def _without_future(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     if status.weight:
         changes["weight"] = _timed(status.weight, seen.now, "since", ahead_seconds=settling)
     if status.canary:
-        canary = _timed(status.canary, seen.now, "judged_from")
         # When it started tells this attempt from others, and is not rewritten.
-        leaving = canary.leaving and _timed(canary.leaving, seen.now, "since")
-        changes["canary"] = canary.model_copy(update={"leaving": leaving})
+        canary = _timed(status.canary, seen.now, "judged_from")
+        if canary.leaving:
+            canary = canary.model_copy(update={"leaving": _timed(canary.leaving, seen.now, "since")})
+        changes["canary"] = canary
     if status.warm:
         changes["warm"] = _timed(status.warm, seen.now, "judged_from", "promoted")
     if status.traffic:

@@ -6,7 +6,8 @@ from typing import Final
 from headgate.api.status import DrillSchedule, RolloutStatus
 from headgate.core.model import Observation
 
-LEAST_SECONDS: Final = 1
+_AHEAD_SECONDS: Final = 1
+"""How far ahead of now the next drill is due at least."""
 LATE_SECONDS: Final = 600
 """How late a drill may start that was due while something else went on, or while nobody was there."""
 
@@ -38,7 +39,7 @@ def passed(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     if due(seen, status) is None or status.drill is None or seen.next_drill is None:
         return status
     # Whatever a calendar says: what is due again at once would be due for ever.
-    following = max(seen.next_drill, math.floor(seen.now) + LEAST_SECONDS)
+    following = max(seen.next_drill, math.floor(seen.now) + _AHEAD_SECONDS)
     return status.model_copy(update={"drill": status.drill.model_copy(update={"next": following})})
 
 

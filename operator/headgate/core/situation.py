@@ -232,8 +232,10 @@ class Situation:
         sizes = self.routing.sizes if self.routing is not None else self._pod_sizes
         if self.status.restart is not None and self.restart is not None:
             sizes = dataclasses.replace(sizes, stable=self.restart.size)
+        if not self.crowded:
+            return sizes
         most = self.pods(self.comes).wanted
-        return replicas.Sizes(min(sizes.stable, most), min(sizes.canary, most)) if self.crowded else sizes
+        return replicas.Sizes(min(sizes.stable, most), min(sizes.canary, most))
 
     @property
     def supersedes_restart(self) -> bool:
@@ -256,10 +258,11 @@ class Situation:
             return None
         if facts is None:
             return evictions.Plan(self.total, done=self.total == 0)
+        old_since = wanted.since if wanted.until is None else wanted.until
         return evictions.plan(
             evictions.View(
                 now=self.now,
-                since=-1 if wanted.stopped else wanted.since if wanted.until is None else wanted.until,
+                since=-1 if wanted.stopped else old_since,
                 budget=self.budget,
                 wanted=facts.replicas,
                 min_ready_seconds=facts.min_ready_seconds,
@@ -331,7 +334,7 @@ class Situation:
         canary = self.flight
         if canary is None or canary.leaving is not None or self.drills:
             return extras.NONE
-        return Extras(self.step.headers, self.step.mirror_percent)
+        return self.step.extras
 
     @functools.cached_property
     def routing(self) -> traffic.Plan | None:

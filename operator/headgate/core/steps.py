@@ -7,7 +7,7 @@ from typing import Any
 from headgate.api import steps, strategy
 from headgate.api.spec import Policy
 from headgate.core import matches
-from headgate.core.paths import Header
+from headgate.core.paths import Extras, Header
 from headgate.core.routes import WHOLE
 
 
@@ -35,6 +35,11 @@ class Step:
     def waits_for_people(self) -> bool:
         """Whether only a person (or a pipeline) can end it."""
         return self.waits and self.pause_seconds is None
+
+    @property
+    def extras(self) -> Extras:
+        """What the new version gets beside its weight."""
+        return Extras(self.headers, self.mirror_percent)
 
 
 def planned(policy: Policy, *, goes_back: bool = False) -> tuple[Step, ...]:

@@ -44,7 +44,7 @@ def problems(seen: Observation, ahead: Ahead) -> tuple[Problem, ...]:
         return tuple(_of_services(seen, policy.traffic, facts))  # no route of it is given any weight
     weights = _weights_to_hold(seen, policy)
     found = (*_of_services(seen, policy.traffic, facts), *_of_routes(seen, weights, policy.traffic, facts))
-    return (*found, *_of_extras(seen, policy, facts, ahead))
+    return (*found, *_of_extras(seen, policy, policy.traffic, facts, ahead))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,18 +64,19 @@ class _Weights:
         return coarse[0] if coarse else None
 
 
-def _of_extras(seen: Observation, policy: Policy, facts: TrafficFacts, ahead: Ahead) -> Iterator[Problem]:
+def _of_extras(
+    seen: Observation, policy: Policy, ways: Traffic, facts: TrafficFacts, ahead: Ahead
+) -> Iterator[Problem]:
     """Yield why routes cannot hold what steps would add to them, though none of these has come yet."""
     put = seen.status.traffic.rules_put if seen.status.traffic else ()
-    name = policy.traffic.canary_service if policy.traffic else ""
     if any(step.mirror_percent for step in ahead.plan):
         yield from _of_mirrors(seen, policy, facts, ahead)
     for headers in dict.fromkeys(step.headers for step in ahead.plan if step.headers):
         wanted = Extras(headers)
         for route in facts.known_routes:
-            if words := extras.crowded(route, wanted, name):
+            if words := extras.crowded(route, wanted, ways.canary_service):
                 yield Problem("RouteRulesUnfit", words)
-        if words := extras.taken(facts, wanted, put, name):
+        if words := extras.taken(facts, wanted, put, ways.canary_service):
             yield Problem("RouteRuleTaken", words)
 
 
@@ -105,7 +106,7 @@ def _too_much(budget: replicas.Budget, before: int, step: steps.Step) -> str:
             f"with setMirrorRoute of {copied} % at weight {weight} % the new version gets more than its pods carry: "
             f"mirror {routes.WHOLE - weight} % or less, or 0 before that weight"
         )
-    pods = extras.burdened(budget.total, weight, Extras(step.headers, copied))
+    pods = extras.burdened(budget.total, weight, step.extras)
     # Copies come as a whole: stable still has what it had before.
     kept = max(1, traffic.carriers(budget.total, routes.WHOLE - before) - budget.unavailable)
     if budget.total == 0 or kept + pods <= budget.most_pods:
