@@ -12,7 +12,7 @@ from headgate.core.decide import decide
 from headgate.core.model import PodTrouble
 from headgate.core.replicas import Sizes
 from tests.core import aftermath, answers, ways
-from tests.core.ways import CANARY, DRAIN, STABLE, facts, known, pods, route, rule, service, view
+from tests.core.ways import CANARY, DRAIN, STABLE, facts, known, route, rule, service, view
 from tests.core.worlds import NOON, A, B, C, World, metric, policy, policy_of
 
 PLAIN = policy_of(recreate={})
@@ -33,59 +33,16 @@ def up(ready: int = 10, since: float | None = 60, **changes: Any) -> World:
     return world.but(**changes)
 
 
-# --- what is counted --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("world", "expected"),
-    [
-        (going(), 0),
-        (going(objects=None), None),
-        (going(objects=3), 3),
-        (going(old=2), 2),
-        (going(settled=False), None),
-        (going().deployment(C, 4, 0, pods=0), 4),
-        (going().deployment(B, 9), 0),
-        (going().but(present={C: 1}), 1),
-    ],
-)
-def test_every_pod_of_another_revision_counts(world: World, expected: int | None) -> None:
-    """Those that terminate, those that are asked for, and those whose Deployment is gone; unknown is not none."""
-    seen = world.observe()
-
-    assert expected == recreate.Turnover(seen.deployments, seen.present, B, NOON, seen.now).left
-
-
-@pytest.mark.parametrize(("waited", "again"), [(0, 2), (15, 2), (40, 4), (3600, 10)])
-def test_the_longer_it_takes_the_seldomer_it_is_counted(waited: int, again: int) -> None:
-    """Nothing tells of an object's end; a volume that hangs for an hour is not asked for every second."""
-    assert NOON + waited + again == recreate.looks_at(NOON, NOON + waited)
-
-
-@pytest.mark.parametrize(
-    ("back", "clear", "expected"),
-    [
-        (False, False, Sizes(0, 4)),
-        (False, True, Sizes(0, 10)),
-        (True, False, Sizes(7, 0)),
-        (True, True, Sizes(10, 0)),
-    ],
-)
-def test_sizes(expected: Sizes, *, back: bool, clear: bool) -> None:
-    """Nothing grows before the other side is clear; what is there is not taken away for it."""
-    assert expected == recreate.sizes(10, pods(7), pods(4), back=back, clear=clear)
-
-
 # --- forth ------------------------------------------------------------------------------------------------------------
 
 
 def test_it_begins_with_the_old_pods() -> None:
     """The first pass asks the old pods to go, starts none, and says that downtime is meant."""
-    decision = decide(World().stable().recorded(B).ruled(PLAIN).wants(B).observe())
+    decision = decide(World().stable().recorded(B).ruled(PLAIN).wants(B).but(present={A: 10}).observe())
 
     assert {A: 0} == answers.sizes(decision)
     assert Phase.PROGRESSING is decision.status.phase
-    message = "downtime is meant: old pods are being counted; new ones start once they are gone"
+    message = "downtime is meant: 10 old pods left, terminating ones included; new ones start once they are gone"
     assert ("Recreating", message) == answers.ready(decision)
     assert "revision 2: old pods go before new ones start; downtime is meant" == answers.said(decision, "StepStarted")
     assert decision.recheck_at == NOON + 2

@@ -104,7 +104,7 @@ class World:
     refusals: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
     traffic: paths.TrafficFacts | None = None
-    present: Mapping[str, int] | None = None
+    present: Mapping[str, int] | paths.Unreadable | None = None
     next_drill: int | None = None
     pods: tuple[model.PodFacts, ...] | None = None
     policy_waits: bool = False

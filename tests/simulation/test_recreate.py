@@ -128,6 +128,22 @@ def test_a_newer_version_follows_at_once(moment: Callable[[worlds.Play], bool]) 
     assert "Superseded" == shop.world.status.history[1].reason
 
 
+@pytest.mark.parametrize("trouble", [faults.Trouble.REFUSED, faults.Trouble.UNREACHABLE])
+def test_who_cannot_list_pods_takes_nobody_down(trouble: faults.Trouble) -> None:
+    """The old pods serve until it can be told when they are gone; then everything goes its way."""
+    shop = play()
+    shop.world.plan = faults.while_(lambda call: call.kind is Kind.POD and call.verb == "select", trouble)
+    before = shop.stable
+    canary = shop.ship("web:2")
+    shop.world.run(120)
+
+    assert 3 == shop.world.pods_of(before)[1]
+    assert "PodsNotCounted" == next(one.reason for one in shop.world.status.conditions if one.type == "Ready")
+    shop.world.plan = lambda _: None
+    assert "Healthy" == shop.settle()
+    assert canary == shop.stable
+
+
 @pytest.mark.parametrize(
     ("end", "trouble"),
     [

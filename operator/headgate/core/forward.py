@@ -98,12 +98,14 @@ def recreating(situation: Situation) -> Rest | None:
     canary = situation.flight
     if not situation.recreates or canary is None or situation.status.weight is None:
         return None
-    pods = situation.pods(canary)
-    if pods.wanted == 0 and situation.total and not situation.turnover.done:
-        counted = recreate.counted(situation.turnover.left, "old")
-        again = recreate.looks_at(canary.started, situation.now)
-        message = f"downtime is meant: {counted}; new ones start once they are gone"
-        return Rest(_recreates(situation), "Recreating", message, (again, *verdicts.patience_ends(situation)))
+    pods, turnover = situation.pods(canary), situation.turnover
+    if pods.wanted == 0 and situation.total and not turnover.done:
+        looks = (recreate.looks_at(canary.started, situation.now), *verdicts.patience_ends(situation))
+        if not turnover.known and situation.pods(situation.stable).wanted:
+            message = f"{turnover.counted('old')}; they stay until somebody can tell when they are gone"
+            return Rest(Phase.HOLDING, "PodsNotCounted", message, looks)
+        message = f"downtime is meant: {turnover.counted('old')}; new ones start once they are gone"
+        return Rest(_recreates(situation), "Recreating", message, looks)
     if pods.wanted == situation.total and pods.ready >= situation.total:
         return None
     words = verdicts.pod_words(situation)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from headgate.api.spec import Metric, Policy
 from headgate.api.status import Outcome, RolloutStatus
 from headgate.core.actions import Action, Record
-from headgate.core.paths import TrafficFacts
+from headgate.core.paths import TrafficFacts, Unreadable
 
 _NONE: Final = Fraction(0)
 
@@ -287,8 +287,8 @@ class Observation:
     """Objects that stand where ours should and that belong to somebody else."""
     traffic: TrafficFacts | None = None
     """The ways by which users reach the pods; None without spec.traffic, unless there are Services to release."""
-    present: Mapping[str, int] | None = None
-    """Objects of our pods by hash, terminating ones included; None where nobody counted, or could."""
+    present: Mapping[str, int] | Unreadable | None = None
+    """Objects of our pods by hash, terminating ones included; None where nobody counted them, for it did not matter."""
     next_drill: int | None = None
     """When spec.drill's schedule is due next after now; None where there is none."""
     autoscalers: tuple[AutoscalerFacts, ...] = ()

@@ -6,7 +6,8 @@
     back     the same, the other way round
 
 What must not stand beside another version is more than what serves: a pod that terminates still holds its volume, lock
-or licence. So objects are counted, and what nobody can count is not taken for gone.
+or licence. So objects are counted, and what nobody can count is not taken for gone. Nor are pods asked to go forth of
+which nobody could tell when they are gone: they would leave nobody behind for as long as that lasts.
 """
 
 import dataclasses
@@ -15,7 +16,7 @@ from typing import Final
 
 from headgate.core import traffic
 from headgate.core.model import DeploymentFacts
-from headgate.core.paths import ServiceFacts
+from headgate.core.paths import ServiceFacts, Unreadable
 from headgate.core.replicas import Pods, Sizes
 
 SURE_AFTER_SECONDS: Final = 3
@@ -31,8 +32,8 @@ class Turnover:
 
     deployments: Mapping[str, DeploymentFacts]
     """Of all revisions, by hash."""
-    present: Mapping[str, int] | None
-    """The objects of their pods by hash, terminating ones included, if they were counted."""
+    present: Mapping[str, int] | Unreadable | None
+    """The objects of their pods by hash, terminating ones included; None: they were not counted."""
     comes: str
     """The hash of the one that may have pods."""
     since: int
@@ -40,10 +41,15 @@ class Turnover:
     now: float
 
     @property
+    def known(self) -> bool:
+        """Whether the pods were counted."""
+        return isinstance(self.present, Mapping)
+
+    @property
     def left(self) -> int | None:
         """How many pods there are, or may come, of all others; None while nobody can tell."""
         others = {hash_: facts for hash_, facts in self.deployments.items() if hash_ != self.comes}
-        if self.present is None or not all(facts.settled for facts in others.values()):
+        if not isinstance(self.present, Mapping) or not all(facts.settled for facts in others.values()):
             return None
         asked = {hash_: max(facts.replicas, facts.pods) for hash_, facts in others.items()}
         hashes = {*asked, *self.present} - {self.comes}
@@ -55,17 +61,19 @@ class Turnover:
         surely = self.now >= self.since + SURE_AFTER_SECONDS or not self.deployments.keys() - {self.comes}
         return self.left == 0 and surely
 
+    def counted(self, whose: str) -> str:
+        """Return what is said of the pods that are waited for."""
+        if isinstance(self.present, Unreadable):
+            return f"{whose} pods cannot be counted: {self.present.why}"
+        left = self.left
+        return f"{left} {whose} pods left, terminating ones included" if left else f"{whose} pods are being counted"
 
-def sizes(total: int, stable: Pods, canary: Pods, *, back: bool, clear: bool) -> Sizes:
-    """Return the sizes to ask for now; *clear*: no pod is left of the revision that has to go."""
+
+def sizes(total: int, stable: Pods, canary: Pods, turnover: Turnover, *, back: bool) -> Sizes:
+    """Return the sizes to ask for now."""
     if back:
-        return Sizes(total if clear else stable.wanted, 0)
-    return Sizes(0, total if clear else canary.wanted)
-
-
-def counted(left: int | None, whose: str) -> str:
-    """Return what is said of the pods that are waited for."""
-    return f"{left} {whose} pods left, terminating ones included" if left else f"{whose} pods are being counted"
+        return Sizes(total if turnover.done else stable.wanted, 0)
+    return Sizes(0 if turnover.known else stable.wanted, total if turnover.done else canary.wanted)
 
 
 def looks_at(since: int, now: float) -> float:

@@ -100,7 +100,7 @@ def _pod_words(situation: Situation) -> str:
     """Return why pods are missing: what they say, or that others have to go first."""
     if not _crowded_out(situation):
         return verdicts.pod_words(situation)
-    return f": {recreate.counted(situation.turnover.left, 'old')}; the others start once they are gone"
+    return f": {situation.turnover.counted('old')}; the others start once they are gone"
 
 
 def _looks(situation: Situation, deadline: float, *, late: bool) -> tuple[float, ...]:

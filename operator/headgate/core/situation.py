@@ -281,7 +281,7 @@ class Situation:
             return replicas.Sizes(0, self.total)
         if self.recreates:
             back = self.canary.leaving is not None
-            return recreate.sizes(self.total, stable, canary, back=back, clear=self.turnover.done)
+            return recreate.sizes(self.total, stable, canary, self.turnover, back=back)
         if self.canary.leaving is not None:
             if self.now < self.canary.leaving.since + RELIED_ON_AFTER_SECONDS:
                 stable = dataclasses.replace(stable, ready=min(stable.ready, self.canary.leaving.stable_pods))

@@ -140,7 +140,7 @@ def _comes_back(situation: Situation, leaving: Leaving) -> Rest:
     ready = situation.pods(situation.stable).ready
     waits = f"{ready} of {situation.total} stable pods ready"
     if not situation.turnover.done:
-        counted = recreate.counted(situation.turnover.left, "canary")
+        counted = situation.turnover.counted("canary")
         waits = f"{counted}; the next ones start once they are gone"
     again = recreate.looks_at(leaving.since, situation.now)
     return Rest(Phase.ROLLING_BACK, leaving.reason, f"{leaving.message}; downtime is meant: {waits}", (again,))
@@ -249,8 +249,10 @@ def _words(situation: Situation) -> str:
 def _readiness(situation: Situation) -> str:
     pods = situation.pods(situation.canary)
     words = _words(situation)
-    if situation.recreates and situation.turnover.left and not pods.wanted:
-        return f"{situation.turnover.left} old pods are still there" + (f": {words}" if words else "")
+    turnover = situation.turnover
+    if situation.recreates and not pods.wanted and (turnover.left or not turnover.known):
+        old = f"{turnover.left} old pods are still there" if turnover.left else turnover.counted("old")
+        return old + (f": {words}" if words else "")
     return f"{pods.ready} of {pods.wanted} pods ready" + (f": {words}" if words else "")
 
 

@@ -22,7 +22,7 @@ from headgate.core.model import (
     RolloutFacts,
     Target,
 )
-from headgate.core.paths import TrafficFacts
+from headgate.core.paths import TrafficFacts, Unreadable
 from headgate.core.remains import Remains
 from headgate.observe import autoscalers, cron, objects, rollouts
 from headgate.observe.identity import Identifier
@@ -46,6 +46,17 @@ def _labels(rollout: RolloutFacts, revision_hash: str) -> dict[str, str]:
 
 def _in_the_way(name: str) -> str:
     return f"Deployment {name} exists and is not ours: it lacks the label {names.ROLLOUT}; rename or delete it"
+
+
+def _rests(
+    rollout: RolloutFacts, status: RolloutStatus, target: Target, deployments: Mapping[str, DeploymentFacts]
+) -> bool:
+    """Return whether no other revision, and no further pod of the stable one, can be wanted by now."""
+    facts = deployments.get(status.stable.hash) if status.stable else None
+    if facts is None or status.canary is not None or status.rollback is not None or rollout.annotations:
+        return False
+    known = {"", facts.hash, *(entry.hash for entry in status.rejected)}
+    return target.hash in known and (rollout.replicas is None or rollout.replicas <= facts.replicas)
 
 
 class Observer:
@@ -161,7 +172,7 @@ class Observer:
             autoscalers=await self._scalers(key, rollout, status, target, deployments),
             policy_waits=chosen.waits,
             next_drill=cron.following(chosen.policy.drill if chosen.policy else None, now),
-            present=await self._present(rollout, status, chosen.policy, deployments, records.templates),
+            present=await self._present(rollout, status, target, chosen.policy, deployments, records.templates),
             pods=await self._pods(rollout, status, deployments),
         )
 
@@ -195,19 +206,18 @@ class Observer:
         self,
         rollout: RolloutFacts,
         status: RolloutStatus,
+        target: Target,
         policy: Policy | None,
         deployments: Mapping[str, DeploymentFacts],
         templates: Iterable[str],
-    ) -> Mapping[str, int] | None:
-        """Return how many objects there are of each revision's pods; None where it does not matter, or is unknown."""
-        facts = deployments.get(status.stable.hash) if status.stable and not status.canary else None
-        rests = facts is not None and (rollout.replicas is None or rollout.replicas <= facts.replicas)
-        if not strategies.recreates(policy) or rests:
+    ) -> Mapping[str, int] | Unreadable | None:
+        """Return how many objects there are of each revision's pods; None where it does not matter."""
+        if not strategies.recreates(policy) or _rests(rollout, status, target, deployments):
             return None
         try:
             pods = await self._reader.select(Kind.POD, rollout.namespace, rollout.match_labels)
-        except faults.Fault:
-            return None
+        except faults.Fault as fault:
+            return Unreadable(str(fault), passing=isinstance(fault, faults.Unreachable))
         return objects.present(pods, {*deployments, *templates})
 
     async def _traffic(
