@@ -225,6 +225,15 @@ def test_a_newer_version_follows_without_the_old_one_in_between() -> None:
     assert C == decisions[-1].status.stable.hash
 
 
+def test_absent_replicas_are_not_lost_between_two_versions() -> None:
+    """Where spec.replicas is absent the pods tell how many are meant, and for a moment there are none at all."""
+    world = up().ruled(PLAIN).recorded(C).wants(C).but(replicas=None).with_status(scale_floor=10)
+    world, _ = aftermath.settled(world)
+
+    assert {A: 0, B: 0, C: 10} == {hash_: one.replicas for hash_, one in world.deployments.items()}
+    assert world.status.scale_floor is None
+
+
 def test_a_newer_version_that_has_to_wait_brings_the_old_one_back() -> None:
     """Nobody knows for how long spec.paused holds: users are served until then."""
     world, _ = aftermath.settled(up().recorded(C).wants(C).but(paused=True))

@@ -86,6 +86,18 @@ def of_rollout(rollout: RolloutFacts, found: Iterable[AutoscalerFacts]) -> list[
     return [one for one in found if (one.kind, one.target) == (names.KIND, rollout.name) and one.memory]
 
 
+def left(rollout: RolloutFacts, pods: int, counts: int, held: Held | None) -> int | None:
+    """Return the replicas that have to be remembered when a rollout ends; None: the spec or the pods tell.
+
+    Args:
+        rollout: the Rollout.
+        pods: how many its stable Deployment asks for, which is all that tells where spec.replicas is absent.
+        counts: the replicas that count.
+        held: the growth that waits, if any.
+    """
+    return counts if held or (rollout.replicas is None and pods < counts) else None
+
+
 def kept(rollout: RolloutFacts, status: RolloutStatus, found: Iterable[AutoscalerFacts]) -> int | None:
     """Return the replicas beyond which memory is not followed while there are extra pods; None: it is followed.
 

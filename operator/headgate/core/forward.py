@@ -308,7 +308,7 @@ def complete(situation: Situation) -> Move | None:
         by=_by(situation, canary),
         at=situation.second,
     )
-    floor = situation.total if situation.held else None
+    floor = situation.floor_left(canary)
     ended: dict[str, object] = {"canary": None, "step": None, "weight": None, "scale_floor": floor}
     if situation.routing is not None:
         held = status.weight.since if status.weight else None

@@ -174,7 +174,11 @@ def _with_floor(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     if seen.autoscalers and situation.held is not None:
         return status.model_copy(update={"scale_floor": situation.held.counts})
     if not situation.in_flight:
-        return status.model_copy(update={"scale_floor": autoscalers.kept(seen.rollout, status, seen.autoscalers)})
+        counts = autoscalers.kept(seen.rollout, status, seen.autoscalers)
+        if counts is None and status.scale_floor is not None:
+            wanted = situation.pods(situation.stable).wanted
+            counts = autoscalers.left(seen.rollout, wanted, status.scale_floor, None)
+        return status.model_copy(update={"scale_floor": counts})
     promoted = status.step is not None and status.step.promoted
     waits = seen.rollout.paused or (situation.step.waits_for_people and not promoted)
     leaving = status.canary is not None and status.canary.leaving is not None

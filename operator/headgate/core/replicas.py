@@ -68,6 +68,10 @@ class Sizes:
     stable: int
     canary: int
 
+    def at_most(self, pods: int) -> "Sizes":
+        """Return the sizes with no more than so many *pods* of either version."""
+        return Sizes(min(self.stable, pods), min(self.canary, pods))
+
 
 def _resolve(count: int | str, total: int, *, up: bool) -> int:
     if isinstance(count, int):

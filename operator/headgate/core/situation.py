@@ -179,6 +179,10 @@ class Situation:
             return max(self.wanted_now, self.status.scale_floor)
         return self.wanted_now
 
+    def floor_left(self, stays: Side | None) -> int | None:
+        """Return the floor that has to outlast what is in flight, where *stays* has the pods from then on."""
+        return autoscalers.left(self.seen.rollout, self.pods(stays).wanted, self.total, self.held)
+
     @functools.cached_property
     def budget(self) -> replicas.Budget:
         """How far both versions together may stray from the replicas that count."""
@@ -232,10 +236,7 @@ class Situation:
         sizes = self.routing.sizes if self.routing is not None else self._pod_sizes
         if self.status.restart is not None and self.restart is not None:
             sizes = dataclasses.replace(sizes, stable=self.restart.size)
-        if not self.crowded:
-            return sizes
-        most = self.pods(self.comes).wanted
-        return replicas.Sizes(min(sizes.stable, most), min(sizes.canary, most))
+        return sizes.at_most(self.pods(self.comes).wanted) if self.crowded else sizes
 
     @property
     def supersedes_restart(self) -> bool:

@@ -83,7 +83,7 @@ def _finished(situation: Situation, canary: Canary, leaving: Leaving) -> Move:
         by=leaving.by,
         at=situation.second,
     )
-    floor = situation.total if situation.held else None
+    floor = situation.floor_left(situation.stable)
     ended = {"canary": None, "step": None, "weight": None, "scale_floor": floor, "history": past}
     took = values.format_duration(situation.now - leaving.since)
     ready = f"{situation.pods(situation.stable).ready} of {situation.total} stable pods ready"

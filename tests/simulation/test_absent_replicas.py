@@ -1,0 +1,58 @@
+"""Without spec.replicas the pods that are there tell how many are meant; no strategy may lose any on its way."""
+
+from typing import Any
+
+import pytest
+
+from headgate.core.model import Json
+from headgate.simulation import specs
+from tests.simulation import worlds
+from tests.simulation.shops import abort
+from tests.simulation.ways import REPLICAS, WAYS, Way
+
+
+def _halved(play: worlds.Play) -> bool:
+    weight = play.world.status.weight
+    return weight is not None and weight.desired == 50 and weight.since is not None
+
+
+def _canary(**bounds: Any) -> Json:
+    return {"canary": {"steps": [specs.weight(50), {"pause": {"duration": "30s"}}], **bounds}}
+
+
+CANARIES = {
+    "canary": Way(_canary(), _halved, _halved),
+    "canary-routed": Way(_canary(), _halved, _halved, specs.traffic()),
+    "canary-no-surge": Way(_canary(maxSurge=0, maxUnavailable=1), _halved, _halved),
+    "canary-routed-no-surge": Way(_canary(maxSurge=0, maxUnavailable=1), _halved, _halved, specs.traffic()),
+}
+EVERY = {**WAYS, **CANARIES}
+
+
+def spec(play: worlds.Play, image: str) -> Json:
+    """Return the usual spec, which leaves the replicas to others."""
+    return {field: value for field, value in play.spec(image).items() if field != "replicas"}
+
+
+@pytest.mark.parametrize("end", ["promoted", "aborted", "superseded"])
+@pytest.mark.parametrize("way", EVERY.values(), ids=EVERY)
+def test_no_pod_is_lost_for_good(way: Way, end: str) -> None:
+    """Whether a version is promoted, aborted, or replaced half way: it ends with as many pods as it began with."""
+    play = way.begun(7)
+    play.world.apply(spec(play, "web:1"))
+    play.settle()
+    play.world.apply(spec(play, "web:2"))
+    way.become(play, way.middle)
+    if end == "aborted":
+        abort(play)
+    if end == "superseded":
+        play.world.apply(spec(play, "web:3"))
+        way.become(play, lambda play: play.world.status.canary is None or play.world.status.canary.revision == 3)
+    if end != "aborted":
+        way.become(play, way.middle)
+        assert play.world.status.canary is not None
+        way.release(play, play.world.status.canary.hash)
+    assert ("RolledBack" if end == "aborted" else "Healthy") == play.settle()
+
+    assert (REPLICAS, (REPLICAS, REPLICAS)) == (play.replicas, play.world.pods_of(play.stable))
+    assert play.world.status.scale_floor is None
