@@ -236,6 +236,8 @@ def test_no_selector_moves_under_traffic(changes: Any, stable_selects: str, cana
         (at_weight(20, 2, total=14, surge=1, stable=pods(10)), Sizes(12, 3)),
         (at_weight(20, 2, total=5, surge=5, stable=pods(10)), Sizes(5, 1)),
         (at_weight(50, 0, total=0, surge=0, stable=pods(0)), Sizes(0, 0)),
+        (at_weight(0, 0, surge=2, asked=100, stable=pods(10, 0)), Sizes(10, 2)),
+        (at_weight(0, 0, surge=2, asked=100, stable=pods(10, 0), goes_back=True), Sizes(2, 2)),
     ],
 )
 def test_sizes_on_the_way_up(seen: traffic.View, expected: Sizes) -> None:

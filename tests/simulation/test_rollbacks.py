@@ -241,3 +241,22 @@ def test_two_in_a_row() -> None:
     came_back(play)
 
     assert [3] == [entry.revision for entry in play.world.status.rejected]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_cold_from_a_version_that_serves_nobody(way: str) -> None:
+    """Pods that are not ready carry no users, so no bound keeps them where those should be that users wait for."""
+    play = begun(way, seed=11)
+    left = play.stable
+    play.world.pods.images["web:2"] = Image(trouble="CrashLoopBackOff")
+    for pod in play.world.store.peek(Kind.POD):
+        play.world.pods.fail(pod)
+    play.world.run(10)
+    began = play.world.now
+    command(play)
+    first = next(one.hash for one in play.world.status.history if one.revision == 1)
+    assert play.world.run_until(lambda: play.world.pods_of(first)[1] == 4, 900), play.world.account()
+
+    assert play.world.now - began < 25
+    came_back(play)
+    assert 0 == play.world.pods_of(left)[0]

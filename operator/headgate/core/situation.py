@@ -321,6 +321,7 @@ class Situation:
             other=self.pods(other),
             weight=status.weight.desired if status.weight else 0,
             preview=self.preview,
+            goes_back=self.goes_back,
             extras=self._extras,
             mirrored=extras.copied(seen.traffic, status.traffic.rules_put),
             canary_service=seen.policy.traffic.canary_service if seen.policy and seen.policy.traffic else "",

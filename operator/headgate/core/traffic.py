@@ -41,6 +41,8 @@ class View:
     """What the step asks for, in percent."""
     preview: int = 0
     """How many canary pods it asks for whatever the weight needs."""
+    goes_back: bool = False
+    """Whether the canary is a revision that was stable before."""
     extras: Extras = dataclasses.field(default_factory=Extras)
     """What it asks for beside the weight."""
     mirrored: int = 0
@@ -161,6 +163,8 @@ def _forward_sizes(view: View, aim: Sizes) -> Sizes:
     first, then = (view.leftover, 0) if stable.ready + canary.ready >= budget.least_ready else (0, view.leftover)
     room = max(0, budget.most_pods - stable.counted - canary.counted - first)
     carried = carriers(budget.total, WHOLE - status.lowest) - budget.unavailable
+    # Whoever goes back from a version that serves nobody is not kept waiting by its share of the routes.
+    carried = min(carried, stable.ready) if view.goes_back else carried
     spare = stable.unready + max(0, stable.ready + canary.ready - budget.least_ready)
     least = max(carried, min(1, budget.total), stable.wanted - spare)
     next_stable = _shrunk(max(aim.stable, least), stable, canary)
