@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from headgate.core import effects, traffic
-from headgate.core.replicas import Budget, Sizes
+from headgate.core.replicas import Budget, Pods, Sizes
 from tests.core.ways import (
     CANARY,
     DRAIN,
@@ -238,6 +238,7 @@ def test_no_selector_moves_under_traffic(changes: Any, stable_selects: str, cana
         (at_weight(50, 0, total=0, surge=0, stable=pods(0)), Sizes(0, 0)),
         (at_weight(0, 0, surge=2, asked=100, stable=pods(10, 0)), Sizes(10, 2)),
         (at_weight(0, 0, surge=2, asked=100, stable=pods(10, 0), goes_back=True), Sizes(2, 2)),
+        (at_weight(0, 0, surge=2, asked=100, stable=Pods(10, 10, 0, answering=9), goes_back=True), Sizes(9, 2)),
     ],
 )
 def test_sizes_on_the_way_up(seen: traffic.View, expected: Sizes) -> None:

@@ -164,7 +164,7 @@ def _forward_sizes(view: View, aim: Sizes) -> Sizes:
     room = max(0, budget.most_pods - stable.counted - canary.counted - first)
     carried = carriers(budget.total, WHOLE - status.lowest) - budget.unavailable
     # Whoever goes back from a version that serves nobody is not kept waiting by its share of the routes.
-    carried = min(carried, stable.ready) if view.goes_back else carried
+    carried = min(carried, max(stable.ready, stable.answering)) if view.goes_back else carried
     spare = stable.unready + max(0, stable.ready + canary.ready - budget.least_ready)
     least = max(carried, min(1, budget.total), stable.wanted - spare)
     next_stable = _shrunk(max(aim.stable, least), stable, canary)
