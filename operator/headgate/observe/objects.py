@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from headgate.api import names, values
+from headgate.core import revisions
 from headgate.core.model import DeploymentFacts, Json, PodFacts, PodTrouble, PolicyRecord, TemplateRecord
 from headgate.observe import rollouts
 
@@ -126,15 +127,18 @@ def records(things: Iterable[Json]) -> Records:
     return Records(templates, policies)
 
 
-def present(pods: Iterable[Json], hashes: Container[str]) -> dict[str, int]:
-    """Return how many *pods* there are of each revision of *hashes*, terminating ones included.
+def present(pods: Iterable[Json], rollout_name: str, hashes: Container[str]) -> dict[str, int]:
+    """Return how many *pods* there are of each revision of a Rollout, terminating ones included.
 
-    One that has ended and that nobody deletes, such as an evicted one, runs nothing any more and may stay for days.
+    Those are its revisions that are known by their *hashes*, and those of which nothing else is left. A pod that has
+    ended and that nobody deletes, such as an evicted one, runs nothing any more and may stay for days.
     """
-    found = collections.Counter(
-        (pod["metadata"].get("labels") or {}).get(names.POD_HASH, "") for pod in pods if not _ended(pod)
-    )
-    return {hash_: count for hash_, count in found.items() if hash_ in hashes}
+    found: collections.Counter[str] = collections.Counter()
+    for pod in pods:
+        hash_ = (pod["metadata"].get("labels") or {}).get(names.POD_HASH, "")
+        ours = hash_ in hashes or _deployment_of(pod) == revisions.deployment_name(rollout_name, hash_)
+        found.update([hash_] if ours and not _ended(pod) else [])
+    return dict(found)
 
 
 def pods_of(deployment_name: str, pods: Iterable[Json]) -> tuple[PodFacts, ...]:

@@ -218,7 +218,7 @@ class Observer:
             pods = await self._reader.select(Kind.POD, rollout.namespace, rollout.match_labels)
         except faults.Fault as fault:
             return Unreadable(str(fault), passing=isinstance(fault, faults.Unreachable))
-        return objects.present(pods, {*deployments, *templates})
+        return objects.present(pods, rollout.name, {*deployments, *templates})
 
     async def _traffic(
         self, rollout: RolloutFacts, status: RolloutStatus, policy: Policy | None, owned: _Owned
