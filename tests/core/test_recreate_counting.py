@@ -8,7 +8,7 @@ from headgate.api.status import Phase
 from headgate.core import recreate
 from headgate.core.decide import decide
 from headgate.core.paths import Unreadable
-from headgate.core.replicas import Sizes
+from headgate.core.replicas import Pods, Sizes
 from tests.core import aftermath, answers
 from tests.core.test_recreate import PLAIN, going, up
 from tests.core.ways import pods
@@ -48,8 +48,8 @@ def test_the_longer_it_takes_the_seldomer_it_is_counted(waited: int, again: int)
     [
         (False, {C: 1}, Sizes(0, 4)),
         (False, {}, Sizes(0, 10)),
-        (False, None, Sizes(7, 4)),
-        (False, FORBIDDEN, Sizes(7, 4)),
+        (False, None, Sizes(0, 4)),
+        (False, FORBIDDEN, Sizes(0, 4)),
         (True, {C: 1}, Sizes(7, 0)),
         (True, {}, Sizes(10, 0)),
         (True, None, Sizes(7, 0)),
@@ -57,15 +57,44 @@ def test_the_longer_it_takes_the_seldomer_it_is_counted(waited: int, again: int)
     ],
 )
 def test_sizes(present: Mapping[str, int] | Unreadable | None, expected: Sizes, *, back: bool) -> None:
-    """Nothing grows before the other side is clear; forth nobody goes whose end nobody could see."""
+    """Nothing grows before the other side is clear; what is there is not taken away for it."""
     turnover = recreate.Turnover({}, present, A if back else B, 0, NOON)
 
-    assert expected == recreate.sizes(10, pods(7), pods(4), turnover, back=back)
+    assert expected == recreate.sizes(10, pods(7), pods(4), turnover, back=back, kept=False)
+
+
+@pytest.mark.parametrize("back", [False, True])
+@pytest.mark.parametrize("present", [None, FORBIDDEN])
+@pytest.mark.parametrize("stable", [pods(0), pods(3), pods(12)])
+def test_whoever_was_not_asked_to_go_is_kept_whole(stable: Pods, present: Unreadable | None, *, back: bool) -> None:
+    """Nothing stands beside it yet, so that it is scaled, and made again, as without any other version."""
+    turnover = recreate.Turnover({}, present, A if back else B, 0, NOON)
+
+    assert Sizes(10, 0) == recreate.sizes(10, stable, pods(0), turnover, back=back, kept=True)
 
 
 def uncounted(age: float = 60) -> World:
     """Return a world whose pods cannot be listed, with the old revision as it was."""
     return World().stable(10).canary(0, age=age).ruled(PLAIN).at_step(1).but(present=FORBIDDEN)
+
+
+def test_pods_that_could_not_be_counted_are_counted_again() -> None:
+    """Growth of the new version waits to know that it is alone; nothing but the clock tells when to ask again."""
+    decision = decide(up(10).but(replicas=20, present=Unreadable("503", passing=True)).observe())
+
+    assert {} == answers.sizes(decision)
+    assert decision.recheck_at == NOON + 10
+
+
+@pytest.mark.parametrize("meddled", [0, 3, 12])
+def test_pods_that_nobody_can_count_are_put_back(meddled: int) -> None:
+    """While they stay they are as many as the Rollout says, whoever scales their Deployment; and it is told truly."""
+    world = uncounted().deployment(A, meddled, scaled_by="kubectl")
+    decision = decide(world.observe())
+
+    assert {A: 10} == answers.sizes(decision)
+    said = f"kubectl set Deployment web-{A} to {meddled} replicas; put back to 10"
+    assert said == answers.said(decision, "ReplicasRepaired")
 
 
 @pytest.mark.parametrize(("present", "why"), [(FORBIDDEN, "cannot be counted: no right"), (None, "are being counted")])

@@ -237,8 +237,8 @@ def test_no_selector_moves_under_traffic(changes: Any, stable_selects: str, cana
         (at_weight(20, 2, total=5, surge=5, stable=pods(10)), Sizes(5, 1)),
         (at_weight(50, 0, total=0, surge=0, stable=pods(0)), Sizes(0, 0)),
         (at_weight(0, 0, surge=2, asked=100, stable=pods(10, 0)), Sizes(10, 2)),
-        (at_weight(0, 0, surge=2, asked=100, stable=pods(10, 0), goes_back=True), Sizes(2, 2)),
-        (at_weight(0, 0, surge=2, asked=100, stable=Pods(10, 10, 0, answering=9), goes_back=True), Sizes(9, 2)),
+        (at_weight(0, 0, surge=2, asked=100, stable=pods(10, 0), flees_at=NOON), Sizes(2, 2)),
+        (at_weight(0, 0, surge=2, asked=100, stable=Pods(10, 10, 0, answering=9), flees_at=NOON), Sizes(9, 2)),
     ],
 )
 def test_sizes_on_the_way_up(seen: traffic.View, expected: Sizes) -> None:

@@ -307,3 +307,11 @@ def test_replicas_that_are_wanted_anyway_are_no_drift() -> None:
     world = World().stable(10).deployment(A, 12, scaled_by="kubectl").but(replicas=12)
 
     assert "ReplicasRepaired" not in answers.reasons(decide(world.observe()))
+
+
+@pytest.mark.parametrize("replicas", [None, 5])
+def test_replicas_of_a_first_revision_that_stay_are_not_told(replicas: int | None) -> None:
+    """Before anything is stable there is no weight, and no size but the one that the spec or the pods tell."""
+    world = World().first(3).deployment(A, 5, 3, scaled_by="kubectl").but(replicas=replicas)
+
+    assert "ReplicasRepaired" not in answers.reasons(decide(world.observe()))

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from headgate.core.model import Json
-from headgate.simulation import specs
+from headgate.api import names
+from headgate.core.model import Json, Kind
+from headgate.simulation import faults, specs
 from tests.simulation import worlds
 from tests.simulation.shops import abort
 from tests.simulation.ways import REPLICAS, WAYS, Way
@@ -56,3 +57,44 @@ def test_no_pod_is_lost_for_good(way: Way, end: str) -> None:
 
     assert (REPLICAS, (REPLICAS, REPLICAS)) == (play.replicas, play.world.pods_of(play.stable))
     assert play.world.status.scale_floor is None
+
+
+@pytest.mark.parametrize("way", EVERY.values(), ids=EVERY)
+def test_a_restart_brings_all_back(way: Way) -> None:
+    """Though under recreate none is there for a while."""
+    play = way.begun(8)
+    play.world.apply(spec(play, "web:1"))
+    play.settle()
+    play.world.annotate(names.RESTART, "now")
+    assert "Healthy" == play.settle()
+
+    assert (REPLICAS, (REPLICAS, REPLICAS)) == (play.replicas, play.world.pods_of(play.stable))
+
+
+@pytest.mark.parametrize(
+    "trouble", [None, faults.Trouble.CONFLICT, faults.Trouble.UNREACHABLE, faults.Trouble.CRASH_BEFORE]
+)
+def test_recreate_comes_back_whatever_becomes_of_the_write(trouble: faults.Trouble | None) -> None:
+    """The version in flight is replaced by one that stays rejected: stable is scaled up in the pass that ends it."""
+    play = WAYS["recreate"].begun(9)
+    play.world.apply(spec(play, "web:3"))
+    way = WAYS["recreate"]
+    way.become(play, way.middle)
+    abort(play)
+    assert "RolledBack" == play.settle()
+    play.world.apply(spec(play, "web:2"))
+    way.become(play, way.late)
+    hit: list[str] = []
+
+    def plan(call: faults.Call) -> faults.Trouble | None:
+        if hit or not call.writes or call.kind is not Kind.DEPLOYMENT or play.world.status.canary is not None:
+            return None
+        hit.append(call.name)
+        return trouble
+
+    play.world.plan = plan
+    play.world.apply(spec(play, "web:3"))
+    assert "RolledBack" == play.settle()
+
+    assert hit
+    assert (REPLICAS, (REPLICAS, REPLICAS)) == (play.replicas, play.world.pods_of(play.stable))

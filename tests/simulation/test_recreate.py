@@ -144,6 +144,22 @@ def test_who_cannot_list_pods_takes_nobody_down(trouble: faults.Trouble) -> None
     assert canary == shop.stable
 
 
+def test_a_stranger_brings_old_pods_beside_new_ones() -> None:
+    """They go again, though nobody can count pods: that new ones serve is known."""
+    shop = play()
+    before, canary = shop.stable, shop.ship("web:2")
+    assert shop.world.run_until(lambda: coming(shop), 60), shop.world.account()
+    shop.world.plan = faults.while_(
+        lambda call: call.kind is Kind.POD and call.verb == "select", faults.Trouble.REFUSED
+    )
+    shop.world.meddle(before, lambda thing: thing["spec"].update(replicas=2))
+    shop.world.run(30)
+
+    assert 0 == shop.world.pods_of(before)[0]
+    assert "Healthy" == shop.settle()
+    assert canary == shop.stable
+
+
 @pytest.mark.parametrize(
     ("end", "trouble"),
     [

@@ -251,7 +251,7 @@ def test_cold_from_a_version_that_serves_nobody(way: str) -> None:
     play.world.pods.images["web:2"] = Image(trouble="CrashLoopBackOff")
     for pod in play.world.store.peek(Kind.POD):
         play.world.pods.fail(pod)
-    play.world.run(10)
+    play.world.run(20)
     began = play.world.now
     command(play)
     first = next(one.hash for one in play.world.status.history if one.revision == 1)
@@ -260,3 +260,17 @@ def test_cold_from_a_version_that_serves_nobody(way: str) -> None:
     assert play.world.now - began < 25
     came_back(play)
     assert 0 == play.world.pods_of(left)[0]
+
+
+@pytest.mark.parametrize("way", BOUNDED)
+def test_pods_that_come_round_keep_their_users(way: str) -> None:
+    """All of them unready for 3 s, as when what their probes ask is: that costs none of them, for users are theirs."""
+    play = begun(way, seed=12)
+    left = play.stable
+    play.world.fail_pods(left, 4, 3.0)
+    play.world.run(0.5)
+    command(play)
+    play.world.run(5)
+
+    assert play.world.pods_of(left)[1] >= 4 - play.world.pods_of(play.world.status.history[-1].hash)[1]
+    came_back(play)

@@ -15,6 +15,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
+from headgate.api.status import Canary
 from headgate.core import gateways, matches, mirrors, revisions, traffic
 from headgate.core.actions import RuleEdits
 from headgate.core.paths import ExtraFacts, Extras, RouteFacts, ServiceFacts, TrafficFacts
@@ -88,6 +89,11 @@ def least_pods(total: int, step: Step) -> int:
     if step.mirror_percent:
         least = max(least, burdened(total, step.weight_percent, step.extras))
     return max(least, portion(step.pods, total)) if step.pods is not None else least
+
+
+def asked(canary: Canary | None, step: Step) -> Extras:
+    """Return what *step* gives to the canary beside its weight."""
+    return NONE if canary is None or canary.leaving is not None else step.extras
 
 
 def _same(one: Body, other: Body) -> bool:

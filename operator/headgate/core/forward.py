@@ -101,7 +101,7 @@ def recreating(situation: Situation) -> Rest | None:
     pods, turnover = situation.pods(canary), situation.turnover
     if pods.wanted == 0 and situation.total and not turnover.done:
         looks = (recreate.looks_at(canary.started, situation.now), *verdicts.patience_ends(situation))
-        if not turnover.known and situation.pods(situation.stable).wanted:
+        if not turnover.known and situation.sizes.stable:
             message = f"{turnover.counted('old')}; they stay until somebody can tell when they are gone"
             return Rest(Phase.HOLDING, "PodsNotCounted", message, looks)
         message = f"downtime is meant: {turnover.counted('old')}; new ones start once they are gone"
@@ -110,8 +110,10 @@ def recreating(situation: Situation) -> Rest | None:
         return None
     words = verdicts.pod_words(situation)
     message = f"downtime is meant: {pods.ready} of {situation.total} new pods ready{words}"
-    reason = "PodsNotStarting" if words else "Recreating"
-    return Rest(_recreates(situation), reason, message, verdicts.patience_ends(situation))
+    reason, looks = "PodsNotStarting" if words else "Recreating", verdicts.patience_ends(situation)
+    if pods.wanted != situation.total and not turnover.done:
+        looks = (recreate.looks_at(canary.started, situation.now), *looks)
+    return Rest(_recreates(situation), reason, message, looks)
 
 
 def _recreates(situation: Situation) -> Phase:

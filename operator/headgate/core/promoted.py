@@ -145,7 +145,7 @@ def draining(situation: Situation) -> Rest | None:
     if situation.status.warm is None or view is None or (view.drained and view.home_drained):
         return None
     message = f"revision {situation.wanted_hash} waits: connections to the revision before drain"
-    return Rest(Phase.PROGRESSING, "Draining", message, view.drain_ends)
+    return Rest(Phase.PROGRESSING, "Draining", message, view.changes_at)
 
 
 def warm_words(situation: Situation) -> str:

@@ -69,11 +69,13 @@ class Turnover:
         return f"{left} {whose} pods left, terminating ones included" if left else f"{whose} pods are being counted"
 
 
-def sizes(total: int, stable: Pods, canary: Pods, turnover: Turnover, *, back: bool) -> Sizes:
-    """Return the sizes to ask for now."""
+def sizes(total: int, stable: Pods, canary: Pods, turnover: Turnover, *, back: bool, kept: bool) -> Sizes:
+    """Return the sizes to ask for now; *kept*: stable has not been asked to go."""
+    if kept and not turnover.known and not canary.counted:
+        return Sizes(total, 0)
     if back:
         return Sizes(total if turnover.done else stable.wanted, 0)
-    return Sizes(0 if turnover.known else stable.wanted, total if turnover.done else canary.wanted)
+    return Sizes(0, total if turnover.done else canary.wanted)
 
 
 def looks_at(since: int, now: float) -> float:

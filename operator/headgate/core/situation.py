@@ -26,12 +26,13 @@ from headgate.core import (
     traffic,
 )
 from headgate.core.model import DeploymentFacts, Identity, Notice, Observation
-from headgate.core.paths import Extras
 from headgate.core.routes import WHOLE
 
 RETREAT_WAIT_SECONDS: Final = 30
 """How long canary pods wait for the next stable pod before some go, or come, without it."""
 
+FLEES_AFTER_SECONDS: Final = 10
+"""How long pods may not serve before those that are to go back from them get their room: others come round sooner."""
 RELIED_ON_AFTER_SECONDS: Final = 3
 """How long after a verdict stable pods that were not wanted before it are not relied on. Those that were asked to go a
 moment earlier still count as ready until the controllers have come round, which takes less than a second each."""
@@ -282,7 +283,7 @@ class Situation:
             return replicas.Sizes(0, self.total)
         if self.recreates:
             back = self.canary.leaving is not None
-            return recreate.sizes(self.total, stable, canary, self.turnover, back=back)
+            return recreate.sizes(self.total, stable, canary, self.turnover, back=back, kept=self.stable.replicas > 0)
         if self.canary.leaving is not None:
             if self.now < self.canary.leaving.since + RELIED_ON_AFTER_SECONDS:
                 stable = dataclasses.replace(stable, ready=min(stable.ready, self.canary.leaving.stable_pods))
@@ -321,8 +322,8 @@ class Situation:
             other=self.pods(other),
             weight=status.weight.desired if status.weight else 0,
             preview=self.preview,
-            goes_back=self.goes_back,
-            extras=self._extras,
+            flees_at=self._flees_at,
+            extras=extras.NONE if self.drills else extras.asked(self.flight, self.step),
             mirrored=extras.copied(seen.traffic, status.traffic.rules_put),
             canary_service=seen.policy.traffic.canary_service if seen.policy and seen.policy.traffic else "",
             switches=strategies.switches(seen.policy),
@@ -331,12 +332,10 @@ class Situation:
         )
 
     @property
-    def _extras(self) -> Extras:
-        """What the present step gives to the canary beside its weight."""
-        canary = self.flight
-        if canary is None or canary.leaving is not None or self.drills:
-            return extras.NONE
-        return self.step.extras
+    def _flees_at(self) -> int | None:
+        """From when on pods that do not serve keep nobody waiting, where their version is gone back from."""
+        progress = self.stable.progress if self.goes_back and self.stable else None
+        return progress.since + FLEES_AFTER_SECONDS if progress else None
 
     @functools.cached_property
     def routing(self) -> traffic.Plan | None:

@@ -41,8 +41,8 @@ class View:
     """What the step asks for, in percent."""
     preview: int = 0
     """How many canary pods it asks for whatever the weight needs."""
-    goes_back: bool = False
-    """Whether the canary is a revision that was stable before."""
+    flees_at: int | None = None
+    """From when on stable's pods that do not serve make room, where the canary was stable before; None: it was not."""
     extras: Extras = dataclasses.field(default_factory=Extras)
     """What it asks for beside the weight."""
     mirrored: int = 0
@@ -83,10 +83,11 @@ class View:
         return self.budget.surge < self.budget.total
 
     @property
-    def drain_ends(self) -> tuple[float, ...]:
-        """When the drains that are running end."""
+    def changes_at(self) -> tuple[float, ...]:
+        """When the drains that are running end, and pods that do not serve have to make room."""
         starts = [since for since in (self.status.since, self.status.home_since) if since is not None]
-        return tuple(end for since in starts if (end := since + self.drain_seconds) > self.now)
+        ends = [since + self.drain_seconds for since in starts]
+        return tuple(end for end in (*ends, self.flees_at or 0) if end > self.now)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -163,8 +164,9 @@ def _forward_sizes(view: View, aim: Sizes) -> Sizes:
     first, then = (view.leftover, 0) if stable.ready + canary.ready >= budget.least_ready else (0, view.leftover)
     room = max(0, budget.most_pods - stable.counted - canary.counted - first)
     carried = carriers(budget.total, WHOLE - status.lowest) - budget.unavailable
-    # Whoever goes back from a version that serves nobody is not kept waiting by its share of the routes.
-    carried = min(carried, max(stable.ready, stable.answering)) if view.goes_back else carried
+    if view.flees_at is not None and view.now >= view.flees_at:
+        # Whoever goes back from a version that serves nobody is not kept waiting by its share of the routes.
+        carried = min(carried, max(stable.ready, stable.answering))
     spare = stable.unready + max(0, stable.ready + canary.ready - budget.least_ready)
     least = max(carried, min(1, budget.total), stable.wanted - spare)
     next_stable = _shrunk(max(aim.stable, least), stable, canary)
@@ -234,7 +236,7 @@ def forward(view: View) -> Plan:
         canary_selects="" if view.drilled else _canary_selected(view),
         waits=waits,
         settled_at=None if waits or accepted is None else accepted + SETTLE_SECONDS,
-        recheck_at=view.drain_ends,
+        recheck_at=view.changes_at,
     )
 
 
@@ -317,7 +319,7 @@ def backward(view: View) -> Plan:
         percent=percent,
         stable_selects=_taken_home(view),
         waits=waits or _drain_wait(view),
-        recheck_at=view.drain_ends,
+        recheck_at=view.changes_at,
     )
 
 
@@ -376,7 +378,7 @@ def at_rest(view: View) -> Plan:
         stable_selects=_selected(view, stable_service, view.stable_hash, view.stable) if quiet else "",
         canary_selects=_selected(view, canary_service, view.stable_hash, view.stable) if free else "",
         waits=_rest_wait(view, home=home),
-        recheck_at=view.drain_ends,
+        recheck_at=view.changes_at,
     )
 
 

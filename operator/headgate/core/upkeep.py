@@ -198,11 +198,12 @@ def _rescaled(situation: Situation, side: Side, facts: DeploymentFacts, size: in
 
     Until we write them again they stay theirs, so that what was recorded tells a meddling from an older agreement.
     """
-    goal = situation.goal.canary if side is situation.canary else situation.goal.stable
-    if facts.replicas == size == goal:
+    canary, back = situation.flight, size
+    if facts.replicas == size and canary is not None and canary.leaving is None and not situation.recreates:
+        # Nothing is taken away before the numbers have settled: until then the size is theirs, but not where it goes.
+        back = situation.goal.canary if side is canary else situation.goal.stable
+    if facts.replicas == back:
         return []
-    # Nothing is taken away before the numbers have settled: until then the size is theirs, but not where it goes.
-    back = goal if facts.replicas == size else size
     text = f"{facts.scaled_by} set Deployment {facts.name} to {facts.replicas} replicas; put back to {back}"
     text += f"; {astray}" if (astray := scaling.astray(situation)) else ""
     return [Notice("ReplicasRepaired", text, warning=True)]

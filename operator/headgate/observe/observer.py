@@ -53,10 +53,12 @@ def _rests(
 ) -> bool:
     """Return whether no other revision, and no further pod of the stable one, can be wanted by now."""
     facts = deployments.get(status.stable.hash) if status.stable else None
-    if facts is None or status.canary is not None or status.rollback is not None or rollout.annotations:
+    moves = status.canary is not None or status.rollback is not None or status.restart is not None
+    if facts is None or moves or rollout.annotations:
         return False
     known = {"", facts.hash, *(entry.hash for entry in status.rejected)}
-    return target.hash in known and (rollout.replicas is None or rollout.replicas <= facts.replicas)
+    wanted = rollout.replicas if rollout.replicas is not None else status.scale_floor or 0
+    return target.hash in known and wanted <= facts.replicas
 
 
 class Observer:
