@@ -110,7 +110,8 @@ def recreating(situation: Situation) -> Rest | None:
         return None
     words = verdicts.pod_words(situation)
     message = f"downtime is meant: {pods.ready} of {situation.total} new pods ready{words}"
-    reason, looks = "PodsNotStarting" if words else "Recreating", verdicts.patience_ends(situation)
+    reason = "PodsNotStarting" if words else "Recreating"
+    looks = verdicts.patience_ends(situation)
     if pods.wanted != situation.total and not turnover.done:
         looks = (recreate.looks_at(canary.started, situation.now), *looks)
     return Rest(_recreates(situation), reason, message, looks)
