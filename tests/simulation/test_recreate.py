@@ -128,11 +128,16 @@ def test_a_newer_version_follows_at_once(moment: Callable[[worlds.Play], bool]) 
     assert "Superseded" == shop.world.status.history[1].reason
 
 
+def uncounted(trouble: faults.Trouble) -> faults.Plan:
+    """Let nobody list pods."""
+    return faults.while_(lambda call: call.kind is Kind.POD and call.verb == "select", trouble)
+
+
 @pytest.mark.parametrize("trouble", [faults.Trouble.REFUSED, faults.Trouble.UNREACHABLE])
 def test_who_cannot_list_pods_takes_nobody_down(trouble: faults.Trouble) -> None:
     """The old pods serve until it can be told when they are gone; then everything goes its way."""
     shop = play()
-    shop.world.plan = faults.while_(lambda call: call.kind is Kind.POD and call.verb == "select", trouble)
+    shop.world.plan = uncounted(trouble)
     before = shop.stable
     canary = shop.ship("web:2")
     shop.world.run(120)
@@ -149,9 +154,7 @@ def test_a_stranger_brings_old_pods_beside_new_ones() -> None:
     shop = play()
     before, canary = shop.stable, shop.ship("web:2")
     assert shop.world.run_until(lambda: coming(shop), 60), shop.world.account()
-    shop.world.plan = faults.while_(
-        lambda call: call.kind is Kind.POD and call.verb == "select", faults.Trouble.REFUSED
-    )
+    shop.world.plan = uncounted(faults.Trouble.REFUSED)
     shop.world.meddle(before, lambda thing: thing["spec"].update(replicas=2))
     shop.world.run(30)
 

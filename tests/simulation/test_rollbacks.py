@@ -249,8 +249,7 @@ def test_cold_from_a_version_that_serves_nobody(way: str) -> None:
     play = begun(way, seed=11)
     left = play.stable
     play.world.pods.images["web:2"] = Image(trouble="CrashLoopBackOff")
-    for pod in play.world.store.peek(Kind.POD):
-        play.world.pods.fail(pod)
+    play.world.fail_pods(left, 4)
     play.world.run(20)
     began = play.world.now
     command(play)

@@ -98,9 +98,10 @@ def recreating(situation: Situation) -> Rest | None:
     canary = situation.flight
     if not situation.recreates or canary is None or situation.status.weight is None:
         return None
-    pods, turnover = situation.pods(canary), situation.turnover
+    pods, turnover, looks = situation.pods(canary), situation.turnover, verdicts.patience_ends(situation)
+    if pods.wanted != situation.total and not turnover.done:
+        looks = (recreate.looks_at(canary.started, situation.now), *looks)
     if pods.wanted == 0 and situation.total and not turnover.done:
-        looks = (recreate.looks_at(canary.started, situation.now), *verdicts.patience_ends(situation))
         if not turnover.known and situation.sizes.stable:
             message = f"{turnover.counted('old')}; they stay until somebody can tell when they are gone"
             return Rest(Phase.HOLDING, "PodsNotCounted", message, looks)
@@ -111,9 +112,6 @@ def recreating(situation: Situation) -> Rest | None:
     words = verdicts.pod_words(situation)
     message = f"downtime is meant: {pods.ready} of {situation.total} new pods ready{words}"
     reason = "PodsNotStarting" if words else "Recreating"
-    looks = verdicts.patience_ends(situation)
-    if pods.wanted != situation.total and not turnover.done:
-        looks = (recreate.looks_at(canary.started, situation.now), *looks)
     return Rest(_recreates(situation), reason, message, looks)
 
 

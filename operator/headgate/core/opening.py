@@ -176,8 +176,7 @@ def _with_floor(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     if not situation.in_flight:
         counts = autoscalers.kept(seen.rollout, status, seen.autoscalers)
         if counts is None and status.scale_floor is not None:
-            wanted = situation.pods(situation.stable).wanted
-            counts = autoscalers.left(seen.rollout, wanted, status.scale_floor, None)
+            counts = situation.floor_left(situation.stable)
         return status.model_copy(update={"scale_floor": counts})
     promoted = status.step is not None and status.step.promoted
     waits = seen.rollout.paused or (situation.step.waits_for_people and not promoted)
