@@ -37,6 +37,8 @@ class Asked:
     arrived: float
     answered: float | None = None
     """When the answer was ready to be sent: nobody can have had it before."""
+    form: dict[str, str] = dataclasses.field(default_factory=dict)
+    """All parameters, as they came in."""
 
     @property
     def ticks(self) -> range:
@@ -242,7 +244,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if step < 1:
             message = "zero or negative query resolution step widths are not accepted"
             raise ValueError(message)
-        return Asked(path, form["query"], first, last, step, dict(self.headers.items()), self.client_address[1], now)
+        headers = dict(self.headers.items())
+        return Asked(path, form["query"], first, last, step, headers, self.client_address[1], now, form=form)
 
     def _send(
         self, status: int, body: str, content_type: str = "application/json", more: Iterable[tuple[str, str]] = ()

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from headgate.adapters.metrics import transport
+from headgate.adapters.metrics import sampling, transport
 from headgate.adapters.metrics.prometheus import PrometheusServer
 from headgate.adapters.metrics.settings import ServerSettings
 from headgate.api.status import Outcome
@@ -166,6 +166,40 @@ def test_one_query_is_one_request() -> None:
         assert [(asked.query, asked.ticks) for asked in prometheus.asked] == [("up", TICKS)]
 
 
+@pytest.mark.parametrize(("seconds", "sent"), [(5.0, "5000ms"), (0.25, "250ms"), (0.0001, "1ms")])
+def test_prometheus_is_told_how_long_we_wait(seconds: float, sent: str) -> None:
+    """The server stops working on what nobody waits for any more."""
+    with (
+        ScriptedPrometheus() as prometheus,
+        asking(prometheus.address, timeout_seconds=seconds, connect_timeout_seconds=1.0) as server,
+    ):
+        server.read("up", TICKS)
+        prometheus.wait_for(1)
+
+        assert prometheus.asked[0].form["timeout"] == sent
+
+
+def test_an_answer_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our check of an answer and prometheus-api-client look at the same parsed body."""
+    parsed: list[object] = []
+    parse = requests.Response.json
+
+    def counted(response: requests.Response, **options: Any) -> Any:
+        parsed.append(response)
+        return parse(response, **options)
+
+    monkeypatch.setattr(requests.Response, "json", counted)
+    assert len(read(scripts.constant(1)).samples) == len(TICKS)
+    assert len(parsed) == 1
+
+
+def test_the_default_bound_takes_every_answer_of_one_value() -> None:
+    """As many ticks as are ever asked for, with long labels and numbers, fit into it many times; ten series do, too."""
+    ticks = range(1_700_000_000, 1_700_000_000 + 3600 * sampling.TICKS_PER_QUERY, 3600)
+
+    assert len(read(scripts.constant("1.2345678901234567e-300", series=10), ticks=ticks).samples) == len(ticks)
+
+
 def test_queries_share_a_connection() -> None:
     """A connection is used again, also after an answer that was a problem."""
     rules = (scripts.raw("busy", times=1, status=503), scripts.constant(1))
@@ -240,7 +274,7 @@ def test_a_server_that_drips_is_given_up() -> None:
 
 def test_an_answer_that_is_too_large_is_not_read() -> None:
     """Memory is bounded, also for what gzip makes small on the wire."""
-    assert "larger than 100,000 bytes" in read(scripts.raw(" " * 10_000_000), answer_bytes_max=100_000).problem
+    assert "larger than 262,144 bytes" in read(scripts.raw(" " * 10_000_000)).problem
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

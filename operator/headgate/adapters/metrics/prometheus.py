@@ -6,6 +6,7 @@ ask again.
 
 import datetime
 import logging
+import math
 import threading
 
 import prometheus_api_client
@@ -42,8 +43,9 @@ class PrometheusServer:
         self._session.mount(
             address,
             transport.BoundedAdapter(
-                connections=settings.workers_per_server,
-                timeout_seconds=settings.timeout_seconds,
+                connections_max=settings.workers_per_server,
+                connect_seconds=settings.connect_timeout_seconds,
+                seconds=settings.timeout_seconds,
                 bytes_max=settings.answer_bytes_max,
             ),
         )
@@ -77,6 +79,7 @@ class PrometheusServer:
             start_time=datetime.datetime.fromtimestamp(ticks[0], datetime.UTC),
             end_time=datetime.datetime.fromtimestamp(ticks[-1], datetime.UTC),
             step=str(ticks.step),
+            params={"timeout": f"{math.ceil(self._settings.timeout_seconds * 1000)}ms"},
         )
         return answers.samples_of(result, self._answer.warnings, ticks)
 

@@ -53,12 +53,14 @@ class ServerSettings:
     ca_file: Path | None = None
     """In place of the system's certificate authorities."""
     connect_timeout_seconds: float = 2.0
+    """How long it may take until the connection stands: the look-up of the name, all addresses, and TLS."""
     timeout_seconds: float = 5.0
-    """How long an answer may take once the connection stands."""
+    """How long an answer may take once the connection stands, from the question's first byte to the answer's last."""
     workers_per_server: int = 8
     """How many queries a server is asked at a time; its own default limit is 20."""
-    answer_bytes_max: int = 10_000_000
-    """One series of 300 ticks takes 10 kB: more is a query that does not give one value."""
+    answer_bytes_max: int = 262_144
+    """One series of 300 ticks takes 10 kB: more is a query that does not give one value. Parsed, it takes 20 times as
+    much memory, for each query that is answered at the same time."""
     retry_seconds_max: float = 10.0
     """After a problem a query is tried again at its interval, or after this time where that is sooner."""
 

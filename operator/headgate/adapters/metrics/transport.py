@@ -1,11 +1,10 @@
-"""The connection to a server: no retries, no redirects, bounded answers, and failures in words.
+"""Requests to a server: no retries, no redirects, bounded answers, and failures in words.
 
 Owns what prometheus-api-client leaves to its session. Knows HTTP; must not know Prometheus or any secret.
 """
 
 import contextlib
 import io
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ import requests.adapters
 import urllib3
 
 from headgate import __version__
+from headgate.adapters.metrics import connections
 
 _CHUNK_BYTES: Final = 65_536
 
@@ -37,17 +37,24 @@ class Session(requests.Session):
         return None
 
 
+class Answer(requests.Response):
+    """A response whose body is parsed once: prometheus-api-client and our own check of it both ask for it."""
+
+    def json(self, **options: Any) -> Any:
+        """Return the body."""
+        if "parsed" not in self.__dict__:
+            self.parsed = super().json(**options)
+        return self.parsed
+
+
 class BoundedAdapter(requests.adapters.HTTPAdapter):
-    """Reads an answer whole, up to a size and within a time.
+    """Reads an answer whole, up to a size and within a time."""
 
-    The timeout of requests is for each wait on the socket: a server that sends one byte every few seconds could hold a
-    thread for hours.
-    """
-
-    def __init__(self, *, connections: int, timeout_seconds: float, bytes_max: int) -> None:
-        super().__init__(pool_connections=1, pool_maxsize=connections, max_retries=0)
-        self._timeout_seconds = timeout_seconds
-        self._bytes_max = bytes_max
+    def __init__(self, *, connections_max: int, connect_seconds: float, seconds: float, bytes_max: int) -> None:
+        super().__init__(pool_connections=1, pool_maxsize=connections_max, max_retries=0)
+        self.poolmanager.pool_classes_by_scheme = connections.pool_classes()
+        self._resolver = connections.Resolver()
+        self._connect_seconds, self._seconds, self._bytes_max = connect_seconds, seconds, bytes_max
 
     def send(
         self,
@@ -60,21 +67,36 @@ class BoundedAdapter(requests.adapters.HTTPAdapter):
     ) -> requests.Response:
         """Send *request* and return the response with its body in memory."""
         del stream
-        response = super().send(request, stream=True, timeout=timeout, verify=verify, cert=cert, proxies=proxies)
-        with _closed_on_failure(response.raw):
-            response.raw = io.BytesIO(self._read(response.raw))
+        limits = connections.Limits(
+            self._resolver, connect_seconds=self._connect_seconds, seconds=self._seconds, bytes_max=self._bytes_max
+        )
+        token = connections.LIMITS.set(limits)
+        try:
+            response = super().send(request, stream=True, timeout=timeout, verify=verify, cert=cert, proxies=proxies)
+            with _closed_on_failure(response.raw):
+                response.raw = io.BytesIO(self._read(response.raw))
+        except connections.TooLarge:
+            raise self._too_large() from None
+        finally:
+            connections.LIMITS.reset(token)
         return response
 
+    def build_response(self, req: requests.PreparedRequest, resp: urllib3.BaseHTTPResponse) -> requests.Response:
+        """Return the response as one that is parsed once."""
+        answer = Answer()
+        answer.__dict__.update(super().build_response(req, resp).__dict__)
+        return answer
+
     def _read(self, raw: urllib3.BaseHTTPResponse) -> bytes:
-        ends = time.monotonic() + self._timeout_seconds
         body = bytearray()
         while chunk := raw.read1(_CHUNK_BYTES, decode_content=True):
             body += chunk
             if len(body) > self._bytes_max:
-                raise Unanswered(f"the answer is larger than {self._bytes_max:,} bytes: does the query give one value?")
-            if time.monotonic() > ends:
-                raise requests.ReadTimeout
+                raise self._too_large()
         return bytes(body)
+
+    def _too_large(self) -> Unanswered:
+        return Unanswered(f"the answer is larger than {self._bytes_max:,} bytes: does the query give one value?")
 
 
 @contextlib.contextmanager
