@@ -29,9 +29,9 @@ def test_the_chains_in_order() -> None:
     forwards = "unsound refused unroutable contested autoscaled recreating waiting paused pausing unproved settling"
     forwards = f"{forwards} advance complete"
     at_rest = (
-        "moving cooled dated restarted due unsound restarting settled rejected held_back autoscaled unroutable unseen"
+        "moving retimed cooled dated restarted due unsound restarting settled rejected held_back autoscaled unroutable"
     )
-    at_rest = f"{at_rest} draining outdated start"
+    at_rest = f"{at_rest} unseen draining outdated start"
     for world, expected in (
         (World(), f"{backward} recovered first"),
         (World().stable(), f"{backward} {at_rest}"),

@@ -15,6 +15,9 @@ WATCHED = policy(20, "2m", 50, metrics=(metric(),))
 CRASH = PodTrouble("web-x: CrashLoopBackOff: back-off 10s", hopeless=True)
 NOWHERE = PodTrouble("web-x: Unschedulable: 0/3 nodes are available", hopeless=False, unschedulable=True)
 SLOW = PodTrouble("web-x: 0/3 nodes are available", hopeless=False)
+SOME = PodTrouble("1 of 2 pods cannot start: web-x: ImagePullBackOff", hopeless=True, slow=1)
+COMING = PodTrouble("", hopeless=False, slow=1)
+BOTH = PodTrouble("web-x: ImagePullBackOff", hopeless=True, unschedulable=True)
 
 
 def in_flight() -> World:
@@ -186,7 +189,14 @@ def test_a_marked_deployment_is_not_marked_again() -> None:
         (299, 0, NOWHERE, "", ""),
         (300, 0, NOWHERE, "", "PodsCannotStart"),
         (300, 1, NOWHERE, "", ""),
-        (30, 0, NOWHERE, "exceeded quota", "PodsCannotStart"),
+        (299, 0, NOWHERE, "exceeded quota", ""),
+        (300, 0, NOWHERE, "exceeded quota", "PodsCannotStart"),
+        (30, 0, SOME, "", ""),
+        (599, 0, SOME, "", ""),
+        (600, 0, SOME, "", "ProgressDeadlineExceeded"),
+        (30, 0, COMING, "exceeded quota", ""),
+        (299, 0, BOTH, "", ""),
+        (300, 0, BOTH, "", "PodsCannotStart"),
         (599, 0, None, "", ""),
         (600, 0, None, "", "ProgressDeadlineExceeded"),
         (600, 0, SLOW, "", "ProgressDeadlineExceeded"),
@@ -194,7 +204,7 @@ def test_a_marked_deployment_is_not_marked_again() -> None:
     ],
 )
 def test_pods_that_do_not_start(age: float, ready: int, trouble: PodTrouble | None, refusal: str, reason: str) -> None:
-    """H11: where no pod starts, the hopeless goes back after half a minute; everything else at the deadline."""
+    """H11: where no pod can start it goes back after half a minute; where one is only slow, at the deadline."""
     assert leaving_reason(starting(age, ready, refusal).but(trouble=trouble))[0] == reason
 
 

@@ -168,6 +168,23 @@ def test_h11_the_canary_never_becomes_ready(trouble: str) -> None:
     assert 10 == play.judges.capacity.least_stable
 
 
+def test_h11_one_pod_cannot_start_and_the_others_are_slow() -> None:
+    """One pod of several without its image takes nothing back while the others only need longer."""
+    play = worlds.play(11, replicas=10, steps=[{"setWeight": 30}])
+    play.world.pods.images["web:2"] = Image(ready_after_seconds=120.0, trouble="ImagePullBackOff", troubled=(0,))
+    play.ship("web:2")
+    play.world.run(100)
+    status = play.world.status
+    told = next(one.message for one in status.conditions if one.type == "Ready")
+
+    assert not status.rejected
+    assert "1 of 3 pods cannot start: " in told
+    assert "ImagePullBackOff" in told
+    play.settle()
+    assert "ProgressDeadlineExceeded" == play.world.status.rejected[0].reason
+    assert 10 - 3 <= play.judges.capacity.least_stable
+
+
 def test_h11_a_quota_refuses_the_canarys_pods() -> None:
     """The server's words about the quota take the canary back early."""
     play = worlds.play(11)

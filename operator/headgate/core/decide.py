@@ -84,6 +84,7 @@ DRILLING: Final[tuple[Rule, ...]] = (
 """Asked while a drill is in flight, and nothing else."""
 RESTING: Final[tuple[Rule, ...]] = (
     promoted.moving,
+    promoted.retimed,
     promoted.cooled,
     restarts.dated,
     restarts.restarted,

@@ -180,9 +180,11 @@ class PodTrouble:
     message: str
     """Such as "web-5d8f-abc: ImagePullBackOff: Back-off pulling image"; empty when nothing is known."""
     hopeless: bool
-    """Whether waiting cannot help: an image that cannot be pulled, a crash loop, a refused configuration."""
+    """Whether waiting cannot help one of them: an image that cannot be pulled, a crash loop, a refused setting."""
     unschedulable: bool = False
-    """Whether no node has room for it: waiting helps only where nodes come, or other pods go."""
+    """Whether no node has room for one of them: waiting helps only where nodes come, or other pods go."""
+    slow: int = 0
+    """How many other pods there are that may only need longer: whose containers are being made or have just started."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

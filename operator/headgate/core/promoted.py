@@ -86,7 +86,7 @@ def fallen(situation: Situation) -> Move | None:
     if (asked := situation.status.rollback) is not None:  # the way there leads by the pods that serve
         message = f"rolled back to revision {asked.revision} by command, and none of its pods serves"
         return go_back(situation, Ending.ABORTED, "RolledBackTo", message, by=asked.by)
-    if verdicts.given_seconds(situation) is None:
+    if verdicts.given_seconds(situation, hurts=True) is None:
         return None
     message = f"none of its pods can run any more: 0 of {facts.replicas} pods ready{verdicts.pod_words(situation)}"
     return go_back(situation, Ending.ROLLED_BACK, "PodsCannotStart", message, by="headgate")
@@ -102,8 +102,33 @@ def moving(situation: Situation) -> Move | Rest | None:
         waits = plan.waits or "the Gateway's answer"
         return Rest(Phase.PROMOTING, "MovingTraffic", f"revision {_number(situation)} is stable; {waits}")
     drained = max(since, home or since) + view.drain_seconds  # of no pods there is none that leads home
-    until = math.ceil(max(drained, warm.promoted + _delay_seconds(situation)))
+    until = math.ceil(max(drained, _asked_until(situation, warm)))
     return Move(situation.status.model_copy(update={"warm": warm.model_copy(update={"until": until})}))
+
+
+def retimed(situation: Situation) -> Move | None:
+    """ScaleDownDelay was edited while the old revision is warm: it counts at once, but for connections that drain."""
+    warm, view = situation.status.warm, situation.view
+    if warm is None or warm.until is None or view is None or cooling(situation):
+        return None
+    until = math.ceil(_asked_until(situation, warm))
+    if until < warm.until:
+        since, home = view.status.since, view.status.home_since
+        if since is None or (home is None and situation.total):
+            return None  # when the drain ends is not known now
+        drained = math.ceil(max(since, home or since) + view.drain_seconds)
+        until = min(max(until, drained, situation.second), warm.until)
+    if until == warm.until:
+        return None
+    delay = values.format_duration(_delay_seconds(situation))
+    message = f"revision {warm.revision} stays warm until {values.format_time(until)}: scaleDownDelay is {delay} now"
+    changed = situation.status.model_copy(update={"warm": warm.model_copy(update={"until": until})})
+    return Move(changed, (Notice("WarmTimeChanged", message),))
+
+
+def _asked_until(situation: Situation, warm: Warm) -> float:
+    """Return until when the policy in force keeps the old pods; connections may drain for longer."""
+    return warm.promoted + _delay_seconds(situation)
 
 
 def _number(situation: Situation) -> int:

@@ -27,6 +27,7 @@ def begun(situation: Situation, asked: str) -> Move:
         first = f"; the {what} first"
     elif situation.status.warm is not None:
         first = f"; revision {situation.status.warm.revision}, which is still warm, goes first"
+        first += ": to end that time now, set scaleDownDelay to 0s" if situation.status.warm.until else ""
     notice = Notice("RestartRequested", f"pods that were created until {until} are replaced{first}")
     return Move(situation.status.model_copy(update={"restart": restart}), (notice,))
 

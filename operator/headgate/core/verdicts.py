@@ -269,22 +269,33 @@ def fail_fast(situation: Situation) -> FailFast:
     return (policy.fail_fast if policy else None) or _PATIENCE
 
 
-def given_seconds(situation: Situation) -> float | None:
-    """Return how long pods that cannot start are given; None where none of them says that waiting cannot help."""
-    facts, trouble = situation.facts(situation.canary or situation.stable), situation.seen.trouble
+def given_seconds(situation: Situation, *, hurts: bool = False) -> float | None:
+    """Return how long pods that cannot start are given; None where waiting may help.
+
+    That is where one of them is only slow, for then the version can start. Where users are meant to be served by these
+    pods and it *hurts* that none is ready, one that cannot start is enough.
+    """
+    facts, trouble, patience = (
+        situation.facts(situation.canary or situation.stable),
+        situation.seen.trouble,
+        fail_fast(situation),
+    )
+    if trouble is not None and trouble.slow and not hurts:
+        return None
+    given = []
     if (facts is not None and facts.refusal) or (trouble is not None and trouble.hopeless):
-        return fail_fast(situation).after_seconds
+        given.append(patience.after_seconds)
     if trouble is not None and trouble.unschedulable:
-        return fail_fast(situation).unschedulable_after_seconds
-    return None
+        given.append(patience.unschedulable_after_seconds)
+    return (min(given) if hurts else max(given)) if given else None
 
 
 def hopeless(situation: Situation) -> Move | None:
-    """None of the canary's pods can start, and waiting cannot help. While some do, the progress deadline counts."""
+    """None of the canary's pods can start, and waiting cannot help. While some may, the progress deadline counts."""
     canary, since = situation.flight, _stuck_since(situation)
     if canary is None or since is None or situation.pods(canary).ready:
         return None
-    given = given_seconds(situation)
+    given = given_seconds(situation, hurts=_had_all(situation))
     if given is None or (situation.now < since + given and not _had_all(situation)):
         return None
     message = f"the new pods cannot start: {_readiness(situation)}"

@@ -203,14 +203,25 @@ def _pod_words(pod: Json) -> tuple[str, str]:
 
 
 def trouble(pods: Sequence[Json]) -> PodTrouble:
-    """Return why *pods* are not ready, in the words of the worst of them."""
-    found = []
-    for pod in pods:
+    """Return why *pods* are not ready, in the words of the worst of them, and how many it is that cannot start."""
+    present = [pod for pod in pods if pod["metadata"].get("deletionTimestamp") is None and not _ended(pod)]
+    found, slow = [], 0
+    for pod in present:
         reason, words = _pod_words(pod)
-        if words:
-            message = f"{pod['metadata']['name']}: {words}"[:_WORDS_LENGTH]
-            found.append((reason in _HOPELESS, reason == _UNSCHEDULABLE, message))
-    if not found:
-        return PodTrouble("", hopeless=False)
-    hopeless, unschedulable, message = max(found)
-    return PodTrouble(message, hopeless, unschedulable)
+        hopeless, unschedulable = reason in _HOPELESS, reason == _UNSCHEDULABLE
+        message = f"{pod['metadata']['name']}: {words}"[:_WORDS_LENGTH] if words else ""
+        found.append((hopeless, unschedulable, message))
+        slow += not (hopeless or unschedulable or _crashed(pod))
+    message = max(found)[-1] if found else ""
+    hindered = sum(hopeless or unschedulable for hopeless, unschedulable, _ in found)
+    if slow and hindered:
+        message = f"{hindered} of {len(found)} pods cannot start: {message}"
+    return PodTrouble(message, any(one[0] for one in found), any(one[1] for one in found), slow)
+
+
+def _crashed(pod: Json) -> bool:
+    """Return whether a container has ended before and is not ready: between two crashes it looks like a slow one."""
+    status = pod.get("status") or {}
+    containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    states = [state for one in containers if not one.get("ready") for state in (one.get("state"), one.get("lastState"))]
+    return any((state or {}).get("terminated") for state in states)

@@ -293,7 +293,7 @@ class Observer:
         try:
             pods = await self._reader.select(Kind.POD, rollout.namespace, {names.POD_HASH: facts.hash})
         except faults.Fault as fault:
-            return PodTrouble(f"its pods could not be read: {fault}", hopeless=False)
+            return PodTrouble(f"its pods could not be read: {fault}", hopeless=False, slow=facts.pods)
         return objects.trouble(pods)
 
     def _readings(
