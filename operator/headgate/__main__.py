@@ -43,7 +43,7 @@ WRONG_SETTINGS: Final = 2
 CREDENTIALS_MINUTES: Final = 10
 """How long kopf may use what it logged in with: service account tokens are renewed well before their hour is over."""
 SWITCH_SECONDS: Final = 0.0005
-WAITING_SECONDS_MAX: Final = 60.0
+STALLED_SECONDS_MAX: Final = 60.0
 BACKSTOP_SECONDS: Final = 1.5
 
 _log = logging.getLogger("headgate")
@@ -185,9 +185,11 @@ class Operator:
         return Health(live, ready)
 
     def _queue_problem(self) -> str:
-        waiting, working = self._queue.waiting_seconds(), self._queue.working_seconds()
-        if waiting > WAITING_SECONDS_MAX:
-            return f"a Rollout has been waiting for a pass for {waiting:.0f} s"
+        # Not how long Rollouts wait, nor how long they take: a restart would help none of them, and a namespace with a
+        # thousand of them, or an API server that hangs, must not bring one about.
+        stalled, working = self._queue.stalled_seconds(), self._queue.working_seconds()
+        if stalled > STALLED_SECONDS_MAX:
+            return f"a Rollout has been waiting for a pass for {stalled:.0f} s though there is room for it"
         return f"a pass has been running for {working:.0f} s" if working > PASS_SECONDS_MAX * 1.5 else ""
 
 

@@ -214,6 +214,23 @@ def test_unread(interval: str, last_tick: int, settled: float, expected: tuple[i
     assert all(request.settle_seconds == SETTLE for request in requests)
 
 
+@given(
+    st.integers(1, 4),
+    st.integers(0, 6),
+    st.lists(st.sampled_from([BAD, GOOD, float("nan"), None]), max_size=8),
+)
+def test_breach_is_foreseen(enough: int, failures: int, values: list[float | None]) -> None:
+    """Samples complete a breach if the fold of them does; where there is one already, none completes another."""
+    watched = ERRORS.model_copy(update={"failures_to_rollback": enough})
+    before = state(failures=failures)
+    (request,) = analysis.unread((watched,), (before,), {"errors": "up"}, NOON + 100, SETTLE)
+    samples = tuple(Sample(NOON + 10 * at, value) for at, value in enumerate(values, start=1))
+    after = analysis.fold((watched,), (before,), {"errors": Reading(samples)}, LONG_AGO, NOON + 100)
+
+    breached = bool(analysis.breach((watched,), after)) and failures < enough
+    assert analysis.completes_breach(request, samples) == breached
+
+
 def test_unread_needs_a_state_and_a_query() -> None:
     """A metric without a state, or whose query is not to be asked now, is not measured."""
     assert analysis.unread((ERRORS,), (), {"errors": "up"}, NOON + 100, SETTLE) == ()

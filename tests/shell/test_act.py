@@ -1,11 +1,13 @@
 """What the one way out says when the way is barred; that it is walked well is the simulation's to show."""
 
+import asyncio
 import dataclasses
 from typing import Any
 
 import pytest
 
 from headgate.act import Actor
+from headgate.core.actions import RemoveCommand
 from headgate.core.faults import Conflict, Fault, Refused, Unreachable
 from headgate.core.model import Key, Notice
 from headgate.core.paths import TrafficFacts, Unreadable
@@ -48,6 +50,26 @@ async def test_refused_status_is_told_by_events(fault: Fault, said: list[Notice]
     await Actor(barred, barred).act(observation(), wanted)
 
     assert said == barred.said
+
+
+@pytest.mark.parametrize("written", [True, False])
+async def test_pass_that_is_ended_says_what_its_status_says(*, written: bool) -> None:
+    """A pass that is ended in one of its writes has said what its status says; no later pass would."""
+    heard = RemoveCommand("headgate.dev/retry", "abc")
+    wanted = dataclasses.replace(decision(), write_status=written, notices=(GLAD,), actions=(heard,))
+    barred = Barred(Refused("no"))
+
+    async def written_status(*_: Any) -> Any:
+        return {"metadata": {"resourceVersion": "8"}}
+
+    async def hangs(*_: Any) -> Any:
+        raise asyncio.CancelledError
+
+    vars(barred).update(apply_status=written_status, patch=hangs)
+    with pytest.raises(asyncio.CancelledError):
+        await Actor(barred, barred).act(observation(), wanted)
+
+    assert barred.said == ([GLAD] if written else [])
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from headgate.core.faults import Unreachable
+from headgate.core.faults import Refused, Unreachable
 from headgate.core.model import Key
 from headgate.reconcile.outage import PROBE_SECONDS, Outage
 from headgate.reconcile.queue import Queue
@@ -19,6 +19,7 @@ class Setting:
 
     def __init__(self) -> None:
         self.away = True
+        self.forbidden = False
         self.probes = 0
         self.queue = Queue(clock=virtual.clock, jitter=lambda: 0.5)
         self.outage = Outage(self.queue, self.probe, clock=virtual.clock)
@@ -27,9 +28,11 @@ class Setting:
     async def probe(self) -> None:
         """Ask as the cluster adapter does: the outcome is noted on the way."""
         self.probes += 1
-        self.outage.note("unreachable" if self.away else "ok")
+        self.outage.note("unreachable" if self.away else "refused" if self.forbidden else "ok")
         if self.away:
             raise Unreachable("away")
+        if self.forbidden:
+            raise Refused("rollouts.headgate.dev is forbidden at the cluster scope")
 
 
 def test_end_of_an_outage_ends_backoffs(caplog: pytest.LogCaptureFixture) -> None:
@@ -113,3 +116,19 @@ def test_after_an_outage_backing_off_begins_anew() -> None:
         setting.running.cancel()
 
     virtual.run(main)
+
+
+def test_refused_probe_is_an_answer(caplog: pytest.LogCaptureFixture) -> None:
+    """A server that says no is there: who may read one namespace alone hears of no outage where there is none."""
+
+    async def main() -> None:
+        setting = Setting()
+        setting.away, setting.forbidden = False, True
+        setting.outage.note("unreachable")
+        await virtual.elapse(30)
+        assert (setting.outage.problem(), setting.probes) == ("", 1)
+        setting.running.cancel()
+
+    with caplog.at_level(logging.INFO):
+        virtual.run(main)
+    assert caplog.records == []

@@ -193,3 +193,23 @@ def test_silence_is_a_problem() -> None:
         assert setting.resync.problem().startswith("none for")
 
     virtual.run(main)
+
+
+def test_lists_that_hang_are_no_problem_of_ours() -> None:
+    """An API server whose lists never end is given up and asked again: a restart of the operator would not help."""
+
+    async def main() -> None:
+        setting = Setting(period_seconds=600.0)
+
+        async def hangs() -> list[str]:
+            await virtual.elapse(1e6)
+            return []
+
+        setting.resync._first_look = hangs
+        running = asyncio.create_task(setting.resync.run())
+        for _ in range(100):
+            await virtual.elapse(100)
+            assert setting.resync.problem() == ""
+        running.cancel()
+
+    virtual.run(main)

@@ -142,6 +142,38 @@ def test_change_wakes(kind: Kind, path: str, value: Any, *, wakes: bool) -> None
     assert triggers.resource_version(kind, body["metadata"]["uid"]) == "99"
 
 
+@pytest.mark.parametrize(
+    ("kind", "path", "value", "wish"),
+    [
+        (Kind.ROLLOUT, "metadata/generation", 2, True),
+        (Kind.ROLLOUT, "metadata/annotations/headgate.dev~abort", "now", True),
+        (Kind.ROLLOUT, "metadata/deletionTimestamp", "2026-01-01T00:00:00Z", True),
+        (Kind.ROLLOUT, "metadata/annotations/team", "other", False),
+        (Kind.ROLLOUT, "metadata/finalizers", ["headgate.dev/in-flight"], False),
+        (Kind.ROLLOUT, "status/phase", "Paused", False),
+        (Kind.DEPLOYMENT, "metadata/generation", 2, False),
+        (Kind.SERVICE, "spec/ports", [], False),
+        (Kind.HTTP_ROUTE, "metadata/annotations/headgate.dev~rejected", "abc/1", False),
+    ],
+)
+def test_what_users_want_is_urgent(kind: Kind, path: str, value: Any, *, wish: bool) -> None:
+    """A command, a new template and a deletion are told from all that objects do by themselves."""
+    body, triggers = BODIES[kind], knowing()
+    triggers.woken_by(sight(kind, body))
+
+    assert wish == triggers.is_wish(sight(kind, changed(body, path, value)))
+
+
+def test_new_and_deleted_rollouts_are_urgent() -> None:
+    """A Rollout that appears or goes is what a user did; one that is seen again as it was is not."""
+    triggers = Triggers()
+    assert triggers.is_wish(sight(Kind.ROLLOUT, ROLLOUT))
+    triggers.woken_by(sight(Kind.ROLLOUT, ROLLOUT))
+
+    assert not triggers.is_wish(sight(Kind.ROLLOUT, ROLLOUT))
+    assert triggers.is_wish(sight(Kind.ROLLOUT, ROLLOUT, gone=True))
+
+
 @pytest.mark.parametrize(("kind", "body"), BODIES.items())
 def test_first_and_last_sight_wake(kind: Kind, body: dict[str, Any]) -> None:
     """An object that appears or goes wakes its Rollout; the same sight again does not."""

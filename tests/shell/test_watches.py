@@ -60,6 +60,30 @@ async def sees(tell: Tell, stop: asyncio.Event) -> None:
     await stop.wait()
 
 
+async def test_commands_go_before_what_objects_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen after fifty Deployments that changed, a command is looked at before them."""
+    command = with_(SEEN, "metadata/annotations", {"headgate.dev/abort": "now"})
+
+    async def sees_both(tell: Tell, stop: asyncio.Event) -> None:
+        for number in range(50):
+            owner = {"apiVersion": "headgate.dev/v1alpha1", "kind": "Rollout", "name": f"r{number}", "controller": True}
+            metadata = {"namespace": "shop", "name": f"d{number}", "uid": f"d{number}", "ownerReferences": [owner]}
+            tell(sight(Kind.DEPLOYMENT, {"metadata": metadata}))
+        tell(sight(Kind.ROLLOUT, command))
+        await stop.wait()
+
+    monkeypatch.setattr(watches, "RESTART_FIRST_SECONDS", 0.0)
+    watching = Scripted(sees_both)
+    running = asyncio.create_task(watching.run())
+    async with asyncio.timeout(10):
+        while len(watching.queue) < 51:
+            await asyncio.wait([running], timeout=0.01)
+        assert await watching.queue.take() == Key("shop", "web")
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
 async def test_end_of_kopf_is_not_final(monkeypatch: pytest.MonkeyPatch) -> None:
     """A kopf that fails is started anew in this process, and a resync is called for."""
     monkeypatch.setattr(watches, "RESTART_FIRST_SECONDS", 0.0)

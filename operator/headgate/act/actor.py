@@ -5,6 +5,7 @@ then actions, stable before canary; at last what is said about it. Going back do
 are carried out whatever becomes of that write, each whatever becomes of the others.
 """
 
+import asyncio
 import dataclasses
 
 from headgate.act import paths, writes
@@ -74,7 +75,13 @@ class Actor:
         if tally.failed and not decision.urgent:
             self._say(observation, _unwritten(decision, tally))
             return tally.result()
-        await self._carry_out(observation, decision, tally)
+        try:
+            await self._carry_out(observation, decision, tally)
+        except asyncio.CancelledError:
+            # What the status says by now is said in no later pass.
+            if tally.status_written:
+                self._say(observation, decision.notices)
+            raise
         if decision.urgent:
             # What is needed to remember comes after what is needed to go back.
             await self._record(observation, decision, tally)

@@ -118,7 +118,8 @@ def unread(
         first = _next_tick(metric, known[metric.name].last_tick)
         last = min(settled // interval * interval, first + (TICKS_PER_READING - 1) * interval)
         last = max(last, first - interval)
-        requests.append(MeasureRequest(metric, queries[metric.name], first, last, interval, settle_seconds))
+        failures = known[metric.name].failures
+        requests.append(MeasureRequest(metric, queries[metric.name], first, last, interval, settle_seconds, failures))
     return tuple(requests)
 
 
@@ -131,6 +132,22 @@ def judge(threshold: Threshold, sample: Sample) -> Outcome:
     below = threshold.min is not None and sample.value < threshold.min
     above = threshold.max is not None and sample.value > threshold.max
     return Outcome.FAILED if below or above else Outcome.PASSED
+
+
+def completes_breach(request: MeasureRequest, samples: Iterable[Sample]) -> bool:
+    """Return whether *samples*, in order from the request's first tick on, may be the last that a breach needs.
+
+    Not where there has been a breach already, as of a first version that fails for ever: nothing waits for another one.
+    """
+    failures, enough = request.failures, request.metric.failures_to_rollback
+    if failures >= enough:
+        return False
+    for sample in samples:
+        outcome = judge(request.metric.threshold, sample)
+        failures = 0 if outcome is Outcome.PASSED else failures + (outcome is Outcome.FAILED)
+        if failures >= enough:
+            return True
+    return False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

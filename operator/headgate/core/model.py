@@ -255,6 +255,8 @@ class MeasureRequest:
     interval_seconds: int
     settle_seconds: float
     """How long after a tick it has settled."""
+    failures: int = 0
+    """How many ticks before the first failed in a row."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

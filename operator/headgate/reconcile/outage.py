@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from headgate.core.faults import Fault
+from headgate.core.faults import Fault, Unreachable
 from headgate.reconcile.queue import Queue
 
 PROBE_SECONDS: Final = 2.0
@@ -69,9 +69,11 @@ class Outage:
     async def _answers(self) -> bool:
         try:
             await self._probe()
-        except Fault as fault:
+        except Unreachable as fault:
             _log.debug("still no answer: %s", fault)
             return False
+        except Fault:
+            return True  # it answers: who may see one namespace alone is refused the list of all
         return True
 
     def _over(self) -> None:

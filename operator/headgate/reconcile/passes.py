@@ -7,6 +7,7 @@
 | the API server cannot be reached | after 1 s, 2 s, … 60 s |
 | the API server refused something | as decided, but within a minute |
 | it refused a step back to stable | after 1 s, 2 s, … 60 s |
+| a command came, and the pass did not go back | at once, half a second after it began |
 | a bug of ours | as if unreachable, and logged with the Observation |
 """
 
@@ -32,6 +33,9 @@ CONFLICT_SECONDS: Final = 0.05
 CONFLICT_SECONDS_MAX: Final = 5.0
 PASS_SECONDS_MAX: Final = 120.0
 """Each of a pass's calls has its own limit; this one is for what nobody thought of."""
+OVERTAKEN_SECONDS: Final = 0.5
+"""How long a pass may run on when something urgent comes: admission may hold up a new Deployment, but no abort of it.
+To be ended between two writes, or in one, is what a restart does to a pass, and as safe."""
 
 _log = logging.getLogger(__name__)
 
@@ -107,6 +111,8 @@ class _Memory:
     written_at: float = 0.0
     conflicts: int = 0
     """In a row."""
+    made_way: bool = False
+    """Whether the last pass was ended for something urgent: this one is not, so that one of them comes to its end."""
 
 
 class Passes:
@@ -131,6 +137,8 @@ class Passes:
         self._report = report
         self._clock = clock
         self._memories: dict[Key, _Memory] = {}
+        self._attempts: dict[Key, _Attempt] = {}
+        queue.overtaken = self._overtaken
 
     def keys(self) -> set[Key]:
         """Return the Rollouts of which something is remembered."""
@@ -158,26 +166,31 @@ class Passes:
         started = time.perf_counter()
         attempt = _Attempt()
         try:
-            async with asyncio.timeout(PASS_SECONDS_MAX):
+            async with asyncio.timeout(PASS_SECONDS_MAX) as attempt.limit:
+                attempt.began = asyncio.get_running_loop().time()
+                self._attempts[key] = attempt
                 result = await self._attempt(key, attempt)
         except Conflict:
-            result = self._conflict(key)
+            result = self._conflict(key, urgent=False)
         except Unreachable as fault:
             result = self._unreachable(key, str(fault), getattr(fault, "retry_after_seconds", 0.0))
         except Refused as fault:
             result = self._refused(key, (str(fault),))
         except TimeoutError:
-            result = self._unreachable(key, f"the pass took more than {PASS_SECONDS_MAX:g} s", 0.0)
+            result = self._ended(key, attempt)
         except asyncio.CancelledError:
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
             result = self._bug(key, attempt)  # something that the pass waited for was cancelled by somebody else
         except Exception:  # noqa: BLE001 - whatever it is, it must stay this one Rollout's trouble
             result = self._bug(key, attempt)
+        finally:
+            self._attempts.pop(key, None)
         self._report.passed(key, attempt.rule, result, time.perf_counter() - started)
 
     async def _attempt(self, key: Key, attempt: "_Attempt") -> str:
         memory = self._memories.setdefault(key, _Memory())
+        attempt.lasting, memory.made_way = memory.made_way, False
         observation = await self._observer.observe(key, memory.refusals, memory.written_at)
         if observation is None:
             self._forget(key)
@@ -187,6 +200,8 @@ class Passes:
         attempt.observation = observation
         decision = self._decide(observation)
         attempt.rule = decision.rule
+        if decision.urgent:
+            attempt.last()
         result = await self._actor.act(observation, decision)
         if result.status_written:
             memory.written_at = self._clock()
@@ -198,7 +213,7 @@ class Passes:
     def _conclude(self, key: Key, memory: _Memory, decision: Decision, result: Result) -> str:
         memory.refusals = tuple(result.refusals)
         if result.conflict:
-            return self._conflict(key)
+            return self._conflict(key, urgent=decision.urgent)
         memory.conflicts = 0
         if result.unreachable:
             return self._unreachable(key, result.unreachable, 0.0)
@@ -214,12 +229,26 @@ class Passes:
             return self._refused(key, memory.refusals)
         return "ok"
 
-    def _conflict(self, key: Key) -> str:
+    def _overtaken(self, key: Key) -> None:
+        """Take in that something urgent has come for *key* while a pass over it runs."""
+        attempt = self._attempts.get(key)
+        if attempt is not None and attempt.limit is not None and not (attempt.lasting or attempt.overtaken):
+            attempt.overtaken = True
+            attempt.limit.reschedule(max(attempt.began + OVERTAKEN_SECONDS, asyncio.get_running_loop().time()))
+
+    def _ended(self, key: Key, attempt: "_Attempt") -> str:
+        if not attempt.overtaken:
+            return self._unreachable(key, f"the pass took more than {PASS_SECONDS_MAX:g} s", 0.0)
+        self._memories.setdefault(key, _Memory()).made_way = True
+        self._queue.hurry(key)
+        return "overtaken"
+
+    def _conflict(self, key: Key, *, urgent: bool) -> str:
         memory = self._memories.setdefault(key, _Memory())
         memory.conflicts += 1
         storm = memory.conflicts - CONFLICTS_AT_ONCE
         if storm <= 0:
-            self._queue.wake(key)
+            (self._queue.hurry if urgent else self._queue.wake)(key)
         else:
             delay_seconds = min(CONFLICT_SECONDS * 2.0 ** min(storm - 1, 16), CONFLICT_SECONDS_MAX)
             self._queue.wake_after(key, delay_seconds)
@@ -268,10 +297,23 @@ class Passes:
 
 @dataclasses.dataclass(slots=True)
 class _Attempt:
-    """How far a pass came, for telling what happened to it."""
+    """How far a pass came, for telling what happened to it, and when it has to end."""
 
     observation: Observation | None = None
     rule: str = ""
+    limit: asyncio.Timeout | None = None
+    began: float = 0.0
+    """By the loop's clock."""
+    lasting: bool = False
+    """Whether it makes way for nothing."""
+    overtaken: bool = False
+    """Whether something urgent came meanwhile, for which it is to end soon."""
+
+    def last(self) -> None:
+        """Make way for nothing: it goes back to stable itself."""
+        self.lasting, self.overtaken = True, False
+        if self.limit is not None:
+            self.limit.reschedule(self.began + PASS_SECONDS_MAX)
 
 
 def _recorded(observation: Observation) -> str:

@@ -2,6 +2,10 @@
 
 As in client-go: a key stands in it at most once, however often it is woken; it is never given to two workers at a time,
 and one that is woken while a worker has it comes back when that worker is done. At most one timer per key.
+
+Fair to all: places go round over namespaces (`core.rounds`), and one namespace does not get all of them (`places`).
+Urgent keys go first, but each fourth pass is for one that is not. One that is not urgent and is woken without end is
+given out twice a second (`pace`); times that were asked for are met.
 """
 
 import asyncio
@@ -12,7 +16,14 @@ from collections.abc import Callable
 from typing import Final
 
 from headgate.core.model import Key
+from headgate.core.rounds import Rounds
+from headgate.reconcile.pace import Pace
+from headgate.reconcile.places import Places
 
+PLACES: Final = 8
+"""Keys that are given out at a time, unless said otherwise."""
+URGENT_IN_A_ROW: Final = 3
+"""So many urgent keys are given out while others wait, then one of those."""
 BACKOFF_FIRST_SECONDS: Final = 1.0
 BACKOFF_LAST_SECONDS: Final = 60.0
 SLEEP_SECONDS_MAX: Final = 30.0
@@ -32,9 +43,15 @@ class Queue:
     ) -> None:
         self._clock = clock
         self._jitter = jitter
-        self._ready: collections.deque[Key] = collections.deque()
-        self._urgent: collections.deque[Key] = collections.deque()
-        """Those that are given out before all in _ready."""
+        self._places = Places(PLACES, self._nudge)
+        self._pace = Pace()
+        self._ready: Rounds[Key] = Rounds()
+        self._urgent: Rounds[Key] = Rounds()
+        """Those that are given out before those in _ready, three times out of four."""
+        self._in_a_row = 0
+        """How many urgent ones were given out since one that is not."""
+        self.overtaken: Callable[[Key], None] = lambda _: None
+        """Called with a key that is hurried while a worker has it."""
         self._hurried: set[Key] = set()
         """Keys that workers have, and that are urgent when they come back."""
         self._dirty: dict[Key, float] = {}
@@ -45,7 +62,14 @@ class Queue:
         """When each key is due by the wall clock, and its timer."""
         self._failures: dict[Key, int] = {}
         self._waiters: collections.deque[asyncio.Future[None]] = collections.deque()
+        self._moved_at = 0.0
+        """When a key was last given out or back, by the loop's clock."""
         self._closed = False
+
+    def allow(self, places: int) -> int:
+        """Give out *places* keys at a time from now on; return how many it may be if most of them only wait."""
+        self._places = Places(places, self._nudge)
+        return self._places.most
 
     def __len__(self) -> int:
         return len(self._ready) + len(self._urgent)
@@ -53,24 +77,29 @@ class Queue:
     # --- waking ------------------------------------------------------------------------------------------------------
 
     def wake(self, key: Key) -> None:
-        """Look at *key* as soon as a worker is free, and after any pass over it that is running now."""
+        """Look at *key* as soon as a worker is free, and after any pass over it that is running now.
+
+        Not at once if it has been looked at too often of late.
+        """
         if self._closed or key in self._dirty:
             return
-        self._dirty[key] = asyncio.get_running_loop().time()
-        if key not in self._busy:
-            self._offer(key)
+        now = asyncio.get_running_loop().time()
+        if key not in self._busy and (delay_seconds := self._pace.delay_seconds(key, now)) > 0:
+            self.wake_at(key, self._clock() + delay_seconds)
+            return
+        self._offer(key, now)
 
     def hurry(self, key: Key) -> None:
-        """Wake *key* before all that are only woken: somebody may be hurt while it waits behind hundreds of others."""
-        if self._closed or key in self._urgent:
+        """Wake *key* before those that are only woken: users may be hurt while it waits behind hundreds of others."""
+        if self._closed or self._urgent.holds(key.namespace, key):
             return
         self._dirty.setdefault(key, asyncio.get_running_loop().time())
         if key in self._busy:
             self._hurried.add(key)
+            self.overtaken(key)
             return
-        if key in self._ready:
-            self._ready.remove(key)
-        self._urgent.append(key)
+        self._ready.discard(key.namespace, key)
+        self._urgent.add(key.namespace, key)
         self._nudge()
 
     def wake_at(self, key: Key, at: float) -> None:
@@ -121,6 +150,7 @@ class Queue:
         """Drop the timer and the failures of *key*: it is gone."""
         self._disarm(key)
         self._failures.pop(key, None)
+        self._pace.forget(key)
 
     # --- working -----------------------------------------------------------------------------------------------------
 
@@ -130,7 +160,9 @@ class Queue:
         Raises:
             EOFError: once the queue is closed.
         """
-        while not self._closed and not len(self):
+        while (key := self._next()) is None:
+            if self._closed:
+                raise EOFError
             waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
             try:
@@ -139,20 +171,26 @@ class Queue:
                 if waiter.done() and not waiter.cancelled():
                     self._nudge()  # the key that woke us must not wait for the next one
                 raise
-        if self._closed:
-            raise EOFError
-        key = (self._urgent or self._ready).popleft()
-        del self._dirty[key]
         self._disarm(key)
-        self._busy[key] = asyncio.get_running_loop().time()
+        del self._dirty[key]
+        now = self._busy[key] = self._moved_at = asyncio.get_running_loop().time()
+        self._places.enter(key)
+        self._pace.used(key, now)
+        if len(self):
+            self._nudge()
         return key
 
     def done(self, key: Key) -> None:
-        """Give *key* back; if it was woken meanwhile it is next in line."""
-        self._busy.pop(key, None)
-        if key in self._dirty and not self._closed:
-            self._offer(key)
-        self._hurried.discard(key)
+        """Give *key* back; if it was woken meanwhile it waits again, before others if it was hurried."""
+        self._moved_at = asyncio.get_running_loop().time()
+        if self._busy.pop(key, None) is not None:
+            self._places.leave(key)
+        since = self._dirty.pop(key, None)
+        if since is not None and key in self._hurried:
+            self._hurried.discard(key)
+            self.hurry(key)
+        elif since is not None:
+            self.wake(key)
 
     def close(self) -> None:
         """Give out no more keys and drop all timers."""
@@ -160,6 +198,7 @@ class Queue:
         for _, timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+        self._places.close()
         self._ready.clear()
         self._urgent.clear()
         self._dirty.clear()
@@ -169,9 +208,18 @@ class Queue:
     # --- for telemetry -----------------------------------------------------------------------------------------------
 
     def waiting_seconds(self) -> float:
-        """Return how long a key at the head has been waiting."""
-        heads = [self._dirty[line[0]] for line in (self._urgent, self._ready) if line]
-        return asyncio.get_running_loop().time() - min(heads) if heads else 0.0
+        """Return how long a key has been waiting that no worker has."""
+        since = next((since for key, since in self._dirty.items() if key not in self._busy), None)
+        return 0.0 if since is None else asyncio.get_running_loop().time() - since
+
+    def stalled_seconds(self) -> float:
+        """Return for how long a key waits for which there is a place, and none was given out: no worker comes for it.
+
+        However many wait, and however long the passes take that run now: these are no reason.
+        """
+        if self._places.full() or not any(line.may_take(self._places.free) for line in (self._urgent, self._ready)):
+            return 0.0
+        return min(self.waiting_seconds(), asyncio.get_running_loop().time() - self._moved_at)
 
     def working_seconds(self) -> float:
         """Return how long the longest running pass has been running."""
@@ -181,9 +229,23 @@ class Queue:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
-    def _offer(self, key: Key) -> None:
-        (self._urgent if key in self._hurried else self._ready).append(key)
-        self._nudge()
+    def _next(self) -> Key | None:
+        """Take out the key whose turn it is; None if none may be given out now."""
+        if self._places.full():
+            return None
+        others_turn = self._in_a_row >= URGENT_IN_A_ROW
+        for line in (self._ready, self._urgent) if others_turn else (self._urgent, self._ready):
+            key = line.take(self._places.free)
+            if key is not None:
+                self._in_a_row = 0 if line is self._ready else self._in_a_row + 1
+                return key
+        return None
+
+    def _offer(self, key: Key, now: float) -> None:
+        self._dirty.setdefault(key, now)
+        if key not in self._busy:
+            self._ready.add(key.namespace, key)
+            self._nudge()
 
     def _nudge(self) -> None:
         while self._waiters:
@@ -204,7 +266,8 @@ class Queue:
             self._arm(key, at, due)
             return
         del self._timers[key]
-        self.wake(key)
+        if key not in self._dirty:
+            self._offer(key, asyncio.get_running_loop().time())
 
     def _disarm(self, key: Key) -> None:
         armed = self._timers.pop(key, None)

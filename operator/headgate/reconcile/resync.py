@@ -89,7 +89,7 @@ class Resync:
         self._attempted_at = asyncio.get_running_loop().time()
         while True:
             self._soon.clear()
-            listed = await self.once()
+            listed = await self._once_in_time()
             self._attempted_at = asyncio.get_running_loop().time()
             pause_seconds = self._period_seconds * (0.9 + 0.2 * self._jitter()) if listed else RETRY_SECONDS
             try:
@@ -97,6 +97,15 @@ class Resync:
                     await self._soon.wait()
             except TimeoutError:
                 continue
+
+    async def _once_in_time(self) -> bool:
+        """List everything unless that takes too long: an API server that hangs must not look like a part that does."""
+        try:
+            async with asyncio.timeout(1.5 * self._period_seconds):
+                return await self.once()
+        except TimeoutError:
+            _log.warning("cannot list all Rollouts: that took more than %.0f s", 1.5 * self._period_seconds)
+            return False
 
     async def once(self) -> bool:
         """List everything, and wake what that gives reason for; return whether that was possible."""

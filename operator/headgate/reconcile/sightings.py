@@ -45,6 +45,8 @@ class Sighting:
     fingerprint: int
     """Equal for two sightings with nothing worth a pass between them, within this process."""
     gone: bool = False
+    wish: int = 0
+    """For a Rollout: equal for two sightings between which its users asked for nothing; 0 for anything else."""
     route: Named | None = None
     """For a route: which one it is."""
     names: tuple[Named, ...] = ()
@@ -62,6 +64,7 @@ def sight(kind: Kind, body: Mapping[str, Any], *, gone: bool = False) -> Sightin
         resource_version=str(metadata.get("resourceVersion", "")),
         fingerprint=hash(json.dumps(_facts(kind, body, metadata), sort_keys=True, default=str)),
         gone=gone,
+        wish=hash(json.dumps(_wishes(metadata), sort_keys=True, default=str)) if kind is Kind.ROLLOUT else 0,
         route=(kind, namespace, str(metadata.get("name", ""))) if kind in ROUTES else None,
         names=tuple(_named(body, namespace)) if kind is Kind.ROLLOUT else (),
     )
@@ -106,7 +109,8 @@ def _named(body: Mapping[str, Any], namespace: str) -> Iterator[Named]:
 
 def _ours(marks: Any) -> Json:
     """Return those labels or annotations that are ours."""
-    return {name: value for name, value in (marks or {}).items() if name.startswith(f"{names.GROUP}/")}
+    found = marks if isinstance(marks, Mapping) else {}
+    return {name: value for name, value in found.items() if name.startswith(f"{names.GROUP}/")}
 
 
 def _owners(metadata: Json) -> list[Any]:
@@ -115,6 +119,11 @@ def _owners(metadata: Json) -> list[Any]:
 
 def _rollout_facts(metadata: Json) -> list[Any]:
     return [metadata.get(field) for field in ("generation", "annotations", "finalizers", "deletionTimestamp")]
+
+
+def _wishes(metadata: Json) -> list[Any]:
+    """Return what stands for commands, deletions and new templates; a generation is new with other edits too."""
+    return [metadata.get("generation"), metadata.get("deletionTimestamp"), _ours(metadata.get("annotations"))]
 
 
 def _deployment_facts(body: Mapping[str, Any], metadata: Json) -> list[Any]:

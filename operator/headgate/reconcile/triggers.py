@@ -21,6 +21,7 @@ class _Seen:
     keys: tuple[Key, ...]
     resource_version: str
     fingerprint: int
+    wish: int
 
 
 class Triggers:
@@ -32,6 +33,16 @@ class Triggers:
         """Rollouts whose names are too long for labels, by what their labels make of them."""
         self._naming: dict[Named, set[Key]] = {}
 
+    def is_wish(self, sighting: Sighting) -> bool:
+        """Return whether *sighting*, not remembered yet, is of a Rollout of whose users something new is wanted.
+
+        A command, a new template, a deletion: these passes are urgent. What objects do by themselves is not.
+        """
+        if sighting.kind is not Kind.ROLLOUT:
+            return False
+        before = self._seen[Kind.ROLLOUT].get(sighting.uid)
+        return sighting.gone or before is None or before.wish != sighting.wish
+
     def woken_by(self, sighting: Sighting) -> tuple[Key, ...]:
         """Remember *sighting*, and return the Rollouts over which it is worth a pass."""
         if sighting.kind is Kind.ROLLOUT and sighting.key is not None:
@@ -42,7 +53,7 @@ class Triggers:
             before = seen.pop(sighting.uid, None)
             return keys or (before.keys if before else ())
         before = seen.get(sighting.uid)
-        seen[sighting.uid] = _Seen(keys, sighting.resource_version, sighting.fingerprint)
+        seen[sighting.uid] = _Seen(keys, sighting.resource_version, sighting.fingerprint, sighting.wish)
         if before is not None and before.fingerprint == sighting.fingerprint:
             return ()
         # A Service that changed hands matters to both sides.

@@ -178,8 +178,9 @@ class Watches:
             self._awaited.discard(sighting.uid)
             if not self._awaited:
                 self._listed.set()
+        wake = self._queue.hurry if self._triggers.is_wish(sighting) else self._queue.wake
         for key in self._triggers.woken_by(sighting):
-            self._queue.wake(key)
+            wake(key)
         if sighting.kind is Kind.ROLLOUT and self._looks is None and self._triggers.named() - self._routes:
             self._looks = asyncio.create_task(self._look_for_routes(), name="look for kinds of route")
 

@@ -1,4 +1,8 @@
-"""The workers that take keys from the queue and make passes over them."""
+"""The workers that take keys from the queue and make passes over them.
+
+There are more of them than passes that usually run: one that only waits holds up nobody else (`places`). An idle worker
+costs nothing.
+"""
 
 import asyncio
 import logging
@@ -14,9 +18,10 @@ class Workers:
     """A number of workers. `start` them, then `stop` them once."""
 
     def __init__(self, queue: Queue, run: Callable[[Key], Awaitable[None]], count: int) -> None:
+        """Make passes over the keys of *queue* by *run*, *count* at a time and more while these only wait."""
         self._queue = queue
         self._run = run
-        self._count = count
+        self._count = queue.allow(count)
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.adapters.metrics.passing import STEP, T, World, asked, in_virtual_time
+from tests.adapters.metrics.passing import ERRORS, STEP, T, World, asked, in_virtual_time
 from tests.adapters.metrics.requests_for import SHOP, WEB
 from tests.adapters.metrics.virtual_server import Server
 from tests.shell import virtual
@@ -31,6 +31,7 @@ def test_nobody_sleeps_through_trouble(server: Server, trouble: dict[str, Any]) 
     """Whoever wanted no word of passes hears at once of a failure, of a tick without a value and of a dead server."""
 
     async def scene(world: World) -> None:
+        world.measured[WEB] = ERRORS.model_copy(update={"failures_to_rollback": 1})
         world.look(WEB)
         world.sampler.quiet(WEB, T + 600)
         await virtual.elapse(5)

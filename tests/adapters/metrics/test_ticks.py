@@ -25,11 +25,12 @@ def test_a_tick_costs_one_query_and_one_pass(server: Server) -> None:
     in_virtual_time(server, scene)
 
 
-def test_who_is_beyond_its_bounds_is_hurried(server: Server) -> None:
-    """A failing answer is looked at first; of two Rollouts with one query, that of the one whose bound it breaks."""
+def test_what_completes_a_breach_is_hurried(server: Server) -> None:
+    """The failing answer that a breach waits for is looked at first; of two Rollouts with one query, by the one."""
 
     async def scene(world: World) -> None:
-        world.measured[SHOP] = ERRORS.model_copy(update={"threshold": Threshold(max=1.0)})
+        world.measured[WEB] = ERRORS.model_copy(update={"failures_to_rollback": 1})
+        world.measured[SHOP] = ERRORS.model_copy(update={"threshold": Threshold(max=1.0), "failures_to_rollback": 1})
         world.look(WEB)
         world.look(SHOP)
         await virtual.elapse(15)
@@ -39,6 +40,21 @@ def test_who_is_beyond_its_bounds_is_hurried(server: Server) -> None:
 
         assert [WEB] == world.hurried
         assert {WEB, SHOP} == {key for at, key in world.passes if at > 15}
+
+    in_virtual_time(server, scene)
+
+
+def test_what_completes_no_breach_is_only_woken_for(server: Server) -> None:
+    """A failure of several that a breach takes is looked at in its turn: one metric that fails hurries nobody."""
+
+    async def scene(world: World) -> None:
+        world.measured[WEB] = ERRORS.model_copy(update={"failures_to_rollback": 3})
+        server.value = 0.5
+        world.look(WEB)
+        await virtual.elapse(99)
+
+        assert [] == world.hurried
+        assert len(world.passes) == 10
 
     in_virtual_time(server, scene)
 

@@ -20,9 +20,8 @@ from typing import Final, Protocol
 
 from headgate.adapters.metrics.lanes import Lane
 from headgate.adapters.metrics.settings import NotAllowed, ServerSettings
-from headgate.api.spec import Threshold
 from headgate.api.status import Outcome
-from headgate.core.analysis import judge
+from headgate.core.analysis import completes_breach, judge
 from headgate.core.model import Key, MeasureRequest, Reading, Sample
 
 TICKS_PER_QUERY: Final = 300
@@ -67,8 +66,8 @@ class _Series:
     samples: dict[int, Sample] = dataclasses.field(default_factory=dict)
     readers: dict[Key, int] = dataclasses.field(default_factory=dict)
     """By Rollout: the first tick not yet taken."""
-    bounds: dict[Key, list[Threshold]] = dataclasses.field(default_factory=dict)
-    """By Rollout: what its metrics allow, of which there may be several with one query."""
+    requests: dict[Key, list[MeasureRequest]] = dataclasses.field(default_factory=dict)
+    """By Rollout: what was requested, which says what its metrics allow; there may be several with one query."""
     waiting: dict[Key, int] = dataclasses.field(default_factory=dict)
     """By Rollout: the tick that it is woken for. Nothing is asked for that nobody waits for."""
     problem: str = ""
@@ -97,6 +96,13 @@ class _Series:
     def await_tick(self, key: Key, tick: int) -> None:
         """Let *key* wait for *tick*; of several the first counts."""
         self.waiting[key] = min(tick, self.waiting.get(key, tick))
+
+    def completes_breach(self, key: Key) -> bool:
+        """Return whether what is known by now may be all that a breach of *key* needs."""
+        return any(
+            completes_breach(request, (self.samples[tick] for tick in sorted(self.samples) if tick >= request.first))
+            for request in self.requests[key]
+        )
 
     def drop_future(self, now: float) -> None:
         """Drop what was read of ticks that have not settled yet: while the clock was wrong."""
@@ -131,7 +137,7 @@ class Sampler:
         Args:
             settings: which servers may be asked, and how.
             wake: called with whom an answer or a problem concerns.
-            hurry: called instead with whose metric went beyond its bounds.
+            hurry: called instead with whose metric went beyond its bounds often enough for a breach.
             meter: who counts the queries.
             clock: seconds since the epoch; the same clock by which passes find out what has settled.
             now: a clock that never jumps, for how long things take.
@@ -193,7 +199,7 @@ class Sampler:
         series = self._series_of(address, request)
         series.read_at = self._now()
         series.readers[key] = min(request.first, series.readers.get(key, request.first))
-        series.bounds.setdefault(key, []).append(request.metric.threshold)
+        series.requests.setdefault(key, []).append(request)
         self._read_by.setdefault(key, {})[series.question] = series
         series.drop_future(self._clock())
         series.prune()
@@ -246,13 +252,14 @@ class Sampler:
         """Wake who waits for one of *ticks*. Whoever still misses something says so when it reads."""
         told = [key for key, tick in series.waiting.items() if tick in ticks]
         for key in told:
-            judged = {judge(bound, sample) for bound in series.bounds[key] for sample in samples}
+            judged = {judge(one.metric.threshold, sample) for one in series.requests[key] for sample in samples}
             passed = judged == {Outcome.PASSED} and not series.problem
             if passed and ticks[-1] <= self._quiet.get(key, 0):
                 series.waiting[key] = series.unknown(ticks[-1])
                 continue
             del series.waiting[key]
-            (self._hurry if Outcome.FAILED in judged else self._wake)(key)
+            urgent = Outcome.FAILED in judged and series.completes_breach(key)
+            (self._hurry if urgent else self._wake)(key)
 
     def _lane(self, address: str) -> Lane:
         if address not in self._lanes:
@@ -265,7 +272,7 @@ class Sampler:
         left = self._read_by.pop(key, {}).values()
         for series in left:
             del series.readers[key]
-            del series.bounds[key]
+            del series.requests[key]
             series.waiting.pop(key, None)
         return left
 

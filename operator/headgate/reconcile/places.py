@@ -1,0 +1,79 @@
+"""How many passes run at a time, and how many of them one namespace may have.
+
+    count 8                               a is hostile: its passes wait for something that never comes
+    a alone                               8 passes of a run
+    b comes while they are young          4 more places are kept for namespaces that have no pass
+    they have run for half a second       they no longer count: 8 more places for namespaces that have fewer than 2
+    whatever happens                      not more than 64 at a time
+
+A pass that waits costs a little memory and no processor, so that to start another one beside it is cheap.
+"""
+
+import asyncio
+import collections
+from collections.abc import Callable
+from typing import Final
+
+from headgate.core.model import Key
+
+LONG_SECONDS: Final = 0.5
+"""From then on a pass waits for somebody: one among 200 canaries takes a quarter of a second."""
+MOST_TIMES: Final = 8
+"""How many times as many as usual may run if most of them only wait."""
+
+
+class Places:
+    """Which passes run. Belongs to the event loop's thread."""
+
+    def __init__(self, count: int, freed: Callable[[], None]) -> None:
+        """Let *count* passes run at a time, as long as none takes long; call *freed* when there is room for another."""
+        self._count = count
+        self._freed = freed
+        self._kept = max(1, count // 2)
+        self._share = max(1, count // 4)
+        self._most = count * MOST_TIMES
+        self._young: dict[Key, asyncio.TimerHandle] = {}
+        self._running: collections.Counter[str] = collections.Counter()
+        self._total = 0
+
+    @property
+    def most(self) -> int:
+        """How many passes run at a time at most."""
+        return self._most
+
+    def full(self) -> bool:
+        """Return whether there is no place for anybody."""
+        return self._total >= self._most or len(self._young) >= self._count + self._kept
+
+    def free(self, namespace: str) -> bool:
+        """Return whether a pass over a Rollout of *namespace* may start."""
+        if self._total < self._count:
+            return True
+        if self.full() or self._running[namespace] >= self._share:
+            return False
+        return len(self._young) < self._count or not self._running[namespace]
+
+    def enter(self, key: Key) -> None:
+        """Take in that a pass over *key* starts."""
+        self._total += 1
+        self._running[key.namespace] += 1
+        self._young[key] = asyncio.get_running_loop().call_later(LONG_SECONDS, self._grown, key)
+
+    def leave(self, key: Key) -> None:
+        """Take in that the pass over *key* has ended."""
+        self._total -= 1
+        self._running[key.namespace] -= 1
+        if not self._running[key.namespace]:
+            del self._running[key.namespace]
+        if (timer := self._young.pop(key, None)) is not None:
+            timer.cancel()
+        self._freed()
+
+    def close(self) -> None:
+        """Drop all timers."""
+        for timer in self._young.values():
+            timer.cancel()
+
+    def _grown(self, key: Key) -> None:
+        del self._young[key]
+        self._freed()

@@ -1,0 +1,244 @@
+"""What one namespace does delays no other: turns, places, urgent passes and the pace of one key."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from headgate.core.model import Key
+from headgate.reconcile import pace, places
+from headgate.reconcile.queue import URGENT_IN_A_ROW, Queue
+from headgate.reconcile.workers import Workers
+from tests.shell import virtual
+
+VICTIM = Key("victim", "web")
+HANGS_SECONDS = 100.0
+
+
+def crowd(count: int, namespace: str = "hostile") -> list[Key]:
+    """Return so many keys of one namespace."""
+    return [Key(namespace, f"web-{number}") for number in range(count)]
+
+
+class Shop:
+    """A queue, workers, and passes that take as long as the test says."""
+
+    def __init__(self, lasts: Callable[[Key], float], count: int = 8) -> None:
+        self.lasts = lasts
+        self.queue = Queue(clock=virtual.clock, jitter=lambda: 0.5)
+        self.workers = Workers(self.queue, self.run, count)
+        self.begun: list[tuple[Key, float]] = []
+        self.running = 0
+        self.most = 0
+        self.workers.start()
+
+    async def run(self, key: Key) -> None:
+        """Make a pass over *key*."""
+        self.begun.append((key, virtual.clock()))
+        self.running += 1
+        self.most = max(self.most, self.running)
+        try:
+            await asyncio.sleep(self.lasts(key))
+        finally:
+            self.running -= 1
+
+    async def waits(self, key: Key, begin: Callable[[Key], None]) -> float:
+        """Return how long *key* waits for its pass once it was begun."""
+        began = virtual.clock()
+        begin(key)
+        while not (found := [at for one, at in self.begun if one == key and at >= began]):
+            await virtual.elapse(0.01)
+        return found[0] - began
+
+
+@pytest.mark.parametrize("urgent", [False, True])
+def test_h33_passes_that_hang_delay_no_other_namespace(*, urgent: bool) -> None:
+    """H33: a hundred Rollouts of one namespace whose passes hang delay a pass of another for half a second at most."""
+
+    async def main() -> None:
+        shop = Shop(lambda key: 0.005 if key == VICTIM else HANGS_SECONDS)
+        for key in crowd(100):
+            (shop.queue.hurry if urgent else shop.queue.wake)(key)
+        for at in (0.0, 0.3, 5.0, 50.0):
+            await virtual.elapse(at)
+            assert await shop.waits(VICTIM, shop.queue.wake) <= places.LONG_SECONDS + 0.02
+            assert shop.queue.stalled_seconds() == 0
+        await shop.workers.stop(0)
+
+    virtual.run(main)
+
+
+def test_h33_many_namespaces_whose_passes_hang_delay_no_other() -> None:
+    """H33: passes of nine namespaces that hang, a dozen of each, still leave another one its place."""
+
+    async def main() -> None:
+        shop = Shop(lambda key: 0.005 if key == VICTIM else HANGS_SECONDS)
+        for number in range(9):
+            for key in crowd(12, f"hostile-{number}"):
+                shop.queue.hurry(key)
+        for _ in range(4):
+            await virtual.elapse(3)
+            assert await shop.waits(VICTIM, shop.queue.wake) <= places.LONG_SECONDS + 0.02
+        assert shop.most <= 8 * places.MOST_TIMES
+        await shop.workers.stop(0)
+
+    virtual.run(main)
+
+
+def test_passes_that_do_not_hang_keep_to_their_number() -> None:
+    """As long as passes are short no more run than were allowed, and a few that are kept for those without any."""
+
+    async def main() -> None:
+        shop = Shop(lambda _: 0.1)
+        for number in range(30):
+            for key in crowd(10, f"shop-{number}"):
+                shop.queue.wake(key)
+        await virtual.elapse(60)
+        assert len(shop.begun) == 300
+        assert shop.most <= 8 + 4
+        await shop.workers.stop(0)
+
+    virtual.run(main)
+
+
+def test_one_namespace_alone_has_all_places() -> None:
+    """Where nobody else wants one, a namespace gets every place, and no more than that while its passes are short."""
+
+    async def main() -> None:
+        shop = Shop(lambda _: 0.1)
+        for key in crowd(80):
+            shop.queue.wake(key)
+        await virtual.elapse(1.05)
+        assert (len(shop.begun), shop.most) == (80, 8)
+        await shop.workers.stop(0)
+
+    virtual.run(main)
+
+
+def test_places_come_back() -> None:
+    """Passes that hung and have ended give their places back: afterwards all is as before."""
+
+    async def main() -> None:
+        lasts = 10.0
+        shop = Shop(lambda _: lasts, count=2)
+        for number in range(6):
+            for key in crowd(3, f"shop-{number}"):
+                shop.queue.wake(key)
+        await virtual.elapse(60)
+        assert len(shop.begun) == 18
+        lasts, shop.most = 0.1, 0
+        for key in crowd(20):
+            shop.queue.wake(key)
+        await virtual.elapse(60)
+        assert (len(shop.begun), shop.most, len(shop.queue)) == (38, 2, 0)
+        await shop.workers.stop(0)
+
+    virtual.run(main)
+
+
+def test_h33_urgent_passes_without_end_starve_nobody() -> None:
+    """H33: a hundred Rollouts that are always urgent, more than can be served, delay another by four passes."""
+
+    async def main() -> None:
+        shop = Shop(lambda _: 0.05, count=1)
+
+        def again(key: Key) -> None:
+            shop.queue.hurry(key)
+            asyncio.get_running_loop().call_later(0.2, again, key)
+
+        for key in crowd(100):
+            again(key)
+        await virtual.elapse(3)
+        assert await shop.waits(VICTIM, shop.queue.wake) <= 0.05 * (URGENT_IN_A_ROW + 2) + 0.02
+        assert await shop.waits(Key("other", "web"), shop.queue.hurry) <= 0.05 * 3 + 0.02
+        await shop.workers.stop(0)
+        shop.queue.close()
+
+    virtual.run(main)
+
+
+def test_one_pass_of_four_is_for_those_that_are_not_urgent() -> None:
+    """While both wait, three urgent keys go first, then one of the others; with no others, all that are urgent."""
+
+    async def main() -> None:
+        work = Queue(clock=virtual.clock)
+        for number in range(9):
+            work.hurry(Key("a", f"urgent-{number}"))
+        for number in range(2):
+            work.wake(Key("a", f"rest-{number}"))
+        order = []
+        for _ in range(11):
+            key = await work.take()
+            order.append(key.name.partition("-")[0])
+            work.done(key)
+        assert order == ["urgent"] * 3 + ["rest"] + ["urgent"] * 3 + ["rest"] + ["urgent"] * 3
+
+    virtual.run(main)
+
+
+def test_key_that_is_woken_without_end_has_its_pace() -> None:
+    """One that is woken a hundred times a second is looked at many times at once, then twice a second; never lost."""
+
+    async def main() -> None:
+        shop = Shop(lambda _: 0.001)
+        for _ in range(2000):
+            shop.queue.wake(VICTIM)
+            await virtual.elapse(0.01)
+        allowed = pace.BURST + 20 / pace.PERIOD_SECONDS
+        assert allowed - 2 <= len(shop.begun) <= allowed + 2
+        before = len(shop.begun)
+        await virtual.elapse(2)
+        assert len(shop.begun) - before <= 1
+        await shop.workers.stop(0)
+
+    virtual.run(main)
+
+
+def test_pace_delays_nothing_that_is_urgent() -> None:
+    """However often a key was looked at, a hurry is met at once, and so is a time that was asked for."""
+
+    async def main() -> None:
+        shop = Shop(lambda _: 0.001)
+        for _ in range(300):
+            shop.queue.wake(VICTIM)
+            await virtual.elapse(0.01)
+        assert await shop.waits(VICTIM, shop.queue.hurry) <= 0.02
+        assert await shop.waits(VICTIM, lambda key: shop.queue.wake_at(key, virtual.clock() + 0.05)) <= 0.08
+        await virtual.elapse(60)
+        assert await shop.waits(VICTIM, shop.queue.wake) <= 0.02
+        await shop.workers.stop(0)
+
+    virtual.run(main)
+
+
+def test_pace_remembers_nothing_for_long() -> None:
+    """What was looked at now and then leaves nothing behind."""
+    kept = pace.Pace()
+    for number in range(5000):
+        kept.used(Key("a", str(number)), float(number))
+    assert len(kept._full_at) <= 3
+    kept.forget(Key("a", "4999"))
+    assert kept.delay_seconds(Key("a", "4999"), 5000.0) <= 0
+
+
+def test_queue_is_stalled_only_where_nobody_takes() -> None:
+    """A key for which there is room and that no worker takes is a stall; a long queue behind long passes is none."""
+
+    async def main() -> None:
+        work = Queue(clock=virtual.clock)
+        work.wake(VICTIM)
+        await virtual.elapse(70)
+        assert work.stalled_seconds() == pytest.approx(70)
+        await work.take()
+        assert work.stalled_seconds() == 0
+        work.done(VICTIM)
+
+        shop = Shop(lambda _: HANGS_SECONDS)
+        for key in crowd(100):
+            shop.queue.wake(key)
+        await virtual.elapse(90)
+        assert shop.queue.waiting_seconds() == pytest.approx(90)
+        assert (shop.queue.stalled_seconds(), shop.workers.problem()) == (0, "")
+        await shop.workers.stop(0)
+
+    virtual.run(main)
