@@ -57,6 +57,7 @@ SITUATIONS: Final[Mapping[int, str]] = {
     26: "The API server refuses the pod template",
     27: "The clock jumps by an hour during a pause",
     28: "The chart is uninstalled with a rollout in flight",
+    29: "Names, labels and paths in any object that is read are hostile (`..`, `%2e`, `?`, `#`, NUL, 253 characters)",
     33: "One namespace is hostile: slow queries, metrics that fail every second, objects of 0.9 MB, templates a "
     "thousand levels deep, a hundred Rollouts of it",
     35: "Admission of Deployments takes 10 s, hangs, or refuses",

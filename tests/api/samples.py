@@ -41,6 +41,10 @@ NOTATIONS: Final[tuple[tuple[str, object], ...]] = (
     *(("label", text) for text in ("", "a", "A.b_c-d", "-a", "a-", "a b", "a\n", "a/b", "ä", "x" * 63, "x" * 64)),
     *(("key", text) for text in ("a", "example.com/a", "Example.com/a", "/a", "a/", "a/b/c", "a b", "x" * 64, "a\n")),
     *(("name", text) for text in ("a", "a-1", "-a", "a-", "A", "a.b", "a" * 63, "a" * 64, "a\n")),
+    *(("route", text) for text in ("a", "a.b-c", "a..b", "a.-b", ".a", "..", "A", "a/b", "a%2f", "a?b", "a\n", "")),
+    *(("route", text) for text in ("a" * 253, "a" * 254, ".".join("a" * 127), "ａ", "a\u200b", "a\x7f")),  # noqa: RUF001 - a look-alike
+    *(("rule", text) for text in ("a", "a.b-c", "a..b", "A", "a/b", "a b", "a\n", "", "a" * 253, "a" * 254)),
+    *(("service", text) for text in ("a", "a-b", "a.b", "1a", "A", "../a", "a?b", "a\n", "", "a" * 63, "a" * 64)),
 )
 
 
@@ -48,11 +52,10 @@ def rollout_with(field: str, value: object) -> dict[str, Any]:
     """Return the smallest Rollout with *value* at one place."""
     rollout = copy.deepcopy(SMALLEST)
     spec, metric = rollout["spec"], copy.deepcopy(_METRIC)
+    canary = spec["strategy"]["canary"]
     match field:
-        case "surge":
-            spec["strategy"]["canary"]["maxSurge"] = value
-        case "unavailable":
-            spec["strategy"]["canary"] |= {"maxSurge": 0, "maxUnavailable": value}
+        case "surge" | "unavailable":
+            canary |= {"maxSurge": value} if field == "surge" else {"maxSurge": 0, "maxUnavailable": value}
         case "preview":
             spec["strategy"] = {"blueGreen": {"previewReplicas": value}}
             spec["traffic"] = {"stableService": "web", "canaryService": "web-canary"}
@@ -60,6 +63,8 @@ def rollout_with(field: str, value: object) -> dict[str, Any]:
             spec["selector"]["matchLabels"] = spec["template"]["metadata"]["labels"] = {"app": value}
         case "key":
             spec["selector"]["matchLabels"] = spec["template"]["metadata"]["labels"] = {str(value): "web"}
+        case "route" | "rule" | "service":
+            spec["traffic"] = _traffic(**{field: value})
         case "query" | "address":
             metric["prometheus"][field] = value
             spec["analysis"] = {"metrics": [metric]}
@@ -68,6 +73,12 @@ def rollout_with(field: str, value: object) -> dict[str, Any]:
         case _:
             raise ValueError(field)
     return rollout
+
+
+def _traffic(route: object = "web", rule: object = "all", service: object = "web") -> dict[str, Any]:
+    """Return what names a route, a rule of it and two Services."""
+    routes = [{"kind": "HTTPRoute", "name": route, "rules": [rule]}]
+    return {"stableService": service, "canaryService": "web-canary", "gatewayAPI": {"routes": routes}}
 
 
 _STARTED: Final = 1_790_000_000

@@ -1,10 +1,15 @@
 """What is listed is whole, and never older than what was seen before."""
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+
 import pytest
+from aiohttp import web
+from kubernetes.aio.client import Configuration
 
 from headgate.adapters import cluster
-from headgate.core.faults import Unreachable
-from headgate.core.model import Kind
+from headgate.adapters.cluster import answers, lists
+from headgate.core.faults import Refused, Unreachable
+from headgate.core.model import Json, Kind
 from tests.shell.stubs import Stub
 
 
@@ -15,11 +20,15 @@ def bounds(stub: Stub) -> list[str]:
     return [query.get("resourceVersion", "") for query in lists]
 
 
+def pod(name: str, version: str = "", **metadata: object) -> Json:
+    """Return a pod of the namespace shop with the labels a and b."""
+    labels = {"a": "1", "b": "2"}
+    return {"metadata": {"name": name, "namespace": "shop", "labels": labels, "resourceVersion": version, **metadata}}
+
+
 async def test_lists_are_never_older_than_what_was_seen(stub: Stub, client: cluster.Cluster) -> None:
     """Until something of a kind was seen a list is as fresh as etcd; then as fresh as the newest object that was."""
-    stub.objects(
-        {"items": [{"metadata": {"resourceVersion": "7"}}, {"metadata": {}}], "metadata": {"resourceVersion": "99"}}
-    )
+    stub.objects({"items": [pod("web", "7"), pod("api")], "metadata": {"resourceVersion": "99"}})
     await client.select(Kind.DEPLOYMENT, "shop", {})
     stub.objects({"metadata": {"resourceVersion": "12"}}, {"items": []}, {"items": []}, {"items": []})
     await client.patch(Kind.DEPLOYMENT, "shop", "web", [], "headgate")
@@ -34,7 +43,7 @@ async def test_lists_are_never_older_than_what_was_seen(stub: Stub, client: clus
 
 async def test_pods_are_listed_as_fresh_as_etcd(stub: Stub, client: cluster.Cluster) -> None:
     """Nobody wakes us for a pod: what is listed of them now is all that we know."""
-    stub.objects({"items": [{"metadata": {"resourceVersion": "7"}}]}, {"items": []})
+    stub.objects({"items": [pod("web", "7")]}, {"items": []})
     await client.select(Kind.POD, "shop", {})
     await client.select(Kind.POD, "shop", {})
 
@@ -64,10 +73,136 @@ async def test_next_page_has_the_version_of_the_first(stub: Stub, client: cluste
 
 async def test_lists_come_page_by_page(stub: Stub, client: cluster.Cluster) -> None:
     """A long list is read to its end, with the same selector on each page."""
-    stub.objects({"items": [{"a": 1}], "metadata": {"continue": "c1"}}, {"items": [{"a": 2}], "metadata": {}})
+    one, two = pod("one"), pod("two")
+    stub.objects({"items": [one], "metadata": {"continue": "c1"}}, {"items": [two], "metadata": {}})
 
-    assert await client.select(Kind.POD, "shop", {"b": "2", "a": "1"}) == [{"a": 1}, {"a": 2}]
+    assert await client.select(Kind.POD, "shop", {"b": "2", "a": "1"}) == [one, two]
     assert [(path, query) for _, path, query, _, _ in stub.asked] == [
         ("/api/v1/namespaces/shop/pods", {"limit": "100", "labelSelector": "a=1,b=2"}),
         ("/api/v1/namespaces/shop/pods", {"limit": "100", "labelSelector": "a=1,b=2", "continue": "c1"}),
     ]
+
+
+# --- what is in them --------------------------------------------------------------------------------------------------
+
+STRANGERS = [
+    pod("other", namespace="bank"),
+    pod("homeless", namespace=None),
+    pod("unlabelled", labels=None),
+    pod("mislabelled", labels={"a": "1", "b": "3"}),
+    pod("nonsense", labels=["a"]),
+    pod("../../pods/x"),
+    pod(""),
+    {**pod("secret"), "kind": "Secret"},
+    {"metadata": "text"},
+    {},
+    None,
+    5,
+    "web",
+]
+
+
+@pytest.mark.parametrize("stranger", STRANGERS, ids=repr)
+async def test_h29_one_bad_item_hides_no_other(stub: Stub, client: cluster.Cluster, stranger: object) -> None:
+    """H29: what was not asked for is passed over in a list, and what is listed beside it is found."""
+    stub.objects({"items": [pod("one"), stranger, pod("two")], "kind": "PodList", "apiVersion": "v1"})
+    found = await client.select(Kind.POD, "shop", {"a": "1", "b": "2"})
+
+    assert [one["metadata"]["name"] for one in found] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"kind": "SecretList", "items": []},
+        {"kind": "Pod", "items": []},
+        {"kind": "PodList", "apiVersion": "apps/v1", "items": []},
+        {"items": {"a": 1}},
+        {"items": "all"},
+    ],
+    ids=repr,
+)
+async def test_h29_another_list_is_a_fault(stub: Stub, client: cluster.Cluster, answer: Json) -> None:
+    """H29: a list of another kind is not taken for an empty one."""
+    stub.objects(answer)
+    with pytest.raises(Unreachable, match="no list of pods"):
+        await client.select(Kind.POD, "shop", {})
+
+
+async def test_lists_over_all_namespaces_know_where_each_is(stub: Stub, client: cluster.Cluster) -> None:
+    """Without a namespace each object names its own; a selector that asks for a key takes every value."""
+    stub.objects({"items": [pod("one"), pod("two", namespace="bank"), pod("three", namespace="a/b")]})
+    found = [one["metadata"]["name"] async for page in client.pages(Kind.POD, "", "a,b=2") for one in page]
+
+    assert found == ["one", "two"]
+
+
+# --- how large they are -----------------------------------------------------------------------------------------------
+
+
+class Store:
+    """Lists pods page by page, as the API server does, and counts what it was asked for."""
+
+    def __init__(self, *sizes_bytes: int) -> None:
+        self.pods = [pod(f"p{index:03}", text="x" * size) for index, size in enumerate(sizes_bytes)]
+        self.asked: list[int] = []
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer one page."""
+        begin, count = int(request.query.get("continue", 0)), int(request.query["limit"])
+        self.asked.append(count)
+        more = str(begin + count) if begin + count < len(self.pods) else ""
+        return web.json_response({"metadata": {"continue": more}, "items": self.pods[begin : begin + count]})
+
+
+@pytest.fixture
+async def listed(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[[Store], cluster.Cluster]]:
+    """Return a client of a store; what can be held is a thousandth of what it is in earnest."""
+    monkeypatch.setattr(answers, "LARGEST_BYTES", 3000)
+    monkeypatch.setattr(answers, "SMALL_BYTES", 64)
+    monkeypatch.setattr(lists, "_WANTED_BYTES", 2000)
+    closing: list[Callable[[], Awaitable[None]]] = []
+    server = web.Application()
+    stores: list[Store] = []
+
+    async def handle(request: web.Request) -> web.Response:
+        return await stores[-1].handle(request)
+
+    server.router.add_get("/{path:.*}", handle)
+    runner = web.AppRunner(server, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+
+    def opened(store: Store) -> cluster.Cluster:
+        stores.append(store)
+        configuration = Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}")
+        client = cluster.Cluster(cluster.Access(configuration, "a test"), timeout_seconds=5.0)
+        closing.append(client.close)
+        return client
+
+    yield opened
+    for close in closing:
+        await close()
+    await runner.cleanup()
+
+
+async def test_h33_large_pages_are_asked_for_again(listed: Callable[[Store], cluster.Cluster]) -> None:
+    """H33: where a page is more than can be held, fewer objects are asked for, and each of them is found once."""
+    store = Store(*[10] * 20, *[2000] * 5, *[10] * 30)
+    found = await listed(store).select(Kind.POD, "shop", {})
+
+    assert [one["metadata"]["name"] for one in found] == [one["metadata"]["name"] for one in store.pods]
+    assert store.asked[0] == 100
+    assert min(store.asked) == 1
+    assert store.asked[-1] > 1
+
+
+async def test_h33_one_giant_hides_no_other(listed: Callable[[Store], cluster.Cluster]) -> None:
+    """H33: an object that cannot be held is passed over where all are listed, and a fault where it counts."""
+    for sizes in ((10, 9000, 10), (9000, 10, 10), (10, 10, 9000), (9000, 9000, 9000)):
+        store = Store(*sizes)
+        client = listed(store)
+        found = [one["metadata"]["text"] async for page in client.pages(Kind.POD, "", "") for one in page]
+        assert list(map(len, found)) == [size for size in sizes if size == 10]
+        with pytest.raises(Refused, match="one of the pods is too large"):
+            await client.select(Kind.POD, "shop", {})

@@ -5,11 +5,14 @@ right. Must not know how the schema is put together.
 """
 
 import dataclasses
+import re
+from collections.abc import Callable
 from typing import Final
 
+import pydantic
 from pydantic.config import JsonDict
 
-from headgate.api import names, values
+from headgate.api import dns, names, values
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -26,6 +29,17 @@ class Rule:
         """Return the rule as it stands in a CRD."""
         known = {"rule": self.rule, "message": self.message, "fieldPath": self.field_path, "reason": self.reason}
         return {key: text for key, text in known.items() if text}
+
+
+def named(known: Callable[[object], bool], rule: Rule) -> pydantic.AfterValidator:
+    """Return what refuses a text that is no name by *known*, in the words of *rule*."""
+
+    def check(text: str) -> str:
+        if not known(text):
+            raise ValueError(rule.message)
+        return text
+
+    return pydantic.AfterValidator(check)
 
 
 def validations(*rules: Rule) -> JsonDict:
@@ -54,9 +68,7 @@ def atomic_map() -> JsonDict:
 
 # --- notations: patterns in what RE2 and Python's re have in common, matched in full ----------------------------------
 
-LABEL_KEY: Final = r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
-LABEL_VALUE: Final = r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?"
-NAME: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+NAME: Final = dns.LABEL
 HEADER: Final = r"[A-Za-z0-9!#$%&*+.^_|~-]+"
 ADDRESS: Final = r"https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~%/-]*)?"
 """An HTTP URL without user info, query or fragment: credentials do not belong into a Rollout, which many may read."""
@@ -72,6 +84,11 @@ ZONE: Final = r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*"
 
 ZEROS: Final = (0, "0%", "00%")
 """The ways to write no pods at all."""
+
+
+def is_header(text: object) -> bool:
+    """Return whether *text* can be the name of a header."""
+    return isinstance(text, str) and re.fullmatch(HEADER, text) is not None
 
 
 def matches(pattern: str, subject: str = "self") -> str:
@@ -146,6 +163,14 @@ STEPS_MATCHED = Rule(
 HEADER_NAME = Rule(matches(HEADER), "must be the name of a header, without spaces or colons: such as X-Beta or Cookie")
 HEADER_ROUTE_NAME = Rule(
     matches(NAME), "must be lower-case letters, digits and '-', beginning and ending with a letter or digit: beta"
+)
+ROUTE_NAME = Rule(
+    matches(dns.SUBDOMAIN),
+    "must be the name of a route in the Rollout's own namespace, lower-case letters, digits, '-' and single dots: web",
+)
+RULE_NAME = Rule(
+    matches(dns.SUBDOMAIN),
+    "must be the name of a rule of the route, lower-case letters, digits, '-' and single dots: checkout",
 )
 HEADER_VALUE_ONE = Rule(
     "[has(self.exact), has(self.prefix), has(self.regex)].exists_one(chosen, chosen)",
@@ -267,7 +292,7 @@ SELECTOR_FIXED = Rule(
     reason="FieldValueForbidden",
 )
 SELECTOR_SYNTAX = Rule(
-    f"self.all(key, {matches(LABEL_KEY, 'key')} && {matches(LABEL_VALUE, 'self[key]')})",
+    f"self.all(key, {matches(dns.LABEL_KEY, 'key')} && {matches(dns.LABEL_VALUE, 'self[key]')})",
     "must be labels: keys such as app or example.com/app, values of up to 63 letters, digits, '-', '_' and '.'",
 )
 LABELS_UNHASHED = Rule(

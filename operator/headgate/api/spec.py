@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 import pydantic
 from pydantic.alias_generators import to_camel
 
-from headgate.api import cel, names, template
+from headgate.api import cel, dns, names, template
 from headgate.api.drill import Drill
 from headgate.api.model import SpecModel
 from headgate.api.strategy import Strategy
@@ -36,9 +36,7 @@ class LabelSelector(SpecModel):
     @pydantic.field_validator("match_labels")
     @classmethod
     def _labels(cls, labels: dict[str, str]) -> dict[str, str]:
-        if not all(
-            re.fullmatch(cel.LABEL_KEY, key) and re.fullmatch(cel.LABEL_VALUE, value) for key, value in labels.items()
-        ):
+        if not all(dns.is_label_key(key) and dns.is_label_value(value) for key, value in labels.items()):
             raise ValueError(cel.SELECTOR_SYNTAX.message)
         if names.POD_HASH in labels:
             raise ValueError(cel.LABELS_UNHASHED.message)
@@ -114,10 +112,9 @@ class Metric(SpecModel):
 
     model_config = pydantic.ConfigDict(json_schema_extra=cel.validations(cel.FIRST_ALONE))
 
-    name: str = pydantic.Field(
+    name: Annotated[str, cel.named(dns.is_label, cel.METRIC_NAME)] = pydantic.Field(
         min_length=1,
-        max_length=63,
-        pattern=f"^{cel.NAME}$",
+        max_length=dns.LABEL_LENGTH,
         description="The metric's name.",
         json_schema_extra=cel.validations(cel.METRIC_NAME),
     )

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import pydantic
 
-from headgate.api import cel
+from headgate.api import cel, dns
 from headgate.api.model import SpecModel
 from headgate.api.values import Duration
 
@@ -86,10 +86,9 @@ class HeaderValue(SpecModel):
 class HeaderMatch(SpecModel):
     """A header that a request has."""
 
-    header_name: str = pydantic.Field(
+    header_name: Annotated[str, cel.named(cel.is_header, cel.HEADER_NAME)] = pydantic.Field(
         min_length=1,
         max_length=256,
-        pattern=f"^{cel.HEADER}$",
         description="The header's name, such as X-Beta; Cookie for cookies.",
         json_schema_extra=cel.validations(cel.HEADER_NAME),
     )
@@ -104,10 +103,9 @@ class HeaderRoute(SpecModel):
     the same. Here one header is enough, there is nothing to list, and pods come first.
     """
 
-    name: str = pydantic.Field(
+    name: Annotated[str, cel.named(dns.is_label, cel.HEADER_ROUTE_NAME)] = pydantic.Field(
         min_length=1,
-        max_length=63,
-        pattern=f"^{cel.NAME}$",
+        max_length=dns.LABEL_LENGTH,
         description="A name, by which a later step ends it.",
         json_schema_extra=cel.validations(cel.HEADER_ROUTE_NAME),
     )

@@ -1,28 +1,37 @@
 """How weighted traffic is described: the Services and the routes by which a Rollout's pods are reached."""
 
-import re
 from typing import Annotated, Final
 
 import pydantic
 
-from headgate.api import cel
+from headgate.api import cel, dns
 from headgate.api.model import SpecModel
 from headgate.api.values import Duration
 
 DRAIN_SECONDS: Final = 30.0
 """The default of drain: longer than any Gateway that we know takes to follow a route."""
 
-ServiceName = Annotated[str, pydantic.Field(min_length=1, max_length=63)]
+ServiceName = Annotated[
+    str, pydantic.Field(min_length=1, max_length=dns.LABEL_LENGTH), cel.named(dns.is_label, cel.SERVICE_NAME)
+]
+RuleName = Annotated[
+    str,
+    pydantic.Field(min_length=1, max_length=dns.SUBDOMAIN_LENGTH, json_schema_extra=cel.validations(cel.RULE_NAME)),
+    cel.named(dns.is_subdomain, cel.RULE_NAME),
+]
 
 
 class Route(SpecModel):
     """One route whose weights are managed."""
 
     kind: str = pydantic.Field(pattern="^(HTTPRoute|GRPCRoute)$", description="HTTPRoute or GRPCRoute.")
-    name: str = pydantic.Field(
-        min_length=1, max_length=253, description="The route's name, in the namespace of the Rollout."
+    name: Annotated[str, cel.named(dns.is_subdomain, cel.ROUTE_NAME)] = pydantic.Field(
+        min_length=1,
+        max_length=dns.SUBDOMAIN_LENGTH,
+        description="The route's name, in the namespace of the Rollout.",
+        json_schema_extra=cel.validations(cel.ROUTE_NAME),
     )
-    rules: tuple[Annotated[str, pydantic.Field(min_length=1, max_length=253)], ...] = pydantic.Field(
+    rules: tuple[RuleName, ...] = pydantic.Field(
         default=(),
         max_length=16,
         description="The names of the rules to manage. Empty: every rule that names the stable Service.",
@@ -78,6 +87,4 @@ class Traffic(SpecModel):
     def _sensible(self) -> "Traffic":
         if self.stable_service == self.canary_service:
             raise ValueError(cel.SERVICES_DIFFER.message)
-        if not all(re.fullmatch(cel.NAME, name) for name in (self.stable_service, self.canary_service)):
-            raise ValueError(cel.SERVICE_NAME.message)
         return self

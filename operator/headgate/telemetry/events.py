@@ -172,7 +172,7 @@ class EventPoster:
             operation = {"op": "add", "path": "/series", "value": seen}
             if await self._sink.patch_event(series.key.namespace, series.name, [operation]):
                 return
-        name = f"{series.key.name[:_NAME_CHARACTERS_MAX]}.{secrets.token_hex(8)}"
+        name = f"{series.key.name[:_NAME_CHARACTERS_MAX].rstrip('-.')}.{secrets.token_hex(8)}"
         await self._sink.create_event(series.key.namespace, self._body(series, name))
         series.name = name
 

@@ -91,6 +91,12 @@ def fault(
     return Refused(words)
 
 
+def wordless(status: int) -> Fault:
+    """Return what an answer *status* means whose words are too many to be read."""
+    words = f"HTTP {status}, in more words than can be read"
+    return ComeBackLater(words) if status in _COME_BACK or status not in _CLIENT_ERRORS else Refused(words)
+
+
 def _details(body: bytes) -> dict[str, Any]:
     """Return the answer as the Status object that it should be, or an empty one."""
     try:
