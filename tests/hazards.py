@@ -60,6 +60,7 @@ SITUATIONS: Final[Mapping[int, str]] = {
     29: "Names, labels and paths in any object that is read are hostile (`..`, `%2e`, `?`, `#`, NUL, 253 characters)",
     33: "One namespace is hostile: slow queries, metrics that fail every second, objects of 0.9 MB, templates a "
     "thousand levels deep, a hundred Rollouts of it",
+    34: "ControllerRevisions are forged; Deployments of strangers are copied from ours or bear our labels",
     35: "Admission of Deployments takes 10 s, hangs, or refuses",
 }
 

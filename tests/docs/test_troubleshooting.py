@@ -11,6 +11,7 @@ PAGE = pages.page("troubleshooting")
 REASONS = said.reasons()
 AVAILABLE = REASONS["_flag"]
 HELD = REASONS["_waiting"]
+DISPUTED = REASONS["_disputed"]
 EVENTS = REASONS["Notice"]
 PROBLEMS = REASONS["Problem"]
 READY = set().union(*(words for taker, words in REASONS.items() if taker in ("Rest", "leave")))
@@ -54,6 +55,13 @@ def test_every_reason_of_the_scale_held_condition_is_there() -> None:
     assert HELD == {row[0].strip("`") for row in table[1:]}
 
 
+def test_every_reason_of_the_disputed_condition_is_there() -> None:
+    """So have those of Disputed, beside the Event of its name."""
+    (table,) = pages.tables(pages.section(PAGE, "Disputed"))
+
+    assert DISPUTED == {row[0].strip("`") for row in table[1:]} - {""}
+
+
 def test_every_problem_of_routes_and_services_is_there() -> None:
     """Those that only spec.traffic can have stand in a table of their own."""
     (table,) = pages.tables(pages.section(PAGE, "Routes and Services"))
@@ -63,7 +71,7 @@ def test_every_problem_of_routes_and_services_is_there() -> None:
 
 def test_every_other_reason_is_one_of_these() -> None:
     """The history and the list of rejections use no word that is not on the page."""
-    assert set().union(*REASONS.values()) <= READY | EVENTS | AVAILABLE | HELD | PROBLEMS
+    assert set().union(*REASONS.values()) <= READY | EVENTS | AVAILABLE | HELD | PROBLEMS | DISPUTED
 
 
 @pytest.mark.parametrize("reason", sorted(READY | EVENTS))

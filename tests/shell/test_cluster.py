@@ -252,7 +252,7 @@ async def test_writes_are_what_they_promise(stub: Stub, client: cluster.Cluster)
     await client.create(Kind.CONTROLLER_REVISION, "shop", {"metadata": {"name": "web"}})
     await client.patch(Kind.DEPLOYMENT, "shop", "web", [{"op": "test"}], "someone")
     await client.apply_status(Key("shop", "web"), "uid-1", "42", {"phase": "Paused"})
-    await client.delete(Kind.DEPLOYMENT, "shop", "web", "uid-2")
+    await client.delete(Kind.DEPLOYMENT, "shop", "web", "uid-2", "41")
     dry, create, patch, status, delete = stub.asked
 
     assert dry[:3] == (
@@ -272,7 +272,7 @@ async def test_writes_are_what_they_promise(stub: Stub, client: cluster.Cluster)
     assert status[4]["metadata"]["resourceVersion"] == "42"
     assert (delete[0], delete[4]) == (
         "DELETE",
-        {"preconditions": {"uid": "uid-2"}, "propagationPolicy": "Background"},
+        {"preconditions": {"uid": "uid-2", "resourceVersion": "41"}, "propagationPolicy": "Background"},
     )
 
 

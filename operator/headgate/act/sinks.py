@@ -30,8 +30,11 @@ class Writer(Protocol):
     async def apply_status(self, key: Key, uid: str, resource_version: str, status: Json) -> Json | None:
         """Apply a Rollout's status; a Conflict unless it is still at *resource_version*. None: it is gone."""
 
-    async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
-        """Delete the object if it is still the one with *uid* (empty: whichever); one that is gone is fine."""
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str, resource_version: str = "") -> None:
+        """Delete the object if it is still the one with *uid*, at *resource_version*; one that is gone is fine.
+
+        What is empty is not asked for. One that is another by now is a Conflict.
+        """
 
     async def evict(self, namespace: str, name: str, uid: str) -> None:
         """Evict a pod if it is still the one with *uid*; one that is gone is fine. Refused where a budget says no."""

@@ -159,6 +159,15 @@ def _owned(observation: Observation, references: int) -> Json:
     return operation("add", f"{path}/-", reference) if references else operation("add", path, [reference])
 
 
+async def _drop(writer: Writer, observation: Observation, action: DropRecord) -> None:
+    """Delete a record as it was seen: one of that name that was made since is another one's."""
+    kept = {one.name: (one.uid, one.resource_version) for one in observation.templates.values()}
+    kept |= {one.name: (one.uid, one.resource_version) for one in observation.policies.values()}
+    uid, version = kept.get(action.name, ("", ""))
+    namespace = observation.rollout.namespace
+    await writer.delete(Kind.CONTROLLER_REVISION, namespace, action.name, uid, version)
+
+
 async def _adopt_record(writer: Writer, observation: Observation, action: AdoptRecord) -> None:
     namespace, put = observation.rollout.namespace, _owned(observation, 0)
     await writer.patch(Kind.CONTROLLER_REVISION, namespace, action.name, [put], names.OBJECT_MANAGER)
@@ -223,9 +232,9 @@ async def write(writer: Writer, observation: Observation, action: Action) -> Non
             await _adopt_record(writer, observation, action)
         case DeleteDeployment():
             facts = observation.deployments[action.hash]
-            await writer.delete(Kind.DEPLOYMENT, namespace, facts.name, facts.uid)
+            await writer.delete(Kind.DEPLOYMENT, namespace, facts.name, facts.uid, facts.resource_version)
         case DropRecord():
-            await writer.delete(Kind.CONTROLLER_REVISION, namespace, action.name, "")
+            await _drop(writer, observation, action)
         case RemoveFinalizer():
             await _remove_finalizer(writer, observation)
         case RemoveCommand():

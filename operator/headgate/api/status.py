@@ -307,7 +307,7 @@ class RolloutStatus(StatusModel):
     conditions: tuple[Condition, ...] = pydantic.Field(
         default=(),
         max_length=16,
-        description="Machine-readable facts: Available, Ready, Reconciling, Stalled, Rehearsed, ScaleHeld.",
+        description="Machine-readable facts: Available, Ready, Reconciling, Stalled, Rehearsed, ScaleHeld, Disputed.",
         json_schema_extra=cel.map_list("type"),
     )
     template: TemplateStatus | None = pydantic.Field(default=None, description="The identity of the spec's template.")

@@ -12,6 +12,7 @@ from headgate.api.status import Ending, RolloutStatus
 from headgate.core import (
     analysis,
     commands,
+    disputes,
     drills,
     forward,
     opening,
@@ -208,7 +209,7 @@ def _concluded(
     write = statuses.significant(seen.status, status) or (status != seen.status and stale)
     quiet_until = _quiet_until(situation, status, written=write)
     recheck_at = _recheck_at(situation, rest, status, quiet_until, written=write)
-    said = (*said, *statuses.told(seen.status, rest))
+    said = (*said, *statuses.told(seen.status, rest), *disputes.told(seen.status, status))
     if rule == verdicts.released.__name__:
         letting_go = (*_parting(situation), *upkeep.release(situation), *heard.confirmed)
         again = _paced(recheck_at, seen.now, idle=not (write or letting_go))

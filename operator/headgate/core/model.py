@@ -98,6 +98,8 @@ class TemplateRecord:
     created: float
     references: int = 1
     """How many owners it has; 0 for an orphan."""
+    uid: str = ""
+    resource_version: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ class PolicyRecord:
     created: float
     references: int = 1
     """How many owners it has; 0 for an orphan."""
+    uid: str = ""
+    resource_version: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -289,6 +293,8 @@ class Observation:
     """When this process last wrote the status; 0 if it never did."""
     foreign: tuple[str, ...] = ()
     """Objects that stand where ours should and that belong to somebody else."""
+    strangers: tuple[str, ...] = ()
+    """Objects that bear our labels and are not ours, each with what to do about it; they stand in nobody's way."""
     traffic: TrafficFacts | None = None
     """The ways by which users reach the pods; None without spec.traffic, unless there are Services to release."""
     present: Mapping[str, int] | Unreadable | None = None

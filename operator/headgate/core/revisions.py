@@ -61,6 +61,12 @@ def deployment_name(rollout_name: str, revision_hash: str) -> str:
     return f"{_cut(rollout_name)}-{revision_hash}"
 
 
+def hash_in_name(rollout_name: str, name: str) -> str:
+    """Return the hash of the revision whose Deployment or record has *name*; an empty text if none of ours has it."""
+    hash_ = name[-_HASH_LENGTH:]
+    return hash_ if is_hash(hash_) and name == deployment_name(rollout_name, hash_) else ""
+
+
 def policy_name(rollout_name: str, hash_of_policy: str) -> str:
     """Return the name of the ControllerRevision that keeps an accepted policy."""
     return f"{_cut(rollout_name)}-policy-{hash_of_policy}"

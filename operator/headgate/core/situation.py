@@ -378,7 +378,7 @@ class Situation:
         """Return whether the Deployment of *side* could be created: its template is known, and its name is free."""
         rollout = self.seen.rollout
         name = revisions.deployment_name(rollout.name, side.hash)
-        taken = any(f" {name} " in words for words in self.seen.foreign)
+        taken = any(words.startswith(f"Deployment {name} ") for words in (*self.seen.foreign, *self.seen.strangers))
         source = side.drill.of if isinstance(side, Canary) and side.drill else side.hash
         return not taken and (source in self.seen.templates or source == rollout.template_hash)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from headgate.api import names, values
 from headgate.api.status import Condition, Phase, RolloutStatus, Side
-from headgate.core import replicas, revisions, routing, scaling, verdicts
+from headgate.core import disputes, replicas, revisions, routing, scaling, verdicts
 from headgate.core.model import Notice, Observation
 from headgate.core.situation import Rest, Situation
 
@@ -51,6 +51,10 @@ def _waiting(reason: str, message: str) -> dict[str, Any]:
     return _flag("ScaleHeld", reason, message, holds=True)
 
 
+def _disputed(reason: str, message: str) -> dict[str, Any]:
+    return _flag(disputes.CONDITION, reason, message, holds=True)
+
+
 def _facts(situation: Situation, rest: Rest) -> list[dict[str, Any]]:
     ready = situation.pods(situation.stable).ready + situation.pods(situation.canary).ready
     least = situation.budget.least_ready
@@ -67,6 +71,8 @@ def _facts(situation: Situation, rest: Rest) -> list[dict[str, Any]]:
         facts.append(_flag("Reconciling", rest.reason, rest.message, holds=True))
     if waits := scaling.waits(situation):
         facts.append(_waiting("MemoryTarget" if situation.held else "RolloutInFlight", waits))
+    if disputed := disputes.found(situation.seen):
+        facts.append(_disputed("StrangersWithOurLabels", disputed))
     return facts + _rehearsed(situation.status)
 
 
@@ -159,7 +165,11 @@ def significant(before: RolloutStatus, after: RolloutStatus) -> bool:
     numbers = _NUMBERS
     if _goes_back(before, after) and not after.heard:
         numbers = {**_NUMBERS, "heard": True}  # of the command that began it nobody waits to be free again
-    return _begun(before, after) or before.model_dump(exclude=numbers) != after.model_dump(exclude=numbers)
+    return (
+        _begun(before, after)
+        or bool(disputes.told(before, after))
+        or before.model_dump(exclude=numbers) != after.model_dump(exclude=numbers)
+    )
 
 
 def _goes_back(before: RolloutStatus, after: RolloutStatus) -> bool:

@@ -48,7 +48,8 @@ def _kept_up(situation: Situation, side: Side, facts: DeploymentFacts) -> list[A
     policy = situation.seen.policy
     wanted: list[Action] = []
     # An orphaning deletion takes the owners away; giving them back would have the pods deleted with the Rollout.
-    if not facts.owner and not situation.seen.rollout.deleting:
+    # Nor is one taken over whose template is not what its name says, before that is put right.
+    if not facts.owner and not facts.tampered and not situation.seen.rollout.deleting:
         wanted.append(AdoptDeployment(side.hash))
     if not facts.labelled:
         wanted.append(RestoreLabels(side.hash))
@@ -86,7 +87,8 @@ def _adopted(situation: Situation) -> list[Action]:
     seen = situation.seen
     orphans = [record.name for record in seen.templates.values() if not record.references]
     orphans += [record.name for record in seen.policies.values() if not record.references]
-    adopted: list[Action] = [AdoptDeployment(facts.hash) for facts in _others(situation) if not facts.owner]
+    others = (facts for facts in _others(situation) if not facts.owner and not facts.tampered)
+    adopted: list[Action] = [AdoptDeployment(facts.hash) for facts in others]
     return adopted + [AdoptRecord(name) for name in orphans]
 
 

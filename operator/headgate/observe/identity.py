@@ -67,18 +67,19 @@ class Identifier:
                 return Target(Identity.KNOWN, record.hash)
         return Target(Identity.KNOWN, rollout.template_hash)
 
-    async def tampered(
-        self, rollout: RolloutFacts, facts: DeploymentFacts, thing: Json, record: TemplateRecord | None
-    ) -> str:
-        """Return who changed the Deployment's template, or an empty text if it still means its revision."""
-        writer = objects.template_writer(thing)
-        if not writer or record is None:
+    async def tampered(self, rollout: RolloutFacts, facts: DeploymentFacts, thing: Json, template: Json | None) -> str:
+        """Return who changed the Deployment's template, or an empty text if it still means its revision.
+
+        Of an orphan nobody knows whose it is: its template is held against its revision's, whoever wrote it.
+        """
+        writer = objects.template_writer(thing) or ("" if facts.owner else "its author")
+        if not writer or template is None:
             return ""
         version = f"{facts.uid}/{thing['metadata'].get('generation')}"
         if self._verified.get(facts.uid) == version:
             return ""
         try:
-            wanted = await self._identity(rollout, record.template)
+            wanted = await self._identity(rollout, template)
         except faults.Fault:
             return ""
         if revisions.digest(revisions.canonical(manifests.identity(thing))) != wanted:

@@ -1,14 +1,12 @@
 """Reads the objects that belong to a Rollout: Deployments, ControllerRevisions, pods."""
 
 import collections
-import dataclasses
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from headgate.api import names, values
 from headgate.core import revisions
-from headgate.core.model import DeploymentFacts, Json, PodFacts, PodTrouble, PolicyRecord, TemplateRecord
-from headgate.observe import rollouts
+from headgate.core.model import DeploymentFacts, Json, PodFacts, PodTrouble
 
 _HOPELESS: Final = {
     "ErrImagePull",
@@ -28,7 +26,8 @@ _UNSCHEDULABLE: Final = "Unschedulable"
 _WORDS_LENGTH: Final = 300
 
 
-def _number(value: Any) -> int:
+def number(value: Any) -> int:
+    """Return *value* as a whole number, or 0 where it is none."""
     try:
         return int(value)
     except (TypeError, ValueError):
@@ -76,23 +75,23 @@ def deployment(thing: Json, expected: Mapping[str, str]) -> DeploymentFacts:
         for condition in status.get("conditions") or ()
         if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True"
     ]
-    replicas = _number(wanted.get("replicas", 1))
+    replicas = number(wanted.get("replicas", 1))
     return DeploymentFacts(
         name=metadata["name"],
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
         hash=expected[names.POD_HASH],
-        revision=_number(annotations.get(names.REVISION)),
+        revision=number(annotations.get(names.REVISION)),
         owner=owner(thing),
         references=len(metadata.get("ownerReferences") or ()),
         labelled=expected.items() <= (metadata.get("labels") or {}).items(),
-        settled=_number(status.get("observedGeneration")) >= _number(metadata.get("generation")),
+        settled=number(status.get("observedGeneration")) >= number(metadata.get("generation")),
         replicas=replicas,
-        pods=_number(status.get("replicas")),
+        pods=number(status.get("replicas")),
         # The status may be older than the last change of replicas; what was asked to go must not be counted on.
-        ready=min(_number(status.get("availableReplicas")), replicas),
-        answering=min(_number(status.get("readyReplicas")), replicas),
-        min_ready_seconds=_number(wanted.get("minReadySeconds")),
+        ready=min(number(status.get("availableReplicas")), replicas),
+        answering=min(number(status.get("readyReplicas")), replicas),
+        min_ready_seconds=number(wanted.get("minReadySeconds")),
         rejected=annotations.get(names.REJECTED, ""),
         refusal="; ".join(refusals)[:_WORDS_LENGTH],
         tampered="",
@@ -100,31 +99,6 @@ def deployment(thing: Json, expected: Mapping[str, str]) -> DeploymentFacts:
         deleting=metadata.get("deletionTimestamp") is not None,
         drill=names.DRILL in (metadata.get("labels") or {}),
     )
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Records:
-    """What is kept in a Rollout's ControllerRevisions, by hash."""
-
-    templates: dict[str, TemplateRecord]
-    policies: dict[str, PolicyRecord]
-
-
-def records(things: Iterable[Json]) -> Records:
-    """Return what ControllerRevisions of ours keep; one that makes no sense is passed over."""
-    templates, policies = {}, {}
-    for thing in things:
-        metadata, data = thing["metadata"], thing.get("data") or {}
-        created = values.parse_time(metadata["creationTimestamp"])
-        kind, hash_ = metadata["labels"].get(names.RECORD), str(data.get("hash", ""))
-        references = len(metadata.get("ownerReferences") or ())
-        if kind == names.RECORD_TEMPLATE and isinstance(data.get("template"), dict):
-            revision = _number(thing.get("revision"))
-            templates[hash_] = TemplateRecord(metadata["name"], hash_, revision, data["template"], created, references)
-        policy = rollouts.parsed_policy(data.get("policy")) if kind == names.RECORD_POLICY else None
-        if policy is not None:
-            policies[hash_] = PolicyRecord(metadata["name"], hash_, policy, created, references)
-    return Records(templates, policies)
 
 
 def present(pods: Iterable[Json], rollout_name: str, hashes: Container[str]) -> dict[str, int]:
@@ -136,9 +110,20 @@ def present(pods: Iterable[Json], rollout_name: str, hashes: Container[str]) -> 
     found: collections.Counter[str] = collections.Counter()
     for pod in pods:
         hash_ = (pod["metadata"].get("labels") or {}).get(names.POD_HASH, "")
-        ours = hash_ in hashes or _deployment_of(pod) == revisions.deployment_name(rollout_name, hash_)
+        name = revisions.deployment_name(rollout_name, hash_)
+        ours = _deployment_of(pod) == name or (hash_ in hashes and _alone(pod))
         found.update([hash_] if ours and not _ended(pod) else [])
     return dict(found)
+
+
+def _alone(pod: Json) -> bool:
+    """Return whether a pod belongs to nothing, as after an orphaning deletion of its ReplicaSet: it still runs."""
+    return not any(one.get("controller") for one in pod["metadata"].get("ownerReferences") or ())
+
+
+def belonging(deployment_name: str, pods: Iterable[Json]) -> list[Json]:
+    """Return those *pods* that are a Deployment's: labels alone do not tell."""
+    return [pod for pod in pods if _deployment_of(pod) == deployment_name]
 
 
 def pods_of(deployment_name: str, pods: Iterable[Json]) -> tuple[PodFacts, ...]:
@@ -152,7 +137,8 @@ def pods_of(deployment_name: str, pods: Iterable[Json]) -> tuple[PodFacts, ...]:
 
 def _deployment_of(pod: Json) -> str:
     references = pod["metadata"].get("ownerReferences") or ()
-    holder = next((str(reference["name"]) for reference in references if reference.get("controller")), "")
+    holders = (one for one in references if one.get("controller") and one.get("kind", "ReplicaSet") == "ReplicaSet")
+    holder = next((str(one["name"]) for one in holders), "")
     suffix = (pod["metadata"].get("labels") or {}).get("pod-template-hash", "")
     return holder.removesuffix(f"-{suffix}")
 

@@ -24,12 +24,12 @@ from headgate.core.model import (
 )
 from headgate.core.paths import TrafficFacts, Unreadable
 from headgate.core.remains import Remains
-from headgate.observe import autoscalers, cron, objects, rollouts
+from headgate.observe import autoscalers, belongings, cron, objects, rollouts
 from headgate.observe.identity import Identifier
 from headgate.observe.roads import Roads
 from headgate.observe.sources import Clock, Measurements, Reader
 
-_NO_RECORDS: Final = objects.Records({}, {})
+_NO_RECORDS: Final = belongings.Records({}, {})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -37,11 +37,28 @@ class _Owned:
     """The Deployments that stand where a Rollout's should."""
 
     ours: dict[str, tuple[DeploymentFacts, Json]]
-    foreign: tuple[str, ...]
+    in_the_way: Mapping[str, str]
+    """What is said of those that stand where one of ours would, by hash."""
+    strangers: tuple[str, ...]
+
+    def foreign(self, status: RolloutStatus, target: Target) -> tuple[str, ...]:
+        """Return what is said of those that stand where a Deployment is needed now."""
+        sides = (status.stable, status.canary, status.warm, status.rollback)
+        needed = {target.hash, *(side.hash for side in sides if side is not None)}
+        return tuple(words for hash_, words in self.in_the_way.items() if hash_ in needed)
+
+    def aside(self, status: RolloutStatus, target: Target) -> tuple[str, ...]:
+        """Return what is said of all others."""
+        foreign = self.foreign(status, target)
+        return (*self.strangers, *(words for words in self.in_the_way.values() if words not in foreign))
 
 
 def _labels(rollout: RolloutFacts, revision_hash: str) -> dict[str, str]:
     return {**manifests.labels(rollout), names.POD_HASH: revision_hash}
+
+
+def _label(rollout_name: str) -> dict[str, str]:
+    return {names.ROLLOUT: revisions.label_value(rollout_name)}
 
 
 def _in_the_way(name: str) -> str:
@@ -129,8 +146,7 @@ class Observer:
         services = await self._roads.left_by(key)
         if not services:
             return Remains(key.namespace)
-        labels = {names.ROLLOUT: revisions.label_value(key.name)}
-        things = await self._reader.select(Kind.DEPLOYMENT, key.namespace, labels)
+        things = await self._reader.select(Kind.DEPLOYMENT, key.namespace, _label(key.name))
         deployments = [
             objects.deployment(thing, {names.POD_HASH: thing["metadata"]["labels"].get(names.POD_HASH, "")})
             for thing in things
@@ -140,10 +156,7 @@ class Observer:
     async def _gathered(
         self, key: Key, rollout: RolloutFacts, status: RolloutStatus, refusals: tuple[str, ...], written_at: float
     ) -> Observation:
-        labels = {names.ROLLOUT: revisions.label_value(rollout.name)}
-        owned, records = await asyncio.gather(
-            self._deployments(rollout, status, labels), self._records(rollout, labels)
-        )
+        owned, records = await asyncio.gather(self._deployments(rollout, status), self._records(rollout))
         last = record.policy if (record := records.policies.get(status.policy)) else None
         wanted = None if rollout.invalid else rollouts.parsed_policy(rollout.policy)
         chosen = policies.in_force(status, wanted, last)
@@ -169,7 +182,8 @@ class Observer:
             refusals=refusals,
             settle_seconds=self._settle_seconds,
             written_at=written_at,
-            foreign=owned.foreign,
+            foreign=owned.foreign(status, target),
+            strangers=(*owned.aside(status, target), *records.strangers),
             traffic=traffic,
             autoscalers=await self._scalers(key, rollout, status, target, deployments),
             policy_waits=chosen.waits,
@@ -237,49 +251,51 @@ class Observer:
             mirrors=policy is not None and strategies.mirrors(policy),
         )
 
-    async def _deployments(self, rollout: RolloutFacts, status: RolloutStatus, labels: Mapping[str, str]) -> _Owned:
-        ours, foreign = {}, []
-        for thing in await self._reader.select(Kind.DEPLOYMENT, rollout.namespace, labels):
-            holder, name = objects.owner(thing), thing["metadata"]["name"]
-            if holder not in ("", rollout.uid):
-                foreign.append(f"Deployment {name} is controlled by somebody else (uid {holder}); rename or delete it")
-                continue
-            hash_ = thing["metadata"]["labels"].get(names.POD_HASH, "")
-            if not hash_:
-                foreign.append(f"Deployment {name} has lost the label {names.POD_HASH}: put it back or delete it")
-                continue
-            ours[hash_] = (objects.deployment(thing, _labels(rollout, hash_)), thing)
+    async def _deployments(self, rollout: RolloutFacts, status: RolloutStatus) -> _Owned:
+        things = await self._reader.select(Kind.DEPLOYMENT, rollout.namespace, _label(rollout.name))
+        sorted_ = belongings.deployments(rollout, things)
+        ours = {
+            hash_: (objects.deployment(thing, _labels(rollout, hash_)), thing) for hash_, thing in sorted_.ours.items()
+        }
         for side in (status.stable, status.canary, status.warm):
             if side is not None and side.hash not in ours:
-                await self._look_for(rollout, side, ours, foreign)
-        return _Owned(ours, tuple(foreign))
+                await self._look_for(rollout, side, ours, sorted_.in_the_way)
+        return _Owned(ours, sorted_.in_the_way, sorted_.strangers)
 
     async def _look_for(
-        self, rollout: RolloutFacts, side: Side, ours: dict[str, tuple[DeploymentFacts, Json]], foreign: list[str]
+        self,
+        rollout: RolloutFacts,
+        side: Side,
+        ours: dict[str, tuple[DeploymentFacts, Json]],
+        in_the_way: dict[str, str],
     ) -> None:
         """Add what stands where the Deployment of *side* should: ours without its labels, or somebody else's."""
         name = revisions.deployment_name(rollout.name, side.hash)
         thing = await self._reader.get(Kind.DEPLOYMENT, rollout.namespace, name)
-        if thing is not None and objects.owner(thing) == rollout.uid:
+        ours_by_name = thing is not None and belongings.stands_for(thing, rollout.name) == side.hash
+        if thing is not None and ours_by_name and objects.owner(thing) == rollout.uid:
             ours[side.hash] = (objects.deployment(thing, _labels(rollout, side.hash)), thing)
-        elif thing is not None and not any(f" {name} " in words for words in foreign):
-            foreign.append(_in_the_way(name))
+        elif thing is not None:
+            in_the_way.setdefault(side.hash, _in_the_way(name))
 
-    async def _records(self, rollout: RolloutFacts, labels: Mapping[str, str]) -> objects.Records:
+    async def _records(self, rollout: RolloutFacts) -> belongings.Records:
         try:
-            things = await self._reader.select(Kind.CONTROLLER_REVISION, rollout.namespace, labels)
+            things = await self._reader.select(Kind.CONTROLLER_REVISION, rollout.namespace, _label(rollout.name))
         except faults.Fault:
             # Going back needs no record; going forward finds that there is none.
             return _NO_RECORDS
         # What an older Rollout of this name left goes with it, and must not be counted on.
-        return objects.records(thing for thing in things if objects.owner(thing) in ("", rollout.uid))
+        ours = (thing for thing in things if objects.owner(thing) in ("", rollout.uid))
+        return belongings.records(ours, rollout.name)
 
     async def _checked(
-        self, rollout: RolloutFacts, owned: _Owned, records: objects.Records
+        self, rollout: RolloutFacts, owned: _Owned, records: belongings.Records
     ) -> dict[str, DeploymentFacts]:
         checked = {}
         for hash_, (facts, thing) in owned.ours.items():
-            writer = await self._identifier.tampered(rollout, facts, thing, records.templates.get(hash_))
+            known = records.templates.get(hash_)
+            template = known.template if known else rollout.template if hash_ == rollout.template_hash else None
+            writer = await self._identifier.tampered(rollout, facts, thing, template)
             checked[hash_] = dataclasses.replace(facts, tampered=writer)
         return checked
 
@@ -294,7 +310,7 @@ class Observer:
             pods = await self._reader.select(Kind.POD, rollout.namespace, {names.POD_HASH: facts.hash})
         except faults.Fault as fault:
             return PodTrouble(f"its pods could not be read: {fault}", hopeless=False, slow=facts.pods)
-        return objects.trouble(pods)
+        return objects.trouble(objects.belonging(facts.name, pods))
 
     def _readings(
         self, key: Key, rollout: RolloutFacts, status: RolloutStatus, policy: Policy | None

@@ -110,13 +110,17 @@ class ApiServer:
         if thing is not None:
             self.store.update(kind, {**thing, "status": status}, manager, "status")
 
-    def delete(self, kind: Kind, namespace: str, name: str, uid: str, manager: str, *, orphan: bool = False) -> None:
-        """Delete an object if it is still the one with *uid*."""
+    def delete(
+        self, kind: Kind, namespace: str, name: str, uid: str, manager: str, *, orphan: bool = False, version: str = ""
+    ) -> None:
+        """Delete an object if it is still the one with *uid*, at *version*."""
         thing = self.store.get(kind, namespace, name)
         if thing is None:
             return
         if uid and thing["metadata"]["uid"] != uid:
             raise faults.Conflict("precondition failed: uid")
+        if version and thing["metadata"]["resourceVersion"] != version:
+            raise faults.Conflict("precondition failed: resourceVersion")
         self.store.delete(kind, namespace, name, manager, orphan=orphan)
 
     def evict(self, namespace: str, name: str, uid: str) -> None:
@@ -221,13 +225,13 @@ class Connection:
             status,
         )
 
-    async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
-        """Delete the object if it is still the one with *uid*; one that is gone is fine."""
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str, resource_version: str = "") -> None:
+        """Delete the object if it is still the one with *uid*, at *resource_version*; one that is gone is fine."""
         self._call(
             "delete",
             kind,
             name,
-            lambda: self._server.delete(kind, namespace, name, uid, names.OBJECT_MANAGER),
+            lambda: self._server.delete(kind, namespace, name, uid, names.OBJECT_MANAGER, version=resource_version),
             {"uid": uid},
         )
 

@@ -106,11 +106,12 @@ class Cluster:
         """Make *status* a Rollout's status; a Conflict unless it is still at *resource_version*. None: it is gone."""
         return await statuses.apply(self._exchange, key, uid, resource_version, status)
 
-    async def delete(self, kind: Kind, namespace: str, name: str, uid: str) -> None:
-        """Delete the object if it is still the one with *uid* (empty: whichever); one that is gone is fine."""
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str, resource_version: str = "") -> None:
+        """Delete the object if it is still the one with *uid*, at *resource_version*; one that is gone is fine."""
         body: Json = {"propagationPolicy": "Background"}
-        if uid:
-            body["preconditions"] = {"uid": uid}
+        asked = {"uid": uid, "resourceVersion": resource_version}
+        if preconditions := {field: value for field, value in asked.items() if value}:
+            body["preconditions"] = preconditions
         resource = RESOURCES[kind]
         await self._exchange.call_unless_missing(
             Request(verb="DELETE", resource=resource, namespace=namespace, name=name, body=body)

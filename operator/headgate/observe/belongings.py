@@ -1,0 +1,123 @@
+"""Tells what belongs to a Rollout from what only bears its labels.
+
+Labels can be copied, names cannot: the name of each object of ours ends with a hash, and a record's hash is that of its
+content. An object that does not keep to this is a stranger's: it is named in the status and left alone.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from headgate.api import names, values
+from headgate.core import revisions
+from headgate.core.model import Json, PolicyRecord, RolloutFacts, TemplateRecord
+from headgate.observe import objects, rollouts
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Deployments:
+    """The Deployments that bear a Rollout's label."""
+
+    ours: dict[str, Json]
+    """By hash."""
+    in_the_way: dict[str, str]
+    """What is said of those that stand where one of ours would, by hash."""
+    strangers: tuple[str, ...]
+    """What is said of all others."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Records:
+    """What is kept in a Rollout's ControllerRevisions, by hash."""
+
+    templates: dict[str, TemplateRecord]
+    policies: dict[str, PolicyRecord]
+    strangers: tuple[str, ...] = ()
+    """What is said of those that are not what their names say."""
+
+
+def _selected(thing: Json) -> str:
+    """Return the hash of the pods that a Deployment selects; it can never be changed."""
+    labels = ((thing.get("spec") or {}).get("selector") or {}).get("matchLabels") or {}
+    return str(labels.get(names.POD_HASH, ""))
+
+
+def stands_for(thing: Json, rollout_name: str) -> str:
+    """Return the hash of the revision that a Deployment's name and selector both name; an empty text: of none."""
+    hash_ = revisions.hash_in_name(rollout_name, str(thing["metadata"]["name"]))
+    return hash_ if hash_ == _selected(thing) else ""
+
+
+def deployments(rollout: RolloutFacts, things: Iterable[Json]) -> Deployments:
+    """Return *things*, which bear the label of *rollout*, sorted by whose they are."""
+    ours: dict[str, Json] = {}
+    in_the_way: dict[str, str] = {}
+    strangers: list[str] = []
+    for thing in things:
+        name, holder = str(thing["metadata"]["name"]), objects.owner(thing)
+        named = revisions.hash_in_name(rollout.name, name)
+        if named and holder not in ("", rollout.uid):
+            in_the_way[named] = f"Deployment {name} is controlled by somebody else (uid {holder}); rename or delete it"
+        elif named and named != _selected(thing):
+            in_the_way[named] = f"Deployment {name} has a name of ours and selects other pods; rename or delete it"
+        elif named:
+            ours[named] = thing
+        else:
+            strangers.append(_stranger(f"Deployment {name}", f"{rollout.name}-HASH"))
+    return Deployments(ours, in_the_way, tuple(sorted(strangers)))
+
+
+def _stranger(which: str, named: str) -> str:
+    remedy = f"take the label {names.ROLLOUT} off it, or delete it"
+    return f"{which} bears this Rollout's label, but ours are named {named}; it is left alone: {remedy}"
+
+
+def records(things: Iterable[Json], rollout_name: str) -> Records:
+    """Return what ControllerRevisions of ours keep: only what has the hash that its name says."""
+    templates: dict[str, TemplateRecord] = {}
+    policies: dict[str, PolicyRecord] = {}
+    strangers: list[str] = []
+    for thing in things:
+        metadata, data = thing["metadata"], _mapping(thing.get("data"))
+        kind = (metadata.get("labels") or {}).get(names.RECORD)
+        content = data.get(kind) if kind in (names.RECORD_TEMPLATE, names.RECORD_POLICY) else None
+        hash_, name = _content_hash(rollout_name, kind, content)
+        if not hash_ or (hash_, name) != (str(data.get("hash", "")), metadata["name"]):
+            strangers.append(_forged(metadata["name"]))
+        elif kind == names.RECORD_TEMPLATE:
+            templates[hash_] = TemplateRecord(
+                revision=objects.number(thing.get("revision")), template=_mapping(content), **_place(metadata, hash_)
+            )
+        elif (policy := rollouts.parsed_policy(content)) is not None:
+            policies[hash_] = PolicyRecord(policy=policy, **_place(metadata, hash_))
+    return Records(templates, policies, tuple(sorted(strangers)))
+
+
+def _mapping(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def _place(metadata: Mapping[str, Any], hash_: str) -> dict[str, Any]:
+    return {
+        "name": metadata["name"],
+        "hash": hash_,
+        "created": values.parse_time(metadata["creationTimestamp"]),
+        "references": len(metadata.get("ownerReferences") or ()),
+        "uid": str(metadata.get("uid", "")),
+        "resource_version": str(metadata.get("resourceVersion", "")),
+    }
+
+
+def _content_hash(rollout_name: str, kind: Any, content: Any) -> tuple[str, str]:
+    """Return the hash of what a record keeps, and the name that follows from it; empty texts where it keeps nothing."""
+    if not isinstance(content, dict):
+        return "", ""
+    if kind == names.RECORD_TEMPLATE:
+        hash_ = revisions.template_hash(rollout_name, content)
+        return hash_, revisions.deployment_name(rollout_name, hash_)
+    hash_ = revisions.policy_hash(rollout_name, content)
+    return hash_, revisions.policy_name(rollout_name, hash_)
+
+
+def _forged(name: str) -> str:
+    return f"ControllerRevision {name} is not believed: its content has another hash than its name says; delete it"
