@@ -36,6 +36,8 @@ check: $(VENV) ## Check format, lint, types, import contracts and the CRDs
 	$(PYTHON) -c "from importlinter import cli; cli.lint_imports_command()"
 	$(PYTHON) -m headgate.cli crds --check crds/
 	$(PYTHON) -m headgate.cli crds --check charts/headgate/files/
+	$(PYTHON) -m headgate.cli policies --check policies/
+	$(PYTHON) -m headgate.cli policies --check charts/headgate/policies/
 	$(PYTHON) -m headgate.cli reference --check docs/
 	$(PYTHON) -m tests.hazards --check docs/
 
@@ -67,9 +69,11 @@ demo: $(VENV) ## Watch a good version promoted and a bad one taken back (root; K
 bench: $(VENV) ## Measure latency, API requests, memory and scale on a control plane (FULL=1; SECTIONS="react writes …")
 	$(PYTHON) -m bench $(SECTIONS)
 
-crds: $(VENV) ## Write crds/, docs/reference.md and docs/hazards.md anew from the API models and the tests
+crds: $(VENV) ## Write crds/, policies/, docs/reference.md and docs/hazards.md anew from the API models and the tests
 	$(PYTHON) -m headgate.cli crds --write crds/
 	$(PYTHON) -m headgate.cli crds --write charts/headgate/files/
+	$(PYTHON) -m headgate.cli policies --write policies/
+	$(PYTHON) -m headgate.cli policies --write charts/headgate/policies/
 	$(PYTHON) -m headgate.cli reference --write docs/
 	$(PYTHON) -m tests.hazards --write docs/
 	$(PYTHON) -m tests.chart.values_table

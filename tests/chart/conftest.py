@@ -8,6 +8,7 @@ import pytest
 from tests import cluster
 from tests.chart import helm as helms
 from tests.chart.helm import Helm
+from tests.chart.releases import Release
 from tests.control_plane.conftest import ControlPlane
 
 
@@ -32,3 +33,12 @@ def control_plane() -> Iterator[ControlPlane]:
         yield ControlPlane(cluster.start(name))
     finally:
         cluster.stop(name)
+
+
+@pytest.fixture
+def release(helm: Helm, control_plane: ControlPlane) -> Iterator[Release]:
+    """A release that is not installed yet, in a cluster with the namespaces shop and blog."""
+    made = Release(Helm(helm.program, helm.home, control_plane.kubeconfig), control_plane)
+    made.prepare("shop", "blog")
+    yield made
+    made.forget()

@@ -78,7 +78,8 @@ def test_namespaces_bound_the_rights(helm: Helm) -> None:
 
 def test_switched_off(helm: Helm) -> None:
     """What is switched off is not there, and the account of somebody else's making is used."""
-    nothing = {"crds": {"enabled": False}, "rbac": {"create": False, "aggregate": False}}
+    off = {"enabled": False}
+    nothing = {"crds": off, "consent": off, "rbac": {"create": False, "aggregate": False}}
     objects = helm.objects({**variants.SMALLEST, **nothing, "serviceAccount": {"create": False, "name": "theirs"}})
 
     assert ["Deployment"] == [body["kind"] for body in objects]

@@ -1,17 +1,15 @@
 """The chart against a real API server: it is accepted, it is enough, and it goes without taking anything along."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.chart import releases, variants
-from tests.chart.helm import Helm, Json
+from tests.chart.helm import Json
 from tests.chart.releases import NAMESPACE, Release
 from tests.cluster import wait_until
-from tests.control_plane.conftest import ControlPlane
 from tests.control_plane.life import gateways
 from tests.control_plane.life.operators import Operator
 from tests.control_plane.life.reading import HttpReader
@@ -22,15 +20,6 @@ pytestmark = pytest.mark.control_plane
 
 KINDS = "rollouts,controllerrevisions,deployments,replicasets,pods,services,httproutes"
 CRD = "CustomResourceDefinition/rollouts.headgate.dev"
-
-
-@pytest.fixture
-def release(helm: Helm, control_plane: ControlPlane) -> Iterator[Release]:
-    """A release that is not installed yet, in a cluster with the namespaces shop and blog."""
-    made = Release(Helm(helm.program, helm.home, control_plane.kubeconfig), control_plane)
-    made.prepare("shop", "blog")
-    yield made
-    made.forget()
 
 
 def delivered(release: Release, namespace: str) -> World:

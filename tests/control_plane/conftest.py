@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from headgate.api import crd
-from headgate.cli import crds
+from headgate.cli import crds, policies
 from tests import cluster
 
 ESTABLISHED_SECONDS = 60
@@ -61,9 +61,10 @@ def control_plane() -> Iterator[ControlPlane]:
 
 
 def _install(control_plane: ControlPlane) -> None:
-    """Install the CRD, and return once clients can use and read it."""
-    installed = control_plane.kubectl("apply", "--server-side", "-f", "-", stdin=crds.text())
-    assert installed.returncode == 0, installed.stderr
+    """Install the CRD and the policy of consent, and return once clients can use and read the CRD."""
+    for text in (crds.text(), policies.text()):
+        installed = control_plane.kubectl("apply", "--server-side", "-f", "-", stdin=text)
+        assert installed.returncode == 0, installed.stderr
     # `kubectl wait` gives up at once on a CRD so young that its status holds no list of conditions yet.
     waiting = ("wait", "--for=condition=Established", "--timeout=5s", f"crd/{crd.NAME}")
     assert cluster.wait_until(

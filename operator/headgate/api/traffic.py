@@ -11,6 +11,9 @@ from headgate.api.values import Duration
 DRAIN_SECONDS: Final = 30.0
 """The default of drain: longer than any Gateway that we know takes to follow a route."""
 
+ROUTES_MAX: Final = 16
+"""As many as `consent` can ask about."""
+
 ServiceName = Annotated[
     str, pydantic.Field(min_length=1, max_length=dns.LABEL_LENGTH), cel.named(dns.is_label, cel.SERVICE_NAME)
 ]
@@ -44,7 +47,7 @@ class GatewayAPI(SpecModel):
 
     routes: tuple[Route, ...] = pydantic.Field(
         min_length=1,
-        max_length=16,
+        max_length=ROUTES_MAX,
         description="The routes whose weights are managed: in each rule that names the stable Service exactly the two "
         "backendRefs of stableService and canaryService, and nothing else.",
         json_schema_extra={**cel.atomic_list(), **cel.validations(cel.ROUTES_DIFFER)},

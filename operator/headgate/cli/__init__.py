@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from headgate.cli import crds, reference, run
+from headgate.cli import crds, policies, reference, run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -12,6 +12,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     run.add_parser(commands)
     crds.add_parser(commands)
+    policies.add_parser(commands)
     reference.add_parser(commands)
     arguments = parser.parse_args(argv)
     code: int = arguments.run(arguments)
