@@ -105,6 +105,7 @@ class World:
     foreign: tuple[str, ...] = ()
     traffic: paths.TrafficFacts | None = None
     present: Mapping[str, int] | paths.Unreadable | None = None
+    ending: Mapping[str, model.EndingPods] | paths.Unreadable | None = None
     next_drill: int | None = None
     pods: tuple[model.PodFacts, ...] | None = None
     policy_waits: bool = False
@@ -289,6 +290,7 @@ class World:
             foreign=self.foreign,
             traffic=self.traffic,
             present=self.present,
+            ending=self.ending,
             pods=self.pods,
             policy_waits=self.policy_waits,
             next_drill=self.next_drill,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from headgate.core.model import PodFacts, PodTrouble
+from headgate.core.model import EndingPods, PodFacts, PodTrouble
 from headgate.observe import objects
 
 CONTAINERS = "containerStatuses"
@@ -119,3 +119,26 @@ def test_pods_of_a_deployment() -> None:
 def test_whose_pods_are_not_counted(stranger: dict[str, Any]) -> None:
     """Labels alone do not tell: a pod is the Deployment's if its ReplicaSet is, and if it has not ended."""
     assert () == objects.pods_of("web-5d8f", [stranger])
+
+
+def ends(at: str = "1970-01-01T00:03:00Z", phase: str = "Running", **changes: Any) -> dict[str, Any]:
+    """Return a pod of the Deployment whose grace is over then."""
+    return owned("a", metadata={"deletionTimestamp": at}, status={"phase": phase}, **changes)
+
+
+@pytest.mark.parametrize(
+    ("pods", "expected"),
+    [
+        ([], EndingPods()),
+        ([ends()], EndingPods(1, 185)),
+        ([ends(), ends("1970-01-01T00:04:00Z")], EndingPods(2, 245)),
+        ([ends(), owned("b", status={"phase": "Running"})], EndingPods(2, None)),
+        ([ends(), owned("b")], EndingPods(2, None)),
+        ([ends(phase="Unknown")], EndingPods(1, 185)),
+        ([ends(phase="Pending"), ends(phase="Succeeded"), ends(phase="Failed")], EndingPods()),
+        ([ends(holder="web-other-7c9d")], EndingPods()),
+    ],
+)
+def test_pods_that_may_still_answer(pods: list[dict[str, Any]], expected: EndingPods) -> None:
+    """Those of which a container runs, until their grace is over and a little more; nobody else's."""
+    assert expected == objects.ending("web-5d8f", pods, 5)

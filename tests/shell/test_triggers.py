@@ -274,3 +274,32 @@ def test_service_without_its_label_wakes() -> None:
     triggers.woken_by(sight(Kind.SERVICE, SERVICE))
     bare = changed(SERVICE, "metadata/labels", {})
     assert triggers.woken_by(sight(Kind.SERVICE, bare, gone=True)) == (Key("shop", "web"),)
+
+
+def endpoint(pod: str, **conditions: bool) -> dict[str, Any]:
+    """Return an endpoint for a pod of Deployment web-abc."""
+    return {"conditions": conditions, "targetRef": {"uid": pod, "name": f"web-abc-7c9d-{pod}"}}
+
+
+ENDS = {"ready": False, "serving": True, "terminating": True}
+ENDED = {"ready": False, "serving": False, "terminating": True}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "wakes"),
+    [
+        ([endpoint("a", **ENDS), endpoint("b", **ENDS)], [endpoint("b", **ENDS)], False),
+        ([endpoint("b", **ENDS)], [], True),
+        ([endpoint("b", **ENDS)], [endpoint("b", **ENDED)], True),
+        ([endpoint("b", **ENDED)], [], False),
+        ([], [endpoint("b", ready=False, terminating=True)], True),
+        ([], [endpoint("b", ready=False)], False),
+    ],
+)
+def test_the_last_pod_that_ends_wakes(before: list[Any], after: list[Any], *, wakes: bool) -> None:
+    """A slice is worth a pass when the last pod of a version serves no more, and not for each one before it."""
+    triggers = knowing()
+    triggers.woken_by(sight(Kind.ENDPOINT_SLICE, {**SLICE, "endpoints": before}))
+    later = {"metadata": {**SLICE["metadata"], "resourceVersion": "9"}, "endpoints": after}
+
+    assert wakes == bool(triggers.woken_by(sight(Kind.ENDPOINT_SLICE, later)))

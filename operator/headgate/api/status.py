@@ -98,6 +98,9 @@ class Leaving(StatusModel):
     by: str = pydantic.Field(default="", max_length=253, description="Who or what decided it.")
     since: Timestamp = pydantic.Field(description="When it was decided.")
     stable_pods: int = pydantic.Field(default=0, description="How many stable pods were wanted then.")
+    uncounted_since: Timestamp | None = pydantic.Field(
+        default=None, description="Since when nobody could tell whether its last pods still answer."
+    )
 
 
 class Drill(StatusModel):

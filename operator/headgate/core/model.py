@@ -204,6 +204,15 @@ class PodFacts:
     """Whether it is being deleted."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class EndingPods:
+    """Pods of a revision of which none is asked for, and that may still answer."""
+
+    count: int = 0
+    until: float | None = None
+    """When the grace of the last one is over, and a little more; None where one of them has not been asked to go."""
+
+
 class Identity(enum.StrEnum):
     """What became of asking which revision the spec's template is."""
 
@@ -299,6 +308,8 @@ class Observation:
     """The ways by which users reach the pods; None without spec.traffic, unless there are Services to release."""
     present: Mapping[str, int] | Unreadable | None = None
     """Objects of our pods by hash, terminating ones included; None where nobody counted them, for it did not matter."""
+    ending: Mapping[str, EndingPods] | Unreadable | None = None
+    """By hash, of revisions that may be told as gone now; None where nobody counted them, for it did not matter."""
     next_drill: int | None = None
     """When spec.drill's schedule is due next after now; None where there is none."""
     autoscalers: tuple[AutoscalerFacts, ...] = ()

@@ -71,7 +71,7 @@ def _without_future(seen: Observation, status: RolloutStatus) -> RolloutStatus:
         # When it started tells this attempt from others, and is not rewritten.
         canary = _timed(status.canary, seen.now, "judged_from")
         if canary.leaving:
-            canary = canary.model_copy(update={"leaving": _timed(canary.leaving, seen.now, "since")})
+            canary = canary.model_copy(update={"leaving": _timed(canary.leaving, seen.now, "since", "uncounted_since")})
         changes["canary"] = canary
     if status.warm:
         changes["warm"] = _timed(status.warm, seen.now, "judged_from", "promoted")

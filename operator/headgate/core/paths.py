@@ -40,6 +40,8 @@ class ServiceFacts:
     labels: bool = True
     """Whether it has any label at all."""
     deleting: bool = False
+    ending: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """Pods behind it by revision hash that terminate and still serve."""
 
     @property
     def selects(self) -> str:

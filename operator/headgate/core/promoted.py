@@ -7,7 +7,7 @@ import math
 
 from headgate.api import values
 from headgate.api.status import Canary, Ending, Phase, Side, TrafficStatus, Warm, Weight
-from headgate.core import analysis, effects, history, strategies, verdicts
+from headgate.core import analysis, departures, effects, history, strategies, verdicts
 from headgate.core.model import Notice
 from headgate.core.situation import Move, Rest, Situation
 
@@ -156,12 +156,25 @@ def cooled(situation: Situation) -> Move | None:
     warm = situation.status.warm
     if warm is None or warm.until is None or not cooling(situation):
         return None
-    facts = situation.facts(warm)
-    if facts is not None and facts.pods and situation.now < warm.until + GONE_SECONDS:
+    if situation.now < _ended_by(situation, warm, warm.until):
         return None
-    took = values.format_duration(situation.now - warm.promoted)
-    notice = Notice("OldRevisionReleased", f"revision {warm.revision} was kept for {took} and is scaled down")
+    took, facts = values.format_duration(situation.now - warm.promoted), situation.facts(warm)
+    left = f"; {facts.pods} of its pods are still there" if facts is not None and facts.pods else ""
+    notice = Notice("OldRevisionReleased", f"revision {warm.revision} was kept for {took} and is scaled down{left}")
     return Move(situation.status.model_copy(update={"warm": None}), (notice,))
+
+
+def _ended_by(situation: Situation, warm: Warm, until: int) -> float:
+    """Return when the end of the old pods can be told whatever is left of them; 0 if nothing is that still serves."""
+    facts, seen = situation.facts(warm), situation.seen
+    if facts is not None and facts.pods:
+        return until + GONE_SECONDS
+    # A restart is not kept waiting for the end of pods that nobody is led to any more.
+    serves = (
+        seen.traffic is not None and situation.status.restart is None and departures.serves(seen.traffic, warm.hash)
+    )
+    grace = departures.grace_seconds(seen.templates, warm.hash)
+    return until + grace + departures.SLACK_SECONDS if serves else 0
 
 
 def draining(situation: Situation) -> Rest | None:
@@ -178,6 +191,8 @@ def warm_words(situation: Situation) -> str:
     warm = situation.status.warm
     if warm is None or warm.until is None:
         return ""
+    if cooling(situation):
+        return f"; revision {warm.revision} is asked to go, and its last pods end"
     return f"; revision {warm.revision} stays warm until {values.format_time(warm.until)}"
 
 
@@ -187,4 +202,5 @@ def ends(situation: Situation) -> tuple[float, ...]:
     looks = (situation.now + verdicts.LOOK_SECONDS,) if warm is not None and _down(situation) else ()
     if warm is None or warm.until is None:
         return looks
-    return (warm.until + GONE_SECONDS if cooling(situation) else warm.until, *looks)
+    ended_by = _ended_by(situation, warm, warm.until) or situation.now
+    return (ended_by if cooling(situation) else warm.until, *looks)

@@ -7,6 +7,7 @@ from headgate.api.status import Canary, Ending, Phase, Rejected, Side
 from headgate.core import (
     analysis,
     beginning,
+    departures,
     forward,
     history,
     promoted,
@@ -160,8 +161,10 @@ def _served(situation: Situation) -> Rest:
     if pods.wanted == situation.total and pods.ready >= situation.total and pods.existing <= situation.total:
         number = stable.revision if stable else 0
         message = f"revision {number} serves with {pods.ready} of {pods.wanted} pods ready"
-        return _routed(situation, message) or Rest(
-            Phase.HEALTHY, "Healthy", message + promoted.warm_words(situation), promoted.ends(situation)
+        return (
+            _routed(situation, message)
+            or departures.outlasting(situation)
+            or Rest(Phase.HEALTHY, "Healthy", message + promoted.warm_words(situation), promoted.ends(situation))
         )
     message = f"{pods.ready} of {situation.total} stable pods ready{_pod_words(situation)}"
     limit = verdicts.deadline_seconds(situation)
@@ -193,6 +196,8 @@ def rejected(situation: Situation) -> Rest | None:
     entry = _rejection(situation)
     if entry is None:
         return None
+    if left := departures.outlasting(situation):
+        return left
     stable, pods = situation.stable, situation.pods(situation.stable)
     serves = f"revision {stable.revision} serves" if stable else "nothing serves"
     if stable and pods.ready < situation.total:  # as after recreate, where the old pods have only begun to start

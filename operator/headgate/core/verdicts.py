@@ -6,7 +6,7 @@ from typing import Final
 from headgate.api import values
 from headgate.api.spec import FailFast
 from headgate.api.status import Canary, Drill, Ending, Leaving, Phase, Rejected, Weight
-from headgate.core import analysis, history, recreate, revisions, schedules, strategies
+from headgate.core import analysis, departures, history, recreate, revisions, schedules, strategies
 from headgate.core.model import Notice
 from headgate.core.routes import WHOLE
 from headgate.core.situation import RELIED_ON_AFTER_SECONDS, Move, Rest, Situation
@@ -87,10 +87,18 @@ def _finished(situation: Situation, canary: Canary, leaving: Leaving) -> Move:
     ended = {"canary": None, "step": None, "weight": None, "scale_floor": floor, "history": past}
     took = values.format_duration(situation.now - leaving.since)
     ready = f"{situation.pods(situation.stable).ready} of {situation.total} stable pods ready"
-    notice = Notice("RolledBack", f"revision {canary.revision} is gone after {took}; {ready}")
+    left = departures.remains(situation, canary)
+    told = f"is taken back after {took}, though {left}" if left else f"is gone after {took}"
+    notice = Notice("RolledBack", f"revision {canary.revision} {told}; {ready}")
     if canary.drill is None:
         return Move(situation.status.model_copy(update=ended), (notice,))
-    notice = Notice("DrillEnded", f"the pods of the drill of revision {canary.revision} are gone after {took}; {ready}")
+    drill = f"drill of revision {canary.revision}"
+    told = (
+        f"the {drill} has ended after {took}, though {left}"
+        if left
+        else f"the pods of the {drill} are gone after {took}"
+    )
+    notice = Notice("DrillEnded", f"{told}; {ready}")
     return Move(schedules.passed(situation.seen, situation.status).model_copy(update=ended), (notice,))
 
 
@@ -104,19 +112,30 @@ def aborting(situation: Situation) -> Move | Rest | None:
     moved = traffic is None or (traffic.weight == 0 and not traffic.rules)
     whole = ours.wanted >= situation.total and moved
     gone = theirs.counted == 0 and (whole or _gives_way(situation, canary.leaving))
-    if gone or (whole and _makes_way(situation, canary)):
+    still = departures.awaited(situation, canary, canary.leaving) if gone else None
+    if isinstance(still, Move):
+        return still
+    if (gone and still is None) or (whole and _makes_way(situation, canary)):
         return _finished(situation, canary, canary.leaving)
     if situation.recreates:
         return _comes_back(situation, canary.leaving)
-    waits = f"{ours.ready} of {situation.total} stable pods ready, {theirs.counted} canary pods left"
+    return _retreats(situation, canary, canary.leaving, still)
+
+
+def _retreats(situation: Situation, canary: Canary, leaving: Leaving, still: departures.Still | None) -> Rest:
+    waits = f"{situation.pods(situation.stable).ready} of {situation.total} stable pods ready"
+    soon = leaving.since + RELIED_ON_AFTER_SECONDS
+    again: tuple[float, ...] = (soon if soon > situation.now else situation.next_retreat,)
+    if still is not None:
+        waits, again = f"{waits}; of the canary, {still.words}", departures.looks(situation, canary, still)
+    else:
+        waits = f"{waits}, {situation.pods(canary).counted} canary pods left"
     if situation.routing is not None and situation.routing.waits:
         waits = f"{waits}; {situation.routing.waits}"
-    soon = canary.leaving.since + RELIED_ON_AFTER_SECONDS
-    again = soon if soon > situation.now else situation.next_retreat
     phase, which = Phase.ROLLING_BACK, ""
     if canary.drill is not None:
         phase, which = Phase.DRILLING, f"drill of revision {canary.revision}: "
-    return Rest(phase, canary.leaving.reason, f"{which}{canary.leaving.message}; {waits}", (again,))
+    return Rest(phase, leaving.reason, f"{which}{leaving.message}; {waits}", again)
 
 
 def _gives_way(situation: Situation, leaving: Leaving) -> bool:

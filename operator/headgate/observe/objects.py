@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from headgate.api import names, values
 from headgate.core import revisions
-from headgate.core.model import DeploymentFacts, Json, PodFacts, PodTrouble
+from headgate.core.model import DeploymentFacts, EndingPods, Json, PodFacts, PodTrouble
 
 _HOPELESS: Final = {
     "ErrImagePull",
@@ -133,6 +133,21 @@ def pods_of(deployment_name: str, pods: Iterable[Json]) -> tuple[PodFacts, ...]:
     ReplicaSet, whose name begins with its Deployment's.
     """
     return tuple(_pod(pod) for pod in pods if not _ended(pod) and _deployment_of(pod) == deployment_name)
+
+
+def ending(deployment_name: str, pods: Iterable[Json], slack_seconds: int) -> EndingPods:
+    """Return how many *pods* of a Deployment may still answer, and until when.
+
+    Not those of which no container runs, yet or any more. The API server writes down when a pod's grace is over.
+    """
+    found = [pod for pod in pods if _deployment_of(pod) == deployment_name and not _silent(pod)]
+    ends = [pod["metadata"].get("deletionTimestamp") for pod in found]
+    known = [values.parse_time(str(end)) + slack_seconds for end in ends if end is not None]
+    return EndingPods(len(found), max(known) if known and len(known) == len(ends) else None)
+
+
+def _silent(pod: Json) -> bool:
+    return (pod.get("status") or {}).get("phase") in ("Pending", "Succeeded", "Failed")
 
 
 def _deployment_of(pod: Json) -> str:

@@ -8,10 +8,11 @@ from typing import Final
 from headgate.api import names
 from headgate.api.spec import Policy
 from headgate.api.status import RolloutStatus, Side
-from headgate.core import analysis, faults, manifests, policies, queries, revisions, strategies
+from headgate.core import analysis, departures, faults, manifests, policies, queries, revisions, strategies
 from headgate.core.model import (
     AutoscalerFacts,
     DeploymentFacts,
+    EndingPods,
     Json,
     Key,
     Kind,
@@ -125,7 +126,8 @@ class Observer:
             self._autoscalers.forget(key)
             return None
         rollout, status = rollouts.facts(thing, self._allowed), rollouts.parsed_status(thing.get("status"))
-        return await self._gathered(key, rollout, status, refusals, written_at)
+        seen = await self._gathered(key, rollout, status, refusals, written_at)
+        return dataclasses.replace(seen, ending=await self._ending(seen))
 
     def over(self, reader: Reader) -> "Observer":
         """Return one like this that reads from *reader*."""
@@ -235,6 +237,20 @@ class Observer:
         except faults.Fault as fault:
             return Unreadable(str(fault), passing=isinstance(fault, faults.Unreachable))
         return objects.present(pods, rollout.name, {*deployments, *templates})
+
+    async def _ending(self, seen: Observation) -> Mapping[str, EndingPods] | Unreadable | None:
+        """Return which pods of revisions that may be told as gone can still answer; None where none may be."""
+        if strategies.recreates(seen.policy):
+            return None  # there all of them are counted anyway
+        hashes = departures.counted(seen.status, seen.deployments, seen.templates, seen.traffic, seen.now)
+        found, slack, rollout = {}, departures.SLACK_SECONDS, seen.rollout
+        try:
+            for one in hashes:
+                pods = await self._reader.select(Kind.POD, rollout.namespace, {names.POD_HASH: one})
+                found[one] = objects.ending(revisions.deployment_name(rollout.name, one), pods, slack)
+        except faults.Fault as fault:
+            return Unreadable(str(fault), passing=isinstance(fault, faults.Unreachable))
+        return found or None
 
     async def _traffic(
         self, rollout: RolloutFacts, status: RolloutStatus, policy: Policy | None, owned: _Owned

@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from headgate.api import names
@@ -100,23 +100,23 @@ class Roads:
         self, rollout: RolloutFacts, name: str, deployments: Mapping[str, str]
     ) -> ServiceFacts | Unreadable | None:
         try:
-            thing, endpoints = await asyncio.gather(
-                self._reader.get(Kind.SERVICE, rollout.namespace, name), self._endpoints(rollout, name, deployments)
+            thing, slices = await asyncio.gather(
+                self._reader.get(Kind.SERVICE, rollout.namespace, name), self._slices(rollout, name)
             )
             if thing is None:
                 return None
-            return await self._held(rollout, thing, endpoints)
+            if isinstance(slices, Unreadable):
+                return await self._held(rollout, thing, slices)
+            found = await self._held(rollout, thing, facts.endpoints(slices, deployments))
+            return dataclasses.replace(found, ending=facts.ending(slices, deployments))
         except faults.Fault as fault:
             return _unreadable(fault)
 
-    async def _endpoints(
-        self, rollout: RolloutFacts, service: str, deployments: Mapping[str, str]
-    ) -> Mapping[str, int] | Unreadable:
+    async def _slices(self, rollout: RolloutFacts, service: str) -> Sequence[Json] | Unreadable:
         try:
-            slices = await self._reader.select(Kind.ENDPOINT_SLICE, rollout.namespace, {names.SERVICE_NAME: service})
+            return await self._reader.select(Kind.ENDPOINT_SLICE, rollout.namespace, {names.SERVICE_NAME: service})
         except faults.Fault as fault:
             return _unreadable(fault)
-        return facts.endpoints(slices, deployments)
 
     async def _held(
         self, rollout: RolloutFacts, thing: Json, endpoints: Mapping[str, int] | Unreadable

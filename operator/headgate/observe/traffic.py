@@ -1,6 +1,7 @@
 """Reads the objects by which users reach the pods: Services, EndpointSlices, routes. Nothing in them can raise."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import collections
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from headgate.api import names
@@ -82,19 +83,34 @@ def endpoints(slices: Iterable[Json], deployments: Mapping[str, str]) -> dict[st
         slices: the EndpointSlices of one Service.
         deployments: the name of each revision's Deployment by its hash.
     """
+    return _counted(slices, deployments, _ready)
+
+
+def ending(slices: Iterable[Json], deployments: Mapping[str, str]) -> dict[str, int]:
+    """Return the same of pods that terminate and still serve: where no other is ready, traffic goes to them."""
+    return _counted(slices, deployments, _ends)
+
+
+def _ready(conditions: Json) -> bool:
+    # Absent means ready, and not terminating: so it is written for endpoints that nobody observes.
+    return conditions.get("ready") is not False and conditions.get("terminating") is not True
+
+
+def _ends(conditions: Json) -> bool:
+    return conditions.get("terminating") is True and conditions.get("serving") is not False
+
+
+def _counted(
+    slices: Iterable[Json], deployments: Mapping[str, str], counts_if: Callable[[Json], bool]
+) -> dict[str, int]:
     found = {}
     for one in slices:
         for endpoint in _things(one.get("endpoints")):
-            conditions, target = _mapping(endpoint.get("conditions")), _mapping(endpoint.get("targetRef"))
-            # Absent means ready, and not terminating: so it is written for endpoints that nobody observes.
-            if conditions.get("ready") is False or conditions.get("terminating") is True:
-                continue
-            identity = target.get("uid") or str(endpoint.get("addresses"))
-            found[str(identity)] = _revision(str(target.get("name", "")), deployments)
-    counts: dict[str, int] = {}
-    for revision in found.values():
-        counts[revision] = counts.get(revision, 0) + 1
-    return counts
+            target = _mapping(endpoint.get("targetRef"))
+            if counts_if(_mapping(endpoint.get("conditions"))):
+                identity = target.get("uid") or str(endpoint.get("addresses"))
+                found[str(identity)] = _revision(str(target.get("name", "")), deployments)
+    return dict(collections.Counter(found.values()))
 
 
 def _revision(pod: str, deployments: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@
 | Rollout | generation, annotations, finalizers, deletion: the rest are our own writes |
 | Deployment | what a pass reads of it: counts, conditions, our labels and annotations, its owner |
 | Service | its selector, ports, labels of ours, owner |
-| EndpointSlice | which pods are ready in it |
+| EndpointSlice | which pods are ready in it, and of which Deployments pods end that still serve |
 | HTTPRoute, GRPCRoute | generation, label and annotation of ours, what its parents say |
 """
 
@@ -152,12 +152,20 @@ def _service_facts(body: Mapping[str, Any], metadata: Json) -> list[Any]:
 
 
 def _slice_facts(body: Mapping[str, Any]) -> list[Any]:
-    ready = []
+    ready, ending = [], set()
     for endpoint in body.get("endpoints") or ():
         conditions, target = endpoint.get("conditions") or {}, endpoint.get("targetRef") or {}
-        if conditions.get("ready") is not False and conditions.get("terminating") is not True:
+        if conditions.get("terminating") is True:
+            # One pass for the last of a Deployment's that serves no more, and none for each before it.
+            ending |= {_deployment(target)} if conditions.get("serving") is not False else set()
+        elif conditions.get("ready") is not False:
             ready.append(str(target.get("uid") or endpoint.get("addresses")))
-    return sorted(ready)
+    return [sorted(ready), sorted(ending)]
+
+
+def _deployment(target: Json) -> str:
+    """Return the name of a pod's Deployment, which is followed by its ReplicaSet's hash and its own letters."""
+    return str(target.get("name", "")).rsplit("-", 2)[0]
 
 
 def _route_facts(body: Mapping[str, Any], metadata: Json) -> list[Any]:

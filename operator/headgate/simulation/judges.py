@@ -1,6 +1,7 @@
 """The judges of a world, all at once. They know the design and the world's truth, and nothing of how it was decided."""
 
 from headgate.simulation.capacity import Capacity
+from headgate.simulation.claims import Claims
 from headgate.simulation.conduct import Conduct
 from headgate.simulation.evidence import Evidence
 from headgate.simulation.judging import Scene, Violation
@@ -21,5 +22,6 @@ class Judges:
         self.ways = Ways(self.scene)
         self.evidence = Evidence(self.scene, self.capacity, self.ways)
         self.conduct = Conduct(self.scene)
+        self.claims = Claims(self.scene)
         self.serving = Serving(self.scene, self.ways)
         self.manners = Manners(self.scene, self.ways)

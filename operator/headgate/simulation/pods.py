@@ -13,6 +13,7 @@ from headgate.simulation.store import Store
 
 LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"
 KUBELET: Final = "kubelet"
+GRACE_SECONDS: Final = 30
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class Pods:
         """The most pods that the namespace may have."""
         self.ready_since: dict[str, float] = {}
         """By uid, for pods that are ready."""
+        self.ending: set[str] = set()
+        """By uid, those that were ready when they were asked to go, and are not gone."""
         self.failed: dict[str, float] = {}
         """By uid: when a pod that had been ready stopped being so by itself."""
         self.fallen: set[str] = set()
@@ -152,18 +155,24 @@ class Pods:
         return self.images.get(pod["spec"]["containers"][0]["image"], Image())
 
     def terminate(self, pod: Json) -> None:
-        """Let a pod go; until it is gone it exists with a deletionTimestamp and serves nobody."""
+        """Let a pod go; until it is gone it exists with the time when its grace is over, and may still answer."""
         metadata = pod["metadata"]
-        self.ready_since.pop(metadata["uid"], None)
+        if self.ready_since.pop(metadata["uid"], None) is not None:
+            self.ending.add(metadata["uid"])
         self.failed.pop(metadata["uid"], None)
         self.fallen.discard(metadata["uid"])
         thing = self._store.get(Kind.POD, metadata["namespace"], metadata["name"])
         if thing is None or thing["metadata"].get("deletionTimestamp") is not None:
             return
-        thing["metadata"]["deletionTimestamp"] = values.format_time(self._agenda.now)
+        grace = pod["spec"].get("terminationGracePeriodSeconds", GRACE_SECONDS)
+        thing["metadata"]["deletionTimestamp"] = values.format_time(self._agenda.now + grace)
+        thing["metadata"]["deletionGracePeriodSeconds"] = grace
         self._store.update(Kind.POD, thing, KUBELET)
-        place = (Kind.POD, metadata["namespace"], metadata["name"])
-        self._agenda.after(self._image(pod).ends_after_seconds, lambda: self._store.delete(*place, KUBELET))
+        self._agenda.after(self._image(pod).ends_after_seconds, lambda: self._end(metadata))
+
+    def _end(self, metadata: Json) -> None:
+        self.ending.discard(metadata["uid"])
+        self._store.delete(Kind.POD, metadata["namespace"], metadata["name"], KUBELET)
 
 
 def _stuck_status(pod: Json, trouble: str, now: float) -> Json:

@@ -81,7 +81,7 @@ class Services:
 
     def _endpoint(self, pod: Json, family: str) -> Json:
         metadata = pod["metadata"]
-        serving = metadata["uid"] in self._pods.ready_since
+        serving = metadata["uid"] in self._pods.ready_since or metadata["uid"] in self._pods.ending
         terminating = metadata.get("deletionTimestamp") is not None
         return {
             "addresses": [f"{family}:{metadata['uid']}"],
