@@ -84,7 +84,7 @@ class Pods:
                 "namespace": metadata["namespace"],
                 "labels": {**template["metadata"]["labels"], "pod-template-hash": digest},
                 "ownerReferences": [
-                    {"kind": "Deployment", "name": metadata["name"], "uid": metadata["uid"], "controller": True}
+                    {"kind": "ReplicaSet", "name": metadata["name"], "uid": metadata["uid"], "controller": True}
                 ],
             },
             "spec": template["spec"],
