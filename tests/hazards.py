@@ -23,6 +23,7 @@ TIERS: Final[Mapping[str, str]] = {
     "chart": "real API server",
     "simulation": "simulation",
     "shell": "shell",
+    "adapters": "scripted servers",
     "core": "rules",
 }
 """From what shows most to what shows least."""

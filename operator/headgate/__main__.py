@@ -221,7 +221,12 @@ def _servers(options: settings.Settings) -> ServerSettings:
             username_file=_path(options.prometheus_username_file),
             password_file=_path(options.prometheus_password_file),
             ca_file=_path(options.prometheus_ca_file),
+            headers_file=_path(options.prometheus_headers_file),
+            namespace_header=options.prometheus_namespace_header,
+            namespace_parameter=options.prometheus_namespace_parameter,
             timeout_seconds=options.prometheus_timeout_seconds,
+            interval_seconds_min=options.metric_interval_seconds_min,
+            metrics_per_namespace_max=options.metrics_per_namespace_max,
         )
     except ValueError as error:
         raise settings.InvalidSettingsError(f"{settings.variable('prometheus_*')}: {error}") from None

@@ -55,6 +55,22 @@ class Settings(pydantic_settings.BaseSettings):
     prometheus_password_file: str = pydantic.Field(
         default="", description="Path of the file with the password for Prometheus."
     )
+    prometheus_headers_file: str = pydantic.Field(
+        default="",
+        description="Path of the file with further headers for Prometheus, one `Name: value` on a line, which may be "
+        "secrets. Read anew for every query.",
+    )
+    prometheus_namespace_header: str = pydantic.Field(
+        default="",
+        description="The header that every query gets with the Rollout's namespace in it, like X-Scope-OrgID. Empty: "
+        "none.",
+    )
+    prometheus_namespace_parameter: str = pydantic.Field(
+        default="",
+        description="The query parameter that every query gets with the Rollout's namespace in it, like namespace for "
+        "prom-label-proxy. Empty: none. Without this and the header, who can write Rollouts in any namespace reads all "
+        "of that Prometheus.",
+    )
     prometheus_ca_file: str = pydantic.Field(
         default="", description="Path of the certificate authorities to trust for Prometheus. Empty: the system's."
     )
@@ -66,6 +82,20 @@ class Settings(pydantic_settings.BaseSettings):
         ge=0,
         le=600,
         description="How often Prometheus scrapes, in seconds. A measurement is read once it is this and 5 s old.",
+    )
+    metric_interval_seconds_min: float = pydantic.Field(
+        default=1.0,
+        ge=1,
+        le=60,
+        description="How often one query is asked at most, in seconds. A metric with a smaller interval gets several "
+        "of its ticks with one query; none is left out.",
+    )
+    metrics_per_namespace_max: int = pydantic.Field(
+        default=1000,
+        ge=1,
+        le=100_000,
+        description="How many metrics of a namespace are measured at a time. One beyond is an Error that says so, and "
+        "holds.",
     )
     namespaces: Names = pydantic.Field(
         default=(), description="The namespaces to serve, as a comma list. Empty: all of them."

@@ -150,8 +150,16 @@ def test_nothing_can_be_written(helm: Helm) -> None:
     assert all(mount["readOnly"] for mount in container["volumeMounts"])
 
 
-@pytest.mark.parametrize("values", [variants.TOKEN, variants.PASSWORD], ids=["token", "password"])
-def test_credentials_are_files(helm: Helm, values: Json) -> None:
+@pytest.mark.parametrize(
+    ("values", "secrets"),
+    [
+        (variants.TOKEN, ["metrics", "authorities"]),
+        (variants.PASSWORD, ["metrics", "authorities"]),
+        (variants.TENANTS, ["metrics", "tenant", "authorities"]),
+    ],
+    ids=["token", "password", "tenants"],
+)
+def test_credentials_are_files(helm: Helm, values: Json, secrets: list[str]) -> None:
     """Each file that the operator is told of lies in the volume, from the Secret and key that the user named."""
     objects = helm.objects(values)
     spec = pod(objects)
@@ -161,13 +169,26 @@ def test_credentials_are_files(helm: Helm, values: Json) -> None:
     given = {f"{mount['mountPath']}/{item['path']}" for source in sources for item in source["items"]}
 
     assert given == {value for name, value in environment(objects).items() if name.endswith("_FILE")}
-    assert ["metrics", "authorities"] == [source["name"] for source in sources]
+    assert secrets == [source["name"] for source in sources]
     assert mount["name"] == volume["name"]
+
+
+def test_settings_of_tenants_reach_the_operator(helm: Helm) -> None:
+    """What ties queries to a namespace, and what one may take, stands in the environment as the user wrote it."""
+    told = environment(helm.objects(variants.TENANTS))
+
+    assert "X-Scope-OrgID" == told["HEADGATE_PROMETHEUS_NAMESPACE_HEADER"]
+    assert "namespace" == told["HEADGATE_PROMETHEUS_NAMESPACE_PARAMETER"]
+    assert "5" == told["HEADGATE_METRIC_INTERVAL_SECONDS_MIN"]
+    assert "100000" == told["HEADGATE_METRICS_PER_NAMESPACE_MAX"]
 
 
 def test_keys_of_secrets(helm: Helm) -> None:
     """The keys inside Secrets and ConfigMaps are the user's, and have the usual names otherwise."""
     assert ['"who"', '"key"', '"root.pem"'] == re.findall(r"\{key: (\S+),", helm.text(variants.PASSWORD))
+    assert ['"who"', '"key"', '"header-lines"', '"root.pem"'] == re.findall(
+        r"\{key: (\S+),", helm.text(variants.TENANTS)
+    )
     assert ['"token"', '"ca.crt"'] == re.findall(r"\{key: (\S+),", helm.text(variants.TOKEN))
 
 

@@ -38,6 +38,18 @@ REFUSED: dict[str, tuple[Json, str]] = {
     "no digest": ({"image": {"digest": "sha256:12"}}, "image.digest: Does not match pattern"),
     "a digest in the repository": ({"image": {"repository": "a@sha256:1"}}, "image.repository: Does not match pattern"),
     "a secret as text": ({"imagePullSecrets": ["one"]}, "imagePullSecrets.0: Invalid type. Expected: object"),
+    "a header with a line end": (
+        {"prometheus": {"namespaceHeader": "X-Scope-OrgID\r\nX-Other"}},
+        "prometheus.namespaceHeader: Does not match pattern",
+    ),
+    "a parameter with another": (
+        {"prometheus": {"namespaceParameter": "namespace=a&query"}},
+        "prometheus.namespaceParameter: Does not match pattern",
+    ),
+    "an interval below a second": (
+        {"prometheus": {"metricIntervalSecondsMin": 0.5}},
+        "prometheus.metricIntervalSecondsMin: Must be greater than or equal to 1",
+    ),
     "a name too long": ({"fullnameOverride": "a" * 41}, "fullnameOverride: String length must be less than"),
 }
 # Values that are right each by itself.
@@ -58,6 +70,10 @@ SETTINGS = {
     "prometheus_address": ("prometheus", "address"),
     "prometheus_allowed_addresses": ("prometheus", "allowedAddresses"),
     "prometheus_timeout_seconds": ("prometheus", "timeoutSeconds"),
+    "prometheus_namespace_header": ("prometheus", "namespaceHeader"),
+    "prometheus_namespace_parameter": ("prometheus", "namespaceParameter"),
+    "metric_interval_seconds_min": ("prometheus", "metricIntervalSecondsMin"),
+    "metrics_per_namespace_max": ("prometheus", "metricsPerNamespaceMax"),
     "scrape_interval_seconds": ("prometheus", "scrapeIntervalSeconds"),
     "namespaces": ("namespaces",),
     "workers": ("workers",),

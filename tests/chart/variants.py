@@ -24,8 +24,19 @@ PASSWORD: Final[Json] = {
         "ca": {"secretName": "authorities", "key": "root.pem"},
     },
 }
-EVERYTHING: Final[Json] = {
+TENANTS: Final[Json] = {
     **PASSWORD,
+    "prometheus": {
+        **PASSWORD["prometheus"],
+        "headers": {"secretName": "tenant", "key": "header-lines"},
+        "namespaceHeader": "X-Scope-OrgID",
+        "namespaceParameter": "namespace",
+        "metricIntervalSecondsMin": 5,
+        "metricsPerNamespaceMax": 100000,
+    },
+}
+EVERYTHING: Final[Json] = {
+    **TENANTS,
     "fullnameOverride": "gate",
     "image": {"repository": "registry.example/headgate", "tag": "1", "digest": f"sha256:{'0' * 64}"},
     "imagePullSecrets": [{"name": "registry"}],
@@ -49,5 +60,6 @@ ALL: Final = {
     "namespaced": NAMESPACED,
     "token": TOKEN,
     "password": PASSWORD,
+    "tenants": TENANTS,
     "everything": EVERYTHING,
 }

@@ -91,6 +91,30 @@ def test_operator_ends_with_2() -> None:
     assert "HEADGATE_WORKERS='many'" in ended.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("HEADGATE_PROMETHEUS_NAMESPACE_HEADER", "X-Scope: a"),
+        ("HEADGATE_PROMETHEUS_NAMESPACE_HEADER", "Authorization"),
+        ("HEADGATE_PROMETHEUS_NAMESPACE_PARAMETER", "query"),
+        ("HEADGATE_METRIC_INTERVAL_SECONDS_MIN", "0.5"),
+        ("HEADGATE_METRICS_PER_NAMESPACE_MAX", "0"),
+    ],
+)
+def test_wrong_settings_of_metrics_end_with_2(name: str, text: str) -> None:
+    """A name or a number by which namespaces could not be kept apart is told before anything is asked."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "headgate"],
+        env={name: text, "PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert ended.stderr.startswith("headgate: HEADGATE_")
+
+
 def test_contradicting_settings_end_with_2() -> None:
     """Settings that are each right and together wrong are told in one line, too."""
     ended = subprocess.run(

@@ -23,6 +23,12 @@ folders follow a change in a Secret; the operator reads each file anew when it n
     - {key: {{ .usernameKey | quote }}, path: username}
     - {key: {{ .passwordKey | quote }}, path: password}
 {{- end }}{{ end }}
+{{- with .headers }}{{ if .secretName }}
+- secret:
+    name: {{ .secretName }}
+    items:
+    - {key: {{ .key | quote }}, path: headers}
+{{- end }}{{ end }}
 {{- with .ca }}{{ if or .secretName .configMapName }}
 - {{ ternary "secret" "configMap" (not (empty .secretName)) }}:
     name: {{ default .configMapName .secretName }}
@@ -39,6 +45,13 @@ folders follow a change in a Secret; the operator reads each file anew when it n
 - {name: HEADGATE_PROMETHEUS_ALLOWED_ADDRESSES, value: {{ join "," .allowedAddresses | quote }}}
 - {name: HEADGATE_PROMETHEUS_TIMEOUT_SECONDS, value: {{ .timeoutSeconds | quote }}}
 - {name: HEADGATE_SCRAPE_INTERVAL_SECONDS, value: {{ .scrapeIntervalSeconds | quote }}}
+- {name: HEADGATE_PROMETHEUS_NAMESPACE_HEADER, value: {{ .namespaceHeader | quote }}}
+- {name: HEADGATE_PROMETHEUS_NAMESPACE_PARAMETER, value: {{ .namespaceParameter | quote }}}
+- {name: HEADGATE_METRIC_INTERVAL_SECONDS_MIN, value: {{ .metricIntervalSecondsMin | quote }}}
+- {name: HEADGATE_METRICS_PER_NAMESPACE_MAX, value: {{ .metricsPerNamespaceMax | int | quote }}}
+{{- if .headers.secretName }}
+- {name: HEADGATE_PROMETHEUS_HEADERS_FILE, value: /etc/headgate/prometheus/headers}
+{{- end }}
 {{- if .bearerToken.secretName }}
 - {name: HEADGATE_PROMETHEUS_BEARER_TOKEN_FILE, value: /etc/headgate/prometheus/token}
 {{- end }}

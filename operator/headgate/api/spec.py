@@ -87,7 +87,8 @@ class Prometheus(SpecModel):
         max_length=4096,
         description=(
             "PromQL that gives one value. Known variables: $(namespace), $(name), $(window), $(canary.hash), "
-            "$(canary.pods), $(stable.hash), $(stable.pods); $(….pods) is a pattern for pod=~."
+            "$(canary.pods), $(stable.hash), $(stable.pods); $(….pods) is a pattern for pod=~. It is sent as it is: "
+            "unless the operator's settings tie queries to the Rollout's namespace, it can read all of that Prometheus."
         ),
         json_schema_extra=cel.validations(cel.QUERY_KNOWN),
     )

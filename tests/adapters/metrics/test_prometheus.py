@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from headgate.adapters.metrics import sampling, transport
+from headgate.adapters.metrics import series, transport
 from headgate.adapters.metrics.prometheus import PrometheusServer
 from headgate.adapters.metrics.settings import ServerSettings
 from headgate.api.status import Outcome
@@ -195,7 +195,7 @@ def test_an_answer_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_default_bound_takes_every_answer_of_one_value() -> None:
     """As many ticks as are ever asked for, with long labels and numbers, fit into it many times; ten series do, too."""
-    ticks = range(1_700_000_000, 1_700_000_000 + 3600 * sampling.TICKS_PER_QUERY, 3600)
+    ticks = range(1_700_000_000, 1_700_000_000 + 3600 * series.TICKS_PER_QUERY, 3600)
 
     assert len(read(scripts.constant("1.2345678901234567e-300", series=10), ticks=ticks).samples) == len(ticks)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from headgate import observe
-from headgate.adapters.metrics import sampling
+from headgate.adapters.metrics import series
 from headgate.adapters.metrics.sampling import Sampler
 from headgate.adapters.metrics.settings import ServerSettings
 from headgate.core.model import Key, Reading
@@ -76,7 +76,7 @@ async def test_a_long_gap_is_read_in_parts() -> None:
                 await w.bell.rings()
 
         assert w.server.ticks() == list(range(T, last + 10, 10))
-        assert max(len(asked.ticks) for asked in w.server.asked) == sampling.TICKS_PER_QUERY
+        assert max(len(asked.ticks) for asked in w.server.asked) == series.TICKS_PER_QUERY
 
 
 async def test_identical_queries_are_shared() -> None:
@@ -165,7 +165,7 @@ async def test_ticks_that_settle_at_once_wait_their_turn() -> None:
 
 
 async def test_a_server_that_hangs_becomes_a_problem() -> None:
-    """Also for the queries that had to wait for a thread."""
+    """Also for the queries that have to wait for a place."""
     settings = {"timeout_seconds": 0.05, "connect_timeout_seconds": 0.05, "workers_per_server": 1}
     requests = [ticks(T, T, metric(f"q{number}", name=f"q{number}")) for number in range(12)]
     async with world(scripts.Rule(hang=True), **settings) as w:
@@ -174,7 +174,7 @@ async def test_a_server_that_hangs_becomes_a_problem() -> None:
         problems = [reading.problem for reading in w.sampler.read(WEB, requests).values()]
 
         assert all("no answer within" in problem for problem in problems)
-        assert problems[-1].endswith("no answer within 0.3 s, other queries included")
+        assert problems[-1].endswith("no answer within 0.1 s: its turn has not come among other queries")
 
 
 async def test_a_problem_is_told_and_tried_again() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from headgate.adapters.metrics import sampling
+from headgate.adapters.metrics import series
 from headgate.api.spec import Threshold
 from headgate.core.model import Reading
 from tests.adapters.metrics.passing import ERRORS, STEP, T, World, asked, in_virtual_time
@@ -167,21 +167,26 @@ def test_who_is_behind_has_its_ticks_read_too(server: Server) -> None:
 
 
 def test_a_server_that_is_down_costs_a_pass_for_each_try(server: Server) -> None:
-    """Each try that fails is told, so that deadlines are kept; once it answers, all ticks of the gap are read."""
+    """Each try that fails is told, and they become rarer; once it answers, all ticks of the gap are read."""
 
     async def scene(world: World) -> None:
         server.down = True
         world.look(WEB)
-        await virtual.elapse(31)
-        assert [0.0, 10.5, 21.0] == [at for at, *_ in server.asked]
-        assert [0.5, 11.0, 21.5] == [at for at, _ in world.passes]
+        await virtual.elapse(150)
+        tries = [at for at, *_ in server.asked]
+        # 10 s after the first answer, then twice that, and 30 s from there on.
+        assert [0.0, 10.5, 31.0, 61.5, 92.0, 122.5] == tries
+        assert [at + 0.5 for at in tries] == [at for at, _ in world.passes]
         assert world.look(WEB).problem == "down"
         server.down = False
         await virtual.elapse(10)
 
-        assert list(range(-20, 30, STEP)) == asked(server)[-5:]
-        assert [32.0, 40.5] == [at for at, _ in world.passes[3:]]
+        assert list(range(-20, 140, STEP)) == asked(server)[-16:]
+        # How long the ranges were may have been what failed: 1 tick, 2, 4, and so on.
+        assert [153.5, 154.0, 154.5, 155.0, 155.5] == [at for at, _ in world.passes[6:]]
         assert world.look(WEB).problem == ""
+        await virtual.elapse(11)
+        assert [160.5, 170.5] == [at for at, _ in world.passes[11:]]
 
     in_virtual_time(server, scene)
 
@@ -203,16 +208,22 @@ def test_a_problem_that_nobody_waits_for_is_not_tried_again(server: Server) -> N
 
 
 def test_an_answer_that_takes_longer_than_the_interval_holds_nothing_up(server: Server) -> None:
-    """What settles while an answer is on its way is asked for with one query after it."""
+    """What settles while an answer is on its way is asked for with one query after it, which waits longer and longer.
+
+    One quick answer ends that.
+    """
 
     async def scene(world: World) -> None:
         server.answer_seconds = 24.0
         world.look(WEB)
-        await virtual.elapse(80)
+        await virtual.elapse(200)
 
-        assert [1, 2, 2, 3] == [len(wanted) for *_, wanted in server.asked]
-        assert list(range(-20, 60, STEP)) == asked(server)
-        assert len(world.passes) == 3
+        assert [0.0, 34.0, 78.0, 132.0, 186.0] == [at for at, *_ in server.asked]
+        assert [1, 3, 4, 6, 5] == [len(wanted) for *_, wanted in server.asked]
+        assert list(range(-20, 170, STEP)) == asked(server)
+        server.answer_seconds = 0.5
+        await virtual.elapse(80)
+        assert [240.0, 250.0, 260.0, 270.0] == [at for at, *_ in server.asked][5:]
 
     in_virtual_time(server, scene)
 
@@ -282,7 +293,7 @@ def test_a_gap_longer_than_a_reading_is_read_without_a_wait(server: Server) -> N
             await virtual.elapse(0.6)
 
         assert list(range(-20 - 899 * STEP, -10, STEP)) == asked(server)
-        assert [sampling.TICKS_PER_QUERY] * 3 == [len(wanted) for *_, wanted in server.asked]
+        assert [series.TICKS_PER_QUERY] * 3 == [len(wanted) for *_, wanted in server.asked]
         assert passes == 4
 
     in_virtual_time(server, scene)

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 
+from headgate.adapters.metrics.lanes import Answer, Query
 from headgate.core.model import Reading, Sample
 from tests.shell import virtual
 
@@ -21,11 +22,13 @@ class Server:
         """Return the way to a server."""
         return self
 
-    async def ask(self, query: str, ticks: range) -> Reading:
+    async def ask(self, query: Query, _: object) -> Answer:
         """Note who asks for what, and answer."""
-        self.asked.append((asyncio.get_running_loop().time(), query, ticks))
-        await virtual.elapse(self.answer_seconds)
-        return Reading(problem="down") if self.down else Reading(tuple(Sample(tick, self.value) for tick in ticks))
+        self.asked.append((asyncio.get_running_loop().time(), query.text, query.ticks))
+        seconds = self.answer_seconds
+        await virtual.elapse(seconds)
+        samples = tuple(Sample(tick, self.value) for tick in query.ticks)
+        return Answer(Reading(problem="down") if self.down else Reading(samples), seconds)
 
     async def close(self) -> None:
         """Have nothing to close."""

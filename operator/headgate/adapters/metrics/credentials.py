@@ -5,6 +5,7 @@ Owns the secrets. What goes wrong is said with the file's name, never with its c
 
 import base64
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -31,12 +32,10 @@ class Nobody(requests.auth.AuthBase):
 
     def scrub(self, text: str) -> str:
         """Return *text* without the secrets last sent: a server may repeat in its answer what it was sent."""
-        for secret in self._secrets:
-            text = text.replace(secret, "…")
-        return text
+        return without(self._secrets, text)
 
     def _send(self, request: requests.PreparedRequest, value: str, *secrets: str) -> requests.PreparedRequest:
-        self._secrets = tuple(secret for secret in secrets if len(secret) >= _SECRET_LENGTH_MIN)
+        self._secrets = worth_hiding(secrets)
         request.headers["Authorization"] = value
         return request
 
@@ -50,7 +49,7 @@ class Bearer(Nobody):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Return *request* with the token that the file holds now."""
-        token = _read(self._file)
+        token = read(self._file)
         if not _TOKEN.fullmatch(token):
             # Checked here, because the HTTP client's complaint would quote it.
             raise transport.Unanswered(f"{self._file} holds no bearer token: one line of visible ASCII is expected")
@@ -66,8 +65,8 @@ class Basic(Nobody):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Return *request* with what the files hold now."""
-        password = _read(self._password_file)
-        pair = base64.b64encode(f"{_read(self._username_file)}:{password}".encode()).decode()
+        password = read(self._password_file)
+        pair = base64.b64encode(f"{read(self._username_file)}:{password}".encode()).decode()
         return self._send(request, f"Basic {pair}", pair, password)
 
 
@@ -82,7 +81,24 @@ def for_server(settings: ServerSettings, address: str) -> Nobody:
     return Nobody()
 
 
-def _read(file: Path) -> str:
+def worth_hiding(secrets: Iterable[str]) -> tuple[str, ...]:
+    """Return those of *secrets* that are long enough to be any, the longest first: one may be a part of another."""
+    return tuple(sorted({secret for secret in secrets if len(secret) >= _SECRET_LENGTH_MIN}, key=len, reverse=True))
+
+
+def without(secrets: Iterable[str], text: str) -> str:
+    """Return *text* without *secrets*."""
+    for secret in secrets:
+        text = text.replace(secret, "…")
+    return text
+
+
+def read(file: Path) -> str:
+    """Return what *file* holds now, without the blanks around it.
+
+    Raises:
+        Unanswered: if it cannot be read; the message holds nothing of it.
+    """
     try:
         with file.open("rb") as opened:
             return opened.read(_SECRET_BYTES_MAX).decode().strip()

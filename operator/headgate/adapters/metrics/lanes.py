@@ -1,17 +1,44 @@
-"""One server's own threads, so that a slow server delays nobody else.
+"""The way to one server: its own threads, and its own places that go round.
 
-Owns threads and the outer timeout. Must not know what is kept of an answer.
+Owns when a query begins and the outer timeout. Must not know what is kept of an answer.
 """
 
 import asyncio
 import concurrent.futures
 import contextlib
+import dataclasses
+import functools
+import time
+from collections.abc import Callable
+from typing import Final
 
 from headgate.adapters.metrics.prometheus import PrometheusServer
 from headgate.adapters.metrics.settings import ServerSettings
-from headgate.core.model import Reading
+from headgate.adapters.metrics.threads import Threads
+from headgate.adapters.metrics.turns import Turn, Turns
+from headgate.core.model import Key, Reading
 
-_CLOSING_SECONDS = 1.0
+_CLOSING_SECONDS: Final = 1.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked, and for whom."""
+
+    key: Key
+    text: str
+    ticks: range
+    slow: bool = False
+    """Whether it was slow or failed when it was last asked."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a query."""
+
+    reading: Reading
+    seconds: float = 0.0
+    """How long the server took; the wait for a place is not in it."""
 
 
 class Lane:
@@ -19,50 +46,68 @@ class Lane:
 
     def __init__(self, address: str, settings: ServerSettings) -> None:
         self._server = PrometheusServer(address, settings)
-        self._threads = concurrent.futures.ThreadPoolExecutor(
-            settings.workers_per_server, thread_name_prefix=f"prometheus {address}"
-        )
-        # A thread cannot be stopped, so a place is free again when its thread is, not when we stop waiting: the pool's
-        # own queue stays empty however long a server hangs.
-        self._places = asyncio.Semaphore(settings.workers_per_server)
-        self._running: set[concurrent.futures.Future[Reading]] = set()
-        # Once to get a place, once for the answer: a server that answers in time is never given up on.
-        self._patience_seconds = 2 * (settings.connect_timeout_seconds + 2 * settings.timeout_seconds)
+        self._threads = Threads(f"prometheus {address}")
+        self._turns = Turns(settings.workers_per_server)
+        self._running: set[asyncio.Future[Answer]] = set()
+        # What a query may take. A server that answers in time is never given up on.
+        self._patience_seconds = settings.connect_timeout_seconds + settings.timeout_seconds
 
-    async def ask(self, query: str, ticks: range) -> Reading:
-        """Return what the server says of *query* at *ticks*, or that it says nothing."""
+    async def ask(self, query: Query, late: Callable[[str], None]) -> Answer:
+        """Return what the server says, or that it says nothing.
+
+        *late* is called, once and with why, if the query's turn has not come in the time that an answer may take; it
+        keeps its turn.
+        """
+        turn = self._turns.wait(query.key, slow=query.slow)
+        telling = asyncio.get_running_loop().call_later(self._patience_seconds, self._tell, late)
         try:
-            async with asyncio.timeout(self._patience_seconds):
-                await self._places.acquire()
-                return await asyncio.wrap_future(self._start(query, ticks))
-        except RuntimeError as error:
-            # The machine has no thread left to give, or we are closing.
-            self._places.release()
-            return self._server.problem(f"it was not asked: {error}")
-        except TimeoutError:
-            return self._server.problem(f"no answer within {self._patience_seconds:g} s, other queries included")
+            await turn.come
+        except asyncio.CancelledError:
+            self._turns.over(turn)
+            raise
+        finally:
+            telling.cancel()
+        return await self._answer(query, turn)
 
     async def close(self) -> None:
         """Let go of the server, without waiting long for queries that hang."""
         if self._running:
-            running = [asyncio.wrap_future(work) for work in self._running]
-            await asyncio.wait(running, timeout=_CLOSING_SECONDS)
-        self._threads.shutdown(wait=False, cancel_futures=True)
+            await asyncio.wait(self._running, timeout=_CLOSING_SECONDS)
+        self._threads.close()
         self._server.close()
 
-    def _start(self, query: str, ticks: range) -> concurrent.futures.Future[Reading]:
-        loop = asyncio.get_running_loop()
-        work = self._threads.submit(self._server.read, query, ticks)
-        self._running.add(work)
+    def _tell(self, late: Callable[[str], None]) -> None:
+        why = f"no answer within {self._patience_seconds:g} s: its turn has not come among other queries"
+        late(self._server.problem(why).problem)
 
-        def ended(work: concurrent.futures.Future[Reading]) -> None:
-            # The loop may be gone by the time that a hanging query ends.
+    async def _answer(self, query: Query, turn: Turn) -> Answer:
+        try:
+            work = self._threads.submit(functools.partial(self._read, query))
+        except RuntimeError as error:
+            # The machine has no thread left to give, or we are closing.
+            self._turns.over(turn)
+            return Answer(self._server.problem(f"it was not asked: {error}"))
+        loop = asyncio.get_running_loop()
+        answered = asyncio.wrap_future(work)
+        self._running.add(answered)
+        answered.add_done_callback(self._running.discard)
+
+        def ended(_: concurrent.futures.Future[Answer]) -> None:
+            # A thread cannot be stopped, so a place is free when its thread is, not when we stop waiting. The loop may
+            # be gone by the time that a hanging query ends.
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._free, work)
+                loop.call_soon_threadsafe(self._turns.over, turn)
 
         work.add_done_callback(ended)
-        return work
+        # Twice: the thread ends in time, but not where the processor is busy.
+        patience_seconds = 2 * self._patience_seconds
+        try:
+            async with asyncio.timeout(patience_seconds):
+                return await answered
+        except TimeoutError:
+            return Answer(self._server.problem(f"no answer within {patience_seconds:g} s"), patience_seconds)
 
-    def _free(self, work: concurrent.futures.Future[Reading]) -> None:
-        self._running.discard(work)
-        self._places.release()
+    def _read(self, query: Query) -> Answer:
+        began = time.monotonic()
+        reading = self._server.read(query.text, query.ticks, query.key.namespace)
+        return Answer(reading, time.monotonic() - began)

@@ -13,7 +13,7 @@ import prometheus_api_client
 import requests
 from prometheus_api_client.exceptions import PrometheusApiClientException
 
-from headgate.adapters.metrics import answers, credentials, transport
+from headgate.adapters.metrics import answers, scope, transport
 from headgate.adapters.metrics.settings import ServerSettings
 from headgate.core.model import Reading, Sample
 
@@ -26,7 +26,7 @@ class PrometheusServer:
     def __init__(self, address: str, settings: ServerSettings) -> None:
         self._address = address
         self._settings = settings
-        self._credentials = credentials.for_server(settings, address)
+        self._scope = scope.Scope(settings, address)
         # prometheus-api-client drops the warnings of an answer. The hook sees the answer in the thread that asked.
         self._answer = threading.local()
         self._session = transport.Session()
@@ -35,7 +35,7 @@ class PrometheusServer:
         self._session.hooks["response"].append(self._check)
         self._client = prometheus_api_client.PrometheusConnect(
             url=address,
-            auth=self._credentials,
+            auth=self._scope,
             session=self._session,
             timeout=(settings.connect_timeout_seconds, settings.timeout_seconds),
         )
@@ -55,18 +55,24 @@ class PrometheusServer:
         """Where the server is."""
         return self._address
 
-    def read(self, query: str, ticks: range) -> Reading:
-        """Ask for the value of *query* at all *ticks* and return a sample for each, or the problem. Never raises."""
+    def read(self, query: str, ticks: range, namespace: str = "") -> Reading:
+        """Ask for the value of *query* at all *ticks* and return a sample for each, or the problem. Never raises.
+
+        *namespace* is that of the Rollout whose metric it is.
+        """
+        token = scope.NAMESPACE.set(namespace)
         try:
             return Reading(samples=self._samples(query, ticks))
         except transport.Unanswered as why:
             return self.problem(str(why))
         except Exception as error:  # noqa: BLE001 - each of four libraries has its own; all mean that there is no answer
             return self.problem(self._describe(error))
+        finally:
+            scope.NAMESPACE.reset(token)
 
     def problem(self, why: str) -> Reading:
         """Return the Reading that says that this server cannot be read, and *why*."""
-        return Reading(problem=f"Prometheus at {self._address}: {self._credentials.scrub(why)}")
+        return Reading(problem=f"Prometheus at {self._address}: {self._scope.scrub(why)}")
 
     def close(self) -> None:
         """Close the connections that are idle."""
@@ -79,13 +85,13 @@ class PrometheusServer:
             start_time=datetime.datetime.fromtimestamp(ticks[0], datetime.UTC),
             end_time=datetime.datetime.fromtimestamp(ticks[-1], datetime.UTC),
             step=str(ticks.step),
-            params={"timeout": f"{math.ceil(self._settings.timeout_seconds * 1000)}ms"},
+            params={"timeout": f"{math.ceil(self._settings.timeout_seconds * 1000)}ms"} | self._scope.parameters(),
         )
         return answers.samples_of(result, self._answer.warnings, ticks)
 
     def _check(self, response: requests.Response, *_: object, **__: object) -> None:
         # They are shown to users, so they are cleared of what we sent like all that the server says.
-        self._answer.warnings = tuple(self._credentials.scrub(warning) for warning in answers.check(response))
+        self._answer.warnings = tuple(self._scope.scrub(warning) for warning in answers.check(response))
 
     def _describe(self, error: Exception) -> str:
         known = isinstance(error, OSError | PrometheusApiClientException)

@@ -9,26 +9,26 @@ Rollout needs it first. Belongs to one event loop and takes hold of it at the fi
     quiet until       who said so is not woken up to this tick while ticks pass, and waits for the next one
 
 So a tick costs one query and at most one pass, and of a Rollout that no pass looks at nothing is asked for long.
+
+    turn late         who waits is woken and told; the query keeps its turn
+    slow, problem     it is asked again after its interval, then after twice that, and so on; one quick answer ends it
 """
 
 import asyncio
+import collections
 import dataclasses
-import math
+import functools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
-from headgate.adapters.metrics.lanes import Lane
+from headgate.adapters.metrics.lanes import Lane, Query
+from headgate.adapters.metrics.series import TICKS_AHEAD, Question, Series
 from headgate.adapters.metrics.settings import NotAllowed, ServerSettings
 from headgate.api.status import Outcome
-from headgate.core.analysis import completes_breach, judge
+from headgate.core.analysis import judge
 from headgate.core.model import Key, MeasureRequest, Reading, Sample
 
-TICKS_PER_QUERY: Final = 300
-_TICKS_AHEAD: Final = 2 * TICKS_PER_QUERY
-"""How many ticks are read before a reader has taken the first of them."""
-_TICKS_BEHIND: Final = 60
-"""How many ticks are kept that a reader has taken, for another that comes later with the same query."""
 _IDLE_SECONDS: Final = 600.0
 _SWEEP_SECONDS: Final = 60.0
 _SLEEP_SECONDS_MAX: Final = 30.0
@@ -45,78 +45,6 @@ class Meter(Protocol):
 class _Silent:
     def queried(self, result: str, seconds: float) -> None:
         """Note nothing."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Question:
-    """What makes two requests the same: the phase, because ticks of one grid are never those of another."""
-
-    address: str
-    query: str
-    interval_seconds: int
-    phase_seconds: int
-
-
-@dataclasses.dataclass(slots=True, eq=False)
-class _Series:
-    """What is known of one question, and who wants to know more."""
-
-    question: _Question
-    settle_seconds: float
-    samples: dict[int, Sample] = dataclasses.field(default_factory=dict)
-    readers: dict[Key, int] = dataclasses.field(default_factory=dict)
-    """By Rollout: the first tick not yet taken."""
-    requests: dict[Key, list[MeasureRequest]] = dataclasses.field(default_factory=dict)
-    """By Rollout: what was requested, which says what its metrics allow; there may be several with one query."""
-    waiting: dict[Key, int] = dataclasses.field(default_factory=dict)
-    """By Rollout: the tick that it is woken for. Nothing is asked for that nobody waits for."""
-    problem: str = ""
-    fetching: asyncio.Task[None] | None = None
-    retry: asyncio.TimerHandle | None = None
-    """Set from a problem until the next try is allowed."""
-    alarm: asyncio.TimerHandle | None = None
-    """Set while what is waited for has not settled."""
-    read_at: float = 0.0
-
-    def unknown(self, first: int) -> int:
-        """Return the first tick from *first* on that is not known."""
-        tick = first
-        while tick in self.samples:
-            tick += self.question.interval_seconds
-        return tick
-
-    def missing(self, first: int, now: float) -> range:
-        """Return the ticks to ask for if *first* is unknown: it and those after it that have settled, none twice."""
-        step = self.question.interval_seconds
-        last = min(math.floor(now - self.settle_seconds), first + (TICKS_PER_QUERY - 1) * step)
-        ticks = range(first, last + 1, step)
-        ends = next((index for index, tick in enumerate(ticks) if tick in self.samples), len(ticks))
-        return ticks[: max(ends, 1)]
-
-    def await_tick(self, key: Key, tick: int) -> None:
-        """Let *key* wait for *tick*; of several the first counts."""
-        self.waiting[key] = min(tick, self.waiting.get(key, tick))
-
-    def completes_breach(self, key: Key) -> bool:
-        """Return whether what is known by now may be all that a breach of *key* needs."""
-        return any(
-            completes_breach(request, (self.samples[tick] for tick in sorted(self.samples) if tick >= request.first))
-            for request in self.requests[key]
-        )
-
-    def drop_future(self, now: float) -> None:
-        """Drop what was read of ticks that have not settled yet: while the clock was wrong."""
-        settled = now - self.settle_seconds
-        if any(tick > settled for tick in self.samples):
-            self.samples = {tick: kept for tick, kept in self.samples.items() if tick <= settled}
-
-    def prune(self) -> None:
-        """Drop the samples that no reader is near."""
-        if len(self.samples) <= _TICKS_AHEAD + _TICKS_BEHIND:
-            return
-        step = self.question.interval_seconds
-        near = [range(at - _TICKS_BEHIND * step, at + _TICKS_AHEAD * step, step) for at in set(self.readers.values())]
-        self.samples = {tick: kept for tick, kept in self.samples.items() if any(tick in ticks for ticks in near)}
 
 
 class Sampler:
@@ -149,8 +77,10 @@ class Sampler:
         self._clock = clock
         self._now = now
         self._lanes: dict[str, Lane] = {}
-        self._series: dict[_Question, _Series] = {}
-        self._read_by: dict[Key, dict[_Question, _Series]] = {}
+        self._series: dict[Question, Series] = {}
+        self._measured: collections.Counter[str] = collections.Counter()
+        """How many questions each namespace has here."""
+        self._read_by: dict[Key, dict[Question, Series]] = {}
         self._quiet: dict[Key, int] = {}
         """By Rollout: up to which tick it is not woken for those that pass."""
         self._swept_at = now()
@@ -164,9 +94,12 @@ class Sampler:
         """
         self._sweep()
         before = self._taken_out(key)
-        readings = {request.metric.name: self._read(key, request) for request in requests}
+        questions = [self._question(key, request) for request in requests]
         for series in before:
-            self._drop_unread(series)
+            if series.question not in questions:
+                self._drop_unread(series)
+        wanted = zip(requests, questions, strict=True)
+        readings = {request.metric.name: self._read(key, request, question) for request, question in wanted}
         for series in self._read_by.get(key, {}).values():
             self._proceed(series)
         return readings
@@ -190,13 +123,21 @@ class Sampler:
         await asyncio.gather(*(lane.close() for lane in self._lanes.values()))
         self._lanes.clear()
 
-    def _read(self, key: Key, request: MeasureRequest) -> Reading:
-        ticks = range(request.first, request.last + 1, request.interval_seconds)
+    def _question(self, key: Key, request: MeasureRequest) -> Question | NotAllowed:
+        step = request.interval_seconds
         try:
             address = self._settings.resolve(request.metric.prometheus.address)
         except NotAllowed as why:
-            return Reading(problem=str(why) if ticks else "")
-        series = self._series_of(address, request)
+            return why
+        return Question(key.namespace, address, request.query, step, request.first % step)
+
+    def _read(self, key: Key, request: MeasureRequest, question: Question | NotAllowed) -> Reading:
+        ticks = range(request.first, request.last + 1, request.interval_seconds)
+        if isinstance(question, NotAllowed):
+            return Reading(problem=str(question) if ticks else "")
+        series = self._series_of(question, request.settle_seconds)
+        if series is None:
+            return Reading(problem=self._too_many(key) if ticks else "")
         series.read_at = self._now()
         series.readers[key] = min(request.first, series.readers.get(key, request.first))
         series.requests.setdefault(key, []).append(request)
@@ -205,17 +146,35 @@ class Sampler:
         series.prune()
         unknown = series.unknown(request.first)
         # Who takes nothing, because its status cannot be written, must not make us read on for ever.
-        if unknown < request.first + _TICKS_AHEAD * request.interval_seconds:
+        if unknown < request.first + TICKS_AHEAD * request.interval_seconds:
             series.await_tick(key, unknown)
-        known = tuple(series.samples[tick] for tick in ticks if tick < unknown)
+        known = tuple(self._said(series, tick) for tick in ticks if tick < unknown)
         return Reading(known, series.problem if len(known) < len(ticks) else "")
 
-    def _series_of(self, address: str, request: MeasureRequest) -> _Series:
-        step = request.interval_seconds
-        question = _Question(address, request.query, step, request.first % step)
-        return self._series.setdefault(question, _Series(question, request.settle_seconds))
+    def _said(self, series: Series, tick: int) -> Sample:
+        """Return the sample at *tick*, with a word where it comes later than its interval says."""
+        sample = series.samples[tick]
+        if series.question.interval_seconds >= self._settings.interval_seconds_min or sample.message:
+            return sample
+        return dataclasses.replace(sample, message=self._settings.interval_words())
 
-    def _proceed(self, series: _Series) -> None:
+    def _too_many(self, key: Key) -> str:
+        most = self._settings.metrics_per_namespace_max
+        return (
+            f"not measured: the operator measures {most} metrics of a namespace at a time "
+            f"(HEADGATE_METRICS_PER_NAMESPACE_MAX), and {key.namespace} has more"
+        )
+
+    def _series_of(self, question: Question, settle_seconds: float) -> Series | None:
+        """Return what is known of *question*, or None if its namespace may not ask one more."""
+        if question not in self._series:
+            if self._measured[question.namespace] >= self._settings.metrics_per_namespace_max:
+                return None
+            self._measured[question.namespace] += 1
+            self._series[question] = Series(question, settle_seconds)
+        return self._series[question]
+
+    def _proceed(self, series: Series) -> None:
         """Ask for what is waited for if it has settled, or see to it that it is asked for then."""
         if series.alarm is not None:
             series.alarm.cancel()
@@ -229,26 +188,44 @@ class Sampler:
         sleep_seconds = min(first + series.settle_seconds - now, _SLEEP_SECONDS_MAX)
         series.alarm = loop.call_later(sleep_seconds, self._proceed, series)
 
-    async def _ask(self, series: _Series, ticks: range) -> None:
+    async def _ask(self, series: Series, ticks: range) -> None:
         began = self._now()
+        first = min(series.waiting, key=series.waiting.__getitem__)
+        query = Query(first, series.question.query, ticks, slow=series.strikes > 0)
         try:
-            reading = await self._lane(series.question.address).ask(series.question.query, ticks)
+            answer = await self._lane(series.question.address).ask(query, functools.partial(self._late, series))
         finally:
             series.fetching = None
+        reading = answer.reading
         self._meter.queried("problem" if reading.problem else "answered", self._now() - began)
-        series.samples.update((sample.at, sample) for sample in reading.samples)
+        series.samples.add(reading.samples)
         series.problem = reading.problem
-        if reading.problem:
-            pause_seconds = min(float(series.question.interval_seconds), self._settings.retry_seconds_max)
-            series.retry = asyncio.get_running_loop().call_later(pause_seconds, self._try_again, series)
+        series.answered(ticks, good=not reading.problem, quick=answer.seconds <= self._settings.slow_seconds)
+        self._rest(series, self._now() - began)
         self._tell(series, ticks, reading.samples)
         self._proceed(series)
 
-    def _try_again(self, series: _Series) -> None:
+    def _late(self, series: Series, why: str) -> None:
+        """Say *why* the query of *series* has not been asked yet; it will be."""
+        series.problem = why
+        told, series.waiting = series.waiting, {}
+        for key in told:
+            self._wake(key)
+
+    def _rest(self, series: Series, took_seconds: float) -> None:
+        """Let *series* be asked no sooner than the least interval, and later and later while it is slow or fails."""
+        settings = self._settings
+        least = settings.interval_seconds_min if series.question.interval_seconds < settings.interval_seconds_min else 0
+        backoff_seconds = series.backoff_seconds(settings.retry_seconds_max, settings.backoff_seconds_max)
+        pause_seconds = max(backoff_seconds, least - took_seconds)
+        if pause_seconds > 0:
+            series.retry = asyncio.get_running_loop().call_later(pause_seconds, self._try_again, series)
+
+    def _try_again(self, series: Series) -> None:
         series.retry = None
         self._proceed(series)
 
-    def _tell(self, series: _Series, ticks: range, samples: Iterable[Sample]) -> None:
+    def _tell(self, series: Series, ticks: range, samples: Iterable[Sample]) -> None:
         """Wake who waits for one of *ticks*. Whoever still misses something says so when it reads."""
         told = [key for key, tick in series.waiting.items() if tick in ticks]
         for key in told:
@@ -266,7 +243,7 @@ class Sampler:
             self._lanes[address] = Lane(address, self._settings)
         return self._lanes[address]
 
-    def _taken_out(self, key: Key) -> Iterable[_Series]:
+    def _taken_out(self, key: Key) -> Iterable[Series]:
         """Let *key* neither read nor wait for anything any more, and return what it read."""
         self._quiet.pop(key, None)
         left = self._read_by.pop(key, {}).values()
@@ -285,12 +262,14 @@ class Sampler:
             if self._now() - series.read_at > _IDLE_SECONDS and not series.waiting:
                 self._drop(series)
 
-    def _drop_unread(self, series: _Series) -> None:
+    def _drop_unread(self, series: Series) -> None:
         if not series.readers:
             self._drop(series)
 
-    def _drop(self, series: _Series) -> None:
+    def _drop(self, series: Series) -> None:
         del self._series[series.question]
+        self._measured[series.question.namespace] -= 1
+        self._measured += collections.Counter()  # without those that are 0
         for key in series.readers:
             del self._read_by[key][series.question]
         series.waiting.clear()

@@ -11,6 +11,18 @@ _ADDRESS: Final = re.compile(
     r"(?P<path>(/[-.~_a-zA-Z0-9%]*)*)"
 )
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
+_HEADER: Final = re.compile(r"[A-Za-z0-9][-_A-Za-z0-9]{0,99}")
+_PARAMETER: Final = re.compile(r"[A-Za-z_][-_.A-Za-z0-9]{0,99}(\[\])?")
+AUTHORIZATION: Final = "authorization"
+RESERVED_HEADERS: Final = frozenset(
+    {
+        *("accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type", "cookie"),
+        *("expect", "host", "keep-alive", "proxy-authorization", "proxy-connection", "te", "trailer"),
+        *("transfer-encoding", "upgrade", "user-agent"),
+    }
+)
+"""Headers by which the client and the server understand each other."""
+_RESERVED_PARAMETERS: Final = frozenset(["query", "start", "end", "step", "timeout", "time"])
 
 
 class NotAllowed(ValueError):
@@ -34,12 +46,18 @@ def canonical(address: str) -> str:
     return f"{found['scheme']}://{found['host']}{suffix}{found['path'].rstrip('/')}"
 
 
+def is_header(name: str) -> bool:
+    """Return whether *name* can be the name of a header."""
+    return _HEADER.fullmatch(name) is not None
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
     """The operator's own Prometheus server, and which others a Rollout may name.
 
     Credentials are sent to the default address alone: an allowed address is one that may be *asked*, by whoever can
-    write a Rollout, and must not be a way to get hold of the operator's token. The CA is no secret and counts for all.
+    write a Rollout, and must not be a way to get hold of the operator's token. The CA is no secret and counts for all,
+    and so does the namespace: no address is a way around it.
     """
 
     address: str = ""
@@ -52,6 +70,12 @@ class ServerSettings:
     password_file: Path | None = None
     ca_file: Path | None = None
     """In place of the system's certificate authorities."""
+    headers_file: Path | None = None
+    """Further headers for the default address, which may be secrets. Read at each request."""
+    namespace_header: str = ""
+    """The header that is filled with the Rollout's namespace, such as X-Scope-OrgID; empty: none."""
+    namespace_parameter: str = ""
+    """The query parameter that is filled with it, as prom-label-proxy takes it; empty: none."""
     connect_timeout_seconds: float = 2.0
     """How long it may take until the connection stands: the look-up of the name, all addresses, and TLS."""
     timeout_seconds: float = 5.0
@@ -63,6 +87,12 @@ class ServerSettings:
     much memory, for each query that is answered at the same time."""
     retry_seconds_max: float = 10.0
     """After a problem a query is tried again at its interval, or after this time where that is sooner."""
+    backoff_seconds_max: float = 30.0
+    """That time doubles with each further problem or slow answer, up to this. One quick answer ends it."""
+    interval_seconds_min: float = 1.0
+    """No query is asked more often; a metric with a smaller interval gets several ticks with one query."""
+    metrics_per_namespace_max: int = 1000
+    """So many metrics of a namespace are measured at a time; what lies beyond is said to be an error."""
 
     def __post_init__(self) -> None:
         """Bring the addresses into their one form and refuse credentials that contradict each other."""
@@ -73,6 +103,27 @@ class ServerSettings:
             raise ValueError("a user name and a password are given together or not at all")
         if self.bearer_token_file is not None and self.username_file is not None:
             raise ValueError("give a bearer token or a user name and password, not both")
+        header, parameter = self.namespace_header, self.namespace_parameter
+        if header and (not is_header(header) or header.lower() in {AUTHORIZATION, *RESERVED_HEADERS}):
+            raise ValueError(
+                f"{header!r} is no header that can be filled with the namespace: X-Scope-OrgID would be one"
+            )
+        if parameter and (not _PARAMETER.fullmatch(parameter) or parameter in _RESERVED_PARAMETERS):
+            raise ValueError(
+                f"{parameter!r} is no query parameter that can be filled with the namespace: namespace is one"
+            )
+
+    @property
+    def slow_seconds(self) -> float:
+        """From which time on a query is slow: half of what it may take."""
+        return self.timeout_seconds / 2
+
+    def interval_words(self) -> str:
+        """Return what is said of a metric whose interval is smaller than the least one."""
+        return (
+            f"asked for every {self.interval_seconds_min:g} s, the least interval that the operator allows "
+            "(HEADGATE_METRIC_INTERVAL_SECONDS_MIN)"
+        )
 
     def resolve(self, wanted: str | None) -> str:
         """Return the address to ask for a metric that names *wanted*, or none.

@@ -4,6 +4,7 @@ Owns what prometheus-api-client leaves to its session. Knows HTTP; must not know
 """
 
 import contextlib
+import http.cookiejar
 import io
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -29,6 +30,8 @@ class Session(requests.Session):
         super().__init__()
         # Neither proxies nor ~/.netrc nor CA bundles from the environment.
         self.trust_env = False
+        # No cookies: one that a proxy gives for a query of one namespace would go with the next one's.
+        self.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=()))
         self.headers["User-Agent"] = f"headgate/{__version__}"
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
