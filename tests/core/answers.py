@@ -1,9 +1,18 @@
 """What a test asks of a Decision, in the words of its truths."""
 
 import re
+from typing import Final
 
 from headgate.api import status as api
 from headgate.core import actions, model
+
+GO_ON: Final = """; to go on: kubectl patch rollout web --type=merge -p '{"spec":{"paused":false}}'"""
+"""What is said where spec.paused stops something."""
+
+
+def retried(revision_hash: str) -> str:
+    """Return what is said of a revision that was taken back."""
+    return f"; to try it again: kubectl annotate rollout web headgate.dev/retry={revision_hash}"
 
 
 def sizes(decision: model.Decision) -> dict[str, int]:

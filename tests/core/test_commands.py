@@ -9,6 +9,7 @@ from headgate.core.decide import decide
 from tests.core import aftermath, answers
 from tests.core.worlds import NOON, A, B, C, World, metric, policy
 
+AGAIN = f"headgate.dev/retry={B} has it tried again"
 WATCHED = policy(20, "pause", 50, "2m", metrics=(metric(),))
 
 
@@ -83,8 +84,8 @@ def test_abort_wins() -> None:
     assert answers.ending(together) is api.Ending.ABORTED
     mismatches = [notice.message for notice in together.notices if notice.reason == "CommandMismatch"]
     assert mismatches == [
-        f"headgate.dev/promote={B}/2 had no effect: it is being taken back",
-        f"headgate.dev/promote-full={B} had no effect: it is being taken back",
+        f"headgate.dev/promote={B}/2 had no effect: it is being taken back; {AGAIN}",
+        f"headgate.dev/promote-full={B} had no effect: it is being taken back; {AGAIN}",
     ]
     world = paused().told(promote_full=B)
     after = aftermath.after(world, decide(world.observe())).told(abort=B)
@@ -126,7 +127,7 @@ MISMATCHES: tuple[tuple[str, World, dict[str, str], str], ...] = (
         {"abort": C},
         f"in flight is {B}; headgate.dev/abort={B} or headgate.dev/abort=now would match",
     ),
-    ("already leaving", paused().leaving(), {"abort": B}, f"revision {B} is being taken back already"),
+    ("already leaving", paused().leaving(), {"abort": B}, f"revision {B} is being taken back already; {AGAIN}"),
     ("nothing rejected", World().stable(), {"retry": B}, "no revision is rejected"),
     ("other rejected", rejected(), {"retry": C}, f"headgate.dev/retry={B} would match"),
     ("no flight to promote", World().stable(), {"promote": f"{B}/2"}, "no rollout is in flight"),
@@ -145,7 +146,19 @@ MISMATCHES: tuple[tuple[str, World, dict[str, str], str], ...] = (
     ),
     ("full of another", paused(), {"promote_full": C}, f"in flight is {B}; headgate.dev/promote-full={B} would match"),
     ("full of nothing", World().stable(), {"promote_full": B}, "no rollout is in flight"),
-    ("full while leaving", paused().leaving(), {"promote_full": B}, "it is being taken back"),
+    (
+        "full of a rejected one",
+        rejected(),
+        {"promote_full": B},
+        f"no rollout is in flight: revision {B} was taken back; {AGAIN}",
+    ),
+    (
+        "full of one that the spec does not hold",
+        rejected().wants(A),
+        {"promote_full": B},
+        f"no rollout is in flight: revision {B} was taken back; {AGAIN}, once spec.template holds it",
+    ),
+    ("full while leaving", paused().leaving(), {"promote_full": B}, f"it is being taken back; {AGAIN}"),
 )
 
 

@@ -225,7 +225,7 @@ def test_a_pause_holds_it() -> None:
 
     assert ("Paused", "Paused") == stands(decision)
     assert decision.actions == ()
-    assert answers.ready(decision)[1].endswith("; spec.paused is true")
+    assert answers.ready(decision)[1].endswith("; spec.paused is true" + answers.GO_ON)
 
 
 def test_a_new_version_goes_first() -> None:

@@ -243,7 +243,7 @@ def test_a_paused_rollout_does_not_start() -> None:
     """spec.paused holds a new version back before anything is created for it."""
     decision = decide(World().stable().wants(B).but(paused=True).observe())
 
-    assert answers.ready(decision) == ("Paused", f"revision {B} waits: spec.paused is true")
+    assert answers.ready(decision) == ("Paused", f"revision {B} waits: spec.paused is true{answers.GO_ON}")
     assert decision.actions == ()
     assert decision.status.canary is None
 
@@ -263,7 +263,10 @@ def test_a_rejected_template_is_not_tried_again() -> None:
         assert decision.recheck_at is None
     assert world.status.phase is api.Phase.ROLLED_BACK
     decision = decide(world.observe())
-    assert answers.ready(decision) == ("MetricFailed", "revision 2 was taken back: errors; revision 1 serves")
+    assert answers.ready(decision) == (
+        "MetricFailed",
+        "revision 2 was taken back: errors; revision 1 serves" + answers.retried(B),
+    )
     stalled = answers.condition(decision, "Stalled")
     assert stalled is not None
     assert stalled.status == "True"
@@ -282,7 +285,7 @@ def test_what_serves_after_a_rollback_is_counted(ready: int, trouble: PodTrouble
     entry = api.Rejected(revision=2, hash=B, reason="MetricFailed", message="errors", at=NOON - 500)
     world = World().stable(10, ready).wants(B).with_status(rejected=(entry,)).recorded(B).but(trouble=trouble)
 
-    assert answers.ready(decide(world.observe()))[1] == f"revision 2 was taken back: errors; {said}"
+    assert answers.ready(decide(world.observe()))[1] == f"revision 2 was taken back: errors; {said}{answers.retried(B)}"
 
 
 def test_scaling_goes_on_after_a_rollback() -> None:

@@ -90,7 +90,9 @@ def test_while_something_leaves() -> None:
     assert decision.status.rollback is not None
     assert api.Ending.ROLLED_BACK is answers.ending(decision)
     stays = decide(world.told(rollback_to="2").observe())
-    assert answers.said(stays, "CommandMismatch").endswith("revision 2 is stable already")
+    assert answers.said(stays, "CommandMismatch").endswith(
+        "revision 2 is stable already; headgate.dev/rollback-to=1 goes further back"
+    )
 
 
 @pytest.mark.parametrize(("target", "gone"), [(C, True), (A, False), (B, False)])
@@ -152,8 +154,13 @@ def test_a_rollback_that_waits_can_be_cancelled() -> None:
 
 MISMATCHES: tuple[tuple[str, World, str, str], ...] = (
     ("first", World().first(), "1", "there is no stable revision yet, and none to go back to"),
-    ("stable", earlier.second(), "2", "revision 2 is stable already"),
-    ("stable by hash", earlier.second(), B, "revision 2 is stable already"),
+    ("stable", earlier.second(), "2", "revision 2 is stable already; headgate.dev/rollback-to=1 goes further back"),
+    (
+        "stable by hash",
+        earlier.second(),
+        B,
+        "revision 2 is stable already; headgate.dev/rollback-to=1 goes further back",
+    ),
     ("unknown", earlier.second(), "7", "no such revision has been stable; headgate.dev/rollback-to=1 would match"),
     ("no word", earlier.second(), "", "no such revision has been stable; headgate.dev/rollback-to=1 would match"),
     (

@@ -125,7 +125,7 @@ def test_cold_in_the_end() -> None:
     assert len(said) == 1
     assert said[0].startswith("revision 1 is stable again after ")
     last = decide(end.observe())
-    why = "revision 2 was taken back: rolled back to revision 1 by command; revision 1 serves"
+    why = "revision 2 was taken back: rolled back to revision 1 by command; revision 1 serves" + answers.retried(B)
     assert ("RolledBackTo", why) == answers.ready(last)
     assert api.Phase.ROLLED_BACK is last.status.phase
 

@@ -36,8 +36,12 @@ DRILL: Final = f"{GROUP}/drill"
 """The command that starts a drill; also the label with value "true" on the pods of one."""
 ROLLBACK_TO: Final = f"{GROUP}/rollback-to"
 RESTART: Final = f"{GROUP}/restart"
-COMMANDS: Final = (ABORT, ROLLBACK_TO, RETRY, PROMOTE, PROMOTE_FULL, DRILL, RESTART)
-"""Annotations on a Rollout by which people give commands, in the order in which they are heard."""
+COMMANDS: Final = (ABORT, RETRY, ROLLBACK_TO, PROMOTE, PROMOTE_FULL, RESTART, DRILL)
+"""Annotations on a Rollout by which people give commands, in the order in which they are heard.
+
+Abort comes first. A retry comes before what may be asked of the revision that it frees, and a rollback after it, so
+that this has the last word. A drill comes last: whatever else there is to do ends it.
+"""
 ABORT_NOW: Final = "now"
 """Value of the abort command that means whatever is in flight."""
 DRILL_NOW: Final = "now"

@@ -2,14 +2,17 @@
 
 A command is heard, its effect and its name go into the status in one write, then its annotation is removed. A crash
 between the two finds it among those that were heard and only removes it.
+
+One that comes before what it is about stays where it is until that is there: promote-full for the revision that is
+wanted and has not started yet, as beside the retry that starts it.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from headgate.api import names
-from headgate.api.status import Ending, RolloutStatus
-from headgate.core import beginning, drills, history, promoted, restarts, revisions, rollbacks
+from headgate.api.status import Ending
+from headgate.core import beginning, drills, history, promoted, restarts, revisions, rollbacks, suggestions
 from headgate.core.actions import RemoveCommand
 from headgate.core.model import Notice
 from headgate.core.situation import Move, Situation
@@ -24,10 +27,27 @@ class Heard:
 
     situation: Situation
     notices: tuple[Notice, ...]
-    removals: tuple[RemoveCommand, ...]
-    """Safe once the status is written."""
-    confirmed: tuple[RemoveCommand, ...]
-    """Those of them that were in the status before: safe at any moment."""
+    present: Mapping[str, str]
+    """Those that were heard, in this pass or before, by annotation."""
+    early: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Those that come before what they are about."""
+
+    @property
+    def removals(self) -> tuple[RemoveCommand, ...]:
+        """What takes them off: safe once the status is written."""
+        return tuple(RemoveCommand(annotation, value) for annotation, value in self.present.items())
+
+    @property
+    def confirmed(self) -> tuple[RemoveCommand, ...]:
+        """Those removals whose commands were in the status before: safe at any moment."""
+        known = self.situation.seen.status.heard
+        return tuple(one for one in self.removals if _entry(one.annotation, one.value) in known)
+
+    @property
+    def waits(self) -> str:
+        """What is said of those that wait, with a leading separator; or nothing."""
+        said = (f"; {annotation}={_shown(value)} follows when it starts" for annotation, value in self.early.items())
+        return "".join(said)
 
 
 def _shown(value: str) -> str:
@@ -44,25 +64,17 @@ def _mismatch(situation: Situation, annotation: str, value: str, why: str) -> Mo
     return Move(situation.status, (Notice("CommandMismatch", message, warning=True),))
 
 
-def _nothing_in_flight(situation: Situation) -> str:
-    if situation.canary is not None and situation.stable is None:
-        return "this is the first revision; there is nothing to go back to and no step to skip"
-    if situation.canary is not None and situation.canary.drill is not None:
-        return f"in flight is a drill, which nothing promotes; {names.ABORT}={situation.canary.hash} ends it"
-    return "no rollout is in flight"
-
-
 def _abort(situation: Situation, value: str) -> Move:
     canary = situation.flight
-    if canary is None:
-        stopped = restarts.stopped(situation) if value == names.ABORT_NOW and situation.canary is None else None
-        other = rollbacks.cancelled(situation, value) or _regret(situation, value) or stopped
-        return other or _mismatch(situation, names.ABORT, value, _nothing_in_flight(situation))
+    if canary is None or canary.leaving is not None:
+        other = rollbacks.cancelled(situation, value)
+        if canary is None:
+            stopped = restarts.stopped(situation) if value == names.ABORT_NOW and situation.canary is None else None
+            other = other or _regret(situation, value) or stopped
+        return other or _mismatch(situation, names.ABORT, value, suggestions.abort(situation))
     if value not in (canary.hash, names.ABORT_NOW):
         why = f"in flight is {canary.hash}; {names.ABORT}={canary.hash} or {names.ABORT}={names.ABORT_NOW} would match"
         return _mismatch(situation, names.ABORT, value, why)
-    if canary.leaving is not None:
-        return _mismatch(situation, names.ABORT, value, f"revision {canary.hash} is being taken back already")
     message = "aborted by command"
     return leave(situation, canary, Ending.ABORTED, "Aborted", message, by=f"annotation {names.ABORT}")
 
@@ -96,8 +108,7 @@ def _retry(situation: Situation, value: str) -> Move:
 def _promote(situation: Situation, value: str) -> Move:
     canary, step = situation.flight, situation.status.step
     if canary is None or canary.leaving or canary.drill or step is None:
-        why = "it is being taken back" if canary and canary.leaving else _nothing_in_flight(situation)
-        return _mismatch(situation, names.PROMOTE, value, why)
+        return _mismatch(situation, names.PROMOTE, value, suggestions.promotion(situation, value.partition("/")[0]))
     would = f"{canary.hash}/{step.index}"
     if not situation.step.waits:
         why = f"step {step.text} is not a pause: {step.waiting_for}; {names.PROMOTE_FULL}={canary.hash} skips that"
@@ -112,8 +123,7 @@ def _promote(situation: Situation, value: str) -> Move:
 def _promote_full(situation: Situation, value: str) -> Move:
     canary = situation.flight or beginning.awaits_proof(situation)
     if canary is None or canary.leaving or canary.drill:
-        why = "it is being taken back" if canary and canary.leaving else _nothing_in_flight(situation)
-        return _mismatch(situation, names.PROMOTE_FULL, value, why)
+        return _mismatch(situation, names.PROMOTE_FULL, value, suggestions.promotion(situation, value))
     if value != canary.hash:
         why = f"in flight is {canary.hash}; {names.PROMOTE_FULL}={canary.hash} would match"
         return _mismatch(situation, names.PROMOTE_FULL, value, why)
@@ -124,7 +134,7 @@ def _promote_full(situation: Situation, value: str) -> Move:
 def _drill(situation: Situation, value: str) -> Move:
     stable, policy, why = situation.stable, situation.seen.policy, drills.obstacle(situation)
     if stable is None or policy is None or why:
-        return _mismatch(situation, names.DRILL, value, why)
+        return _mismatch(situation, names.DRILL, value, why + suggestions.drill(situation))
     if value not in (stable.hash, names.DRILL_NOW):
         why = f"stable is {stable.hash}; {names.DRILL}={stable.hash} or {names.DRILL}={names.DRILL_NOW} would match"
         return _mismatch(situation, names.DRILL, value, why)
@@ -150,25 +160,54 @@ _EFFECTS: dict[str, Callable[[Situation, str], Move]] = {
 }
 
 
-def _remembered(status: RolloutStatus, entries: tuple[str, ...]) -> RolloutStatus:
-    return status.model_copy(update={"heard": entries})
+def _is_early(situation: Situation, annotation: str, value: str) -> bool:
+    """Return whether a command is about the revision that is wanted, which is not on its way yet."""
+    return annotation == names.PROMOTE_FULL and bool(value) and value == suggestions.next_hash(situation)
+
+
+def _effect(situation: Situation, annotation: str, value: str) -> Move:
+    if situation.seen.rollout.deleting and annotation != names.ABORT:
+        return _mismatch(situation, annotation, value, "the Rollout is being deleted")
+    return _EFFECTS[annotation](situation, value)
+
+
+def _heard(situation: Situation, commands: Mapping[str, str], before: Mapping[str, str]) -> Heard:
+    notices: tuple[Notice, ...] = ()
+    present, early = dict(before), {}
+    for annotation, value in commands.items():
+        known = _entry(annotation, value) in situation.seen.status.heard
+        if not known and _is_early(situation, annotation, value.strip()):
+            early[annotation] = value
+            continue
+        present[annotation] = value
+        if not known:
+            move = _effect(situation, annotation, value.strip())
+            notices = (*notices, *move.notices)
+            situation = situation.moved(move.status)
+    entries = tuple(_entry(annotation, present[annotation]) for annotation in names.COMMANDS if annotation in present)
+    situation = situation.moved(situation.status.model_copy(update={"heard": entries}))
+    return Heard(situation, notices, present, early)
 
 
 def hear(situation: Situation) -> Heard:
     """Return the situation after all commands, abort before everything else, each carried out once."""
-    present = {
-        annotation: value
-        for annotation in names.COMMANDS
-        if (value := situation.seen.rollout.annotations.get(annotation)) is not None
-    }
-    notices: list[Notice] = []
-    for annotation, value in present.items():
-        if _entry(annotation, value) not in situation.status.heard:
-            move = _EFFECTS[annotation](situation, value.strip())
-            notices.extend(move.notices)
-            situation = situation.moved(move.status)
-    entries = tuple(_entry(annotation, value) for annotation, value in present.items())
-    removals = tuple(RemoveCommand(annotation, value) for annotation, value in present.items())
-    known = situation.seen.status.heard
-    confirmed = tuple(removal for removal in removals if _entry(removal.annotation, removal.value) in known)
-    return Heard(situation.moved(_remembered(situation.status, entries)), tuple(notices), removals, confirmed)
+    given = situation.seen.rollout.annotations
+    if not given and not situation.status.heard:
+        return Heard(situation, (), {})
+    return _heard(
+        situation, {annotation: given[annotation] for annotation in names.COMMANDS if annotation in given}, {}
+    )
+
+
+def hear_later(heard: Heard, situation: Situation) -> Heard | None:
+    """Return what becomes of commands that came early, in the *situation* to which the rules have led; None: nothing.
+
+    What they wait for may have begun in this very pass.
+    """
+    if not heard.early:
+        return None
+    due = {key: value for key, value in heard.early.items() if not _is_early(situation, key, value.strip())}
+    if not due:
+        return None
+    later = _heard(situation, due, heard.present)
+    return dataclasses.replace(later, early={key: one for key, one in heard.early.items() if key not in due})

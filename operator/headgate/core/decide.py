@@ -190,6 +190,16 @@ def _parting(situation: Situation) -> list[Action]:
     return routing.actions(situation.moved(leaves.status))
 
 
+def _with_waits(heard: commands.Heard, situation: Situation, rest: Rest) -> Rest:
+    """Return *rest* with what follows it: another policy, commands that came early, a restart."""
+    seen, waits = situation.seen, heard.waits
+    if seen.policy_waits and policies.must_wait(situation.status):
+        waits = f"; {_POLICY_WAITS}{waits}"
+    if situation.status.restart is not None and situation.restart is None and not seen.rollout.deleting:
+        waits = f"{waits}; {restarts.WAITS}"
+    return dataclasses.replace(rest, message=f"{rest.message}{waits}")
+
+
 def _concluded(
     heard: commands.Heard, situation: Situation, rule: str, rest: Rest, said: tuple[Notice, ...]
 ) -> Decision:
@@ -198,11 +208,7 @@ def _concluded(
     An urgent one acts even if its status cannot be written, so it removes only commands that were in the status before.
     A deletion is let go in the same way: an object that nobody can write must not stay for ever.
     """
-    seen = situation.seen
-    if seen.policy_waits and policies.must_wait(situation.status):
-        rest = dataclasses.replace(rest, message=f"{rest.message}; {_POLICY_WAITS}")
-    if situation.status.restart is not None and situation.restart is None and not seen.rollout.deleting:
-        rest = dataclasses.replace(rest, message=f"{rest.message}; {restarts.WAITS}")
+    seen, rest = situation.seen, _with_waits(heard, situation, rest)
     status = statuses.concluded(situation, rest)
     # A clock that was set back leaves a write in the future: what it makes us correct must not wait until then.
     stale = not seen.written_at <= seen.now < statuses.due_at(seen, status)
@@ -210,6 +216,7 @@ def _concluded(
     quiet_until = _quiet_until(situation, status, written=write)
     recheck_at = _recheck_at(situation, rest, status, quiet_until, written=write)
     said = (*said, *statuses.told(seen.status, rest), *disputes.told(seen.status, status))
+    said += resting.met_again(situation) if rule == resting.rejected.__name__ else ()
     if rule == verdicts.released.__name__:
         letting_go = (*_parting(situation), *upkeep.release(situation), *heard.confirmed)
         again = _paced(recheck_at, seen.now, idle=not (write or letting_go))
@@ -240,9 +247,12 @@ def decide(seen: Observation) -> Decision:
     situation, notices = heard.situation, heard.notices
     for _ in range(_MOST_ROUNDS):
         rule, answer = _answer(situation)
-        if isinstance(answer, Rest):
+        if isinstance(answer, Move):
+            situation, said = situation.moved(answer.status), answer.notices
+        elif (later := commands.hear_later(heard, situation)) is not None:
+            heard, situation, said = later, later.situation, later.notices
+        else:
             return _concluded(heard, situation, rule, answer, notices)
-        situation = situation.moved(answer.status)
-        notices = (*notices, *answer.notices)
+        notices = (*notices, *said)
     message = f"the rules did not come to rest in {_MOST_ROUNDS} rounds"
     raise AssertionError(message)

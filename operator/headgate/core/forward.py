@@ -9,6 +9,7 @@ from headgate.core import (
     extras,
     gateways,
     history,
+    pauses,
     promoted,
     recreate,
     replicas,
@@ -165,7 +166,7 @@ def paused(situation: Situation) -> Rest | None:
     """spec.paused stops the steps."""
     if not situation.seen.rollout.paused or situation.goes_back:
         return None
-    message = f"spec.paused is true, at {step_text(situation)}"
+    message = f"spec.paused is true, at {step_text(situation)}{pauses.ended_by(situation.seen.rollout)}"
     return Rest(Phase.PAUSED, "Paused", _with_blindness(situation, message))
 
 

@@ -37,7 +37,7 @@ def unhomed(situation: Situation) -> TrafficStatus | None:
 def go_back(situation: Situation, ending: Ending, reason: str, message: str, *, by: str) -> Move | None:
     """Return the move by which the warm revision is stable again and the promoted one leaves; None without one."""
     status, warm, stable = situation.status, situation.status.warm, situation.stable
-    if warm is None or stable is None or _gone(situation):
+    if warm is None or stable is None or not can_go_back(situation):
         return None
     canary = Canary(
         **stable.model_dump(include=set(Side.model_fields)), started=warm.started, judged_from=warm.judged_from
@@ -145,10 +145,11 @@ def cooling(situation: Situation) -> bool:
     return warm is not None and warm.until is not None and situation.now >= warm.until
 
 
-def _gone(situation: Situation) -> bool:
-    """Return whether the old pods' time is over and they have been asked to go: that way back is no more."""
+def can_go_back(situation: Situation) -> bool:
+    """Return whether a revision is warm; once its time is over and its pods are asked to go, that way is no more."""
     facts = situation.facts(situation.status.warm)
-    return cooling(situation) and (facts is None or facts.replicas == 0)
+    gone = cooling(situation) and (facts is None or facts.replicas == 0)
+    return situation.status.warm is not None and situation.stable is not None and not gone
 
 
 def cooled(situation: Situation) -> Move | None:

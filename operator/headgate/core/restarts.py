@@ -6,7 +6,7 @@ A rollout, or a promotion that is still watched, goes first; what is stable afte
 
 from headgate.api import names, values
 from headgate.api.status import Phase, Restart
-from headgate.core import evictions, verdicts
+from headgate.core import evictions, pauses, verdicts
 from headgate.core.model import Notice
 from headgate.core.situation import Move, Rest, Situation
 
@@ -102,7 +102,7 @@ def restarting(situation: Situation) -> Rest | None:
     again = looks(situation)
     message = _counted(situation, restart)
     if situation.seen.rollout.paused:
-        return Rest(Phase.PAUSED, "Paused", f"{message}; spec.paused is true")
+        return Rest(Phase.PAUSED, "Paused", f"{message}; {pauses.words(situation.seen.rollout)}")
     if refused := _refused(situation):
         stop = f"kubectl annotate rollout {situation.seen.rollout.name} {names.ABORT}={names.ABORT_NOW}"
         return Rest(Phase.HOLDING, "RestartBlocked", f"{message}; {refused}; to stop the restart: {stop}", again)

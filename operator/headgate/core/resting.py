@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from headgate.api import values
+from headgate.api import names, values
 from headgate.api.status import Canary, Ending, Phase, Rejected, Side
 from headgate.core import (
     analysis,
@@ -10,6 +10,7 @@ from headgate.core import (
     departures,
     forward,
     history,
+    pauses,
     promoted,
     recreate,
     revisions,
@@ -18,7 +19,7 @@ from headgate.core import (
     strategies,
     verdicts,
 )
-from headgate.core.model import DeploymentFacts, Notice
+from headgate.core.model import DeploymentFacts, Notice, RolloutFacts
 from headgate.core.paths import ServiceFacts
 from headgate.core.situation import Move, Rest, Situation
 
@@ -161,10 +162,11 @@ def _served(situation: Situation) -> Rest:
     if pods.wanted == situation.total and pods.ready >= situation.total and pods.existing <= situation.total:
         number = stable.revision if stable else 0
         message = f"revision {number} serves with {pods.ready} of {pods.wanted} pods ready"
+        said = message + promoted.warm_words(situation) + _held(situation.seen.rollout)
         return (
             _routed(situation, message)
             or departures.outlasting(situation)
-            or Rest(Phase.HEALTHY, "Healthy", message + promoted.warm_words(situation), promoted.ends(situation))
+            or Rest(Phase.HEALTHY, "Healthy", said, promoted.ends(situation))
         )
     message = f"{pods.ready} of {situation.total} stable pods ready{_pod_words(situation)}"
     limit = verdicts.deadline_seconds(situation)
@@ -177,6 +179,11 @@ def _served(situation: Situation) -> Rest:
         message = f"no progress for {values.format_duration(limit)}: {message}"
         return Rest(Phase.DEGRADED, "PodsNotReady", message, _looks(situation, since + limit, late=False))
     return Rest(Phase.PROGRESSING, "Scaling", message, _looks(situation, since + limit, late=late))
+
+
+def _held(rollout: RolloutFacts) -> str:
+    """Return that no next version starts, with a leading separator, where that is so; or nothing."""
+    return "; spec.paused is true: the next version will wait" if rollout.paused else ""
 
 
 def _routed(situation: Situation, message: str) -> Rest | None:
@@ -204,7 +211,20 @@ def rejected(situation: Situation) -> Rest | None:
         words = _pod_words(situation)
         serves = f"revision {stable.revision} has {pods.ready} of {situation.total} pods ready{words}"
     message = f"revision {entry.revision} was taken back: {entry.message}; {serves}{promoted.warm_words(situation)}"
+    name = situation.seen.rollout.name
+    message = f"{message}; to try it again: kubectl annotate rollout {name} {names.RETRY}={entry.hash}"
     return Rest(Phase.ROLLED_BACK, entry.reason, message, stalled=True)
+
+
+def met_again(situation: Situation) -> tuple[Notice, ...]:
+    """Return what is said where a rejected template is applied again, or comes in place of what was in flight."""
+    seen, entry = situation.seen, _rejection(situation)
+    before, canary, rest = seen.status.template, seen.status.canary, rejected(situation)
+    if entry is None or rest is None:
+        return ()
+    changed = before is not None and before.revision_hash != entry.hash
+    replaces = canary is not None and canary.hash != entry.hash and not canary.goes_back
+    return (Notice("StillRejected", rest.message, warning=True),) if changed or replaces else ()
 
 
 def settled(situation: Situation) -> Rest | None:
@@ -219,7 +239,8 @@ def held_back(situation: Situation) -> Rest | None:
     """A new version is wanted while the Rollout is paused."""
     if not situation.seen.rollout.paused or rollbacks.leads_back(situation):
         return None
-    return Rest(Phase.PAUSED, "Paused", f"revision {situation.target_hash} waits: spec.paused is true")
+    message = f"revision {situation.target_hash} waits: {pauses.words(situation.seen.rollout)}"
+    return Rest(Phase.PAUSED, "Paused", message)
 
 
 def outdated(situation: Situation) -> Move | Rest | None:

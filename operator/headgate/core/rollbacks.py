@@ -80,17 +80,31 @@ def asked(situation: Situation, value: str) -> Move | str:
     if stable is None:
         return "there is no stable revision yet, and none to go back to"
     if value in (str(stable.revision), stable.hash):
-        return _stays(situation, stable) or f"revision {stable.revision} is stable already"
+        stays = _stays(situation, stable)
+        return stays or f"revision {stable.revision} is stable already{_other_choices(situation)}"
     forward = canary is not None and canary.leaving is None and canary.drill is None
     if canary is not None and forward and value in (str(canary.revision), canary.hash):
         skips = f"{names.PROMOTE_FULL}={canary.hash} skips what is left"
         return f"revision {canary.revision} is on its way already; {skips}"
-    choices = list(_open(situation))
-    chosen = next((entry for entry in choices if value in (str(entry.revision), entry.hash)), None)
+    chosen = next((entry for entry in _open(situation) if value in (str(entry.revision), entry.hash)), None)
     if chosen is not None:
         return _goes(situation, chosen)
-    would = " or ".join(f"{names.ROLLBACK_TO}={entry.revision}" for entry in choices)
+    would = choices(situation)
     return f"{_why_not(situation, value)}; {f'{would} would match' if would else 'there is none to go back to'}"
+
+
+def _other_choices(situation: Situation) -> str:
+    would = choices(situation)
+    return f"; {would} goes further back" if would else ""
+
+
+def choices(situation: Situation) -> str:
+    """Return the commands that lead back to an earlier revision, for people; or nothing."""
+    stable, canary = situation.stable, situation.flight
+    on_its_way = canary.hash if canary is not None and canary.leaving is None else ""
+    numbers = [entry.revision for entry in _open(situation) if entry.hash != on_its_way]
+    numbers += [stable.revision] if stable is not None and _stays(situation, stable) else []
+    return " or ".join(f"{names.ROLLBACK_TO}={number}" for number in numbers)
 
 
 def _message(revision: int) -> str:
