@@ -24,6 +24,7 @@ from headgate.adapters.metrics.settings import NotAllowed, ServerSettings
 from headgate.core.decide import decide
 from headgate.core.model import Key
 from headgate.observe import Observer
+from headgate.observe.dry_runs import BesidePasses
 from headgate.observe.snapshot import Snapshot
 from headgate.reconcile.first_look import FirstLook
 from headgate.reconcile.outage import Outage
@@ -65,15 +66,19 @@ class Operator:
         self._outage = Outage(self._queue, self._cluster.probe)
         self._events = EventPoster(self._cluster, on_outcome=self._metrics.posted)
         self._sampler = Sampler(servers, wake=self._queue.wake, hurry=self._queue.hurry, meter=self._metrics)
+        self._dry_runs = BesidePasses(lambda key: self._passes.answered(key))  # noqa: PLW0108 - there are none yet
         self._observer = Observer(
             self._cluster,
             self._sampler,
             time.time,
             settle_seconds=options.settle_seconds,
             allowed_addresses=_Allowed(servers),
+            dry_runs=self._dry_runs,
         )
         actor = Actor(self._cluster, self._events)
-        self._passes = Passes(self._queue, self._observer, decide, actor, self._sampler, self._metrics)
+        self._passes = Passes(
+            self._queue, self._observer, decide, actor, self._sampler, self._metrics, answers=self._dry_runs
+        )
         self._workers = Workers(self._queue, self._passes.run, options.workers)
         self._watches, self._resync = self._ears(options)
         self._server = Server(self._health(), self._metrics.expose)
@@ -143,6 +148,7 @@ class Operator:
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
+        self._dry_runs.close()
         await self._sampler.close()
         await self._server.close()
         await self._cluster.close()
@@ -251,15 +257,26 @@ async def _run(options: settings.Settings, servers: ServerSettings) -> None:
     def ending(number: signal.Signals) -> None:
         _log.info("asked to end by %s", number.name)
         stop.set()
-        # A thread that hangs in somebody else's library must not hold up the end. All state is in the cluster.
-        backstop = threading.Timer(options.shutdown_seconds + BACKSTOP_SECONDS, os._exit, [1])
-        backstop.daemon = True
-        backstop.start()
+        _end_within(options.shutdown_seconds + BACKSTOP_SECONDS)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ending, number)
-    access = await cluster.find()
-    await Operator(options, servers, access).run(stop)
+    try:
+        access = await cluster.find()
+        await Operator(options, servers, access).run(stop)
+    finally:
+        _end_within(BACKSTOP_SECONDS)  # whatever the reason: nothing but threads can be left
+
+
+def _end_within(seconds: float) -> None:
+    """End the process in so many *seconds* if it has not ended by then.
+
+    A thread that hangs in somebody else's library must not hold up the end, and Python waits for each that is no
+    daemon. All state is in the cluster.
+    """
+    backstop = threading.Timer(seconds, os._exit, [1])
+    backstop.daemon = True
+    backstop.start()
 
 
 def main() -> int:

@@ -205,3 +205,24 @@ def test_capacity_is_never_given_away(
     assert total <= plan.size <= budget.most_pods
     assert all(pod.created <= SINCE for pod in plan.evict)
     assert min(len(left), plan.size) >= min(len(serving), plan.size, budget.least_ready)
+
+
+@pytest.mark.parametrize("unavailable", [0, 300, 1000])
+def test_one_pass_takes_few_away(unavailable: int) -> None:
+    """Of a thousand pods, however many may be missing, one pass evicts twenty, and its plan says that more can go."""
+    there = pods(old=1000 - unavailable, idle=unavailable, new=250)
+    plan = evictions.plan(view(there, 1250, budget=Budget(1000, 1000, unavailable)))
+    assert (len(plan.evict), plan.more) == (evictions.EVICTIONS_MAX, True)
+    few = evictions.plan(view(pods(old=10, new=3), 13))
+    assert (len(few.evict), few.more) == (3, False)
+
+
+def test_passes_go_on_until_none_is_left() -> None:
+    """What one pass leaves, the next ones take, in the same order; none is taken twice."""
+    there, gone = pods(idle=90), list[str]()
+    for _ in range(10):
+        left = [pod for pod in there if pod.name not in gone]
+        plan = evictions.plan(view(left, 100, budget=Budget(100, 0, 100)))
+        gone += [pod.name for pod in plan.evict]
+        assert plan.more == (len(left) > evictions.EVICTIONS_MAX)
+    assert len(gone) == len(set(gone)) == 90

@@ -366,3 +366,14 @@ def test_a_clock_set_back_makes_no_pod_old_for_ever() -> None:
     decision = decide(world.with_status(restart=future).observe())
 
     assert decision.status.restart is None or decision.status.restart.since <= NOON
+
+
+@pytest.mark.parametrize(("idle", "going", "again"), [(90, 20, 0.5), (15, 15, 5.0)])
+def test_what_one_pass_leaves_is_looked_at_soon(idle: int, going: int, again: float) -> None:
+    """Where more pods may go than one pass takes, the next one follows in half a second; else in five."""
+    found = tuple(PodFacts(f"old-{number}", f"uid-{number}", OLD, None, leaving=False) for number in range(idle))
+    loose = policy(20, unavailable="100%")
+    decision = decide(restarting(found, 100, 0).but(replicas=100, spec_policy=loose).observe())
+
+    assert going == len(evicted(decision))
+    assert NOON + again == decision.recheck_at

@@ -140,6 +140,15 @@ def test_orphans_of_an_earlier_rollout_are_adopted() -> None:
     assert decision.actions == (AdoptDeployment(B), AdoptRecord(orphaned[B].name))
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_orphans_of_which_is_not_known_what_they_are_wait(*, kept: bool) -> None:
+    """One whose template the API server has not compared yet is neither adopted nor repaired, in use or kept."""
+    asked = World().stable(10, owner="", verified=False)
+    world = World().stable(10).deployment(B, 0, owner="", verified=False) if kept else asked
+
+    assert not decide(world.observe()).actions
+
+
 def test_repairs_that_cannot_be_made_are_not_told() -> None:
     """Where the recorded template is gone, nobody is told of a repair that does not happen."""
     world = World().stable(10, tampered="helm").but(templates={}, written="other")

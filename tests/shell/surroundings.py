@@ -20,6 +20,7 @@ class World:
         self.seen = iter(seen)
         self.results = iter(results)
         self.decided: Callable[[Observation], Decision] = lambda _: decision()
+        self.answer: Observation | None = None
         self.asked: list[tuple[tuple[str, ...], float]] = []
         self.given_back: list[Remains] = []
         self.grudges: list[Fault] = []
@@ -43,6 +44,12 @@ class World:
         if isinstance(found, BaseException):
             raise found
         return found
+
+    async def answered(self, key: Key, seen: Observation, seconds: float) -> Observation:
+        """Have the answer that is there after so many seconds."""
+        assert key == KEY
+        await virtual.elapse(seconds)
+        return self.answer or seen
 
     async def act(self, _observation: Observation, _decision: Decision) -> Result:
         """Have the next result."""

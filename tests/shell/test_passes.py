@@ -257,6 +257,9 @@ class _Hanging:
         await virtual.elapse(1e6)
         return None
 
+    async def answered(self, _key: Key, seen: Observation, _seconds: float) -> Observation:
+        return seen
+
     async def remains(self, key: Key) -> Remains:
         return Remains(key.namespace)
 

@@ -101,6 +101,29 @@ def test_ends_without_a_cluster(start: Callable[[Path], Process], tmp_path: Path
     assert (code, seconds < END_SECONDS) == (0, True)
 
 
+HANGING = """
+import asyncio, sys, threading
+from headgate import __main__ as operator
+
+async def run(self, stop):
+    asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
+    await asyncio.sleep(0.1)
+    {ends}
+
+operator.Operator.run = run
+sys.exit(operator.main())
+"""
+
+
+@pytest.mark.parametrize("ends", ["return", "raise RuntimeError('resync ended')"])
+def test_end_waits_for_no_thread_that_hangs(tmp_path: Path, ends: str) -> None:
+    """However the operator comes to its end, a thread that hangs in a library does not keep the process."""
+    environment = {"KUBECONFIG": str(unreachable(tmp_path)), "PYTHONPATH": ":".join(sys.path), "PATH": ""}
+    argv = [sys.executable, "-c", HANGING.format(ends=ends)]
+    ended = subprocess.run(argv, env=environment, capture_output=True, check=False, timeout=30)
+    assert ended.returncode == 1
+
+
 @pytest.mark.control_plane
 def test_ends_while_it_works(control_plane: ControlPlane, start: Callable[[Path], Process]) -> None:
     """An operator in the midst of its work ends in time with 0; its successor brings the work to its end."""

@@ -29,10 +29,13 @@ class Sink:
         self.patched: list[tuple[str, Sequence[Json]]] = []
         self.faults: list[Exception] = []
         self.expired = False
+        self.slow: set[str] = set()
+        """Namespaces whose Events the API server keeps waiting."""
 
     async def create_event(self, namespace: str, body: Json) -> None:
         """Keep it, unless something is to go wrong."""
-        assert namespace == KEY.namespace
+        if namespace in self.slow:
+            await virtual.elapse(1e6)
         if self.faults:
             raise self.faults.pop(0)
         self.created.append(body)
@@ -157,6 +160,76 @@ def test_flood_is_bounded() -> None:
         assert posting.outcomes == ["dropped"] * 50
 
     virtual.run(main)
+
+
+def posted_of(sink: Sink, key: Key) -> list[str]:
+    """Return what was said about *key*."""
+    return [event["note"] for event in sink.created if event["metadata"]["namespace"] == key.namespace]
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_h33_flood_of_one_namespace_delays_no_other(*, slow: bool) -> None:
+    """H33: a flood of Events of one namespace, slow or not, delays and drops none of another one."""
+
+    async def main() -> None:
+        posting, victim = Posting(), Key("victim", "web")
+        posting.sink.slow = {KEY.namespace} if slow else set()
+        for number in range(3 * events.BACKLOG_MAX):
+            posting.poster.post(KEY, "uid-1", Notice("Held", str(number)))
+        for number in range(30):
+            posting.poster.post(victim, "uid-2", Notice("Held", str(number)))
+            posting.poster.post(KEY, "uid-1", Notice("Held", f"more {number}"))
+            await virtual.elapse(0.001)
+            assert posted_of(posting.sink, victim) == [str(one) for one in range(number + 1)]
+        assert posting.outcomes.count("dropped") >= 2 * events.BACKLOG_MAX
+
+    virtual.run(main)
+
+
+def test_flood_of_one_namespace_makes_nobody_forgotten() -> None:
+    """However many series one namespace has, what another one repeats is still counted and not multiplied."""
+
+    async def main() -> None:
+        posting, victim = Posting(), Key("victim", "web")
+        posting.poster.post(victim, "uid-2", Notice("Held", "waiting"))
+        for number in range(2 * events.SERIES_MAX):
+            posting.poster.post(KEY, "uid-1", Notice("Held", str(number)))
+        posting.poster.post(victim, "uid-2", Notice("Held", "waiting"))
+        assert len(posting.poster._series._all) <= events.NAMESPACE_SERIES_MAX + 1
+        await virtual.elapse(60)
+        assert posted_of(posting.sink, victim) == ["waiting"]
+
+    virtual.run(main)
+
+
+def test_few_series_are_remembered() -> None:
+    """Of all namespaces together a bounded number is remembered; the silent ones are forgotten first."""
+
+    async def main() -> None:
+        posting = Posting()
+        for number in range(events.SERIES_MAX + 100):
+            posting.poster.post(Key(f"shop-{number}", "web"), f"uid-{number}", Notice("Held", "waiting"))
+        assert len(posting.poster._series._all) == events.SERIES_MAX
+        assert len(posting.poster._series._of) == events.SERIES_MAX
+
+    virtual.run(main)
+
+
+def test_words_that_cannot_be_written_end_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """Half a surrogate, which JSON may hold and UTF-8 may not, is replaced; a bug costs one Event, and is logged."""
+
+    async def main() -> None:
+        posting = Posting()
+        await posting.say("half \ud83d a word")
+        assert posting.sink.created[0]["note"] == "half ? a word"
+        posting.sink.faults = [ZeroDivisionError("a bug")]
+        await posting.say("one")
+        await posting.say("two")
+        assert posting.outcomes == ["posted", "failed", "posted"]
+
+    with caplog.at_level(logging.ERROR):
+        virtual.run(main)
+    assert len(caplog.records) == 1
 
 
 def test_long_words_are_cut() -> None:

@@ -24,6 +24,9 @@ BEGINS_AFTER_SECONDS = 1
 """Objects are dated in whole seconds: a pod that came in the second of the command would be taken for an old one."""
 SERVES_AFTER_SECONDS = 3
 """How long after it became ready a new pod may not be among its Service's endpoints: old ones do not go for it yet."""
+EVICTIONS_MAX = 20
+"""How many pods go in one pass: a pass with a thousand evictions would last for as many times 5 ms, and an abort that
+comes meanwhile with it."""
 _PART = 4
 """A quarter of the pods at most starts beside the others, whatever surge routes allow."""
 
@@ -58,6 +61,8 @@ class Plan:
     ready: int = 0
     """How many pods are available, old ones included."""
     done: bool = False
+    more: bool = False
+    """Whether more pods could go now than one pass takes away."""
 
 
 def plan(view: View) -> Plan:
@@ -78,7 +83,8 @@ def plan(view: View) -> Plan:
         return Plan(_kept(view, total, surge), remaining=len(old), ready=ready)
     size = total + min(surge, len(old))
     done = not old and view.wanted == total and ready >= total
-    return Plan(size, _going(view, living, size, surge), len(old), ready, done)
+    going = _going(view, living, size, surge)
+    return Plan(size, going[:EVICTIONS_MAX], len(old), ready, done, more=len(going) > EVICTIONS_MAX)
 
 
 def _kept(view: View, total: int, surge: int) -> int:

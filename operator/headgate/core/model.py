@@ -153,6 +153,8 @@ class DeploymentFacts:
     """Whether its pods are there for a drill, and never to stay."""
     answering: int = 0
     """status.readyReplicas, never more than asked for: endpoints, some not ready for long enough to be available."""
+    verified: bool = True
+    """Whether it is known by now what its template means, where somebody else may have written it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -230,6 +232,8 @@ class Target:
     """The revision's hash; that of a kept or rejected revision where the API server finds both templates equal."""
     message: str = ""
     """For Refused and Unknown: the server's words, or why it could not be asked."""
+    asked_seconds: float | None = None
+    """For Unknown: for how long the server has been asked now; None if it is not being asked."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

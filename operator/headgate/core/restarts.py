@@ -12,6 +12,8 @@ from headgate.core.situation import Move, Rest, Situation
 
 LOOK_SECONDS = 5.0
 """How soon to look at the pods again: no watch tells of them, and a budget may have room for another one."""
+GO_ON_SECONDS = 0.5
+"""How soon to take more pods away where they are more than one pass takes."""
 WAITS = "a restart of all pods follows"
 _ASKED_LENGTH = 80
 
@@ -91,7 +93,8 @@ def looks(situation: Situation) -> tuple[float, ...]:
     if restart is None or situation.restart is None or held:
         return ()
     begins = restart.since + evictions.BEGINS_AFTER_SECONDS
-    return (begins if situation.now < begins else situation.now + LOOK_SECONDS,)
+    again = GO_ON_SECONDS if situation.restart.more else LOOK_SECONDS
+    return (begins if situation.now < begins else situation.now + again,)
 
 
 def restarting(situation: Situation) -> Rest | None:

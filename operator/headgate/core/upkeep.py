@@ -44,12 +44,16 @@ def records(situation: Situation) -> tuple[Record, ...]:
     return tuple(wanted)
 
 
+def _adoptable(facts: DeploymentFacts) -> bool:
+    return not facts.owner and facts.verified and not facts.tampered
+
+
 def _kept_up(situation: Situation, side: Side, facts: DeploymentFacts) -> list[Action]:
     policy = situation.seen.policy
     wanted: list[Action] = []
     # An orphaning deletion takes the owners away; giving them back would have the pods deleted with the Rollout.
     # Nor is one taken over whose template is not what its name says, before that is put right.
-    if not facts.owner and not facts.tampered and not situation.seen.rollout.deleting:
+    if _adoptable(facts) and not situation.seen.rollout.deleting:
         wanted.append(AdoptDeployment(side.hash))
     if not facts.labelled:
         wanted.append(RestoreLabels(side.hash))
@@ -87,7 +91,7 @@ def _adopted(situation: Situation) -> list[Action]:
     seen = situation.seen
     orphans = [record.name for record in seen.templates.values() if not record.references]
     orphans += [record.name for record in seen.policies.values() if not record.references]
-    others = (facts for facts in _others(situation) if not facts.owner and not facts.tampered)
+    others = (facts for facts in _others(situation) if _adoptable(facts))
     adopted: list[Action] = [AdoptDeployment(facts.hash) for facts in others]
     return adopted + [AdoptRecord(name) for name in orphans]
 

@@ -1,36 +1,52 @@
-"""Asks the API server which revision a template is: two that it stores alike are the same."""
+"""Asks the API server which revision a template is: two that it stores alike are the same.
+
+The dry runs that it asks by are made beside the passes (`dry_runs`): as long as there is no answer nothing is known.
+"""
 
 import collections
 from collections.abc import Iterable
 from typing import Any, Final
 
 from headgate.core import faults, manifests, revisions
-from headgate.core.model import DeploymentFacts, Identity, Json, Kind, RolloutFacts, Target, TemplateRecord
+from headgate.core.model import DeploymentFacts, Identity, Json, Key, Kind, RolloutFacts, Target, TemplateRecord
 from headgate.observe import objects
+from headgate.observe.dry_runs import BeingAsked, DryRuns
 from headgate.observe.sources import Reader
 
 _KEPT: Final = 512
-"""Identities that are remembered; one is a hash, so this is little, and losing one costs one dry run."""
+"""Deployments whose templates were found to be as they should; losing one costs one dry run."""
+_KEPT_OF_ONE: Final = 16
+"""Identities that are remembered of one Rollout; one is a hash, and losing one costs one dry run."""
 
 
 class Identifier:
     """Answers by dry run, and remembers the answers of this process."""
 
-    def __init__(self, reader: Reader) -> None:
-        """Ask *reader*."""
+    def __init__(self, reader: Reader, dry_runs: DryRuns) -> None:
+        """Ask *reader*, when *dry_runs* says."""
         self._reader = reader
-        self._known: collections.OrderedDict[tuple[str, str, str], str] = collections.OrderedDict()
+        self._dry_runs = dry_runs
+        self._known: dict[Key, collections.OrderedDict[str, str]] = {}
         self._verified: collections.OrderedDict[str, str] = collections.OrderedDict()
+
+    def forget(self, key: Key) -> None:
+        """Drop what is remembered and asked for *key*: it is gone."""
+        self._known.pop(key, None)
+        self._dry_runs.forget(key)
+
+    async def settle(self, key: Key, seconds: float) -> None:
+        """Wait for what is asked for *key* now, for so many *seconds* at most."""
+        await self._dry_runs.settle(key, seconds)
 
     async def _identity(self, rollout: RolloutFacts, template: Json) -> str:
         hash_ = revisions.template_hash(rollout.name, template)
-        place = (rollout.namespace, rollout.name, hash_)
-        if place not in self._known:
+        known = self._known.setdefault(_key(rollout), collections.OrderedDict())
+        if hash_ not in known:
             probe = manifests.identity_probe(rollout, template)
             stored = await self._reader.try_create(Kind.DEPLOYMENT, rollout.namespace, probe)
-            self._known[place] = revisions.digest(revisions.canonical(manifests.identity(stored)))
-            _bounded(self._known)
-        return self._known[place]
+            known[hash_] = revisions.digest(revisions.canonical(manifests.identity(stored)))
+            _bounded(known, _KEPT_OF_ONE)
+        return known[hash_]
 
     async def target(
         self, rollout: RolloutFacts, confirmed: tuple[str, str] | None, records: Iterable[TemplateRecord]
@@ -48,8 +64,11 @@ class Identifier:
         candidates = sorted(records, key=lambda record: -record.revision)
         if any(record.hash == hash_ for record in candidates):
             return Target(Identity.KNOWN, hash_)
+        subject = " ".join(["target", hash_, *(record.hash for record in candidates)])
         try:
-            return await self._asked(rollout, candidates)
+            return await self._dry_runs.ask(_key(rollout), subject, lambda: self._asked(rollout, candidates))
+        except BeingAsked as asked:
+            return Target(Identity.UNKNOWN, message=str(asked), asked_seconds=asked.seconds)
         except faults.Refused as refusal:
             return Target(Identity.REFUSED, message=str(refusal))
         except (faults.Unreachable, faults.Conflict) as fault:
@@ -67,10 +86,13 @@ class Identifier:
                 return Target(Identity.KNOWN, record.hash)
         return Target(Identity.KNOWN, rollout.template_hash)
 
-    async def tampered(self, rollout: RolloutFacts, facts: DeploymentFacts, thing: Json, template: Json | None) -> str:
+    async def tampered(
+        self, rollout: RolloutFacts, facts: DeploymentFacts, thing: Json, template: Json | None
+    ) -> str | None:
         """Return who changed the Deployment's template, or an empty text if it still means its revision.
 
-        Of an orphan nobody knows whose it is: its template is held against its revision's, whoever wrote it.
+        Of an orphan nobody knows whose it is: its template is held against its revision's, whoever wrote it. None: the
+        API server has not said yet what the revision's means.
         """
         writer = objects.template_writer(thing) or ("" if facts.owner else "its author")
         if not writer or template is None:
@@ -78,17 +100,24 @@ class Identifier:
         version = f"{facts.uid}/{thing['metadata'].get('generation')}"
         if self._verified.get(facts.uid) == version:
             return ""
+        subject = f"template {facts.hash}"
         try:
-            wanted = await self._identity(rollout, template)
-        except faults.Fault:
+            wanted = await self._dry_runs.ask(_key(rollout), subject, lambda: self._identity(rollout, template))
+        except faults.Refused:
             return ""
+        except faults.Fault:
+            return None
         if revisions.digest(revisions.canonical(manifests.identity(thing))) != wanted:
             return writer
         self._verified[facts.uid] = version
-        _bounded(self._verified)
+        _bounded(self._verified, _KEPT)
         return ""
 
 
-def _bounded(kept: "collections.OrderedDict[Any, str]") -> None:
-    while len(kept) > _KEPT:
+def _key(rollout: RolloutFacts) -> Key:
+    return Key(rollout.namespace, rollout.name)
+
+
+def _bounded(kept: "collections.OrderedDict[Any, str]", most: int) -> None:
+    while len(kept) > most:
         kept.popitem(last=False)

@@ -26,6 +26,7 @@ from headgate.core.model import (
 from headgate.core.paths import TrafficFacts, Unreadable
 from headgate.core.remains import Remains
 from headgate.observe import autoscalers, belongings, cron, objects, rollouts
+from headgate.observe.dry_runs import BesidePasses, DryRuns, InPasses
 from headgate.observe.identity import Identifier
 from headgate.observe.roads import Roads
 from headgate.observe.sources import Clock, Measurements, Reader
@@ -90,6 +91,7 @@ class Observer:
         *,
         settle_seconds: float,
         allowed_addresses: Container[str] = (),
+        dry_runs: DryRuns | None = None,
     ) -> None:
         """Read from *reader* and *measurements*.
 
@@ -99,13 +101,14 @@ class Observer:
             clock: seconds since the epoch.
             settle_seconds: how long after a tick every sample that it looks at has been scraped.
             allowed_addresses: the Prometheus servers that a Rollout may name.
+            dry_runs: who makes dry runs; they are made beside the passes unless said otherwise.
         """
         self._reader = reader
         self._measurements = measurements
         self._clock = clock
         self._settle_seconds = settle_seconds
         self._allowed = allowed_addresses
-        self._identifier = Identifier(reader)
+        self._identifier = Identifier(reader, dry_runs or BesidePasses())
         self._roads = Roads(reader, clock)
         self._autoscalers = autoscalers.Autoscalers(reader, clock)
 
@@ -124,6 +127,7 @@ class Observer:
         if thing is None:
             self._roads.forget(key)
             self._autoscalers.forget(key)
+            self._identifier.forget(key)
             return None
         rollout, status = rollouts.facts(thing, self._allowed), rollouts.parsed_status(thing.get("status"))
         seen = await self._gathered(key, rollout, status, refusals, written_at)
@@ -137,7 +141,16 @@ class Observer:
             self._clock,
             settle_seconds=self._settle_seconds,
             allowed_addresses=self._allowed,
+            dry_runs=InPasses(),
         )
+
+    async def answered(self, key: Key, seen: Observation, seconds: float) -> Observation:
+        """Return *seen* with the revision that is meant, if that is answered within so many *seconds*."""
+        await self._identifier.settle(key, seconds)
+        status = seen.status
+        confirmed = (status.template.hash, status.template.revision_hash) if status.template else None
+        target = await self._identifier.target(seen.rollout, confirmed, seen.templates.values())
+        return dataclasses.replace(seen, target=target)
 
     async def remains(self, key: Key) -> Remains:
         """Return what *key*, a Rollout that is no more, has left behind.
@@ -312,7 +325,7 @@ class Observer:
             known = records.templates.get(hash_)
             template = known.template if known else rollout.template if hash_ == rollout.template_hash else None
             writer = await self._identifier.tampered(rollout, facts, thing, template)
-            checked[hash_] = dataclasses.replace(facts, tampered=writer)
+            checked[hash_] = dataclasses.replace(facts, tampered=writer or "", verified=writer is not None)
         return checked
 
     async def _trouble(

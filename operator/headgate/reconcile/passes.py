@@ -8,6 +8,7 @@
 | the API server refused something | as decided, but within a minute |
 | it refused a step back to stable | after 1 s, 2 s, … 60 s |
 | a command came, and the pass did not go back | at once, half a second after it began |
+| a dry run is not answered yet | with its answer, or when it is time to say that there is none |
 | a bug of ours | as if unreachable, and logged with the Observation |
 """
 
@@ -36,6 +37,11 @@ PASS_SECONDS_MAX: Final = 120.0
 OVERTAKEN_SECONDS: Final = 0.5
 """How long a pass may run on when something urgent comes: admission may hold up a new Deployment, but no abort of it.
 To be ended between two writes, or in one, is what a restart does to a pass, and as safe."""
+
+ANSWER_SECONDS: Final = 0.1
+"""How long a pass that goes nowhere waits for a dry run, which takes 5 ms where no admission is slow."""
+UNTOLD_SECONDS: Final = 2.0
+"""For how long nothing is said or done but to go back while a dry run is not answered: usually it is in a moment."""
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +72,9 @@ class Observes(Protocol):
     async def observe(self, key: Key, refusals: tuple[str, ...], written_at: float) -> Observation | None:
         """Return the Observation of *key*; None if there is no such Rollout."""
 
+    async def answered(self, key: Key, seen: Observation, seconds: float) -> Observation:
+        """Return *seen* with what the API server is being asked now, if it answers within so many *seconds*."""
+
     async def remains(self, key: Key) -> Remains:
         """Return what *key*, a Rollout that is no more, has left behind."""
 
@@ -88,6 +97,20 @@ class Measures(Protocol):
 
     def forget(self, key: Key) -> None:
         """Drop what is kept for *key*."""
+
+
+class Answers(Protocol):
+    """Knows of answers that passes have not waited for."""
+
+    def owes(self, key: Key) -> bool:
+        """Return whether there is something by now that a pass over *key* has asked for in vain."""
+
+
+class _Prompt:
+    """Answers all within the pass."""
+
+    def owes(self, key: Key) -> bool:  # noqa: ARG002 - as Answers
+        return False
 
 
 class Report(Protocol):
@@ -118,7 +141,7 @@ class _Memory:
 class Passes:
     """Makes passes. One key is never passed over twice at a time: the queue sees to that."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that a pass consists of
         self,
         queue: Queue,
         observer: Observes,
@@ -128,6 +151,7 @@ class Passes:
         report: Report,
         *,
         clock: Callable[[], float] = time.time,
+        answers: Answers = _Prompt(),  # noqa: B008 - it has no state
     ) -> None:
         self._queue = queue
         self._observer = observer
@@ -136,6 +160,7 @@ class Passes:
         self._measurements = measurements
         self._report = report
         self._clock = clock
+        self._answers = answers
         self._memories: dict[Key, _Memory] = {}
         self._attempts: dict[Key, _Attempt] = {}
         queue.overtaken = self._overtaken
@@ -185,8 +210,18 @@ class Passes:
         except Exception:  # noqa: BLE001 - whatever it is, it must stay this one Rollout's trouble
             result = self._bug(key, attempt)
         finally:
-            self._attempts.pop(key, None)
+            self._left(key)
         self._report.passed(key, attempt.rule, result, time.perf_counter() - started)
+
+    def _left(self, key: Key) -> None:
+        self._attempts.pop(key, None)
+        if self._answers.owes(key):
+            self._queue.hurry(key)
+
+    def answered(self, key: Key) -> None:
+        """Take in that there is an answer for *key*; a pass that runs may still take it."""
+        if key not in self._attempts:
+            self._queue.hurry(key)
 
     async def _attempt(self, key: Key, attempt: "_Attempt") -> str:
         memory = self._memories.setdefault(key, _Memory())
@@ -199,9 +234,15 @@ class Passes:
             return "gone"
         attempt.observation = observation
         decision = self._decide(observation)
+        if observation.target.asked_seconds is not None and not decision.urgent:
+            attempt.observation = observation = await self._observer.answered(key, observation, ANSWER_SECONDS)
+            decision = self._decide(observation)
         attempt.rule = decision.rule
         if decision.urgent:
             attempt.last()
+        elif (asked_seconds := observation.target.asked_seconds) is not None and asked_seconds < UNTOLD_SECONDS:
+            self._queue.wake_at(key, self._clock() + UNTOLD_SECONDS - asked_seconds)
+            return "asked"
         result = await self._actor.act(observation, decision)
         if result.status_written:
             memory.written_at = self._clock()

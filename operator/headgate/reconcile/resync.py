@@ -104,7 +104,7 @@ class Resync:
             async with asyncio.timeout(1.5 * self._period_seconds):
                 return await self.once()
         except TimeoutError:
-            _log.warning("cannot list all Rollouts: that took more than %.0f s", 1.5 * self._period_seconds)
+            _log.warning("cannot list all Rollouts: %s", f"that took more than {1.5 * self._period_seconds:.0f} s")
             return False
 
     async def once(self) -> bool:

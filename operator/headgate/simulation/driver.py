@@ -15,6 +15,7 @@ from headgate.api import names
 from headgate.core import decide, faults
 from headgate.core.model import Decision, Json, Key, Kind, Notice, Observation
 from headgate.observe import Observer
+from headgate.observe.dry_runs import InPasses
 from headgate.simulation import coroutines
 from headgate.simulation import faults as troubles
 from headgate.simulation.agenda import Agenda
@@ -74,7 +75,10 @@ class Operator:
         self.alive = True
         self._readings = Readings(around.script, around.agenda, self.wake, self.clock)
         connection = around.connect()
-        self._observer = Observer(connection, self._readings, self.clock, settle_seconds=SETTLE_SECONDS)
+        # Dry runs are answered in the pass: nothing here runs beside it.
+        self._observer = Observer(
+            connection, self._readings, self.clock, settle_seconds=SETTLE_SECONDS, dry_runs=InPasses()
+        )
         self._actor = Actor(connection, self)
         around.store.listeners.append(self._heard)
         self._resync()

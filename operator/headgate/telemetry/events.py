@@ -2,6 +2,10 @@
 
 What repeats itself within a window becomes a series of one Event: the first is posted at once, repetitions are added
 to its count at most every half minute.
+
+Places go round over namespaces. Of each one Event is posted at a time, in order, so that one that the API server keeps
+waiting delays its own namespace. What is too much goes where there is most: it is the newest of the crowd that is
+dropped, and no other namespace's.
 """
 
 import asyncio
@@ -18,6 +22,7 @@ from typing import Any, Final, Protocol
 from headgate.api import names
 from headgate.core.faults import Fault, Refused
 from headgate.core.model import Json, Key, Notice
+from headgate.core.rounds import Rounds
 from headgate.telemetry.logs import about
 
 WINDOW_SECONDS: Final = 600.0
@@ -25,9 +30,13 @@ WINDOW_SECONDS: Final = 600.0
 REFRESH_SECONDS: Final = 30.0
 """How often at most a series' count is written."""
 BACKLOG_MAX: Final = 1000
-"""Events that wait to be posted; what comes on top is dropped and counted."""
+"""Events that wait to be posted; what comes on top is dropped and counted, from where most wait."""
 SERIES_MAX: Final = 4096
 """Series that are remembered; the ones silent for longest are forgotten first."""
+NAMESPACE_SERIES_MAX: Final = 512
+"""Of these in one namespace; what comes on top displaces its own."""
+POSTERS: Final = 4
+"""Events that are posted at a time, each of another namespace."""
 ATTEMPTS_MAX: Final = 4
 
 _NOTE_BYTES_MAX: Final = 1024
@@ -46,7 +55,7 @@ class Sink(Protocol):
         """Apply a JSON patch to an Event; return whether it still exists."""
 
 
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass(slots=True, eq=False)
 class _Series:
     """One Event and its repetitions."""
 
@@ -67,8 +76,40 @@ Identity = tuple[str, str, str]
 """A Rollout's uid, a reason and a message."""
 
 
+class _Remembered:
+    """The series that are remembered, few enough of each namespace and of all."""
+
+    def __init__(self) -> None:
+        self._all: collections.OrderedDict[Identity, _Series] = collections.OrderedDict()
+        self._of: dict[str, collections.OrderedDict[Identity, None]] = {}
+
+    def get(self, identity: Identity) -> _Series | None:
+        """Return the series, which is the last now to be forgotten."""
+        series = self._all.get(identity)
+        if series is not None:
+            self._all.move_to_end(identity)
+            self._of[series.key.namespace].move_to_end(identity)
+        return series
+
+    def add(self, identity: Identity, series: _Series) -> None:
+        """Remember *series* in place of any other one of that identity."""
+        self._all[identity] = series
+        mine = self._of.setdefault(series.key.namespace, collections.OrderedDict())
+        mine[identity] = None
+        if len(mine) > NAMESPACE_SERIES_MAX:
+            self._drop(next(iter(mine)))
+        elif len(self._all) > SERIES_MAX:
+            self._drop(next(iter(self._all)))
+
+    def _drop(self, identity: Identity) -> None:
+        namespace = self._all.pop(identity).key.namespace
+        del self._of[namespace][identity]
+        if not self._of[namespace]:
+            del self._of[namespace]
+
+
 class EventPoster:
-    """Posts Events one by one, in the order in which they were given. Run `run` as a task."""
+    """Posts Events of each namespace one by one, in the order in which they were given. Run `run` as a task."""
 
     def __init__(
         self,
@@ -82,8 +123,14 @@ class EventPoster:
         self._on_outcome = on_outcome
         self._clock = clock
         self._instance = (instance or socket.gethostname())[:128] or "headgate"
-        self._series: collections.OrderedDict[Identity, _Series] = collections.OrderedDict()
-        self._backlog: asyncio.Queue[_Series] = asyncio.Queue(BACKLOG_MAX)
+        self._series = _Remembered()
+        self._backlog: Rounds[_Series] = Rounds()
+        self._posting: set[str] = set()
+        """The namespaces of which an Event is being posted."""
+        self._free = asyncio.Event()
+        """Set when there may be something to post."""
+        self._posted = asyncio.Event()
+        """Set when something was, or was let go."""
         self._timers: set[asyncio.TimerHandle] = set()
 
     def post(self, key: Key, uid: str, notice: Notice) -> None:
@@ -95,12 +142,9 @@ class EventPoster:
         _log.log(level, "%s: %s", notice.reason, notice.message, extra=about(key))
         if series is None or now - series.last_at >= WINDOW_SECONDS:
             series = _Series(key, uid, notice, now, now)
-            self._series[identity] = series
-            if len(self._series) > SERIES_MAX:
-                self._series.popitem(last=False)
+            self._series.add(identity, series)
             self._enqueue(series)
             return
-        self._series.move_to_end(identity)
         series.count += 1
         series.last_at = now
         if not series.waiting:
@@ -108,13 +152,26 @@ class EventPoster:
 
     async def run(self) -> None:
         """Post for ever."""
+        async with asyncio.TaskGroup() as group:
+            for number in range(POSTERS):
+                group.create_task(self._post_all(), name=f"events {number}")
+
+    async def _post_all(self) -> None:
         while True:
-            series = await self._backlog.get()
+            series = self._backlog.take(lambda namespace: namespace not in self._posting)
+            if series is None:
+                self._free.clear()
+                await self._free.wait()
+                continue
+            namespace = series.key.namespace
             series.waiting = False
+            self._posting.add(namespace)
             try:
                 await self._write(series)
             finally:
-                self._backlog.task_done()
+                self._posting.discard(namespace)
+                self._free.set()
+                self._posted.set()
 
     async def drain(self, timeout_seconds: float) -> None:
         """Wait until what was given is posted, but not for ever; timers are dropped."""
@@ -123,9 +180,11 @@ class EventPoster:
         self._timers.clear()
         try:
             async with asyncio.timeout(timeout_seconds):
-                await self._backlog.join()
+                while len(self._backlog) or self._posting:
+                    self._posted.clear()
+                    await self._posted.wait()
         except TimeoutError:
-            _log.warning("%d Events are lost at the end", self._backlog.qsize())
+            _log.warning("%d Events are lost at the end", len(self._backlog) + len(self._posting))
 
     def _enqueue_after(self, series: _Series, delay_seconds: float) -> None:
         if delay_seconds <= 0:
@@ -141,12 +200,12 @@ class EventPoster:
         self._timers.add(timer)
 
     def _enqueue(self, series: _Series) -> None:
-        try:
-            self._backlog.put_nowait(series)
-            series.waiting = True
-        except asyncio.QueueFull:
-            series.waiting = False
+        series.waiting = True
+        self._backlog.add(series.key.namespace, series)
+        if len(self._backlog) > BACKLOG_MAX and (dropped := self._backlog.drop_newest()) is not None:
+            dropped.waiting = False
             self._on_outcome("dropped")
+        self._free.set()
 
     async def _write(self, series: _Series) -> None:
         """Write one Event, with a few attempts; what fails is counted and let go."""
@@ -160,6 +219,9 @@ class EventPoster:
                 return
             except Fault:
                 await asyncio.sleep(0.5 * 2**attempt)
+            except Exception:  # noqa: BLE001 - words that cannot be written must not end the posting of all others
+                _log.exception("a bug in Headgate lost an Event; please report it", extra=about(series.key))
+                break
             else:
                 series.posted_at = self._clock()
                 self._on_outcome("posted" if series.count == 1 else "counted")
@@ -187,7 +249,7 @@ class EventPoster:
             "action": "Reconcile",
             "reason": notice.reason[:128],
             "type": "Warning" if notice.warning else "Normal",
-            "note": notice.message.encode()[:_NOTE_BYTES_MAX].decode(errors="ignore"),
+            "note": notice.message.encode(errors="replace")[:_NOTE_BYTES_MAX].decode(errors="ignore"),
             "regarding": {
                 "apiVersion": names.API_VERSION,
                 "kind": names.KIND,
