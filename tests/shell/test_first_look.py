@@ -187,3 +187,41 @@ def test_snapshot_does_not_guess(verb: str, arguments: tuple[Any, ...]) -> None:
     """What may be there without having been listed only the cluster can tell."""
     with pytest.raises(NotListedError):
         asyncio.run(getattr(snapshot(), verb)(*arguments))
+
+
+def test_h33_what_is_large_is_not_kept() -> None:
+    """H33: beside an object that is too large to be kept nothing is judged, and each Rollout there gets a pass."""
+    huge = resting("huge") | {"spec": {"template": "x" * 100_000}}
+    for large in ({"Rollout": [huge, resting("calm")]}, {"Rollout": [resting("calm")], "Service": [huge]}):
+        setting = Setting(2, **large)
+        setting.things[Kind.ROLLOUT].append(resting("calm", "zoo"))
+        looked(setting)
+        assert Key("shop", "calm") in setting.woken()
+        assert set(setting.judged) == {Key("zoo", "calm")}
+
+
+@pytest.mark.parametrize("kind", [kind.value for kind in SELECTORS])
+def test_h33_a_hostile_object_hides_no_other(kind: str) -> None:
+    """H33: whatever stands in an object of any kind that is listed, those beside it are seen."""
+    deep: Any = 1
+    for _ in range(50_000):
+        deep = [deep]
+    parts = ("annotations", "ownerReferences", "managedFields", "finalizers", "generation")
+    hostile = [
+        *(
+            thing(f"h{number}", spec=value, status=value)
+            for number, value in enumerate(("text", 5, [1], {"traffic": 5}))
+        ),
+        *(changed(thing(f"m{number}"), metadata={part: [deep]}) for number, part in enumerate(parts)),
+        thing("d", spec=[deep], status={"canary": [deep]}),
+        changed(thing("x"), metadata={"labels": {"headgate.dev/rollout": "A_b"}}),
+    ]
+    setting = Setting(2, **{"Rollout": [resting("loud")], kind: [*hostile, resting("loud")]})
+    looked(setting)
+    assert Key("shop", "loud") in setting.woken()
+    assert not [key for key in setting.woken() if key.name == "A_b"]
+
+
+def changed(body: Json, metadata: Json) -> Json:
+    """Return *body* with this in its metadata too."""
+    return {**body, "metadata": {**body["metadata"], **metadata}}

@@ -1,6 +1,114 @@
 """What a Rollout says is believed as far as it makes sense."""
 
-from headgate.observe import rollouts
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from headgate.api import nesting
+from headgate.core import revisions
+from headgate.observe import belongings, rollouts
+from tests.api import samples
+
+
+def nested(levels: int) -> Any:
+    """Return a value of so many levels."""
+    value: Any = 1
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+def rollout(place: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """Return the smallest Rollout with *value* at one place of it."""
+    body = copy.deepcopy(samples.SMALLEST)
+    *parents, last = place
+    spot: Any = body
+    for parent in parents:
+        spot = spot.setdefault(parent, {})
+    spot[last] = value
+    return body
+
+
+PLACES = [
+    ("spec", "template", "spec", "x"),
+    ("spec", "template", "metadata", "annotations"),
+    ("spec", "strategy", "canary", "steps"),
+    ("spec", "analysis", "metrics"),
+    ("spec", "selector", "matchLabels"),
+    ("spec", "traffic"),
+    ("spec", "x"),
+]
+
+
+@pytest.mark.parametrize("levels", [100, 600, 50_000])
+@pytest.mark.parametrize("place", PLACES, ids=".".join)
+def test_h33_a_deep_spec_says_where(place: tuple[str, ...], levels: int) -> None:
+    """H33: a spec that is nested too deep, anywhere, is not valid, and says where and what would be right."""
+    found = rollouts.facts(rollout(place, nested(levels)), ())
+
+    assert found.invalid.startswith(".".join(place[:3]))
+    assert "nested deeper than 64 levels: make it flatter" in found.invalid
+    assert len(found.invalid) < 300
+    assert found.template == {"metadata": {"labels": {"app": "web"}}}
+    json.dumps(found.policy)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [("status",), ("status", "stable"), ("status", "x"), ("metadata", "annotations"), ("metadata", "managedFields")],
+    ids=".".join,
+)
+def test_h33_depth_elsewhere_is_no_matter(place: tuple[str, ...]) -> None:
+    """H33: depth in a status, in annotations or in the record of who wrote what stops nothing."""
+    deep = rollout(place, [nested(50_000)] if place[-1] == "managedFields" else nested(50_000))
+    rollouts.parsed_status(deep.get("status"))
+
+    assert rollouts.facts(deep, ()).invalid == ""
+
+
+def test_h33_the_border_of_depth() -> None:
+    """H33: 64 levels of a spec are valid as far as their number goes, and one more is too deep."""
+    place = ("spec", "template", "spec", "x")
+    at_most = rollouts.facts(rollout(place, nested(61)), ())
+    beyond = rollouts.facts(rollout(place, nested(62)), ())
+
+    assert ("deeper" in at_most.invalid, "deeper" in beyond.invalid) == (False, True)
+    assert at_most.template_hash == revisions.template_hash("web", at_most.template)
+
+
+def test_h33_a_large_spec_says_so() -> None:
+    """H33: a spec larger than can be kept is one that is not valid; 0.9 MB is."""
+    place = ("spec", "template", "metadata", "annotations")
+    large = rollouts.facts(rollout(place, {"x": "x" * nesting.LARGEST_BYTES}), ())
+
+    assert large.invalid.startswith("spec: 1,04")
+    assert "ConfigMap" in large.invalid
+    assert rollouts.facts(rollout(place, {"x": "x" * 900_000}), ()).invalid == ""
+
+
+def test_h33_a_deep_record_is_none() -> None:
+    """H33: a ControllerRevision that is nested too deep keeps nothing that can be gone back to."""
+    metadata = {
+        "name": "web-a",
+        "creationTimestamp": "2026-01-01T00:00:00Z",
+        "labels": {"headgate.dev/record": "template"},
+    }
+    found = belongings.records(
+        [{"metadata": metadata, "data": {"hash": "a", "template": {"spec": nested(9_000)}}}], "web"
+    )
+    assert found.templates == {}
+
+
+def test_places_are_shown_safely() -> None:
+    """A path tells where, in one short line, whatever the fields are called."""
+    value = {"a": [0, {"x" * 10_000: {"\n\0": nested(70)}}]}
+    words = nesting.problem(value, "spec")
+
+    assert words.startswith("spec.a[1]['xxx")
+    assert words.isprintable()
+    assert len(words) < 250
 
 
 def test_revision_beside_itself_is_there_once() -> None:

@@ -218,9 +218,9 @@ def test_foreign_deployment_wakes_nobody(owner: dict[str, Any]) -> None:
 
 
 def test_malformed_object_is_a_sighting() -> None:
-    """An object that an old CRD let through cannot stop the watch."""
+    """An object that an old CRD let through cannot stop the watch, and without a name it is worth no pass."""
     for body in ({}, {"metadata": None}, {"metadata": {"name": 7, "annotations": [1]}, "status": None}):
-        assert sight(Kind.ROLLOUT, body).key is not None
+        assert sight(Kind.ROLLOUT, body).key is None
     assert sight(Kind.DEPLOYMENT, {"metadata": {}, "status": {"conditions": None}}).key is None
 
 

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from headgate.api import names, values
+from headgate.api import names, nesting, values
 from headgate.core import revisions
 from headgate.core.model import Json, PolicyRecord, RolloutFacts, TemplateRecord
 from headgate.observe import objects, rollouts
@@ -78,7 +78,7 @@ def records(things: Iterable[Json], rollout_name: str) -> Records:
     policies: dict[str, PolicyRecord] = {}
     strangers: list[str] = []
     for thing in things:
-        metadata, data = thing["metadata"], _mapping(thing.get("data"))
+        metadata, data = thing["metadata"], _mapping(nesting.shallow(thing.get("data")))
         kind = (metadata.get("labels") or {}).get(names.RECORD)
         content = data.get(kind) if kind in (names.RECORD_TEMPLATE, names.RECORD_POLICY) else None
         hash_, name = _content_hash(rollout_name, kind, content)

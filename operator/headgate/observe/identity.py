@@ -7,6 +7,7 @@ import collections
 from collections.abc import Iterable
 from typing import Any, Final
 
+from headgate.api import nesting
 from headgate.core import faults, manifests, revisions
 from headgate.core.model import DeploymentFacts, Identity, Json, Key, Kind, RolloutFacts, Target, TemplateRecord
 from headgate.observe import objects
@@ -64,6 +65,8 @@ class Identifier:
         candidates = sorted(records, key=lambda record: -record.revision)
         if any(record.hash == hash_ for record in candidates):
             return Target(Identity.KNOWN, hash_)
+        if words := _unaskable(rollout.template):
+            return Target(Identity.REFUSED, message=words)
         subject = " ".join(["target", hash_, *(record.hash for record in candidates)])
         try:
             return await self._dry_runs.ask(_key(rollout), subject, lambda: self._asked(rollout, candidates))
@@ -116,6 +119,13 @@ class Identifier:
 
 def _key(rollout: RolloutFacts) -> Key:
     return Key(rollout.namespace, rollout.name)
+
+
+def _unaskable(template: Json) -> str:
+    """Return why no API server needs to be asked about *template*; an empty text where one does."""
+    if "spec" not in template:
+        return "spec.template: it has no spec, or none that can be read"
+    return nesting.problem(template, "spec.template")
 
 
 def _bounded(kept: "collections.OrderedDict[Any, str]", most: int) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pydantic
 
-from headgate.api import names, spec, values
+from headgate.api import names, nesting, spec, values
 from headgate.api.drill import Drill
 from headgate.api.status import RolloutStatus
 from headgate.core import revisions
@@ -85,7 +85,7 @@ def parsed_status(raw: Any) -> RolloutStatus:
     A revision that stands beside itself is there once: two sizes for one Deployment would follow each other for ever.
     """
     try:
-        status = RolloutStatus.model_validate(_mapping(raw))
+        status = RolloutStatus.model_validate(_mapping(nesting.shallow(raw)))
     except pydantic.ValidationError:
         return RolloutStatus()
     stable = status.stable.hash if status.stable else ""
@@ -100,10 +100,23 @@ def _scaled(metadata: Json) -> int:
     return max((values.parse_time(time) for time in times if time), default=0)
 
 
+def _labels_alone(template: Json) -> Json:
+    """Return of a template by what Services select its pods: no more of it is believed."""
+    return {"metadata": {"labels": _strings(_mapping(template.get("metadata")).get("labels"))}}
+
+
 def facts(rollout: Json, allowed: Container[str]) -> RolloutFacts:
-    """Return what *rollout* says; *allowed* are the Prometheus servers that a Rollout may name."""
-    metadata, raw = _mapping(rollout.get("metadata")), _mapping(rollout.get("spec"))
+    """Return what *rollout* says; *allowed* are the Prometheus servers that a Rollout may name.
+
+    A spec that is too deep is cut before anything walks over it, and of its template the labels alone are left:
+    a part of one is not what was meant.
+    """
+    metadata, raw = _mapping(rollout.get("metadata")), _mapping(nesting.shallow(rollout.get("spec")))
     name, template = str(metadata.get("name", "")), _mapping(raw.get("template"))
+    boundless = nesting.problem(raw, "spec")
+    invalid = boundless or "; ".join(
+        found for found in (problems(raw), strangers(raw, allowed), unscheduled(raw)) if found
+    )
     annotations = _strings(metadata.get("annotations"))
     policy = {field: raw[field] for field in spec.POLICY_FIELDS if field in raw}
     return RolloutFacts(
@@ -118,11 +131,11 @@ def facts(rollout: Json, allowed: Container[str]) -> RolloutFacts:
         replicas=_count(raw.get("replicas")),
         paused=raw.get("paused") is True,
         match_labels=_strings(_mapping(raw.get("selector")).get("matchLabels")),
-        template=template,
+        template=_labels_alone(template) if nesting.deeper(raw, nesting.DEEPEST) else template,
         template_hash=revisions.template_hash(name, template),
         policy=policy,
         policy_hash=revisions.policy_hash(name, policy),
-        invalid="; ".join(found for found in (problems(raw), strangers(raw, allowed), unscheduled(raw)) if found),
+        invalid=invalid,
         created=values.parse_time(metadata.get("creationTimestamp", 0)),
         scaled=_scaled(metadata),
     )

@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from headgate.api import names
+from headgate.api import dns, names, nesting
 from headgate.core.model import Json, Key, Kind
 
 ROUTES: Final = (Kind.HTTP_ROUTE, Kind.GRPC_ROUTE)
@@ -28,6 +28,14 @@ _COUNTS: Final = (
     "availableReplicas",
     "unavailableReplicas",
 )
+
+_PARTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "spec": ("traffic", "selector", "ports"),
+    "status": (*_COUNTS, "conditions", "parents"),
+}
+_LONG_CHARACTERS: Final = 256
+_LEVELS: Final = 24
+"""Of what is compared: nothing that matters lies deeper."""
 
 Named = tuple[Kind, str, str]
 """A route: kind, namespace, name."""
@@ -54,23 +62,65 @@ class Sighting:
 
 
 def sight(kind: Kind, body: Mapping[str, Any], *, gone: bool = False) -> Sighting:
-    """Return *body* cut down to a Sighting; it need not be well-formed beyond what the API server guarantees."""
-    metadata = body.get("metadata") or {}
+    """Return *body* cut down to a Sighting. Nothing in it can raise, and what is no name in it names nothing."""
+    metadata = _mapping(nesting.shallow(body.get("metadata"), _LEVELS))
     namespace = str(metadata.get("namespace", ""))
     return Sighting(
         kind=kind,
         uid=str(metadata.get("uid", "")),
         key=_key(kind, metadata, namespace),
         resource_version=str(metadata.get("resourceVersion", "")),
-        fingerprint=hash(json.dumps(_facts(kind, body, metadata), sort_keys=True, default=str)),
+        fingerprint=_fingerprint(_facts(kind, body, metadata)),
         gone=gone,
-        wish=hash(json.dumps(_wishes(metadata), sort_keys=True, default=str)) if kind is Kind.ROLLOUT else 0,
+        wish=_fingerprint(_wishes(metadata)) if kind is Kind.ROLLOUT else 0,
         route=(kind, namespace, str(metadata.get("name", ""))) if kind in ROUTES else None,
         names=tuple(_named(body, namespace)) if kind is Kind.ROLLOUT else (),
     )
 
 
-def _facts(kind: Kind, body: Mapping[str, Any], metadata: Json) -> list[Any]:
+def trimmed(body: Mapping[str, Any]) -> Json:
+    """Return of *body* what a Sighting is made of, and what names the object: its sighting is the same."""
+    metadata = {name: part for name, part in _mapping(body.get("metadata")).items() if name != "managedFields"}
+    if "annotations" in metadata:
+        metadata["annotations"] = _shortened(metadata["annotations"])
+    kept: Json = {field: body[field] for field in ("apiVersion", "kind", "endpoints") if field in body}
+    kept["metadata"] = metadata
+    for field, parts in _PARTS.items():
+        if isinstance(body.get(field), Mapping):
+            kept[field] = {name: part for name, part in body[field].items() if name in parts}
+    cut: Json = nesting.shallow(kept, _LEVELS)
+    return cut
+
+
+def _shortened(annotations: Any) -> Json:
+    """Return *annotations* with a mark for each that is long: they are compared, and not read."""
+    return {
+        name: f"#{hash(value)}" if isinstance(value, str) and len(value) > _LONG_CHARACTERS else value
+        for name, value in _mapping(annotations).items()
+    }
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _things(value: Any) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list | tuple) else []
+
+
+def _fingerprint(facts: list[Any]) -> int:
+    return hash(json.dumps(nesting.shallow(facts, _LEVELS), sort_keys=True, default=str))
+
+
+def _rollout(namespace: str, name: object) -> Key | None:
+    """Return the Rollout of that name; None where no Rollout can have it, as with a label that holds more than names.
+
+    Without this one label would be worth a pass, and a request that is refused, for ever.
+    """
+    return Key(namespace, str(name)) if dns.is_label(namespace) and dns.is_subdomain(name) else None
+
+
+def _facts(kind: Kind, body: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[Any]:
     if kind is Kind.ROLLOUT:
         return _rollout_facts(metadata)
     if kind is Kind.DEPLOYMENT:
@@ -80,54 +130,54 @@ def _facts(kind: Kind, body: Mapping[str, Any], metadata: Json) -> list[Any]:
     return _slice_facts(body) if kind is Kind.ENDPOINT_SLICE else _route_facts(body, metadata)
 
 
-def _key(kind: Kind, metadata: Json, namespace: str) -> Key | None:
+def _key(kind: Kind, metadata: Mapping[str, Any], namespace: str) -> Key | None:
     """Return the Rollout that an object is, or belongs to: its controller, or the one that its label names.
 
     A Service of the user's has some other controller, if any; a slice has its Service. Their label decides.
     """
     if kind is Kind.ROLLOUT:
-        return Key(namespace, str(metadata.get("name", "")))
+        return _rollout(namespace, metadata.get("name"))
     if kind in ROUTES:
         return None
-    for owner in (metadata.get("ownerReferences") or ()) if kind is Kind.DEPLOYMENT else ():
+    for owner in _things(metadata.get("ownerReferences")) if kind is Kind.DEPLOYMENT else ():
         if owner.get("controller"):
             ours = owner.get("kind") == names.KIND and str(owner.get("apiVersion", "")).startswith(f"{names.GROUP}/")
-            return Key(namespace, str(owner.get("name", ""))) if ours else None
-    label = (metadata.get("labels") or {}).get(names.ROLLOUT)
-    return Key(namespace, str(label)) if label else None
+            return _rollout(namespace, owner.get("name")) if ours else None
+    return _rollout(namespace, _mapping(metadata.get("labels")).get(names.ROLLOUT))
 
 
 def _named(body: Mapping[str, Any], namespace: str) -> Iterator[Named]:
     found: Any = body.get("spec")
     for part in ("traffic", "gatewayAPI", "routes"):
-        found = found.get(part) if isinstance(found, Mapping) else None
+        found = _mapping(found).get(part)
     kinds = {kind.value: kind for kind in ROUTES}
-    for route in found if isinstance(found, list | tuple) else ():
-        if isinstance(route, Mapping) and route.get("kind") in kinds:
-            yield kinds[route["kind"]], namespace, str(route.get("name", ""))
+    for route in _things(found):
+        kind = kinds.get(str(route.get("kind")))
+        if kind is not None and dns.is_subdomain(route.get("name")):
+            yield kind, namespace, str(route["name"])
 
 
 def _ours(marks: Any) -> Json:
     """Return those labels or annotations that are ours."""
-    found = marks if isinstance(marks, Mapping) else {}
-    return {name: value for name, value in found.items() if name.startswith(f"{names.GROUP}/")}
+    return {name: value for name, value in _mapping(marks).items() if name.startswith(f"{names.GROUP}/")}
 
 
-def _owners(metadata: Json) -> list[Any]:
-    return [owner.get("uid") for owner in metadata.get("ownerReferences") or ()]
+def _owners(metadata: Mapping[str, Any]) -> list[Any]:
+    return [owner.get("uid") for owner in _things(metadata.get("ownerReferences"))]
 
 
-def _rollout_facts(metadata: Json) -> list[Any]:
-    return [metadata.get(field) for field in ("generation", "annotations", "finalizers", "deletionTimestamp")]
+def _rollout_facts(metadata: Mapping[str, Any]) -> list[Any]:
+    marks = [metadata.get(field) for field in ("generation", "finalizers", "deletionTimestamp")]
+    return [*marks, _shortened(metadata.get("annotations"))]
 
 
-def _wishes(metadata: Json) -> list[Any]:
+def _wishes(metadata: Mapping[str, Any]) -> list[Any]:
     """Return what stands for commands, deletions and new templates; a generation is new with other edits too."""
     return [metadata.get("generation"), metadata.get("deletionTimestamp"), _ours(metadata.get("annotations"))]
 
 
-def _deployment_facts(body: Mapping[str, Any], metadata: Json) -> list[Any]:
-    status = body.get("status") or {}
+def _deployment_facts(body: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[Any]:
+    status = _mapping(body.get("status"))
     return [
         metadata.get("generation"),
         metadata.get("deletionTimestamp"),
@@ -135,48 +185,48 @@ def _deployment_facts(body: Mapping[str, Any], metadata: Json) -> list[Any]:
         _owners(metadata),
         _ours(metadata.get("annotations")),
         [status.get(count) for count in _COUNTS],
-        [_condition(condition) for condition in status.get("conditions") or ()],
+        [_condition(condition) for condition in _things(status.get("conditions"))],
     ]
 
 
-def _condition(condition: Json) -> list[Any]:
+def _condition(condition: Mapping[str, Any]) -> list[Any]:
     # Messages repeat the counts or name a ReplicaSet; only why pods cannot be created is read by a pass.
     words = condition.get("message") if condition.get("type") == "ReplicaFailure" else None
     return [condition.get("type"), condition.get("status"), condition.get("reason"), words]
 
 
-def _service_facts(body: Mapping[str, Any], metadata: Json) -> list[Any]:
-    spec = body.get("spec") or {}
+def _service_facts(body: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[Any]:
+    spec = _mapping(body.get("spec"))
     marks = [metadata.get("deletionTimestamp"), _ours(metadata.get("labels")), _owners(metadata)]
-    return [*marks, dict(spec.get("selector") or {}), list(spec.get("ports") or ())]
+    return [*marks, spec.get("selector"), spec.get("ports")]
 
 
 def _slice_facts(body: Mapping[str, Any]) -> list[Any]:
     ready, ending = [], set()
-    for endpoint in body.get("endpoints") or ():
-        conditions, target = endpoint.get("conditions") or {}, endpoint.get("targetRef") or {}
+    for endpoint in _things(body.get("endpoints")):
+        conditions, target = _mapping(endpoint.get("conditions")), _mapping(endpoint.get("targetRef"))
         if conditions.get("terminating") is True:
             # One pass for the last of a Deployment's that serves no more, and none for each before it.
             ending |= {_deployment(target)} if conditions.get("serving") is not False else set()
         elif conditions.get("ready") is not False:
-            ready.append(str(target.get("uid") or endpoint.get("addresses")))
+            ready.append(str(target.get("uid") or nesting.shallow(endpoint.get("addresses"), 3)))
     return [sorted(ready), sorted(ending)]
 
 
-def _deployment(target: Json) -> str:
+def _deployment(target: Mapping[str, Any]) -> str:
     """Return the name of a pod's Deployment, which is followed by its ReplicaSet's hash and its own letters."""
     return str(target.get("name", "")).rsplit("-", 2)[0]
 
 
-def _route_facts(body: Mapping[str, Any], metadata: Json) -> list[Any]:
-    parents = (body.get("status") or {}).get("parents") or ()
+def _route_facts(body: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[Any]:
+    parents = _things(_mapping(body.get("status")).get("parents"))
     answers = [
-        [answer.get("parentRef"), [_answer(condition) for condition in answer.get("conditions") or ()]]
+        [answer.get("parentRef"), [_answer(condition) for condition in _things(answer.get("conditions"))]]
         for answer in parents
     ]
     marks = [_ours(metadata.get("labels")), _ours(metadata.get("annotations"))]
     return [metadata.get("generation"), metadata.get("deletionTimestamp"), *marks, answers]
 
 
-def _answer(condition: Json) -> list[Any]:
+def _answer(condition: Mapping[str, Any]) -> list[Any]:
     return [condition.get(field) for field in ("type", "status", "reason", "message", "observedGeneration")]

@@ -19,6 +19,7 @@ import kopf
 from headgate.api import names
 from headgate.core.faults import Fault
 from headgate.core.model import Kind
+from headgate.reconcile import feeds
 from headgate.reconcile.queue import Queue
 from headgate.reconcile.sightings import ROUTES, Sighting, sight
 from headgate.reconcile.triggers import WATCHED, Triggers
@@ -93,7 +94,7 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.persistence.diffbase_storage = _NoDiffBase()
     settings.persistence.progress_storage = _NoProgress()
     settings.queueing.idle_timeout = 0.2  # seconds; with the chunks below half the memory at 5,000 objects
-    settings.watching.chunk_size = 200
+    settings.watching.chunk_size = feeds.PAGE_OBJECTS
     for kind in WATCHED:
         if kind is not Kind.ROLLOUT:  # slices have the labels of their Services
             settings.watching.label_selectors[_RESOURCES[kind]] = f"{names.MANAGED}=true"
@@ -213,10 +214,10 @@ class Watches:
         registry = kopf.OperatorRegistry()
 
         @kopf.on.login(registry=registry, id="login", errors=kopf.ErrorsMode.TEMPORARY, backoff=5.0)
-        async def login(**_: Any) -> kopf.ConnectionInfo:
+        async def login(**_: Any) -> kopf.AiohttpSession:
             info = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._login(), loop))
             loop.call_soon_threadsafe(self._logged_in)
-            return info
+            return feeds.session(info)
 
         for kind in WATCHED:
             if kind not in ROUTES or kind in self._routes:
@@ -238,7 +239,10 @@ class Watches:
 def _register(registry: kopf.OperatorRegistry, kind: Kind, tell: Callable[[Sighting], None]) -> None:
     @kopf.on.event(*_RESOURCES[kind], registry=registry, id=kind.value.lower())
     async def _(event: Mapping[str, Any], **_: Any) -> None:
-        tell(sight(kind, event["object"], gone=event["type"] == "DELETED"))
+        try:
+            tell(sight(kind, event["object"], gone=event["type"] == "DELETED"))
+        except Exception:  # noqa: BLE001 - one object must not end the watch over all others; a resync finds it
+            _log.exception("a bug in Headgate: an event of a %s was not understood; please report it", kind.value)
 
 
 _Factory = Callable[[Callable[[Sighting], None], asyncio.Event, asyncio.AbstractEventLoop], Coroutine[Any, Any, None]]
