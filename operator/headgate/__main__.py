@@ -76,16 +76,18 @@ class Operator:
             dry_runs=self._dry_runs,
         )
         actor = Actor(self._cluster, self._events)
+        triggers = Triggers()
         self._passes = Passes(
-            self._queue, self._observer, decide, actor, self._sampler, self._metrics, answers=self._dry_runs
+            *(self._queue, self._observer, decide, actor, self._sampler, self._metrics),
+            answers=self._dry_runs,
+            routes=triggers,
         )
         self._workers = Workers(self._queue, self._passes.run, options.workers)
-        self._watches, self._resync = self._ears(options)
+        self._watches, self._resync = self._ears(options, triggers)
         self._server = Server(self._health(), self._metrics.expose)
 
-    def _ears(self, options: settings.Settings) -> tuple[Watches, Resync]:
+    def _ears(self, options: settings.Settings, triggers: Triggers) -> tuple[Watches, Resync]:
         """Return what wakes Rollouts: the watches, and the listing that makes up for what these miss."""
-        triggers = Triggers()
         watches = Watches(
             self._queue,
             triggers,

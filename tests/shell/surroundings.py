@@ -9,6 +9,7 @@ from headgate.core.model import Decision, Key, Observation
 from headgate.core.remains import Remains
 from headgate.reconcile.passes import Passes
 from headgate.reconcile.queue import Queue
+from headgate.reconcile.sightings import Named
 from tests.shell import virtual
 from tests.shell.observations import KEY, decision
 
@@ -30,7 +31,8 @@ class World:
         self.ended: list[tuple[str, str]] = []
         self.phases: list[Phase | None] = []
         self.queue = Queue(clock=virtual.clock, jitter=lambda: 0.5)
-        self.passes = Passes(self.queue, self, self.decide, self, self, self, clock=virtual.clock)
+        self.followed: list[tuple[Named, ...]] = []
+        self.passes = Passes(self.queue, self, self.decide, self, self, self, clock=virtual.clock, routes=self)
 
     def decide(self, seen: Observation) -> Decision:
         """Decide as the test says."""
@@ -66,6 +68,11 @@ class World:
         if self.grudges:
             raise self.grudges.pop()
         return ("web",)
+
+    def follow(self, key: Key, routes: Iterable[Named]) -> None:
+        """Note it."""
+        assert key == KEY
+        self.followed.append(tuple(routes))
 
     def quiet(self, key: Key, until: int) -> None:
         """Note it."""

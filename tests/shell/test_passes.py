@@ -9,10 +9,12 @@ import pytest
 
 from headgate.act import Result
 from headgate.adapters.cluster.failures import ComeBackLater
+from headgate.api.spec import Policy
 from headgate.api.status import Phase
 from headgate.core.actions import AddFinalizer, ScaleDeployment
 from headgate.core.faults import Conflict, Refused, Unreachable
-from headgate.core.model import Decision, Key, Notice, Observation
+from headgate.core.model import Decision, Key, Kind, Notice, Observation
+from headgate.core.paths import TrafficFacts, Unreadable
 from headgate.core.remains import Remains
 from headgate.observe.snapshot import NotListedError
 from tests.shell import virtual
@@ -45,6 +47,24 @@ def test_only_a_pass_that_went_well_wants_quiet() -> None:
         for _ in range(5):
             await world.first_pass()
         assert world.quieted == [100]
+
+    virtual.run(main)
+
+
+def test_passes_tell_which_routes_they_looked_at() -> None:
+    """Changes of these are worth a pass; where no policy could be read, nothing is known of them and all stays."""
+    traffic = {"stableService": "web", "canaryService": "web-canary"}
+    policy = Policy.model_validate({"strategy": {"blueGreen": {}}, "traffic": traffic})
+    facts = TrafficFacts(None, None, {("HTTPRoute", "web"): None, ("GRPCRoute", "api"): Unreadable("503")})
+    routed = dataclasses.replace(observation(), policy=policy, traffic=facts)
+    seen = [routed, dataclasses.replace(routed, policy=None, traffic=None), dataclasses.replace(routed, traffic=None)]
+
+    async def main() -> None:
+        world = World([*seen, None])
+        for _ in (*seen, None):
+            await world.first_pass()
+        looked_at = ((Kind.HTTP_ROUTE, "shop", "web"), (Kind.GRPC_ROUTE, "shop", "api"))
+        assert world.followed == [looked_at, (), ()]
 
     virtual.run(main)
 

@@ -1,6 +1,7 @@
 """What a watch shows wakes a Rollout when, and only when, a pass could see a difference."""
 
 import copy
+import itertools
 from typing import Any
 
 import pytest
@@ -40,6 +41,9 @@ DEPLOYMENT: dict[str, Any] = {
         "conditions": [{"type": "Progressing", "status": "True", "reason": "Updated", "message": "old"}],
     },
 }
+
+
+_GENERATIONS = itertools.count(1)
 
 
 def changed(body: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
@@ -237,7 +241,7 @@ def test_lost_objects_are_found() -> None:
 
 
 def test_route_wakes_all_that_name_it() -> None:
-    """A route wakes every Rollout whose spec names it, or has named it, until that Rollout is gone; no other."""
+    """A route wakes every Rollout whose spec names it, or did until a pass sees its edit, and no other."""
     triggers, api = knowing(), naming({"kind": "HTTPRoute", "name": "web"}, name="api", uid="r2")
     triggers.woken_by(sight(Kind.ROLLOUT, api))
     triggers.woken_by(sight(Kind.ROLLOUT, changed(naming(name="api", uid="r2"), "metadata/generation", 2)))
@@ -249,6 +253,63 @@ def test_route_wakes_all_that_name_it() -> None:
     again = changed(ROUTE, "metadata/generation", 5)
     assert triggers.woken_by(sight(Kind.HTTP_ROUTE, again)) == (Key("shop", "web"),)
     triggers.keep(Kind.ROLLOUT, [])
+    assert triggers.named() == set()
+
+
+def edited(triggers: Triggers, number: int) -> set[str]:
+    """Have the Rollout web name 16 routes of that number in place of others, and return their names."""
+    names = {f"{number}-{index}" for index in range(16)}
+    routes = [{"kind": "HTTPRoute", "name": name} for name in names]
+    triggers.woken_by(sight(Kind.ROLLOUT, changed(naming(*routes), "metadata/generation", number)))
+    return names
+
+
+def waking(triggers: Triggers, names: set[str]) -> set[str]:
+    """Return which of the routes of these *names* wake the Rollout when they change."""
+    found = set()
+    for name in names:
+        metadata = {**ROUTE["metadata"], "name": name, "uid": f"uid-of-{name}", "generation": next(_GENERATIONS)}
+        if Key("shop", "web") in triggers.woken_by(sight(Kind.HTTP_ROUTE, {**ROUTE, "metadata": metadata})):
+            found.add(name)
+    return found
+
+
+def test_edited_names_are_forgotten() -> None:
+    """However often the names are edited, those are kept that the spec, its last edit and the last pass know."""
+    triggers = Triggers()
+    begun = edited(triggers, 1)
+    triggers.follow(Key("shop", "web"), [(Kind.HTTP_ROUTE, "shop", name) for name in begun])
+    edits = [edited(triggers, number) for number in range(2, 1000)]
+
+    assert len(triggers._naming) == 48
+    assert waking(triggers, begun | edits[-1] | edits[-2] | edits[-3]) == begun | edits[-1] | edits[-2]
+
+
+def test_a_pass_tells_what_a_rollout_in_flight_goes_on_with() -> None:
+    """The routes that a rollout began with wake it for as long as passes look at them, and then no more."""
+    triggers, key = Triggers(), Key("shop", "web")
+    begun = edited(triggers, 1)
+    wanted = edited(triggers, 2)
+    triggers.follow(key, [(Kind.HTTP_ROUTE, "shop", name) for name in begun])
+    assert waking(triggers, begun | wanted) == begun | wanted
+
+    triggers.follow(key, [(Kind.HTTP_ROUTE, "shop", name) for name in wanted])
+    assert waking(triggers, begun | wanted) == wanted
+    triggers.follow(key, ())
+    assert triggers.named() == {Kind.HTTP_ROUTE}
+    triggers.woken_by(sight(Kind.ROLLOUT, naming(), gone=True))
+    assert triggers.named() == set()
+    assert triggers._routes == {}
+
+
+def test_a_pass_over_a_rollout_that_is_gone_leaves_nothing() -> None:
+    """What a pass looked at is forgotten with the last pass, whichever of the two is seen first."""
+    triggers, key = Triggers(), Key("shop", "web")
+    names = edited(triggers, 1)
+    triggers.woken_by(sight(Kind.ROLLOUT, naming(), gone=True))
+    triggers.follow(key, [(Kind.HTTP_ROUTE, "shop", name) for name in names])
+    triggers.follow(key, ())
+
     assert triggers.named() == set()
 
 

@@ -16,15 +16,16 @@ import asyncio
 import dataclasses
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from headgate.api.status import HistoryEntry, Phase
 from headgate.core.faults import Conflict, Refused, Unreachable
-from headgate.core.model import Decision, Key, Observation
+from headgate.core.model import Decision, Key, Kind, Observation
 from headgate.core.remains import Remains
 from headgate.reconcile.queue import Queue
 from headgate.reconcile.record import record
+from headgate.reconcile.sightings import Named
 from headgate.telemetry.logs import about
 
 REFUSED_SECONDS: Final = 60.0
@@ -106,6 +107,13 @@ class Answers(Protocol):
         """Return whether there is something by now that a pass over *key* has asked for in vain."""
 
 
+class Follows(Protocol):
+    """Knows which changes of routes are worth a pass."""
+
+    def follow(self, key: Key, routes: Iterable[Named]) -> None:
+        """Take in which routes a pass over *key* looked at."""
+
+
 class _Prompt:
     """Answers all within the pass."""
 
@@ -152,6 +160,7 @@ class Passes:
         *,
         clock: Callable[[], float] = time.time,
         answers: Answers = _Prompt(),  # noqa: B008 - it has no state
+        routes: Follows | None = None,
     ) -> None:
         self._queue = queue
         self._observer = observer
@@ -161,6 +170,7 @@ class Passes:
         self._report = report
         self._clock = clock
         self._answers = answers
+        self._routes = routes
         self._memories: dict[Key, _Memory] = {}
         self._attempts: dict[Key, _Attempt] = {}
         queue.overtaken = self._overtaken
@@ -175,6 +185,7 @@ class Passes:
             observation = await observer.observe(key, (), 0.0)
             if observation is None:
                 return False
+            self._follow(key, observation)
             decision = self._decide(observation)
         except Exception:  # noqa: BLE001 - whatever it is, the pass that follows meets it too, or it is none
             return False
@@ -233,6 +244,7 @@ class Passes:
                 _log.info("Service %s is the user's again: its Rollout is gone", name, extra=about(key))
             return "gone"
         attempt.observation = observation
+        self._follow(key, observation)
         decision = self._decide(observation)
         if observation.target.asked_seconds is not None and not decision.urgent:
             attempt.observation = observation = await self._observer.answered(key, observation, ANSWER_SECONDS)
@@ -250,6 +262,12 @@ class Passes:
                 self._report.recorded(key, decision.status.history[0])
         self._report.stands(key, decision.status.phase)
         return self._conclude(key, memory, decision, result)
+
+    def _follow(self, key: Key, observation: Observation) -> None:
+        # Without a policy nothing is known of routes, which is not the same as that there are none.
+        if self._routes is not None and observation.policy is not None:
+            ways = observation.traffic.routes if observation.traffic is not None else ()
+            self._routes.follow(key, [(Kind(kind), key.namespace, name) for kind, name in ways])
 
     def _conclude(self, key: Key, memory: _Memory, decision: Decision, result: Result) -> str:
         memory.refusals = tuple(result.refusals)
@@ -331,6 +349,8 @@ class Passes:
 
     def _forget(self, key: Key) -> None:
         self._memories.pop(key, None)
+        if self._routes is not None:
+            self._routes.follow(key, ())
         self._queue.forget(key)
         self._measurements.forget(key)
         self._report.stands(key, None)

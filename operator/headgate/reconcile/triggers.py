@@ -16,6 +16,26 @@ WATCHED: Final = (Kind.ROLLOUT, Kind.DEPLOYMENT, Kind.SERVICE, Kind.ENDPOINT_SLI
 """The kinds that are watched."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Routes:
+    """The routes of a Rollout, at most three times as many as a spec can name."""
+
+    by_spec: frozenset[Named] = frozenset()
+    before: frozenset[Named] = frozenset()
+    """What the spec named before its last edit, until a pass has seen that."""
+    by_pass: frozenset[Named] = frozenset()
+    """What the last pass looked at: in flight it goes on with those that it began with."""
+
+    @property
+    def all(self) -> frozenset[Named]:
+        """Each of them."""
+        return self.by_spec | self.before | self.by_pass
+
+    def edited(self, routes: frozenset[Named]) -> "_Routes":
+        """Return them after an edit of the spec, which names *routes* now."""
+        return self if routes == self.by_spec else _Routes(routes, self.by_spec, self.by_pass)
+
+
 @dataclasses.dataclass(slots=True)
 class _Seen:
     keys: tuple[Key, ...]
@@ -32,6 +52,7 @@ class Triggers:
         self._cut: dict[Key, Key] = {}
         """Rollouts whose names are too long for labels, by what their labels make of them."""
         self._naming: dict[Named, set[Key]] = {}
+        self._routes: dict[Key, _Routes] = {}
 
     def is_wish(self, sighting: Sighting) -> bool:
         """Return whether *sighting*, not remembered yet, is of a Rollout of whose users something new is wanted.
@@ -64,18 +85,29 @@ class Triggers:
         label = revisions.label_value(key.name)
         if label != key.name:
             self._cut[Key(key.namespace, label)] = key
-        for route in sighting.names:
-            # Kept when the spec names another one: a rollout in flight goes on with those that it began with.
-            self._naming.setdefault(route, set()).add(key)
         if sighting.gone:
             self._forgotten(key)
+        else:
+            self._name(key, self._routes.get(key, _Routes()).edited(frozenset(sighting.names)))
 
-    def _forgotten(self, key: Key) -> None:
-        self._cut.pop(Key(key.namespace, revisions.label_value(key.name)), None)
-        for route in [route for route, keys in self._naming.items() if key in keys]:
+    def follow(self, key: Key, routes: Iterable[Named]) -> None:
+        """Take in which routes a pass over *key* looked at, and forget those that are named no more."""
+        self._name(key, _Routes(self._routes.get(key, _Routes()).by_spec, by_pass=frozenset(routes)))
+
+    def _name(self, key: Key, routes: _Routes) -> None:
+        before, now = self._routes.pop(key, _Routes()).all, routes.all
+        if now:
+            self._routes[key] = routes
+        for route in now - before:
+            self._naming.setdefault(route, set()).add(key)
+        for route in before - now:
             self._naming[route].discard(key)
             if not self._naming[route]:
                 del self._naming[route]
+
+    def _forgotten(self, key: Key) -> None:
+        self._cut.pop(Key(key.namespace, revisions.label_value(key.name)), None)
+        self._name(key, _Routes())
 
     def _keys_of(self, sighting: Sighting) -> tuple[Key, ...]:
         if sighting.route is not None:
