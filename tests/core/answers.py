@@ -48,7 +48,7 @@ def ready(decision: model.Decision) -> tuple[str, str]:
     return (found.reason, plain(found.message)) if found else ("", "")
 
 
-def ending(decision: model.Decision) -> api.Ending | None:
+def ending(decision: model.Decision) -> api.Ending | str | None:
     """Return how the canary's rollout ends, if it is leaving."""
     canary = decision.status.canary
     return canary.leaving.ending if canary and canary.leaving else None

@@ -124,7 +124,7 @@ def test_the_order_is_what_does_it(monkeypatch: pytest.MonkeyPatch, name: str) -
 @pytest.mark.parametrize("world", [at_20(), at_20().leaving()])
 def test_a_deletion_that_something_refuses_tries_the_route_and_goes(world: World) -> None:
     """H19: an object that cannot be written must not stay for ever, nor the new version be left with its weight."""
-    deleted = world.but(deleting=True, finalizers=(names.FINALIZER,), refusals=("Deployment web-x: quota",))
+    deleted = world.but(deleting=True, finalizers=(names.FINALIZER,), refusals=(f"Deployment web-{A}: quota",))
     first, last = decide(deleted.observe()).actions
 
     assert isinstance(first, SetWeights)

@@ -50,9 +50,9 @@ class Bound:
 
 
 BOUNDS = {
-    "at rest": Bound(at_rest, "settled", 18, 410),
-    "in flight": Bound(in_flight, "waiting", 37, 1360),
-    "breached": Bound(breached, "aborting", 40, 880),
+    "at rest": Bound(at_rest, "settled", 20, 450),
+    "in flight": Bound(in_flight, "waiting", 37, 1400),
+    "breached": Bound(breached, "aborting", 40, 940),
 }
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from headgate.api import names
 from headgate.api import status as api
+from headgate.core import commands
 from headgate.core.actions import RemoveCommand
 from headgate.core.decide import decide
 from tests.core import aftermath, answers
@@ -216,3 +217,10 @@ def test_commands_change_what_is_written() -> None:
 
     assert decision.write_status
     assert decision.status.phase is api.Phase.HEALTHY
+
+
+def test_h31_what_may_have_been_carried_out_is_not_carried_out_twice() -> None:
+    """H31: where the list of heard commands is not understood all but an abort count as heard."""
+    given = {names.PROMOTE_FULL: B, names.ABORT: "now"}
+
+    assert (f"promote-full={B}",) == commands.carried_out(given)

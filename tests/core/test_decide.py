@@ -27,13 +27,13 @@ def test_the_chains_in_order() -> None:
     backward = "released aborting deleted recorded superseded breached deprived rebuffed hopeless deadline_exceeded"
     backward = f"{backward} put_back breached_after fallen"
     forwards = "unsound refused unroutable contested autoscaled recreating waiting paused pausing unproved settling"
-    forwards = f"{forwards} advance complete"
+    forwards = f"unread {forwards} advance complete"
     at_rest = (
         "moving retimed cooled dated restarted due unsound restarting settled rejected held_back autoscaled unroutable"
     )
-    at_rest = f"{at_rest} unseen draining outdated start"
+    at_rest = f"unread {at_rest} unseen draining outdated start"
     for world, expected in (
-        (World(), f"{backward} recovered first"),
+        (World(), f"{backward} unread recovered first"),
         (World().stable(), f"{backward} {at_rest}"),
         (in_flight(), f"{backward} {forwards}"),
     ):

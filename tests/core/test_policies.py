@@ -4,6 +4,7 @@ import pytest
 
 from headgate.api import status as api
 from headgate.api.spec import Policy
+from headgate.core.paths import Unreadable
 from headgate.core.policies import InForce, in_force
 from tests.core.ways import TRAFFIC
 from tests.core.worlds import NOON, A, B, policy, policy_of
@@ -38,3 +39,44 @@ def test_routes_and_the_kind_of_strategy_change_at_rest_only(
 ) -> None:
     """Steps and metrics may change in flight; the ways by which a rollout is taken back may not."""
     assert in_force(status, wanted, accepted) == expected
+
+
+STRANGE = Unreadable("its record is not understood")
+RECORDED = FLYING.model_copy(update={"policy": "abc"})
+AT_REST = RESTING.model_copy(update={"policy": "abc"})
+
+
+@pytest.mark.parametrize(
+    ("status", "wanted", "accepted", "listed", "expected"),
+    [
+        (RECORDED, OTHER, STRANGE, True, InForce(None, unread=STRANGE)),
+        (RECORDED, None, STRANGE, True, InForce(None, unread=STRANGE)),
+        (AT_REST, OTHER, STRANGE, True, InForce(OTHER)),
+        (AT_REST, None, STRANGE, True, InForce(None, unread=STRANGE)),
+        (AT_REST, OTHER, STRANGE, False, InForce(None, unread=STRANGE)),
+        (AT_REST, OTHER, PLAIN, False, InForce(PLAIN)),
+    ],
+)
+def test_h31_what_is_not_understood_is_in_force_until_nothing_is_in_flight(
+    status: api.RolloutStatus,
+    wanted: Policy | None,
+    accepted: Policy | Unreadable | None,
+    expected: InForce,
+    *,
+    listed: bool,
+) -> None:
+    """H30, H31: the spec's policy counts once nothing has to be taken back by the one that cannot be read."""
+    assert in_force(status, wanted, accepted, listed=listed) == expected
+
+
+def test_h31_a_record_that_is_gone_says_which() -> None:
+    """H31: in flight no other policy takes its place by itself."""
+    found = in_force(RECORDED, RECREATE, None)
+
+    assert found.unread is not None
+    assert "the policy abc, is gone" in found.unread.why
+
+
+def test_the_spec_that_was_accepted_needs_no_record() -> None:
+    """Word for word it is the same policy."""
+    assert in_force(RECORDED, PLAIN, STRANGE, same=True) == InForce(PLAIN)

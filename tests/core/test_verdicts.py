@@ -350,7 +350,7 @@ def test_a_deletion_is_never_held_up(way: str) -> None:
     worlds = {
         "at rest": World().stable(),
         "first": World().first(),
-        "refused": in_flight().but(refusals=("forbidden",)),
+        "refused": in_flight().but(refusals=("status of Rollout web: forbidden",)),
         "dying": in_flight().deployment(A, 8, deleting=True),
         # As when its whole namespace is deleted: nobody can bring back what is gone together with its record.
         "lost": in_flight().leaving(api.Ending.DELETED, 40).but(deployments={}, templates={}, written="other"),

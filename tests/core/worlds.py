@@ -90,6 +90,7 @@ class World:
     replicas: int | None = 10
     paused: bool = False
     deleting: bool = False
+    deleted: int = 0
     commands: Mapping[str, str] = dataclasses.field(default_factory=dict)
     finalizers: tuple[str, ...] = ()
     target: model.Target = _TARGET
@@ -112,6 +113,7 @@ class World:
     autoscalers: tuple[model.AutoscalerFacts, ...] = ()
     scaled: int = 0
     written_at: float = NOON
+    unread: Mapping[paths.Part, paths.Unreadable] = dataclasses.field(default_factory=dict)
     clock_set_back: bool = False
 
     # --- what there is ------------------------------------------------------------------------------------------------
@@ -295,6 +297,7 @@ class World:
             policy_waits=self.policy_waits,
             next_drill=self.next_drill,
             autoscalers=self.autoscalers,
+            unread=self.unread,
         )
 
     def _rollout(self) -> model.RolloutFacts:
@@ -316,6 +319,7 @@ class World:
             policy={},
             policy_hash=policy_hash(self.spec_policy) if not self.invalid else "invalidpol",
             invalid=self.invalid,
+            deleted=self.deleted,
             scaled=self.scaled,
         )
 

@@ -8,6 +8,7 @@ import pytest
 
 from headgate.core.faults import Fault, Refused, Unreachable
 from headgate.core.model import Json, Kind
+from headgate.core.paths import Unreadable
 from headgate.observe.claims import with_claims
 from tests.core import ways
 from tests.shell.observations import observation
@@ -49,7 +50,7 @@ class Cluster:
         raise AssertionError((kind, namespace, body))
 
 
-async def claimed_by(cluster: Cluster) -> str:
+async def claimed_by(cluster: Cluster) -> str | Unreadable:
     """Return who is said to have had the rule first."""
     return (await with_claims(cluster, ROLLOUT, ROUTE)).rules[0].claimed_by
 
@@ -79,6 +80,9 @@ async def test_whoever_does_not_manage_the_rule_has_it_not(rollout: Json | None)
 
 
 @pytest.mark.parametrize("fault", [Refused("forbidden"), Unreachable("away")])
-async def test_what_cannot_be_read_stops_nobody(fault: Fault) -> None:
-    """A Service of somebody else's that may not be read must not hide the route."""
-    assert await claimed_by(Cluster(other(), fault)) == ""
+async def test_h30_a_claim_that_cannot_be_read_is_no_absent_one(fault: Fault) -> None:
+    """H30: a Service of another Rollout that may not be read hides no route, and does not make the rule ours."""
+    found = await claimed_by(Cluster(other(), fault))
+
+    assert isinstance(found, Unreadable)
+    assert (str(fault), isinstance(fault, Unreachable)) == (found.why, found.passing)

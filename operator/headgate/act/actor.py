@@ -10,9 +10,9 @@ import dataclasses
 
 from headgate.act import paths, writes
 from headgate.act.sinks import Notices, Writer
-from headgate.core import faults
+from headgate.core import faults, preserved
 from headgate.core.actions import AddFinalizer, RecordPolicy, RecordTemplate
-from headgate.core.model import Decision, Key, Notice, Observation
+from headgate.core.model import Decision, Json, Key, Notice, Observation
 from headgate.core.paths import Unreadable
 from headgate.core.remains import Remains, given_back
 
@@ -132,11 +132,10 @@ class Actor:
         if not decision.write_status:
             return
         rollout = observation.rollout
-        key = Key(rollout.namespace, rollout.name)
+        after = decision.status.written()
+        whole = preserved.with_stored(observation.stored, observation.status.written(), after)
         try:
-            stored = await self._writer.apply_status(
-                key, rollout.uid, tally.resource_version, decision.status.written()
-            )
+            stored = await self._apply_status(observation, tally, whole, after)
         except faults.Fault as fault:
             tally.note(f"status of Rollout {rollout.name}", fault)
             tally.status_refused = str(fault) if isinstance(fault, faults.Refused) else ""
@@ -146,6 +145,17 @@ class Actor:
         if stored is not None:
             # It tested the version before, so that what comes after may test this one.
             tally.resource_version = stored["metadata"]["resourceVersion"]
+
+    async def _apply_status(self, observation: Observation, tally: _Tally, whole: Json, plain: Json) -> Json | None:
+        """Write the *whole* status; without what is not understood of it, in *plain*, where the server refuses that."""
+        rollout = observation.rollout
+        key = Key(rollout.namespace, rollout.name)
+        try:
+            return await self._writer.apply_status(key, rollout.uid, tally.resource_version, whole)
+        except faults.Refused:
+            if whole == plain:
+                raise
+            return await self._writer.apply_status(key, rollout.uid, tally.resource_version, plain)
 
     async def _carry_out(self, observation: Observation, decision: Decision, tally: _Tally) -> None:
         for action in decision.actions:

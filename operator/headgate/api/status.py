@@ -56,6 +56,23 @@ class Ending(enum.StrEnum):
     DRILLED = "Drilled"
 
 
+def _known(words: type[enum.StrEnum]) -> pydantic.BeforeValidator:
+    """Return what makes one of *words* of a text that is one, and leaves any other text as it is."""
+    return pydantic.BeforeValidator(
+        lambda value: words(value) if isinstance(value, str) and value in {*words} else value
+    )
+
+
+def _worded(words: type[enum.StrEnum]) -> pydantic.WithJsonSchema:
+    return pydantic.WithJsonSchema({"type": "string", "enum": [word.value for word in words]})
+
+
+AnyEnding = Annotated[Ending | str, _known(Ending), _worded(Ending)]
+"""An ending, or what a newer Headgate calls one."""
+AnyOutcome = Annotated[Outcome | str, _known(Outcome), _worded(Outcome)]
+"""An outcome, or what a newer Headgate calls one."""
+
+
 class Condition(StatusModel):
     """One machine-readable fact, as in every Kubernetes resource."""
 
@@ -92,7 +109,7 @@ class Side(StatusModel):
 class Leaving(StatusModel):
     """The verdict by which a canary is being taken back."""
 
-    ending: Ending = pydantic.Field(description="How the rollout ends.")
+    ending: AnyEnding = pydantic.Field(description="How the rollout ends.")
     reason: str = pydantic.Field(max_length=1024, description="One CamelCase word that says why.")
     message: str = pydantic.Field(default="", max_length=4096, description="A sentence that says why, with numbers.")
     by: str = pydantic.Field(default="", max_length=253, description="Who or what decided it.")
@@ -214,7 +231,7 @@ class MetricStatus(StatusModel):
     """What is known of one metric, and the state of its analysis."""
 
     name: str = pydantic.Field(max_length=63, description="The metric's name.")
-    verdict: Outcome = pydantic.Field(description="How its newest measurement ended.")
+    verdict: AnyOutcome = pydantic.Field(description="How its newest measurement ended.")
     value: str = pydantic.Field(default="", max_length=64, description="The newest value.")
     bound: str = pydantic.Field(default="", max_length=128, description="What the value must be.")
     passes: int = pydantic.Field(default=0, description="Passes at this weight since the last failure.")
@@ -243,7 +260,7 @@ class HistoryEntry(StatusModel):
 
     revision: int = pydantic.Field(description="The revision's number.")
     hash: str = pydantic.Field(max_length=63, description="The revision's hash.")
-    outcome: Ending = pydantic.Field(description="How it ended.")
+    outcome: AnyEnding = pydantic.Field(description="How it ended.")
     reason: str = pydantic.Field(default="", max_length=1024, description="One CamelCase word that says why.")
     message: str = pydantic.Field(default="", max_length=4096, description="A sentence that says why, with numbers.")
     by: str = pydantic.Field(default="", max_length=253, description="Who or what decided it.")

@@ -115,9 +115,20 @@ Patience = Annotated[
 ]
 """Seconds; written as a GEP-2257 string, or as ``Never`` for infinitely many."""
 
+STORED: Final = "stored"
+"""The validation context of what was read from the API server, where numbers are no times."""
+
+
+def _time(value: object, info: pydantic.ValidationInfo) -> int:
+    if info.context == STORED and not isinstance(value, str):
+        message = f"{value!r} is not a time: write for example 2026-01-31T12:00:00Z"
+        raise ValueError(message)
+    return parse_time(value)
+
+
 Timestamp = Annotated[
     int,
-    pydantic.BeforeValidator(parse_time),
+    pydantic.BeforeValidator(_time),
     pydantic.PlainSerializer(format_time, return_type=str),
     pydantic.WithJsonSchema({"type": "string", "format": "date-time"}),
 ]

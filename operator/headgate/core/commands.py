@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from headgate.api import names
 from headgate.api.status import Ending
-from headgate.core import beginning, drills, history, promoted, restarts, revisions, rollbacks, suggestions
+from headgate.core import beginning, drills, gaps, history, promoted, restarts, revisions, rollbacks, suggestions
 from headgate.core.actions import RemoveCommand
 from headgate.core.model import Notice
 from headgate.core.situation import Move, Situation
@@ -179,14 +179,24 @@ def _heard(situation: Situation, commands: Mapping[str, str], before: Mapping[st
         if not known and _is_early(situation, annotation, value.strip()):
             early[annotation] = value
             continue
-        present[annotation] = value
         if not known:
             move = _effect(situation, annotation, value.strip())
+            if gaps.of(situation) and move.status == situation.status:
+                continue  # what it means may be among what cannot be read now: it stands until then
             notices = (*notices, *move.notices)
             situation = situation.moved(move.status)
+        present[annotation] = value
     entries = tuple(_entry(annotation, present[annotation]) for annotation in names.COMMANDS if annotation in present)
     situation = situation.moved(situation.status.model_copy(update={"heard": entries}))
     return Heard(situation, notices, present, early)
+
+
+def carried_out(annotations: Mapping[str, str]) -> tuple[str, ...]:
+    """Return by what all commands but an abort count as heard, where it is not known which of them were.
+
+    To hear one twice may promote or restart twice; one that is lost can be given again. An abort twice is one abort.
+    """
+    return tuple(_entry(name, value) for name, value in annotations.items() if name != names.ABORT)
 
 
 def hear(situation: Situation) -> Heard:

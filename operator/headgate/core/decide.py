@@ -11,10 +11,12 @@ from typing import Final
 from headgate.api.status import Ending, RolloutStatus
 from headgate.core import (
     analysis,
+    blind,
     commands,
     disputes,
     drills,
     forward,
+    gaps,
     opening,
     policies,
     promoted,
@@ -49,9 +51,10 @@ BACKWARD: Final[tuple[Rule, ...]] = (
     promoted.fallen,
 )
 """Asked always."""
-FIRST: Final[tuple[Rule, ...]] = (resting.recovered, resting.first)
+FIRST: Final[tuple[Rule, ...]] = (gaps.unread, resting.recovered, resting.first)
 """Asked while there is no stable revision."""
 FORWARD: Final[tuple[Rule, ...]] = (
+    gaps.unread,
     forward.unsound,
     forward.refused,
     routing.unroutable,
@@ -79,11 +82,13 @@ DRILLING: Final[tuple[Rule, ...]] = (
     verdicts.deprived,
     verdicts.hopeless,
     verdicts.deadline_exceeded,
+    gaps.unread,
     drills.gaining,
     drills.holding,
 )
 """Asked while a drill is in flight, and nothing else."""
 RESTING: Final[tuple[Rule, ...]] = (
+    gaps.unread,
     promoted.moving,
     promoted.retimed,
     promoted.cooled,
@@ -166,9 +171,16 @@ def _recheck_at(
     moments += routing.asked_again(situation)
     if status.drill is not None:
         moments += schedules.looks(situation.seen, status)
-    moments += [*scaling.asked_again(situation), *restarts.looks(situation), *resting.counted_again(situation)]
+    moments += [
+        *gaps.looks(situation),
+        *scaling.asked_again(situation),
+        *restarts.looks(situation),
+        *resting.counted_again(situation),
+    ]
     if not written and status != situation.seen.status:
         moments.append(statuses.looked_at(situation.seen, status))
+    if gaps.of(situation):
+        moments = [moment for moment in moments if moment > situation.now]  # what is due waits with all the rest
     return min(moments, default=None)
 
 
@@ -208,7 +220,10 @@ def _concluded(
     An urgent one acts even if its status cannot be written, so it removes only commands that were in the status before.
     A deletion is let go in the same way: an object that nobody can write must not stay for ever.
     """
-    seen, rest = situation.seen, _with_waits(heard, situation, rest)
+    seen = situation.seen
+    if rest.quiet:
+        return Decision(rule, seen.status, write_status=False, recheck_at=min(rest.recheck_at))
+    rest = _with_waits(heard, situation, rest)
     status = statuses.concluded(situation, rest)
     # A clock that was set back leaves a write in the future: what it makes us correct must not wait until then.
     stale = not seen.written_at <= seen.now < statuses.due_at(seen, status)
@@ -243,6 +258,8 @@ def decide(seen: Observation) -> Decision:
     Raises:
         AssertionError: if the rules do not come to rest; a bug.
     """
+    if (held := blind.held(seen)) is not None:
+        return held
     heard = commands.hear(opening.opened(seen))
     situation, notices = heard.situation, heard.notices
     for _ in range(_MOST_ROUNDS):

@@ -14,6 +14,7 @@ from headgate.api.status import Canary, Drill, Ending, Leaving, Phase, Side, Ste
 from headgate.core import (
     analysis,
     forward,
+    gaps,
     resting,
     revisions,
     routing,
@@ -62,8 +63,8 @@ def obstacle(situation: Situation) -> str:
 
 
 def _unrest(situation: Situation) -> str:
-    rest = forward.unsound(situation) or forward.refused(situation) or routing.contested(situation)
-    rest = rest or resting.settled(situation)
+    rest = gaps.unread(situation) or forward.unsound(situation) or forward.refused(situation)
+    rest = rest or routing.contested(situation) or resting.settled(situation)
     if rest is None:
         return "the spec wants another revision than the one that is stable"
     return "" if rest.phase is Phase.HEALTHY else f"it is not at rest: {rest.message}"

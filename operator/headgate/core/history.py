@@ -14,7 +14,7 @@ REJECTING: Final = (Ending.ROLLED_BACK, Ending.ABORTED)
 
 
 def remembered(
-    status: RolloutStatus, canary: Canary, outcome: Ending, reason: str, *, message: str = "", by: str, at: int
+    status: RolloutStatus, canary: Canary, outcome: Ending | str, reason: str, *, message: str = "", by: str, at: int
 ) -> tuple[HistoryEntry, ...]:
     """Return the history with the end of *canary*'s rollout, at *at*, before everything else."""
     entry = HistoryEntry(

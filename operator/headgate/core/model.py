@@ -12,19 +12,14 @@ from typing import Any, Final
 from headgate.api.spec import Metric, Policy
 from headgate.api.status import Outcome, RolloutStatus
 from headgate.core.actions import Action, Record
-from headgate.core.paths import TrafficFacts, Unreadable
+from headgate.core.paths import Part, TrafficFacts, Unreadable
+from headgate.core.preserved import Stored
 
 _NONE: Final = Fraction(0)
+_NOTHING: Final = Stored()
 
 Json = dict[str, Any]
 """An object as the API server gives it."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Unknown:
-    """A fact that could not be read, and why."""
-
-    why: str
 
 
 class Kind(enum.StrEnum):
@@ -83,6 +78,8 @@ class RolloutFacts:
     """What is wrong with the spec, with path and remedy; empty when nothing is."""
     created: int = 0
     """When it was created."""
+    deleted: int = 0
+    """When it was asked to go; 0: it was not."""
     scaled: int = 0
     """When spec.replicas was last set through the scale subresource, as far as that is on record; 0: never."""
 
@@ -155,6 +152,8 @@ class DeploymentFacts:
     """status.readyReplicas, never more than asked for: endpoints, some not ready for long enough to be available."""
     verified: bool = True
     """Whether it is known by now what its template means, where somebody else may have written it."""
+    stale: bool = False
+    """Whether it could not be read now: this is what was read of it earlier, or what the status says of it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -320,6 +319,10 @@ class Observation:
     """Those that scale this Rollout or one of its Deployments, where that matters."""
     pods: tuple[PodFacts, ...] | None = None
     """Of the stable revision, while a restart goes on; None where nobody asked, or they could not be read."""
+    unread: Mapping[Part, Unreadable] = dataclasses.field(default_factory=dict)
+    """What could not be read, and what stands in its place is not known to hold."""
+    stored: Stored = _NOTHING
+    """The status as it is stored, with what this version does not understand of it."""
     policy_waits: bool = False
     """Whether the spec's policy is another one that can be accepted only when nothing is in flight any more."""
 

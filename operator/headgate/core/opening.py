@@ -18,7 +18,7 @@ from headgate.api.status import (
 )
 from headgate.core import analysis, autoscalers, contests, effects, schedules, steps, strategies, traffic
 from headgate.core.model import DeploymentFacts, Identity, Observation
-from headgate.core.paths import TrafficFacts
+from headgate.core.paths import Part, TrafficFacts
 from headgate.core.routes import WHOLE
 from headgate.core.situation import Situation
 
@@ -43,6 +43,9 @@ def opened(seen: Observation) -> Situation:
     return Situation(seen, status)
 
 
+_ACCEPTING: Final = frozenset(Part) - {Part.PODS}
+_COUNTING: Final = frozenset({Part.DEPLOYMENTS, Part.SIDES})
+_SCALING: Final = frozenset({Part.AUTOSCALERS, Part.STATUS_PART, Part.POLICY, Part.SIDES})
 _ROUNDED_SECONDS: Final = 1
 """How far ahead a start may lie because it was rounded up."""
 
@@ -105,6 +108,8 @@ def _with_policy(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     rollout = seen.rollout
     if rollout.invalid or seen.policy is None or seen.policy_waits or rollout.policy_hash == status.policy:
         return status
+    if not _ACCEPTING.isdisjoint(seen.unread):
+        return status  # what is accepted has to be recorded first, and nothing is while anything is unread
     changes: dict[str, object] = {"policy": rollout.policy_hash}
     if status.canary and status.stable and not status.canary.leaving and status.step and status.weight:
         changes["step"] = _resumed(seen, seen.policy, status.canary, status.step, status.weight)
@@ -155,12 +160,13 @@ def _with_pods(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     stable: Side | None = _brought_up(status.stable, seen) if status.stable else None
     canary: Canary | None = _brought_up(status.canary, seen) if status.canary else None
     warm: Warm | None = _brought_up(status.warm, seen) if status.warm else None
+    counted = sum(facts.pods for facts in seen.deployments.values())
     return status.model_copy(
         update={
             "stable": stable,
             "canary": canary,
             "warm": warm,
-            "replicas": sum(facts.pods for facts in seen.deployments.values()),
+            "replicas": counted if _COUNTING.isdisjoint(seen.unread) else max(counted, status.replicas),
         }
     )
 
@@ -171,6 +177,9 @@ def _with_floor(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     Growth that waits does not raise it: it is what counts meanwhile.
     """
     situation = Situation(seen, status)
+    if not _SCALING.isdisjoint(seen.unread):
+        floor = status.scale_floor
+        return status if floor is None else status.model_copy(update={"scale_floor": max(floor, situation.wanted_now)})
     if seen.autoscalers and situation.held is not None:
         return status.model_copy(update={"scale_floor": situation.held.counts})
     if not situation.in_flight:
@@ -191,7 +200,9 @@ def _with_traffic(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     policy = seen.policy
     if seen.traffic is None or policy is None or policy.traffic is None or status.stable is None:
         # Services that are still to be released are remembered by it: a crash before that must not forget them.
-        left = status.traffic if seen.traffic is not None and seen.traffic.former else None
+        if Part.POLICY in seen.unread:
+            return status
+        left = status.traffic if seen.traffic is not None and _has_former(seen.traffic) else None
         return status.model_copy(update={"traffic": left, "warm": None})
     found = _found(seen, status, seen.traffic, status.stable, policy.traffic.drain_seconds)
     found = contests.noted(status, found, seen.traffic, seen.now)
@@ -205,6 +216,11 @@ def _with_traffic(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     ):
         changes["weight"] = weight.model_copy(update={"since": None})
     return status.model_copy(update=changes)
+
+
+def _has_former(facts: TrafficFacts) -> bool:
+    """Return whether there are Services to release, or may be."""
+    return bool(facts.former) or facts.former_unread is not None
 
 
 def _found(
@@ -236,6 +252,9 @@ def _with_verdicts(seen: Observation, status: RolloutStatus) -> RolloutStatus:
         late = frozenset(metric.name for metric in strategies.first(seen.policy))
     span = analysis.Span(judged_from, weight.since, late, pods_since, endless=status.stable is None)
     states = analysis.fold(seen.policy.analysis.metrics, status.analysis, seen.readings, span, seen.now)
+    if Part.POLICY in seen.unread:
+        named = {state.name for state in states}  # half a policy may lack some of its metrics
+        states = (*states, *(state for state in status.analysis if state.name not in named))
     return status.model_copy(update={"analysis": states})
 
 

@@ -4,6 +4,7 @@ All plain data, part of the vocabulary of `model`.
 """
 
 import dataclasses
+import enum
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,27 @@ class Unreadable:
     why: str
     passing: bool = False
     """Whether nobody answered in earnest, so that another answer may come at any moment."""
+    since: float | None = None
+    """Since when, as far as this process knows; None: nobody keeps count."""
+
+
+class Part(enum.StrEnum):
+    """What of an Observation may be unread, beside the single ways of `TrafficFacts`."""
+
+    STATUS = "the status"
+    """Its stable or canary revision, so that nothing is known of what serves."""
+    STATUS_PART = "a part of the status"
+    """Another part of it, without which no step may follow."""
+    DEPLOYMENTS = "the list of Deployments"
+    SIDES = "a Deployment"
+    """That of the stable, canary or warm revision: what is known of it was read earlier."""
+    RECORDS = "the ControllerRevisions"
+    POLICY = "the accepted policy"
+    """What counts in its place is what was read of it earlier, or what its text says in part."""
+    TRAFFIC = "the Services and routes of the accepted policy"
+    """What counts in their place is what the spec names, which may be others."""
+    AUTOSCALERS = "the HorizontalPodAutoscalers"
+    PODS = "the pods"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -114,7 +136,7 @@ class RuleFacts:
     name: str = ""
     beside: tuple[str, ...] = ()
     """The other Services of this namespace that it leads to."""
-    claimed_by: str = ""
+    claimed_by: str | Unreadable = ""
     """The Rollout that had it first; empty if none did."""
     body: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """All of it, as written."""
@@ -206,15 +228,23 @@ class TrafficFacts:
     """By kind and name, in the order of the spec."""
     former: tuple[ServiceFacts, ...] = ()
     """Services that bear this Rollout's label and are not named by it any more."""
+    former_unread: Unreadable | None = None
+    """Why these could not be read; then there may be some."""
     gateways: tuple[GatewayFacts, ...] = ()
     """The parents that the routes name; read only where a step needs to know what they can do."""
 
     @property
     def unread(self) -> tuple[Unreadable, ...]:
-        """What could not be read."""
+        """What could not be read of the ways that are in force."""
         services = [service for service in (self.stable, self.canary) if isinstance(service, ServiceFacts)]
         found = (self.stable, self.canary, *(service.endpoints for service in services), *self.routes.values())
         return tuple(thing for thing in found if isinstance(thing, Unreadable))
+
+    def hides_users(self, *, switches: bool) -> bool:
+        """Return whether it cannot be read who gets users: in a route, or where the stable Service *switches* them."""
+        service = self.stable
+        ends = service.endpoints if isinstance(service, ServiceFacts) else service
+        return any(isinstance(way, Unreadable) for way in (*self.routes.values(), ends if switches else None))
 
     @property
     def known_routes(self) -> tuple[RouteFacts, ...]:

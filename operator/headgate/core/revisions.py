@@ -13,7 +13,7 @@ from headgate.core.model import RolloutFacts, TemplateRecord
 
 _ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
 """No vowels, so that no hash spells a word, and nothing that reads like another character."""
-_HASH_LENGTH: Final = 10
+HASH_LENGTH: Final = 10
 _NAME_LENGTH: Final = 30
 """With hash, ReplicaSet hash and pod suffix this makes 58 of the 63 characters that a pod's host name may have."""
 _LABEL_LENGTH: Final = 63
@@ -31,7 +31,7 @@ def digest(*parts: str) -> str:
     """Return a hash of *parts* that fits into names and labels: 10 characters of an alphabet of 27, about 47 bits."""
     number = int.from_bytes(hashlib.sha256("\n".join(parts).encode()).digest(), "big")
     characters = []
-    for _ in range(_HASH_LENGTH):
+    for _ in range(HASH_LENGTH):
         number, index = divmod(number, len(_ALPHABET))
         characters.append(_ALPHABET[index])
     return "".join(characters)
@@ -63,7 +63,7 @@ def deployment_name(rollout_name: str, revision_hash: str) -> str:
 
 def hash_in_name(rollout_name: str, name: str) -> str:
     """Return the hash of the revision whose Deployment or record has *name*; an empty text if none of ours has it."""
-    hash_ = name[-_HASH_LENGTH:]
+    hash_ = name[-HASH_LENGTH:]
     return hash_ if is_hash(hash_) and name == deployment_name(rollout_name, hash_) else ""
 
 
@@ -76,7 +76,7 @@ def label_value(rollout_name: str) -> str:
     """Return the value of the Rollout label: the name itself, or its beginning and a hash where it is too long."""
     if len(rollout_name) <= _LABEL_LENGTH:
         return rollout_name
-    kept = rollout_name[: _LABEL_LENGTH - _HASH_LENGTH - 1].rstrip("-.")
+    kept = rollout_name[: _LABEL_LENGTH - HASH_LENGTH - 1].rstrip("-.")
     return f"{kept}-{digest('headgate/label/1', rollout_name)}"
 
 
@@ -106,7 +106,7 @@ def attempt(revision_hash: str, started: int) -> str:
 
 def is_hash(text: str) -> bool:
     """Return whether *text* has the form of a revision's hash."""
-    return re.fullmatch(f"[{_ALPHABET}]{{{_HASH_LENGTH}}}", text) is not None
+    return re.fullmatch(f"[{_ALPHABET}]{{{HASH_LENGTH}}}", text) is not None
 
 
 def record_of_target(rollout: RolloutFacts, revision_hash: str) -> bool:

@@ -5,6 +5,7 @@ from typing import Final
 
 from headgate.api.status import DrillSchedule, RolloutStatus
 from headgate.core.model import Observation
+from headgate.core.paths import Part
 
 _AHEAD_SECONDS: Final = 1
 """How far ahead of now the next drill is due at least."""
@@ -14,6 +15,8 @@ LATE_SECONDS: Final = 600
 
 def noted(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     """Return *status* with when the next drill is due: from now on where the schedule is a new one."""
+    if Part.POLICY in seen.unread:
+        return status
     wanted = seen.policy.drill if seen.policy else None
     if wanted is None or wanted.schedule is None or seen.next_drill is None:
         return status.model_copy(update={"drill": None}) if status.drill else status

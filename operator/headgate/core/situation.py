@@ -30,7 +30,6 @@ from headgate.core.routes import WHOLE
 
 RETREAT_WAIT_SECONDS: Final = 30
 """How long canary pods wait for the next stable pod before some go, or come, without it."""
-
 FLEES_AFTER_SECONDS: Final = 10
 """How long pods may not serve before those that are to go back from them get their room: others come round sooner."""
 RELIED_ON_AFTER_SECONDS: Final = 3
@@ -58,6 +57,8 @@ class Rest:
     recheck_at: tuple[float, ...] = ()
     stalled: bool = False
     """Whether only a change of the spec, or a command, can lead further."""
+    quiet: bool = False
+    """Whether it is likely to pass in a moment, and not worth a write."""
 
 
 @dataclasses.dataclass(frozen=True)

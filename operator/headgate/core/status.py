@@ -4,7 +4,7 @@ from typing import Any
 
 from headgate.api import names, values
 from headgate.api.status import Condition, Phase, RolloutStatus, Side
-from headgate.core import disputes, replicas, revisions, routing, scaling, verdicts
+from headgate.core import disputes, gaps, replicas, revisions, routing, scaling, verdicts
 from headgate.core.model import Notice, Observation
 from headgate.core.situation import Rest, Situation
 
@@ -26,7 +26,7 @@ def _selected(situation: Situation, side: Side) -> str:
 
 
 def _with_sides(situation: Situation) -> RolloutStatus:
-    status, sizes = situation.status, situation.sizes
+    status, sizes = situation.status, gaps.sizes(situation)
     changes: dict[str, Any] = {}
     for name, side, size in (("stable", status.stable, sizes.stable), ("canary", status.canary, sizes.canary)):
         if side is not None:

@@ -67,7 +67,7 @@ class View:
 
         A route that cannot be read may hold more than the status knows: our last write to it, whose answer was lost.
         """
-        if any(isinstance(route, Unreadable) for route in self.facts.routes.values()):
+        if self.facts.hides_users(switches=self.switches):
             return False
         return self.status.since is not None and self.now >= self.status.since + self.drain_seconds
 

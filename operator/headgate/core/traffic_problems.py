@@ -235,7 +235,13 @@ def _of_rules(weights: _Weights, traffic: Traffic, route: RouteFacts, where: str
             f"{where}: no rule of {route} names Service {traffic.stable_service}: add it to the backendRefs of a rule",
         )
     for rule in route.rules:
-        if rule.claimed_by:
+        if isinstance(rule.claimed_by, Unreadable):
+            yield Problem(
+                "RuleClaimUnreadable",
+                f"whether rule {rule.index} of {route} belongs to another Rollout could not be read: "
+                f"{rule.claimed_by.why}",
+            )
+        elif rule.claimed_by:
             yield Problem(
                 "RuleClaimed",
                 f"rule {rule.index} of {route} belongs to Rollout {rule.claimed_by}: give this Rollout a rule of its "

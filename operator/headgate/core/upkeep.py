@@ -4,7 +4,7 @@ from collections.abc import Set as AbstractSet
 
 from headgate.api import names
 from headgate.api.status import Canary, Phase, Side
-from headgate.core import history, promoted, revisions, routing, scaling, verdicts
+from headgate.core import gaps, history, promoted, revisions, routing, scaling, verdicts
 from headgate.core.actions import (
     Action,
     AddFinalizer,
@@ -35,6 +35,8 @@ def records(situation: Situation) -> tuple[Record, ...]:
         return ()
     if situation.in_flight and names.FINALIZER not in seen.rollout.finalizers:
         wanted.append(AddFinalizer())
+    if gaps.of(situation):
+        return tuple(wanted)
     for side in (status.stable, status.canary):
         unrecorded = side is not None and side.hash not in seen.templates
         if side is not None and unrecorded and side.hash == seen.rollout.template_hash:
@@ -169,7 +171,7 @@ def actions(situation: Situation, phase: Phase) -> tuple[Action, ...]:
         wanted += _tidied(situation)
     if not situation.in_flight:
         wanted += release(situation)
-    return tuple(wanted)
+    return tuple(gaps.permitted(situation, wanted))
 
 
 def release(situation: Situation) -> list[Action]:

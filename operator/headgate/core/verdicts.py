@@ -6,8 +6,9 @@ from typing import Final
 from headgate.api import values
 from headgate.api.spec import FailFast
 from headgate.api.status import Canary, Drill, Ending, Leaving, Phase, Rejected, Weight
-from headgate.core import analysis, departures, history, recreate, revisions, schedules, strategies
+from headgate.core import analysis, departures, gaps, history, recreate, revisions, schedules, strategies
 from headgate.core.model import Notice
+from headgate.core.paths import Part
 from headgate.core.routes import WHOLE
 from headgate.core.situation import RELIED_ON_AFTER_SECONDS, Move, Rest, Situation
 
@@ -19,6 +20,11 @@ LOOK_SECONDS = 3
 _WORDS_AFTER_SECONDS = 5
 """When a pod that does not start has usually said why; no watch tells us of it."""
 REJECTING = history.REJECTING
+PARTING_SECONDS: Final = 60
+"""How long a deletion goes on trying where its way back is refused: as often as it takes a policy to be mended, and no
+longer than people wait for `kubectl delete`."""
+BLIND_PARTING_SECONDS: Final = 600
+"""How long it waits where nobody can tell whether users are back: what cannot be read may be in order."""
 
 
 def leave(situation: Situation, canary: Canary, ending: Ending, reason: str, message: str, *, by: str) -> Move:
@@ -57,11 +63,28 @@ def released(situation: Situation) -> Rest | None:
         return None
     dying = any(facts.deleting for facts in situation.seen.deployments.values())
     # As where the whole namespace is deleted: the template's record goes too, and nobody could bring stable back.
-    stable = situation.stable
-    lost = stable is not None and situation.facts(stable) is None and not situation.can_create(stable)
-    if situation.in_flight and not dying and not lost and not situation.seen.refusals:
+    stable, known = situation.stable, gaps.of(situation).keys().isdisjoint({Part.RECORDS, Part.DEPLOYMENTS})
+    lost = stable is not None and situation.facts(stable) is None and not situation.can_create(stable) and known
+    if situation.in_flight and not dying and not lost and not _barred(situation):
         return None
     return Rest(situation.status.phase, "Deleting", "the Rollout is being deleted; nothing of Headgate's holds it")
+
+
+def _barred(situation: Situation) -> bool:
+    """Return whether the way back of a deletion has been refused, or could not be seen, for as long as it may take.
+
+    What is refused elsewhere bars nothing: a Service that is not ours to write is no reason to leave users behind.
+    """
+    seen, policy = situation.seen, situation.seen.policy
+    sides = [side for side in (situation.stable, situation.canary) if side is not None]
+    way = {f"Deployment {revisions.deployment_name(seen.rollout.name, side.hash)}" for side in sides}
+    way |= {f"{kind}Rollout {seen.rollout.name}" for kind in ("", "status of ")}
+    if policy is not None and policy.traffic is not None:
+        way.add(f"Service {policy.traffic.stable_service}")
+    way |= {f"{kind} {name}" for kind, name in (seen.traffic.routes if seen.traffic else ())}
+    if any(refusal.partition(": ")[0] in way for refusal in seen.refusals):
+        return situation.now >= seen.rollout.deleted + PARTING_SECONDS
+    return gaps.hides_users(situation) and situation.now >= seen.rollout.deleted + BLIND_PARTING_SECONDS
 
 
 def drill_words(drill: Drill) -> str:
@@ -109,9 +132,10 @@ def aborting(situation: Situation) -> Move | Rest | None:
         return None
     ours, theirs = situation.pods(situation.stable), situation.pods(canary)
     traffic = situation.status.traffic
-    moved = traffic is None or (traffic.weight == 0 and not traffic.rules)
+    moved = (traffic is None or (traffic.weight == 0 and not traffic.rules)) and not gaps.hides_users(situation)
     whole = ours.wanted >= situation.total and moved
-    gone = theirs.counted == 0 and (whole or _gives_way(situation, canary.leaving))
+    given = _gives_way(situation, canary.leaving) and not gaps.hides_users(situation)
+    gone = theirs.counted == 0 and (whole or given)
     still = departures.awaited(situation, canary, canary.leaving) if gone else None
     if isinstance(still, Move):
         return still

@@ -15,8 +15,10 @@ from typing import Any, Final
 
 from headgate.api import names
 from headgate.api.status import RolloutStatus
-from headgate.core import autoscalers, faults
+from headgate.core import autoscalers
 from headgate.core.model import AutoscalerFacts, DeploymentFacts, Json, Key, Kind, RolloutFacts, Target
+from headgate.core.paths import Unreadable
+from headgate.observe import doubts
 from headgate.observe.sources import Clock, Reader
 
 READ_AGAIN_SECONDS: Final = 15.0
@@ -57,21 +59,29 @@ class Autoscalers:
         self._reader = reader
         self._clock = clock
         self._reads: dict[Key, _Read] = {}
+        self._unread: dict[Key, Unreadable] = {}
+
+    def unread(self, key: Key) -> Unreadable | None:
+        """Return why what was given out last for *key* may not hold any more; None if it was read."""
+        return self._unread.get(key)
 
     def forget(self, key: Key) -> None:
         """Drop what is remembered of *key*: nothing depends on it any more."""
         self._reads.pop(key, None)
+        self._unread.pop(key, None)
 
     async def read(self, key: Key, rollout: RolloutFacts) -> tuple[AutoscalerFacts, ...]:
-        """Return those of the Rollout's namespace; what was read before, where they cannot be read."""
+        """Return those of the Rollout's namespace; what was read before, where they are `unread`."""
         known, now = self._reads.get(key), self._clock()
         if known is not None and _holds(known, rollout, now):
             return known.found
         try:
             things = await self._reader.select(Kind.AUTOSCALER, rollout.namespace, {})
             found = tuple(_found(things))
-        except faults.Fault:
-            found = known.found if known else ()
+        except doubts.FAILED as error:
+            self._unread[key] = doubts.unreadable(error)
+            return known.found if known else ()
+        self._unread.pop(key, None)
         self._reads[key] = _Read(now, rollout.replicas, found)
         return found
 

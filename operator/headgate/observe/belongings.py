@@ -11,7 +11,8 @@ from typing import Any
 from headgate.api import names, nesting, values
 from headgate.core import revisions
 from headgate.core.model import Json, PolicyRecord, RolloutFacts, TemplateRecord
-from headgate.observe import objects, rollouts
+from headgate.core.paths import Unreadable
+from headgate.observe import doubts, objects, rollouts
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,6 +35,10 @@ class Records:
     policies: dict[str, PolicyRecord]
     strangers: tuple[str, ...] = ()
     """What is said of those that are not what their names say."""
+    unread: Mapping[str, Unreadable] = dataclasses.field(default_factory=dict)
+    """Policies that are ours and not understood, by hash."""
+    texts: Mapping[str, Json] = dataclasses.field(default_factory=dict)
+    """These as they are written."""
 
 
 def _selected(thing: Json) -> str:
@@ -72,25 +77,47 @@ def _stranger(which: str, named: str) -> str:
     return f"{which} bears this Rollout's label, but ours are named {named}; it is left alone: {remedy}"
 
 
+@dataclasses.dataclass(slots=True)
+class _Kept:
+    """What is found in records, one after the other."""
+
+    templates: dict[str, TemplateRecord] = dataclasses.field(default_factory=dict)
+    policies: dict[str, PolicyRecord] = dataclasses.field(default_factory=dict)
+    strangers: list[str] = dataclasses.field(default_factory=list)
+    unread: dict[str, Unreadable] = dataclasses.field(default_factory=dict)
+    texts: dict[str, Json] = dataclasses.field(default_factory=dict)
+
+
 def records(things: Iterable[Json], rollout_name: str) -> Records:
     """Return what ControllerRevisions of ours keep: only what has the hash that its name says."""
-    templates: dict[str, TemplateRecord] = {}
-    policies: dict[str, PolicyRecord] = {}
-    strangers: list[str] = []
+    kept = _Kept()
     for thing in things:
-        metadata, data = thing["metadata"], _mapping(nesting.shallow(thing.get("data")))
-        kind = (metadata.get("labels") or {}).get(names.RECORD)
-        content = data.get(kind) if kind in (names.RECORD_TEMPLATE, names.RECORD_POLICY) else None
-        hash_, name = _content_hash(rollout_name, kind, content)
-        if not hash_ or (hash_, name) != (str(data.get("hash", "")), metadata["name"]):
-            strangers.append(_forged(metadata["name"]))
-        elif kind == names.RECORD_TEMPLATE:
-            templates[hash_] = TemplateRecord(
-                revision=objects.number(thing.get("revision")), template=_mapping(content), **_place(metadata, hash_)
-            )
-        elif (policy := rollouts.parsed_policy(content)) is not None:
-            policies[hash_] = PolicyRecord(policy=policy, **_place(metadata, hash_))
-    return Records(templates, policies, tuple(sorted(strangers)))
+        try:
+            _add(kept, thing, rollout_name)
+        except doubts.MISSHAPEN:
+            continue  # without a name it is nothing that could be meant
+    return Records(kept.templates, kept.policies, tuple(sorted(kept.strangers)), kept.unread, kept.texts)
+
+
+def _add(kept: _Kept, thing: Json, rollout_name: str) -> None:
+    metadata, data = thing["metadata"], _mapping(nesting.shallow(thing.get("data")))
+    kind = (metadata.get("labels") or {}).get(names.RECORD)
+    content = data.get(kind) if kind in (names.RECORD_TEMPLATE, names.RECORD_POLICY) else None
+    hash_, name = _content_hash(rollout_name, kind, content)
+    if not hash_ or (hash_, name) != (str(data.get("hash", "")), metadata["name"]):
+        kept.strangers.append(_forged(metadata["name"]))
+    elif kind == names.RECORD_TEMPLATE:
+        kept.templates[hash_] = TemplateRecord(
+            revision=objects.number(thing.get("revision")), template=_mapping(content), **_place(metadata, hash_)
+        )
+    else:
+        policy, strange = rollouts.recorded_policy(content)
+        if policy is not None:
+            kept.policies[hash_] = PolicyRecord(policy=policy, **_place(metadata, hash_))
+            return
+        # It is ours, and not what this version makes of a policy: a newer one has written it.
+        kept.unread[hash_] = Unreadable(f"ControllerRevision {name} is not understood: {strange}")
+        kept.texts[hash_] = _mapping(content)
 
 
 def _mapping(value: Any) -> Json:

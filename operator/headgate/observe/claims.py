@@ -5,29 +5,31 @@ import dataclasses
 from typing import Any, Final
 
 from headgate.api import names, values
-from headgate.core import faults, revisions
+from headgate.core import revisions
 from headgate.core.model import Json, Kind, RolloutFacts
-from headgate.core.paths import RouteFacts, RuleFacts
+from headgate.core.paths import RouteFacts, RuleFacts, Unreadable
+from headgate.observe import doubts
 from headgate.observe.sources import Reader
 
 _TO_ROUTES: Final = ("spec", "traffic", "gatewayAPI", "routes")
 
 
 async def with_claims(reader: Reader, rollout: RolloutFacts, route: RouteFacts) -> RouteFacts:
-    """Return *route* with the Rollouts that had its rules before *rollout*; where nobody can tell, nobody had."""
+    """Return *route* with the Rollouts that had its rules before *rollout*; that may be unreadable, too."""
     others = await asyncio.gather(*(_with_claim(reader, rollout, route, rule) for rule in route.rules))
     return dataclasses.replace(route, rules=tuple(others))
 
 
 async def _with_claim(reader: Reader, rollout: RolloutFacts, route: RouteFacts, rule: RuleFacts) -> RuleFacts:
+    unread: Unreadable | None = None
     for service in rule.beside:
         try:
             holder = await _holder(reader, rollout, service)
-        except faults.Fault:
-            continue
-        if holder is not None and _manages(holder, route, rule, service) and _earlier(holder, rollout):
-            return dataclasses.replace(rule, claimed_by=str(holder["metadata"]["name"]))
-    return rule
+            if holder is not None and _manages(holder, route, rule, service) and _earlier(holder, rollout):
+                return dataclasses.replace(rule, claimed_by=str(holder["metadata"]["name"]))
+        except doubts.FAILED as error:
+            unread = doubts.unreadable(error)
+    return dataclasses.replace(rule, claimed_by=unread) if unread else rule
 
 
 async def _holder(reader: Reader, rollout: RolloutFacts, service: str) -> Json | None:

@@ -8,9 +8,9 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any, Final
 
-from headgate.core import faults
 from headgate.core.model import Json, Kind
 from headgate.core.paths import GatewayFacts, RouteFacts, Unreadable
+from headgate.observe import doubts
 from headgate.observe.sources import Clock, Reader
 
 READ_AGAIN_SECONDS: Final = 60.0
@@ -46,10 +46,10 @@ class Gateways:
             return known.found
         try:
             found = await self._read(parent)
-        except faults.Fault as fault:
+        except doubts.FAILED as error:
             # What was known of it, nobody has said the contrary of.
-            passing = isinstance(fault, faults.Unreachable)
-            return known.found if known and passing else _unknown(parent, str(fault), passing=passing)
+            why = doubts.unreadable(error)
+            return known.found if known and why.passing else GatewayFacts(_title(parent), "", why)
         if isinstance(found.features, frozenset):
             if len(self._reads) >= _MOST_KNOWN:
                 self._reads.clear()
@@ -77,8 +77,8 @@ def _title(parent: _Parent) -> str:
     return f"{kind} {namespace}/{name}"
 
 
-def _unknown(parent: _Parent, why: str, *, passing: bool = False) -> GatewayFacts:
-    return GatewayFacts(_title(parent), "", Unreadable(why, passing=passing))
+def _unknown(parent: _Parent, why: str) -> GatewayFacts:
+    return GatewayFacts(_title(parent), "", Unreadable(why))
 
 
 def _mapping(value: Any) -> Json:

@@ -7,12 +7,13 @@ from typing import Final
 
 from headgate.api import names
 from headgate.api.spec import Policy
-from headgate.api.status import RolloutStatus, Side
-from headgate.core import analysis, departures, faults, manifests, policies, queries, revisions, strategies
+from headgate.api.status import RolloutStatus
+from headgate.core import analysis, commands, departures, faults, queries, revisions, strategies
 from headgate.core.model import (
     AutoscalerFacts,
     DeploymentFacts,
     EndingPods,
+    Identity,
     Json,
     Key,
     Kind,
@@ -23,9 +24,9 @@ from headgate.core.model import (
     RolloutFacts,
     Target,
 )
-from headgate.core.paths import TrafficFacts, Unreadable
+from headgate.core.paths import Part, TrafficFacts, Unreadable
 from headgate.core.remains import Remains
-from headgate.observe import autoscalers, belongings, cron, objects, rollouts
+from headgate.observe import accepted, autoscalers, belongings, cron, deployments, doubts, objects, rollouts, statuses
 from headgate.observe.dry_runs import BesidePasses, DryRuns, InPasses
 from headgate.observe.identity import Identifier
 from headgate.observe.roads import Roads
@@ -34,37 +35,12 @@ from headgate.observe.sources import Clock, Measurements, Reader
 _NO_RECORDS: Final = belongings.Records({}, {})
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Owned:
-    """The Deployments that stand where a Rollout's should."""
-
-    ours: dict[str, tuple[DeploymentFacts, Json]]
-    in_the_way: Mapping[str, str]
-    """What is said of those that stand where one of ours would, by hash."""
-    strangers: tuple[str, ...]
-
-    def foreign(self, status: RolloutStatus, target: Target) -> tuple[str, ...]:
-        """Return what is said of those that stand where a Deployment is needed now."""
-        sides = (status.stable, status.canary, status.warm, status.rollback)
-        needed = {target.hash, *(side.hash for side in sides if side is not None)}
-        return tuple(words for hash_, words in self.in_the_way.items() if hash_ in needed)
-
-    def aside(self, status: RolloutStatus, target: Target) -> tuple[str, ...]:
-        """Return what is said of all others."""
-        foreign = self.foreign(status, target)
-        return (*self.strangers, *(words for words in self.in_the_way.values() if words not in foreign))
-
-
-def _labels(rollout: RolloutFacts, revision_hash: str) -> dict[str, str]:
-    return {**manifests.labels(rollout), names.POD_HASH: revision_hash}
-
-
-def _label(rollout_name: str) -> dict[str, str]:
-    return {names.ROLLOUT: revisions.label_value(rollout_name)}
-
-
-def _in_the_way(name: str) -> str:
-    return f"Deployment {name} exists and is not ours: it lacks the label {names.ROLLOUT}; rename or delete it"
+def _may_be_ours(thing: Json, uid: str) -> bool:
+    """Return whether a record is not somebody else's; what has no shape is looked at further on."""
+    try:
+        return objects.owner(thing) in ("", uid)
+    except doubts.MISSHAPEN:
+        return True
 
 
 def _rests(
@@ -111,6 +87,7 @@ class Observer:
         self._identifier = Identifier(reader, dry_runs or BesidePasses())
         self._roads = Roads(reader, clock)
         self._autoscalers = autoscalers.Autoscalers(reader, clock)
+        self._memory = doubts.Memory(clock)
 
     async def observe(self, key: Key, refusals: tuple[str, ...] = (), written_at: float = 0.0) -> Observation | None:
         """Return all that is known of the Rollout *key*, or None if there is no such Rollout.
@@ -121,17 +98,23 @@ class Observer:
             written_at: when this process last wrote its status.
 
         Raises:
-            Unreachable, Refused: if the Rollout or its Deployments cannot be read.
+            Unreachable, Refused: if the Rollout itself cannot be read.
         """
         thing = await self._reader.get(Kind.ROLLOUT, key.namespace, key.name)
         if thing is None:
             self._roads.forget(key)
             self._autoscalers.forget(key)
             self._identifier.forget(key)
+            self._memory.forget(key)
             return None
-        rollout, status = rollouts.facts(thing, self._allowed), rollouts.parsed_status(thing.get("status"))
-        seen = await self._gathered(key, rollout, status, refusals, written_at)
-        return dataclasses.replace(seen, ending=await self._ending(seen))
+        try:
+            rollout, read = rollouts.facts(thing, self._allowed), statuses.read(thing.get("status"))
+        except doubts.MISSHAPEN as error:
+            raise faults.Unreachable(f"Rollout {key}: {doubts.unreadable(error).why}") from error
+        if any(path[:1] == ("heard",) for path in read.lost):
+            heard = {"heard": commands.carried_out(rollout.annotations)}
+            read = dataclasses.replace(read, status=read.status.model_copy(update=heard))
+        return await self._with_others(key, await self._gathered(key, rollout, read, refusals, written_at))
 
     def over(self, reader: Reader) -> "Observer":
         """Return one like this that reads from *reader*."""
@@ -161,50 +144,69 @@ class Observer:
         services = await self._roads.left_by(key)
         if not services:
             return Remains(key.namespace)
-        things = await self._reader.select(Kind.DEPLOYMENT, key.namespace, _label(key.name))
-        deployments = [
+        things = await self._reader.select(Kind.DEPLOYMENT, key.namespace, deployments.label(key.name))
+        left = [
             objects.deployment(thing, {names.POD_HASH: thing["metadata"]["labels"].get(names.POD_HASH, "")})
             for thing in things
         ]
-        return Remains(key.namespace, services, tuple(deployments))
+        return Remains(key.namespace, services, tuple(left))
 
     async def _gathered(
-        self, key: Key, rollout: RolloutFacts, status: RolloutStatus, refusals: tuple[str, ...], written_at: float
+        self, key: Key, rollout: RolloutFacts, read: statuses.Read, refusals: tuple[str, ...], written_at: float
     ) -> Observation:
-        owned, records = await asyncio.gather(self._deployments(rollout, status), self._records(rollout))
-        last = record.policy if (record := records.policies.get(status.policy)) else None
-        wanted = None if rollout.invalid else rollouts.parsed_policy(rollout.policy)
-        chosen = policies.in_force(status, wanted, last)
-        confirmed = (status.template.hash, status.template.revision_hash) if status.template else None
-        target, deployments, traffic = await asyncio.gather(
-            self._identifier.target(rollout, confirmed, records.templates.values()),
-            self._checked(rollout, owned, records),
-            self._traffic(rollout, status, chosen.policy, owned),
+        status, known = read.status, self._memory.deployments(key)
+        owned, (records, unlisted) = await asyncio.gather(
+            deployments.read(self._reader, rollout, status, known), self._records(rollout)
         )
-        now = self._clock()
+        unread = {**read.unread, **owned.unread, **({Part.RECORDS: unlisted} if unlisted else {})}
+        wanted = None if rollout.invalid else rollouts.parsed_policy(rollout.policy)
+        chosen = accepted.found(key, rollout, status, wanted, records, unread, self._memory)
+        unread |= chosen.unread
+        target, checked, traffic = await asyncio.gather(
+            self._target(rollout, status, records, unlisted),
+            self._checked(rollout, owned, records),
+            self._traffic(rollout, status, chosen, owned),
+        )
+        self._memory.keep(key, checked, {status.policy: chosen.last} if chosen.last else {})
+        now, policy = self._clock(), chosen.policy
         return Observation(
             now=now,
             rollout=rollout,
             status=status,
-            policy=chosen.policy,
-            accepted=last,
+            stored=read.stored,
+            policy=policy,
+            accepted=chosen.last,
             target=target,
-            deployments=deployments,
+            deployments=checked,
             templates=records.templates,
             policies=records.policies,
-            trouble=await self._trouble(rollout, status, deployments),
-            readings=self._readings(key, rollout, status, chosen.policy),
+            readings=self._readings(key, rollout, status, policy),
             refusals=refusals,
             settle_seconds=self._settle_seconds,
             written_at=written_at,
             foreign=owned.foreign(status, target),
             strangers=(*owned.aside(status, target), *records.strangers),
             traffic=traffic,
-            autoscalers=await self._scalers(key, rollout, status, target, deployments),
             policy_waits=chosen.waits,
-            next_drill=cron.following(chosen.policy.drill if chosen.policy else None, now),
-            present=await self._present(rollout, status, target, chosen.policy, deployments, records.templates),
-            pods=await self._pods(rollout, status, deployments),
+            next_drill=cron.following(policy.drill if policy else None, now),
+            unread=unread,
+        )
+
+    async def _with_others(self, key: Key, seen: Observation) -> Observation:
+        """Return what is *seen* with pods and autoscalers, as far as these matter, and since when what is unread."""
+        rollout, status, found = seen.rollout, seen.status, seen.deployments
+        scalers = await self._scalers(key, rollout, status, seen.target, found)
+        pods, unseen = await self._pods(rollout, status, found)
+        lacking = ((Part.AUTOSCALERS, self._autoscalers.unread(key)), (Part.PODS, unseen))
+        unread = {**seen.unread, **{part: why for part, why in lacking if why is not None}}
+        return dataclasses.replace(
+            seen,
+            trouble=await self._trouble(rollout, status, found),
+            autoscalers=scalers,
+            present=await self._present(rollout, status, seen.target, seen.policy, found, seen.templates),
+            pods=pods,
+            ending=await self._ending(seen),
+            unread=self._memory.dated(key, unread),
         )
 
     async def _scalers(
@@ -222,16 +224,16 @@ class Observer:
 
     async def _pods(
         self, rollout: RolloutFacts, status: RolloutStatus, deployments: Mapping[str, DeploymentFacts]
-    ) -> tuple[PodFacts, ...] | None:
-        """Return the pods of the stable revision; None where no restart is going on, or they cannot be read."""
+    ) -> tuple[tuple[PodFacts, ...] | None, Unreadable | None]:
+        """Return the pods of the stable revision; None where no restart is going on, or with why they are unread."""
         facts = deployments.get(status.stable.hash) if status.stable else None
         if facts is None or status.restart is None or status.canary is not None:
-            return None
+            return None, None
         try:
             pods = await self._reader.select(Kind.POD, rollout.namespace, {names.POD_HASH: facts.hash})
-        except faults.Fault:
-            return None
-        return objects.pods_of(facts.name, pods)
+            return objects.pods_of(facts.name, pods), None
+        except doubts.FAILED as error:
+            return None, doubts.unreadable(error)
 
     async def _present(
         self,
@@ -247,9 +249,9 @@ class Observer:
             return None
         try:
             pods = await self._reader.select(Kind.POD, rollout.namespace, rollout.match_labels)
-        except faults.Fault as fault:
-            return Unreadable(str(fault), passing=isinstance(fault, faults.Unreachable))
-        return objects.present(pods, rollout.name, {*deployments, *templates})
+            return objects.present(pods, rollout.name, {*deployments, *templates})
+        except doubts.FAILED as error:
+            return doubts.unreadable(error)
 
     async def _ending(self, seen: Observation) -> Mapping[str, EndingPods] | Unreadable | None:
         """Return which pods of revisions that may be told as gone can still answer; None where none may be."""
@@ -261,70 +263,66 @@ class Observer:
             for one in hashes:
                 pods = await self._reader.select(Kind.POD, rollout.namespace, {names.POD_HASH: one})
                 found[one] = objects.ending(revisions.deployment_name(rollout.name, one), pods, slack)
-        except faults.Fault as fault:
-            return Unreadable(str(fault), passing=isinstance(fault, faults.Unreachable))
+        except doubts.FAILED as error:
+            return doubts.unreadable(error)
         return found or None
 
     async def _traffic(
-        self, rollout: RolloutFacts, status: RolloutStatus, policy: Policy | None, owned: _Owned
+        self, rollout: RolloutFacts, status: RolloutStatus, chosen: accepted.Accepted, owned: deployments.Owned
     ) -> TrafficFacts | None:
+        policy = chosen.policy
         sides = (status.stable, status.canary, status.warm)
         hashes = {*owned.ours, *(side.hash for side in sides if side is not None)}
-        deployments = {hash_: revisions.deployment_name(rollout.name, hash_) for hash_ in hashes}
+        homes = {hash_: revisions.deployment_name(rollout.name, hash_) for hash_ in hashes}
         return await self._roads.read(
             rollout,
             policy.traffic if policy else None,
-            deployments,
+            homes,
             routed=status.traffic is not None,
             resting=status.canary is None,
             mirrors=policy is not None and strategies.mirrors(policy),
+            accepted=not chosen.unread,
         )
 
-    async def _deployments(self, rollout: RolloutFacts, status: RolloutStatus) -> _Owned:
-        things = await self._reader.select(Kind.DEPLOYMENT, rollout.namespace, _label(rollout.name))
-        sorted_ = belongings.deployments(rollout, things)
-        ours = {
-            hash_: (objects.deployment(thing, _labels(rollout, hash_)), thing) for hash_, thing in sorted_.ours.items()
-        }
-        for side in (status.stable, status.canary, status.warm):
-            if side is not None and side.hash not in ours:
-                await self._look_for(rollout, side, ours, sorted_.in_the_way)
-        return _Owned(ours, sorted_.in_the_way, sorted_.strangers)
-
-    async def _look_for(
-        self,
-        rollout: RolloutFacts,
-        side: Side,
-        ours: dict[str, tuple[DeploymentFacts, Json]],
-        in_the_way: dict[str, str],
-    ) -> None:
-        """Add what stands where the Deployment of *side* should: ours without its labels, or somebody else's."""
-        name = revisions.deployment_name(rollout.name, side.hash)
-        thing = await self._reader.get(Kind.DEPLOYMENT, rollout.namespace, name)
-        ours_by_name = thing is not None and belongings.stands_for(thing, rollout.name) == side.hash
-        if thing is not None and ours_by_name and objects.owner(thing) == rollout.uid:
-            ours[side.hash] = (objects.deployment(thing, _labels(rollout, side.hash)), thing)
-        elif thing is not None:
-            in_the_way.setdefault(side.hash, _in_the_way(name))
-
-    async def _records(self, rollout: RolloutFacts) -> belongings.Records:
+    async def _records(self, rollout: RolloutFacts) -> tuple[belongings.Records, Unreadable | None]:
+        labels = {names.ROLLOUT: revisions.label_value(rollout.name)}
         try:
-            things = await self._reader.select(Kind.CONTROLLER_REVISION, rollout.namespace, _label(rollout.name))
-        except faults.Fault:
-            # Going back needs no record; going forward finds that there is none.
-            return _NO_RECORDS
-        # What an older Rollout of this name left goes with it, and must not be counted on.
-        ours = (thing for thing in things if objects.owner(thing) in ("", rollout.uid))
-        return belongings.records(ours, rollout.name)
+            things = await self._reader.select(Kind.CONTROLLER_REVISION, rollout.namespace, labels)
+            # What an older Rollout of this name left goes with it, and must not be counted on.
+            ours = (thing for thing in things if _may_be_ours(thing, rollout.uid))
+            return belongings.records(ours, rollout.name), None
+        except doubts.FAILED as error:
+            return _NO_RECORDS, doubts.unreadable(error)
+
+    async def _target(
+        self, rollout: RolloutFacts, status: RolloutStatus, records: belongings.Records, unread: Unreadable | None
+    ) -> Target:
+        """Return the revision that the spec means; without all records only what is a known one word for word."""
+        confirmed = (status.template.hash, status.template.revision_hash) if status.template else None
+        known = {side.hash for side in (status.stable, status.canary, status.warm) if side is not None}
+        if unread is not None and (confirmed is None or confirmed[0] != rollout.template_hash):
+            if rollout.template_hash in known:
+                return Target(Identity.KNOWN, rollout.template_hash)
+            return Target(Identity.UNKNOWN, message=f"the ControllerRevisions cannot be read: {unread.why}")
+        try:
+            return await self._identifier.target(rollout, confirmed, records.templates.values())
+        except doubts.MISSHAPEN as error:
+            return Target(Identity.UNKNOWN, message=doubts.unreadable(error).why)
 
     async def _checked(
-        self, rollout: RolloutFacts, owned: _Owned, records: belongings.Records
+        self, rollout: RolloutFacts, owned: deployments.Owned, records: belongings.Records
     ) -> dict[str, DeploymentFacts]:
         checked = {}
         for hash_, (facts, thing) in owned.ours.items():
             known = records.templates.get(hash_)
             template = known.template if known else rollout.template if hash_ == rollout.template_hash else None
-            writer = await self._identifier.tampered(rollout, facts, thing, template)
+            if facts.stale:
+                checked[hash_] = facts
+                continue
+            try:
+                writer = await self._identifier.tampered(rollout, facts, thing, template)
+            except doubts.MISSHAPEN:
+                writer = None  # nothing is put back that cannot be compared
             checked[hash_] = dataclasses.replace(facts, tampered=writer or "", verified=writer is not None)
         return checked
 
@@ -337,9 +335,10 @@ class Observer:
             return None
         try:
             pods = await self._reader.select(Kind.POD, rollout.namespace, {names.POD_HASH: facts.hash})
-        except faults.Fault as fault:
-            return PodTrouble(f"its pods could not be read: {fault}", hopeless=False, slow=facts.pods)
-        return objects.trouble(objects.belonging(facts.name, pods))
+            return objects.trouble(objects.belonging(facts.name, pods))
+        except doubts.FAILED as error:
+            why = f"its pods could not be read: {doubts.unreadable(error).why}"
+            return PodTrouble(why, hopeless=False, slow=facts.pods)
 
     def _readings(
         self, key: Key, rollout: RolloutFacts, status: RolloutStatus, policy: Policy | None

@@ -10,6 +10,7 @@ from headgate.api.traffic import Route, Traffic
 from headgate.core import faults, revisions
 from headgate.core.model import Json, Key, Kind, RolloutFacts
 from headgate.core.paths import RouteFacts, ServiceFacts, TrafficFacts, Unreadable
+from headgate.observe import doubts
 from headgate.observe import traffic as facts
 from headgate.observe.claims import with_claims
 from headgate.observe.gateways import Gateways
@@ -17,6 +18,14 @@ from headgate.observe.sources import Clock, Reader
 
 _HASHED_FROM: Final = 11
 """The length of what `revisions.label_value` puts behind a name that is too long: a dash and a hash."""
+
+
+_Former = tuple[tuple[ServiceFacts, ...], Unreadable | None]
+"""Services that are to be released, and why these could not be read."""
+
+
+async def _nothing_former() -> _Former:
+    return (), None
 
 
 class Roads:
@@ -54,6 +63,7 @@ class Roads:
         routed: bool,
         resting: bool,
         mirrors: bool = False,
+        accepted: bool = True,
     ) -> TrafficFacts | None:
         """Return what is known; None where routes do not, and did not, decide who gets what.
 
@@ -64,37 +74,40 @@ class Roads:
             routed: whether routes decided it before.
             resting: whether nothing is in flight: only then may it matter who had a rule first.
             mirrors: whether it matters what the Gateways of the routes can do.
+            accepted: whether *traffic* is known to be in force, so that what it does not name is not needed any more.
         """
+        if traffic is None and not accepted:
+            return None
         if traffic is None:
-            former = await self._former(rollout, None) if routed else ()
-            return TrafficFacts(None, None, {}, former) if former else None
+            former, unread = await self._former(rollout, None) if routed else ((), None)
+            return TrafficFacts(None, None, {}, former, former_unread=unread) if former or unread else None
         asked_for = traffic.gateway_api.routes if traffic.gateway_api else ()
-        stable, canary, routes, former = await asyncio.gather(
+        stable, canary, routes, (former, unread) = await asyncio.gather(
             self._service(rollout, traffic.stable_service, deployments),
             self._service(rollout, traffic.canary_service, deployments),
             asyncio.gather(*(self._route(rollout, asked, traffic, resting=resting) for asked in asked_for)),
-            self._former(rollout, traffic),
+            self._former(rollout, traffic) if accepted else _nothing_former(),
         )
         by_name = {(asked.kind, asked.name): route for asked, route in zip(asked_for, routes, strict=True)}
-        found = TrafficFacts(stable, canary, by_name, former)
+        found = TrafficFacts(stable, canary, by_name, former, former_unread=unread)
         return dataclasses.replace(found, gateways=await self._gateways.of(found.known_routes)) if mirrors else found
 
-    async def _former(self, rollout: RolloutFacts, traffic: Traffic | None) -> tuple[ServiceFacts, ...]:
+    async def _former(self, rollout: RolloutFacts, traffic: Traffic | None) -> _Former:
         """Return the Services that are to be released: asked for until there are none, and then once a policy."""
         key, ours = Key(rollout.namespace, rollout.name), revisions.label_value(rollout.name)
         of_what = revisions.digest(traffic.model_dump_json()) if traffic else ""
         if self._released.get(key) == of_what:
-            return ()
+            return (), None
         try:
             things = await self._reader.select(
                 Kind.SERVICE, rollout.namespace, {names.MANAGED: "true", names.ROLLOUT: ours}
             )
-        except faults.Fault:
-            return ()
-        found = facts.former(things, traffic, ours)
+            found = facts.former(things, traffic, ours)
+        except doubts.FAILED as error:
+            return (), doubts.unreadable(error)
         if not found:
             self._released[key] = of_what
-        return found
+        return found, None
 
     async def _service(
         self, rollout: RolloutFacts, name: str, deployments: Mapping[str, str]
@@ -109,14 +122,14 @@ class Roads:
                 return await self._held(rollout, thing, slices)
             found = await self._held(rollout, thing, facts.endpoints(slices, deployments))
             return dataclasses.replace(found, ending=facts.ending(slices, deployments))
-        except faults.Fault as fault:
-            return _unreadable(fault)
+        except doubts.FAILED as error:
+            return doubts.unreadable(error)
 
     async def _slices(self, rollout: RolloutFacts, service: str) -> Sequence[Json] | Unreadable:
         try:
             return await self._reader.select(Kind.ENDPOINT_SLICE, rollout.namespace, {names.SERVICE_NAME: service})
         except faults.Fault as fault:
-            return _unreadable(fault)
+            return doubts.unreadable(fault)
 
     async def _held(
         self, rollout: RolloutFacts, thing: Json, endpoints: Mapping[str, int] | Unreadable
@@ -138,22 +151,18 @@ class Roads:
             if not revisions.is_hash(holder[-_HASHED_FROM + 1 :]):
                 return False
             others = await self._reader.select(Kind.ROLLOUT, namespace, {})
-        except faults.Fault:
+            return any(revisions.label_value(str(other["metadata"]["name"])) == holder for other in others)
+        except doubts.FAILED:
             return True
-        return any(revisions.label_value(str(other["metadata"]["name"])) == holder for other in others)
 
     async def _route(
         self, rollout: RolloutFacts, asked: Route, traffic: Traffic, *, resting: bool
     ) -> RouteFacts | Unreadable | None:
         try:
             thing = await self._reader.get(Kind(asked.kind), rollout.namespace, asked.name)
-        except faults.Fault as fault:
-            return _unreadable(fault)
-        if thing is None:
-            return None
-        found = facts.route(thing, asked, traffic)
+            if thing is None:
+                return None
+            found = facts.route(thing, asked, traffic)
+        except doubts.FAILED as error:
+            return doubts.unreadable(error)
         return await with_claims(self._reader, rollout, found) if resting else found
-
-
-def _unreadable(fault: faults.Fault) -> Unreadable:
-    return Unreadable(str(fault), passing=isinstance(fault, faults.Unreachable))

@@ -10,7 +10,7 @@ from headgate.api.drill import Drill
 from headgate.api.status import RolloutStatus
 from headgate.core import revisions
 from headgate.core.model import Json, RolloutFacts
-from headgate.observe import cron
+from headgate.observe import cron, statuses
 
 _MOST_PROBLEMS = 5
 
@@ -79,18 +79,24 @@ def parsed_policy(raw: Any) -> spec.Policy | None:
         return None
 
 
-def parsed_status(raw: Any) -> RolloutStatus:
-    """Return the status, or an empty one where somebody made it unreadable: it is then found again from the pods.
+def recorded_policy(raw: Any) -> tuple[spec.Policy | None, str]:
+    """Return a policy as it was recorded, or None and what is not understood of it.
 
-    A revision that stands beside itself is there once: two sizes for one Deployment would follow each other for ever.
+    A field that is not known may change what all others mean, so that half of a policy is none.
     """
+    strange = ", ".join(sorted(str(field) for field in _mapping(raw).keys() - set(spec.POLICY_FIELDS)))
+    if strange:
+        return None, f"it has fields that this version of Headgate does not know: {strange}"
     try:
-        status = RolloutStatus.model_validate(_mapping(nesting.shallow(raw)))
-    except pydantic.ValidationError:
-        return RolloutStatus()
-    stable = status.stable.hash if status.stable else ""
-    twice = {field: None for field in ("canary", "warm") if (side := getattr(status, field)) and side.hash == stable}
-    return status.model_copy(update=twice) if twice else status
+        return spec.Policy.model_validate(raw), ""
+    except pydantic.ValidationError as error:
+        found = [f"{_path(one['loc'])}: {one['msg'].removeprefix('Value error, ')}" for one in error.errors()]
+        return None, "; ".join(found[:_MOST_PROBLEMS])
+
+
+def parsed_status(raw: Any) -> RolloutStatus:
+    """Return the status as far as it is understood; see `statuses` for what is not."""
+    return statuses.read(raw, stored=False).status
 
 
 def _scaled(metadata: Json) -> int:
@@ -137,5 +143,6 @@ def facts(rollout: Json, allowed: Container[str]) -> RolloutFacts:
         policy_hash=revisions.policy_hash(name, policy),
         invalid=invalid,
         created=values.parse_time(metadata.get("creationTimestamp", 0)),
+        deleted=values.parse_time(metadata.get("deletionTimestamp") or 0),
         scaled=_scaled(metadata),
     )

@@ -37,7 +37,7 @@ class _Drills:
         if entry.drill is None:
             return
         kept = "" if entry.drill.kept is None else str(entry.drill.kept).lower()
-        self._ended.labels(entry.outcome.value, kept).inc()
+        self._ended.labels(str(entry.outcome), kept).inc()
         if entry.drill.took_seconds is not None:
             self._seconds.observe(entry.drill.took_seconds)
 

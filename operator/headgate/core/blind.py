@@ -1,0 +1,64 @@
+"""What is done where the status does not say which revisions serve: nothing is written, to it or to any pod.
+
+A newer Headgate knows what it means, and goes on by it once it is back. Until then people can ask for one thing, where
+at least the stable revision is understood: that users are led to it. Its Service and routes are all that is written for
+that. The command stays where it is, for the version that understands the rest.
+"""
+
+from typing import Final
+
+from headgate.api import names
+from headgate.api.status import Phase
+from headgate.core import gaps, opening, routing, upkeep, verdicts
+from headgate.core.actions import Action, SelectRevision, SetWeights
+from headgate.core.model import Decision, Notice, Observation
+from headgate.core.paths import Part
+from headgate.core.situation import Situation
+
+RULE: Final = "unreadable_status"
+LOOK_SECONDS: Final = 60.0
+
+
+def held(seen: Observation) -> Decision | None:
+    """Return what follows where it is not known who serves; None where it is."""
+    if Part.STATUS not in seen.unread:
+        return None
+    situation = opening.opened(seen)
+    message = (
+        f"{gaps.words({Part.STATUS: seen.unread[Part.STATUS]})}; no pod and no status is written. "
+        "Run the version of Headgate that wrote it"
+    )
+    wanted = _wanted_home(seen)
+    if seen.status.stable is not None:
+        message += f", or lead all users to revision {seen.status.stable.hash} with {names.ABORT}={names.ABORT_NOW}"
+    again = seen.now + (gaps.ASK_SECONDS if wanted else LOOK_SECONDS)
+    status = seen.status.model_copy(update={"phase": Phase.HOLDING})
+    notice = Notice("StatusUnreadable", message, warning=True)
+    actions = (*(_home(situation) if wanted else ()), *_let_go(situation))
+    return Decision(RULE, status, write_status=False, actions=actions, notices=(notice,), recheck_at=again, urgent=True)
+
+
+def _wanted_home(seen: Observation) -> bool:
+    """Return whether people want nothing more than that users are with the stable revision."""
+    stable, told = seen.status.stable, seen.rollout.annotations
+    if stable is None:
+        return False
+    back = told.get(names.ROLLBACK_TO, "").strip() in (stable.hash, str(stable.revision))
+    return back or names.ABORT in told or seen.rollout.deleting
+
+
+def _home(situation: Situation) -> list[Action]:
+    """Return the writes that lead users to stable, by the plan that holds where it stands alone."""
+    return [
+        action
+        for action in routing.actions(situation)
+        if (isinstance(action, SetWeights) and action.percent == 0)
+        or (isinstance(action, SelectRevision) and gaps.leads_home(situation, action))
+    ]
+
+
+def _let_go(situation: Situation) -> list[Action]:
+    """Return what lets a deletion go that has been held for as long as one may be."""
+    rollout = situation.seen.rollout
+    late = rollout.deleting and situation.now >= rollout.deleted + verdicts.BLIND_PARTING_SECONDS
+    return upkeep.release(situation) if late else []

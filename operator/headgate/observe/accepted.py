@@ -1,0 +1,177 @@
+"""Which policy was accepted last, whatever can be known of it, and which one is in force.
+
+A record that cannot be read, or that a newer Headgate has written, does not mean that there is no policy. What counts
+in its place is for going back alone, so it needs less: the kind of the strategy, the Services and the routes.
+
+| from where | how much it says |
+|---|---|
+| what this process has read before | all |
+| the record's own text, without what is not understood | its strategy's kind, Services, routes, metrics |
+| the spec's own text, without what is not understood | the same, though the spec may name others by now |
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pydantic
+
+from headgate.api.spec import Analysis, Metric, Policy
+from headgate.api.status import RolloutStatus
+from headgate.api.strategy import Strategy
+from headgate.api.traffic import Traffic
+from headgate.core import policies
+from headgate.core.model import Key, RolloutFacts
+from headgate.core.paths import Part, Unreadable
+from headgate.observe.belongings import Records
+from headgate.observe.doubts import Memory
+
+_KINDS: Final = ("canary", "blueGreen", "rollingUpdate", "recreate")
+_PLAIN: Final = ("minReadySeconds", "progressDeadlineSeconds", "revisionHistoryLimit")
+_MOST_DROPPED: Final = 20
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Accepted:
+    """What is known of policies."""
+
+    policy: Policy | None
+    """The one in force; None where none was ever accepted, and the spec has none that could be."""
+    last: Policy | None
+    """The last one that was accepted, if it is known."""
+    waits: bool
+    unread: Mapping[Part, Unreadable]
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _without(raw: Any, path: tuple[int | str, ...]) -> Any:
+    """Return *raw* without the field at *path*, which may lead through lists."""
+    head, rest = path[0], path[1:]
+    if isinstance(raw, list):
+        return [_without(one, rest) if at == head else one for at, one in enumerate(raw)]
+    if not rest:
+        return {key: value for key, value in raw.items() if key != head}
+    return {**raw, head: _without(raw[head], rest)}
+
+
+def salvaged_traffic(raw: Any) -> Traffic | None:
+    """Return the Services and routes that *raw* names, without fields that are not known; None if it names none."""
+    found = _mapping(raw)
+    for _ in range(_MOST_DROPPED):
+        try:
+            return Traffic.model_validate(found)
+        except pydantic.ValidationError as error:
+            strange = [one["loc"] for one in error.errors() if one["type"] == "extra_forbidden"]
+            if not strange:
+                return _bare_traffic(found)
+            found = _without(found, strange[0])
+    return None
+
+
+def _bare_traffic(raw: dict[str, Any]) -> Traffic | None:
+    """Return no more of *raw* than the names: what else it says may be of another kind than is known."""
+    routes = _mapping(raw.get("gatewayAPI")).get("routes")
+    named = [
+        {field: one[field] for field in ("kind", "name") if field in one}
+        for one in (routes if isinstance(routes, list) else ())
+        if isinstance(one, dict)
+    ]
+    known = [one for one in named if _routed(one)]
+    bare = {field: raw.get(field) for field in ("stableService", "canaryService")}
+    try:
+        return Traffic.model_validate({**bare, **({"gatewayAPI": {"routes": known}} if known else {})})
+    except pydantic.ValidationError:
+        return None
+
+
+def _routed(route: dict[str, Any]) -> bool:
+    return route.get("kind") in ("HTTPRoute", "GRPCRoute") and isinstance(route.get("name"), str)
+
+
+def salvaged(raw: Any) -> Policy:
+    """Return what is understood of a policy as written: enough to go back by, and never to go forward by."""
+    found = _mapping(raw)
+    kind = next((kind for kind in _KINDS if kind in _mapping(found.get("strategy"))), "canary")
+    policy = Policy(strategy=Strategy.model_validate({kind: {}}), traffic=salvaged_traffic(found.get("traffic")))
+    whole = _validated(Strategy, found.get("strategy"))
+    changes: dict[str, Any] = {"analysis": Analysis(metrics=_metrics(found.get("analysis")))}
+    if isinstance(whole, Strategy):
+        changes["strategy"] = whole
+    for field in _PLAIN:
+        if isinstance(found.get(field), int) and not isinstance(found[field], bool) and found[field] >= 0:
+            changes |= {name: found[field] for name, known in Policy.model_fields.items() if known.alias == field}
+    return policy.model_copy(update=changes)
+
+
+def _metrics(raw: Any) -> tuple[Metric, ...]:
+    """Return the metrics that are understood whole: half of one might judge otherwise than was meant."""
+    found = _mapping(raw).get("metrics")
+    known = [_validated(Metric, one) for one in (found if isinstance(found, list) else ())]
+    return tuple(one for one in known if isinstance(one, Metric))
+
+
+def _validated(model: type[pydantic.BaseModel], raw: Any) -> pydantic.BaseModel | None:
+    try:
+        return model.model_validate(raw)
+    except pydantic.ValidationError:
+        return None
+
+
+def found(
+    key: Key,
+    rollout: RolloutFacts,
+    status: RolloutStatus,
+    wanted: Policy | None,
+    records: Records,
+    gaps: Mapping[Part, Unreadable],
+    memory: Memory,
+) -> Accepted:
+    """Return which policy is in force.
+
+    Args:
+        key: the Rollout.
+        rollout: what it says.
+        status: its status.
+        wanted: the spec's policy, if it is valid.
+        records: what could be read of its ControllerRevisions.
+        gaps: what could not be read.
+        memory: what was read before.
+    """
+    known = records.policies.get(status.policy)
+    last: Policy | Unreadable | None = known.policy if known is not None else records.unread.get(status.policy)
+    if Part.RECORDS in gaps:
+        last = memory.policy(key, status.policy) or gaps[Part.RECORDS]
+    if Part.STATUS_PART in gaps and not status.policy:
+        last = gaps[Part.STATUS_PART]
+    same = rollout.policy_hash == status.policy
+    chosen = policies.in_force(status, wanted, last, same=same, listed=Part.RECORDS not in gaps)
+    if chosen.unread is None:
+        return Accepted(chosen.policy, last if isinstance(last, Policy) else None, chosen.waits, {})
+    return _in_its_place(key, rollout, status, chosen, records, memory)
+
+
+def _in_its_place(
+    key: Key,
+    rollout: RolloutFacts,
+    status: RolloutStatus,
+    chosen: policies.InForce,
+    records: Records,
+    memory: Memory,
+) -> Accepted:
+    why = chosen.unread or Unreadable("")
+    unread = {Part.POLICY: why}
+    remembered, text = memory.policy(key, status.policy), records.texts.get(status.policy)
+    if remembered is not None:
+        return Accepted(remembered, remembered, chosen.waits, unread)
+    policy = salvaged(text if text is not None else rollout.policy)
+    if status.traffic is None and text is None:
+        policy = policy.model_copy(update={"traffic": None})
+    elif status.traffic is not None and (text is None or policy.traffic is None):
+        unread[Part.TRAFFIC] = why
+        policy = policy.model_copy(
+            update={"traffic": policy.traffic or salvaged_traffic(rollout.policy.get("traffic"))}
+        )
+    return Accepted(policy, None, chosen.waits, unread)

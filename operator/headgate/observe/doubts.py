@@ -1,0 +1,75 @@
+"""What becomes of a read that failed, or of an object that is not what such an object looks like: Unreadable, and why.
+
+Owns what a process remembers between passes for that: what was read last, and since when something cannot be read.
+"""
+
+import collections
+import dataclasses
+from collections.abc import Mapping
+from typing import Final
+
+from headgate.api.spec import Policy
+from headgate.core import faults
+from headgate.core.model import DeploymentFacts, Key
+from headgate.core.paths import Part, Unreadable
+from headgate.observe.sources import Clock
+
+MISSHAPEN: Final = (KeyError, TypeError, AttributeError, ValueError, IndexError)
+"""What is raised where an object has other fields, or other kinds of values, than its kind has."""
+FAILED: Final = (faults.Fault, *MISSHAPEN)
+"""How reading an object can fail."""
+_MOST_KNOWN: Final = 2000
+
+
+def unreadable(error: Exception) -> Unreadable:
+    """Return why a read failed, for people."""
+    if isinstance(error, faults.Fault):
+        return Unreadable(str(error), passing=isinstance(error, faults.Unreachable))
+    return Unreadable(f"it does not look like an object of its kind ({type(error).__name__}: {str(error)[:200]})")
+
+
+@dataclasses.dataclass(slots=True)
+class _Known:
+    deployments: Mapping[str, DeploymentFacts] = dataclasses.field(default_factory=dict)
+    policies: dict[str, Policy] = dataclasses.field(default_factory=dict)
+    since: dict[Part, float] = dataclasses.field(default_factory=dict)
+
+
+class Memory:
+    """What this process has read of each Rollout's objects. All of it may be lost at any time."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Tell the time by *clock*."""
+        self._clock = clock
+        self._known: collections.OrderedDict[Key, _Known] = collections.OrderedDict()
+
+    def _of(self, key: Key) -> _Known:
+        known = self._known.setdefault(key, _Known())
+        self._known.move_to_end(key)
+        while len(self._known) > _MOST_KNOWN:
+            self._known.popitem(last=False)
+        return known
+
+    def forget(self, key: Key) -> None:
+        """Drop what is kept of *key*."""
+        self._known.pop(key, None)
+
+    def deployments(self, key: Key) -> Mapping[str, DeploymentFacts]:
+        """Return the Deployments of *key* as they were read last."""
+        return self._of(key).deployments
+
+    def policy(self, key: Key, policy_hash: str) -> Policy | None:
+        """Return the accepted policy with that hash, if it was read before."""
+        return self._of(key).policies.get(policy_hash)
+
+    def keep(self, key: Key, deployments: Mapping[str, DeploymentFacts], policies: Mapping[str, Policy]) -> None:
+        """Remember what was read of *key*; *policies* is the one in force, by its hash."""
+        known = self._of(key)
+        known.deployments = {hash_: facts for hash_, facts in deployments.items() if facts.uid}
+        known.policies = {**policies} or known.policies
+
+    def dated(self, key: Key, unread: Mapping[Part, Unreadable]) -> dict[Part, Unreadable]:
+        """Return *unread*, each with since when it could not be read."""
+        known, now = self._of(key), self._clock()
+        known.since = {part: min(known.since.get(part, now), now) for part in unread}
+        return {part: dataclasses.replace(why, since=known.since[part]) for part, why in unread.items()}

@@ -1,0 +1,183 @@
+"""Reads a status part by part: what is not understood of it costs that part, and never the others.
+
+After a rollback of the operator it meets what a newer one has written. What is not understood costs more or less:
+
+| part | what follows |
+|---|---|
+| stable, canary, warm, rollback, what was put into routes | nothing is decided (`Part.STATUS`) |
+| the step, the weight, the floor, a restart, a rejection without its hash | nothing goes forward (`Part.STATUS_PART`) |
+| the policy in force | as where its record cannot be read (`Part.POLICY`) |
+| a phase, a condition, a metric, an outcome, anything else | it is found anew, or is not counted on |
+
+Fields that are not known are no concern of any decision. All of that is still there in `Read.stored`, and is written
+back with what was decided.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pydantic
+
+from headgate.api import nesting, values
+from headgate.api.status import RolloutStatus
+from headgate.core.model import Json
+from headgate.core.paths import Part, Unreadable
+from headgate.core.preserved import Stored
+
+Path = tuple[int | str, ...]
+
+_SIDES: Final = ("stable", "canary", "warm", "rollback")
+_SPARED: Final = {"images", "ready", "selector", "progress", "full", "by", "message", "stablePods"}
+"""What nothing rests on that is known of a revision, or of the verdict against one."""
+_WAYS: Final = ("traffic",)
+_WAYS_SPARED: Final = {"weight", "lowest", "highest", "since", "homeSince", "changedBy", "changes", "changed"}
+"""What is found again, or has a safe value in its place."""
+_STEPS: Final[Mapping[str, frozenset[str]]] = {
+    "step": frozenset({"waitingFor", "text"}),
+    "weight": frozenset({"achieved"}),
+    "scaleFloor": frozenset(),
+    "restart": frozenset({"remaining", "asked"}),
+    "policy": frozenset(),
+}
+"""What a step rests on, and what of it not."""
+_LONG_AGO: Final = "1970-01-01T00:00:00Z"
+_STANDS_FOR: Final[Mapping[str, Mapping[str, Any]]] = {
+    "history": {"revision": 0, "outcome": "Unknown", "started": _LONG_AGO, "finished": _LONG_AGO},
+    "rejected": {"revision": 0, "reason": "Unknown", "at": _LONG_AGO},
+    # Unknown weights: any part of the users may be at the canary until what routes hold now has drained.
+    "traffic": {"weight": 0, "lowest": 0, "highest": 100},
+}
+"""What stands for a field that is not understood, where the rest can do without it."""
+_MOST_LOST: Final = 400
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Read:
+    """A status as far as it is understood."""
+
+    status: RolloutStatus
+    stored: Stored = dataclasses.field(default_factory=Stored)
+    lost: frozenset[Path] = frozenset()
+    """Where something stands that is not understood."""
+    unread: Mapping[Part, Unreadable] = dataclasses.field(default_factory=dict)
+
+
+def read(raw: Any, *, stored: bool = True) -> Read:
+    """Return what *raw* says; times are texts where it is *stored*, and may be seconds where it is not."""
+    if raw is None:
+        return Read(RolloutStatus())
+    raw = nesting.shallow(raw)
+    if not isinstance(raw, dict):
+        return _nothing(Stored(), "it is no object")
+    text, lost = _without_nulls(raw), set[Path]()
+    places = {name: list(range(len(entries))) for name, entries in raw.items() if isinstance(entries, list)}
+    context = values.STORED if stored else None
+    for _ in range(_MOST_LOST):
+        try:
+            # Strictly, as JSON: a word or a flag is no number, though it could be made into one.
+            status = RolloutStatus.model_validate_json(json.dumps(text), strict=True, context=context)
+        except pydantic.ValidationError as error:
+            told = error.errors()[0]
+            if not _existing(text, told["loc"]):
+                break
+            lost.add(_taken_out(text, told["loc"], places, missing=told["type"] == "missing"))
+        else:
+            return Read(_single(status), Stored(raw, _dropped(raw, places)), frozenset(lost), _unread(lost))
+    return _nothing(Stored(raw), "nearly all of it is not understood")
+
+
+def _without_nulls(raw: Any) -> Any:
+    """Return a copy of *raw* in which what no field can be stands for null: no Headgate writes one for absent."""
+    if raw is None:
+        return [{}]
+    if isinstance(raw, dict):
+        return {name: _without_nulls(value) for name, value in raw.items()}
+    return [_without_nulls(entry) for entry in raw] if isinstance(raw, list) else raw
+
+
+def _nothing(stored: Stored, why: str) -> Read:
+    return Read(RolloutStatus(), stored, frozenset({()}), {Part.STATUS: Unreadable(why)})
+
+
+def _dropped(raw: Json, places: Mapping[str, list[int]]) -> frozenset[tuple[str, int]]:
+    """Return which entries of lists are not among the *places* that are left."""
+    return frozenset((name, at) for name, left in places.items() for at in range(len(raw[name])) if at not in left)
+
+
+def _single(status: RolloutStatus) -> RolloutStatus:
+    """Return *status* with each revision once: two sizes for one Deployment would follow each other for ever."""
+    stable = status.stable.hash if status.stable else ""
+    twice = {field: None for field in ("canary", "warm") if (side := getattr(status, field)) and side.hash == stable}
+    return status.model_copy(update=twice) if twice else status
+
+
+def _taken_out(text: Json, location: Path, places: Mapping[str, list[int]], *, missing: bool) -> Path:
+    """Take out of *text* what stands at *location*, and return where that was.
+
+    Of an entry of a list nothing moves for it: *places* keeps where each one stood.
+    """
+    path = _existing(text, location)
+    field = str(location[len(path)]) if missing else ""
+    instead, holder = _STANDS_FOR.get(str(path[0]), {}), _at(text, path)
+    if field in instead and isinstance(holder, dict):
+        holder[field] = instead[field]
+        return (*path, field)
+    head, last = str(path[0]), path[-1]
+    if len(path) == 2 and isinstance(last, int):  # noqa: PLR2004  # a list of the status, and an entry of it
+        if head in places:
+            del places[head][last]
+    elif len(path) == 1:
+        places.get(head, []).clear()
+    del _at(text, path[:-1])[last]
+    return path
+
+
+def _existing(text: Any, location: tuple[int | str, ...]) -> Path:
+    """Return as much of *location* as there is: behind it may stand what a model calls its alternatives."""
+    for at, part in enumerate(location):
+        there = (isinstance(text, dict) and part in text) or (isinstance(text, list) and isinstance(part, int))
+        if not there:
+            return location[:at]
+        text = text[part]
+    return location
+
+
+def _at(text: Any, path: Path) -> Any:
+    for part in path:
+        text = text[part]
+    return text
+
+
+def _unread(lost: set[Path]) -> dict[Part, Unreadable]:
+    """Return what must not be decided without what is *lost*."""
+    found: dict[Part, Unreadable] = {}
+    if {("traffic", name) for name in _STANDS_FOR["traffic"]} <= lost:
+        lost = {*lost, ("traffic",)}  # nothing of it is like ours, so that it may keep elsewhere what was put where
+    for part, concerns in ((Part.STATUS, _tells_who_serves), (Part.STATUS_PART, _tells_the_step)):
+        places = sorted({_named(path) for path in lost if concerns(path)})
+        if places:
+            found[part] = Unreadable(f"{', '.join(places[:5])}: not understood by this version of Headgate")
+    return found
+
+
+def _named(path: Path) -> str:
+    return "status" + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+
+
+def _tells_who_serves(path: Path) -> bool:
+    head, deepest = path[0], str(path[-1])
+    if head in _SIDES:
+        inside = len(path) > 1 and (deepest in _SPARED or path[1] in ("images", "progress"))
+        return not inside
+    return head in _WAYS and not (len(path) > 1 and deepest in _WAYS_SPARED)
+
+
+def _tells_the_step(path: Path) -> bool:
+    head = str(path[0])
+    if head == "rejected":
+        return len(path) <= 2  # noqa: PLR2004  # the list, or one entry as a whole
+    if head == "history":
+        return len(path) == 1
+    return head in _STEPS and not (len(path) > 1 and path[1] in _STEPS[head])

@@ -1,0 +1,184 @@
+"""A status is read part by part: a newer operator may have written it."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from headgate.api import status as api
+from headgate.core import preserved
+from headgate.core.paths import Part
+from headgate.observe import rollouts, statuses
+from tests.core import ways
+from tests.core.worlds import A, B, World, policy
+
+STRANGE = ("Quarantined", {"news": 1}, ["news"], 5, True, None, 1.5, "")
+"""What may stand where something else is expected."""
+BLIND = {"stable", "canary", "warm", "rollback"}
+
+
+def full() -> dict[str, Any]:
+    """Return a status with everything that one can have, as it is stored."""
+    world = ways.in_flight(20, 2).knows(passes=2, value="0.1", message="fine")
+    entry = api.HistoryEntry(
+        revision=1, hash=A, outcome=api.Ending.PROMOTED, reason="Promoted", by="steps", started=1, finished=2, took="1s"
+    )
+    rejected = api.Rejected(revision=9, hash="zzzzzzzzzz", reason="MetricFailed", message="why", at=1)
+    whole = world.status.model_copy(
+        update={
+            "rejected": (rejected,),
+            "history": (entry,),
+            "scale_floor": 10,
+            "template": api.TemplateStatus(hash=B, revision_hash=B),
+            "heard": ("promote=x",),
+            "restart": api.Restart(since=1, pods=10),
+            "rollback": api.Rollback(revision=1, hash=A, instead_of=B, since=1),
+            "warm": api.Warm(revision=3, hash="dddddddddd", promoted=1, started=1, until=9),
+            "drill": api.DrillSchedule(schedule="* * * * * UTC", next=1),
+            "conditions": (api.Condition(type="Ready", status="True", reason="Healthy", last_transition_time=1),),
+        }
+    )
+    return whole.written()
+
+
+def places(value: Any, path: tuple[int | str, ...] = ()) -> Iterator[tuple[int | str, ...]]:
+    """Yield where anything stands in *value*."""
+    if path:
+        yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, part in inner:
+        yield from places(part, (*path, name))
+
+
+def put(value: Any, path: tuple[int | str, ...], strange: Any) -> Any:
+    """Return a copy of *value* with something *strange* at *path*."""
+    changed = copy.deepcopy(value)
+    part = changed
+    for name in path[:-1]:
+        part = part[name]
+    part[path[-1]] = strange
+    return changed
+
+
+PLACES = list(places(full()))
+
+
+@pytest.mark.parametrize("path", PLACES, ids=[".".join(map(str, path)) for path in PLACES])
+def test_h31_one_strange_value_costs_its_own_part_and_no_other(path: tuple[int | str, ...]) -> None:
+    """H31: all other parts are read as ever, and what is strange is written back as it stands."""
+    whole = statuses.read(full()).status
+    for strange in STRANGE:
+        raw = put(full(), path, strange)
+        read = statuses.read(raw)
+        others = {name for name in type(whole).model_fields if type(whole).model_fields[name].alias != path[0]}
+        assert [] == [name for name in others if getattr(whole, name) != getattr(read.status, name)]
+
+        back: dict[Any, Any] = preserved.with_stored(read.stored, read.status.written(), read.status.written())
+        derived = path[0] in preserved.FOUND_ANEW or strange is None
+        assert derived or back[path[0]] == raw[path[0]] or Part.STATUS in read.unread, (strange, back[path[0]])
+
+
+@pytest.mark.parametrize("side", sorted(BLIND))
+@pytest.mark.parametrize("strange", STRANGE)
+def test_h31_what_serves_is_understood_whole_or_nothing_is_decided(side: str, strange: Any) -> None:
+    """H31: half a revision is none."""
+    for field in ("", "hash", "revision"):
+        raw = put(full(), (side, field) if field else (side,), strange)
+        known = (field == "hash" and isinstance(strange, str)) or (field == "revision" and strange == 5)
+        known = known and not isinstance(strange, bool)
+
+        assert known or Part.STATUS in statuses.read(raw).unread
+
+
+@pytest.mark.parametrize(
+    ("path", "part"),
+    [
+        (("canary", "leaving"), Part.STATUS),
+        (("canary", "drill"), Part.STATUS),
+        (("canary", "goesBack"), Part.STATUS),
+        (("canary", "started"), Part.STATUS),
+        (("traffic", "rulesPut"), Part.STATUS),
+        (("traffic",), Part.STATUS),
+        (("step",), Part.STATUS_PART),
+        (("step", "index"), Part.STATUS_PART),
+        (("step", "since"), Part.STATUS_PART),
+        (("weight", "desired"), Part.STATUS_PART),
+        (("scaleFloor",), Part.STATUS_PART),
+        (("restart",), Part.STATUS_PART),
+        (("policy",), Part.STATUS_PART),
+        (("rejected",), Part.STATUS_PART),
+        (("rejected", 0), Part.STATUS_PART),
+        (("rejected", 0, "hash"), Part.STATUS_PART),
+        (("history",), Part.STATUS_PART),
+        (("rejected", 0, "reason"), None),
+        (("history", 0, "outcome"), None),
+        (("history", 0), None),
+        (("analysis",), None),
+        (("analysis", 0, "verdict"), None),
+        (("conditions", 0, "status"), None),
+        (("phase",), None),
+        (("template",), None),
+        (("drill",), None),
+        (("canary", "progress"), None),
+        (("stable", "images"), None),
+        (("traffic", "weight"), None),
+        (("weight", "achieved"), None),
+        (("step", "waitingFor"), None),
+    ],
+)
+def test_h31_what_each_part_costs(path: tuple[int | str, ...], part: Part | None) -> None:
+    """H31: what says who serves costs every decision, what a step rests on every step, and all else nothing."""
+    assert ({part} if part else set()) == set(statuses.read(put(full(), path, {"news": 1})).unread)
+
+
+def test_h31_words_of_a_newer_version_are_kept() -> None:
+    """H31: an ending and an outcome are texts; that they are not known is no reason to lose the entry."""
+    raw = put(put(full(), ("history", 0, "outcome"), "Quarantined"), ("analysis", 0, "verdict"), "Skipped")
+    status = statuses.read(raw).status
+
+    assert ("Quarantined", "Skipped") == (status.history[0].outcome, status.analysis[0].verdict)
+    assert raw == status.written()
+
+
+def test_h31_a_rejection_is_not_lost_with_its_words() -> None:
+    """H31: its hash is what counts."""
+    raw = put(full(), ("rejected", 0), {"hash": "zzzzzzzzzz", "reason": {"code": 7}, "at": 5})
+
+    assert ["zzzzzzzzzz"] == [entry.hash for entry in statuses.read(raw).status.rejected]
+
+
+def test_h31_traffic_that_is_half_understood_is_taken_for_the_worst() -> None:
+    """H31: any part of the users may still be at the canary."""
+    status = statuses.read({**full(), "traffic": {"weight": "news", "lowest": 20}}).status
+
+    assert status.traffic is not None
+    assert (0, 20, 100, None) == (
+        status.traffic.weight,
+        status.traffic.lowest,
+        status.traffic.highest,
+        status.traffic.since,
+    )
+
+
+@pytest.mark.parametrize("raw", ["news", 5, ["news"]])
+def test_h31_a_status_of_another_shape_says_nothing(raw: Any) -> None:
+    """H31: it is not taken for an empty one."""
+    assert {Part.STATUS} == set(statuses.read(raw).unread)
+    assert {} == statuses.read(None).unread
+
+
+def test_a_number_is_no_time_where_it_is_stored() -> None:
+    """The API server keeps times as texts; five would be a moment of 1970, and every pause be over."""
+    raw = {"stable": {"hash": A, "revision": 1}, "restart": {"since": 5, "pods": 1}}
+
+    assert {Part.STATUS_PART} == set(statuses.read(raw).unread)
+    assert rollouts.parsed_status(raw).restart == api.Restart(since=5, pods=1)
+
+
+def test_nothing_is_unread_of_what_this_version_writes() -> None:
+    """Whatever it writes it reads again."""
+    for world in (World(), World().first(), World().ruled(policy(20)).canary(2).leaving(), ways.warm()):
+        read = statuses.read(world.status.written())
+
+        assert (world.status, {}) == (read.status, read.unread)
