@@ -19,7 +19,7 @@ from typing import Final
 
 import rich.console
 
-from bench import analysis, raw, react, scale, scope, soak, table, waves, writes
+from bench import analysis, hostile, raw, react, scale, scope, soak, table, waves, writes
 from bench.figures import Figure
 from bench.scope import Scope
 from bench.stage import Say
@@ -34,6 +34,7 @@ SECTIONS: Final[dict[str, Section]] = {
     "scale": scale.measure,
     "waves": waves.measure,
     "analysis": analysis.measure,
+    "hostile": hostile.measure,
     "soak": soak.measure,
 }
 ROOT: Final = Path(__file__).resolve().parent.parent

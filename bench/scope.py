@@ -42,6 +42,12 @@ class Scope:
     analysis_seconds: int = 20
     soak_seconds: int = 0
     soak_rollouts: int = 20
+    hostile: int = 100
+    """Rollouts of a namespace that means no good."""
+    hostile_aborts: int = 30
+    """Aborts beside them, in another namespace."""
+    hostile_seconds: int = 60
+    """How long they are beside each other at least."""
     per_namespace: int = 20
     """Rollouts in one namespace."""
 
@@ -83,6 +89,8 @@ FULL: Final = Scope(
     real_analyses=100,
     analysis_seconds=120,
     soak_seconds=1800,
+    hostile_aborts=300,
+    hostile_seconds=600,
 )
 TINY: Final = Scope(
     reactions=3,
@@ -102,6 +110,9 @@ TINY: Final = Scope(
     analysis_seconds=25,
     soak_seconds=30,
     soak_rollouts=3,
+    hostile=10,
+    hostile_aborts=3,
+    hostile_seconds=10,
     per_namespace=4,
 )
 PRESETS: Final = {"quick": QUICK, "full": FULL, "tiny": TINY}
