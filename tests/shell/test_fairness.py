@@ -85,6 +85,55 @@ def test_h33_many_namespaces_whose_passes_hang_delay_no_other() -> None:
     virtual.run(main)
 
 
+def test_h33_heavy_passes_run_one_at_a_time() -> None:
+    """H33: of Rollouts with large templates one at a time has its pass; all others go on beside it, in their turns."""
+
+    async def main() -> None:
+        shop = Shop(lambda key: 0.3 if key.namespace.startswith("hostile") else 0.005)
+        heavy = [key for number in range(3) for key in crowd(20, f"hostile-{number}")]
+        for _ in range(2):
+            shop.most = 0
+            for key in heavy:
+                shop.queue.wake(key)
+            await virtual.elapse(0.01)
+            for key in heavy:
+                shop.queue.weigh(key)  # not taken in but of those that workers have
+            while shop.running or len(shop.queue):
+                await virtual.elapse(0.1)
+                for key in heavy:
+                    shop.queue.weigh(key)
+        assert shop.most == 1
+        for key in heavy:
+            shop.queue.wake(key)
+        await virtual.elapse(1)
+        assert await shop.waits(VICTIM, shop.queue.wake) <= 0.02
+        assert await shop.waits(heavy[-1], shop.queue.hurry) <= 0.3 * 4
+        shop.queue.forget(heavy[0])
+        await shop.workers.stop(0)
+
+    virtual.run(main)
+
+
+def test_heavy_pass_that_hangs_delays_the_others_for_a_while() -> None:
+    """A heavy pass that takes long waits for somebody, and another one starts beside it."""
+
+    async def main() -> None:
+        shop = Shop(lambda key: HANGS_SECONDS if key.name == "web-0" and len(shop.begun) > 3 else 0.01)
+        heavy = crowd(3)
+        for key in heavy:
+            shop.queue.wake(key)
+        await virtual.elapse(0.005)
+        for key in heavy:
+            shop.queue.weigh(key)
+        await virtual.elapse(1)
+        shop.queue.wake(heavy[0])
+        await virtual.elapse(1)
+        assert await shop.waits(heavy[1], shop.queue.wake) == pytest.approx(places.HEAVY_SECONDS - 1, abs=0.05)
+        await shop.workers.stop(0)
+
+    virtual.run(main)
+
+
 def test_passes_that_do_not_hang_keep_to_their_number() -> None:
     """As long as passes are short no more run than were allowed, and a few that are kept for those without any."""
 

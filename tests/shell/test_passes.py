@@ -186,6 +186,22 @@ def test_server_says_when_to_come_back() -> None:
     virtual.run(main)
 
 
+@pytest.mark.parametrize(("size", "heavy"), [(100, False), (900_000, True)])
+def test_large_template_makes_passes_heavy(size: int, *, heavy: bool) -> None:
+    """Passes over a Rollout whose template is large have the turns of those that are."""
+
+    async def main() -> None:
+        seen = observation()
+        large = dataclasses.replace(seen, rollout=dataclasses.replace(seen.rollout, template_bytes=size))
+        world = World([large] * 3)
+        await world.first_pass()
+        assert (KEY in world.queue._heavy) == heavy
+        await world.first_pass()
+        assert world.ended == [("settled", "ok")] * 2
+
+    virtual.run(main)
+
+
 def test_pass_that_hangs_is_ended() -> None:
     """A pass that never ends is ended, and tried again like one that could not reach the server."""
 

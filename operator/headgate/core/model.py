@@ -82,6 +82,8 @@ class RolloutFacts:
     """When it was asked to go; 0: it was not."""
     scaled: int = 0
     """When spec.replicas was last set through the scale subresource, as far as that is on record; 0: never."""
+    template_bytes: int = 0
+    """How large the template is as JSON."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

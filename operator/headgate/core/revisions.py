@@ -39,7 +39,12 @@ def digest(*parts: str) -> str:
 
 def template_hash(rollout_name: str, template: Any) -> str:
     """Return the hash of a revision: of the template as stored and the Rollout's full name."""
-    return digest("headgate/template/1", rollout_name, canonical(template))
+    return text_hash(rollout_name, canonical(template))
+
+
+def text_hash(rollout_name: str, template: str) -> str:
+    """Return the same of a template in its canonical form."""
+    return digest("headgate/template/1", rollout_name, template)
 
 
 def drill_hash(revision_hash: str) -> str:

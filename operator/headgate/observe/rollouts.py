@@ -124,7 +124,7 @@ def facts(rollout: Json, allowed: Container[str]) -> RolloutFacts:
         found for found in (problems(raw), strangers(raw, allowed), unscheduled(raw)) if found
     )
     annotations = _strings(metadata.get("annotations"))
-    policy = {field: raw[field] for field in spec.POLICY_FIELDS if field in raw}
+    policy, text = {field: raw[field] for field in spec.POLICY_FIELDS if field in raw}, revisions.canonical(template)
     return RolloutFacts(
         namespace=str(metadata.get("namespace", "")),
         name=name,
@@ -138,7 +138,8 @@ def facts(rollout: Json, allowed: Container[str]) -> RolloutFacts:
         paused=raw.get("paused") is True,
         match_labels=_strings(_mapping(raw.get("selector")).get("matchLabels")),
         template=_labels_alone(template) if nesting.deeper(raw, nesting.DEEPEST) else template,
-        template_hash=revisions.template_hash(name, template),
+        template_hash=revisions.text_hash(name, text),
+        template_bytes=len(text),
         policy=policy,
         policy_hash=revisions.policy_hash(name, policy),
         invalid=invalid,

@@ -39,6 +39,8 @@ OVERTAKEN_SECONDS: Final = 0.5
 """How long a pass may run on when something urgent comes: admission may hold up a new Deployment, but no abort of it.
 To be ended between two writes, or in one, is what a restart does to a pass, and as safe."""
 
+HEAVY_BYTES: Final = 100_000
+"""A template of this size or more makes a pass heavy; what people write has a tenth of it."""
 ANSWER_SECONDS: Final = 0.1
 """How long a pass that goes nowhere waits for a dry run, which takes 5 ms where no admission is slow."""
 UNTOLD_SECONDS: Final = 2.0
@@ -185,7 +187,7 @@ class Passes:
             observation = await observer.observe(key, (), 0.0)
             if observation is None:
                 return False
-            self._follow(key, observation)
+            self._take_in(key, observation)
             decision = self._decide(observation)
         except Exception:  # noqa: BLE001 - whatever it is, the pass that follows meets it too, or it is none
             return False
@@ -244,7 +246,7 @@ class Passes:
                 _log.info("Service %s is the user's again: its Rollout is gone", name, extra=about(key))
             return "gone"
         attempt.observation = observation
-        self._follow(key, observation)
+        self._take_in(key, observation)
         decision = self._decide(observation)
         if observation.target.asked_seconds is not None and not decision.urgent:
             attempt.observation = observation = await self._observer.answered(key, observation, ANSWER_SECONDS)
@@ -263,7 +265,9 @@ class Passes:
         self._report.stands(key, decision.status.phase)
         return self._conclude(key, memory, decision, result)
 
-    def _follow(self, key: Key, observation: Observation) -> None:
+    def _take_in(self, key: Key, observation: Observation) -> None:
+        if observation.rollout.template_bytes >= HEAVY_BYTES:
+            self._queue.weigh(key)
         # Without a policy nothing is known of routes, which is not the same as that there are none.
         if self._routes is not None and observation.policy is not None:
             ways = observation.traffic.routes if observation.traffic is not None else ()

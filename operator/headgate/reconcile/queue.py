@@ -22,6 +22,8 @@ from headgate.reconcile.places import Places
 
 PLACES: Final = 8
 """Keys that are given out at a time, unless said otherwise."""
+_HEAVY: Final = " heavy"
+"""Behind a namespace's name: its heavy Rollouts, which have turns of their own."""
 URGENT_IN_A_ROW: Final = 3
 """So many urgent keys are given out while others wait, then one of those."""
 BACKOFF_FIRST_SECONDS: Final = 1.0
@@ -56,6 +58,7 @@ class Queue:
         """Keys that workers have, and that are urgent when they come back."""
         self._dirty: dict[Key, float] = {}
         """What has to be looked at, and since when; a key that a worker has stands here only, not in _ready."""
+        self._heavy: set[Key] = set()
         self._busy: dict[Key, float] = {}
         """What workers have, and since when."""
         self._timers: dict[Key, tuple[float, asyncio.TimerHandle]] = {}
@@ -91,15 +94,15 @@ class Queue:
 
     def hurry(self, key: Key) -> None:
         """Wake *key* before those that are only woken: users may be hurt while it waits behind hundreds of others."""
-        if self._closed or self._urgent.holds(key.namespace, key):
+        if self._closed or self._urgent.holds(self._line(key), key):
             return
         self._dirty.setdefault(key, asyncio.get_running_loop().time())
         if key in self._busy:
             self._hurried.add(key)
             self.overtaken(key)
             return
-        self._ready.discard(key.namespace, key)
-        self._urgent.add(key.namespace, key)
+        self._ready.discard(self._line(key), key)
+        self._urgent.add(self._line(key), key)
         self._nudge()
 
     def wake_at(self, key: Key, at: float) -> None:
@@ -138,6 +141,11 @@ class Queue:
                 self.wake_at(key, self._clock() + spread_seconds * self._jitter())
         self._failures.clear()
 
+    def weigh(self, key: Key) -> None:
+        """Take in, while a worker has *key*, that passes over it are heavy: one of these is given out at a time."""
+        if key in self._busy:
+            self._heavy.add(key)
+
     def failures(self, key: Key) -> int:
         """Return how often in a row `back_off` was called for *key*."""
         return self._failures.get(key, 0)
@@ -151,6 +159,7 @@ class Queue:
         self._disarm(key)
         self._failures.pop(key, None)
         self._pace.forget(key)
+        self._heavy.discard(key)
 
     # --- working -----------------------------------------------------------------------------------------------------
 
@@ -174,7 +183,7 @@ class Queue:
         self._disarm(key)
         del self._dirty[key]
         now = self._busy[key] = self._moved_at = asyncio.get_running_loop().time()
-        self._places.enter(key)
+        self._places.enter(key, heavy=key in self._heavy)
         self._pace.used(key, now)
         if len(self):
             self._nudge()
@@ -217,7 +226,7 @@ class Queue:
 
         However many wait, and however long the passes take that run now: these are no reason.
         """
-        if self._places.full() or not any(line.may_take(self._places.free) for line in (self._urgent, self._ready)):
+        if self._places.full() or not any(line.may_take(self._free) for line in (self._urgent, self._ready)):
             return 0.0
         return min(self.waiting_seconds(), asyncio.get_running_loop().time() - self._moved_at)
 
@@ -229,13 +238,19 @@ class Queue:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
+    def _line(self, key: Key) -> str:
+        return key.namespace + _HEAVY if key in self._heavy else key.namespace
+
+    def _free(self, line: str) -> bool:
+        return self._places.free(line.removesuffix(_HEAVY), heavy=line.endswith(_HEAVY))
+
     def _next(self) -> Key | None:
         """Take out the key whose turn it is; None if none may be given out now."""
         if self._places.full():
             return None
         others_turn = self._in_a_row >= URGENT_IN_A_ROW
         for line in (self._ready, self._urgent) if others_turn else (self._urgent, self._ready):
-            key = line.take(self._places.free)
+            key = line.take(self._free)
             if key is not None:
                 self._in_a_row = 0 if line is self._ready else self._in_a_row + 1
                 return key
@@ -244,7 +259,7 @@ class Queue:
     def _offer(self, key: Key, now: float) -> None:
         self._dirty.setdefault(key, now)
         if key not in self._busy:
-            self._ready.add(key.namespace, key)
+            self._ready.add(self._line(key), key)
             self._nudge()
 
     def _nudge(self) -> None:
