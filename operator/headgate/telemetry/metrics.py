@@ -84,12 +84,12 @@ class Metrics:
         self._depth = Gauge("headgate_queue_depth", "Rollouts that wait for a pass.", registry=registry)
         Gauge("headgate_build_info", "The running version.", ("version",), registry=registry).labels(__version__).set(1)
         self._phases: dict[Key, Phase] = {}
+        self._tally: Tally[Phase] = Tally()
 
     def expose(self) -> bytes:
-        """Return all series in the text format."""
-        tally = Tally(self._phases.values())
+        """Return all series in the text format; called beside the event loop."""
         for phase in Phase:
-            self._rollouts.labels(phase.value).set(tally[phase])
+            self._rollouts.labels(phase.value).set(self._tally[phase])
         return prometheus_client.generate_latest(self.registry)
 
     def measure_depth(self, depth: Callable[[], int]) -> None:
@@ -111,10 +111,12 @@ class Metrics:
 
     def stands(self, key: Key, phase: Phase | None) -> None:
         """Note the phase in which *key* stands; None: it is gone."""
-        if phase is None:
-            self._phases.pop(key, None)
-        else:
+        before = self._phases.pop(key, None)
+        if before is not None:
+            self._tally[before] -= 1
+        if phase is not None:
             self._phases[key] = phase
+            self._tally[phase] += 1
 
     def requested(self, verb: str, kind: str, outcome: str, seconds: float) -> None:
         """Count a request to the Kubernetes API."""

@@ -6,6 +6,7 @@ import prometheus_client
 from aiohttp import web
 
 from headgate.telemetry.health import Health
+from headgate.telemetry.page import Page
 
 
 class ListenError(Exception):
@@ -17,7 +18,7 @@ class Server:
 
     def __init__(self, health: Health, expose: Callable[[], bytes]) -> None:
         self._health = health
-        self._expose = expose
+        self._page = Page(expose)
         app = web.Application()
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/healthz", self._healthz)
@@ -42,10 +43,13 @@ class Server:
 
     async def close(self) -> None:
         """Stop listening."""
+        self._page.close()
         await self._runner.cleanup()
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=self._expose(), headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST})
+        return web.Response(
+            body=await self._page.text(), headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST}
+        )
 
     async def _healthz(self, _: web.Request) -> web.Response:
         return _verdict(*self._health.live())
