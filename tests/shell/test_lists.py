@@ -62,6 +62,17 @@ async def test_bound_that_no_server_reaches_is_given_up(stub: Stub, client: clus
     assert bounds(stub) == ["4000", ""]
 
 
+async def test_a_kind_that_the_cluster_does_without_has_no_objects(stub: Stub, client: cluster.Cluster) -> None:
+    """Without the Gateway API there are no routes, by pages and at once; a kind of ours that is missing is a fault."""
+    for _ in range(2):
+        stub.answers.append(web.Response(status=404, text="404 page not found\n"))
+    assert [page async for page in client.pages(Kind.HTTP_ROUTE, "", "")] == []
+    assert list(await client.select(Kind.HTTP_ROUTE, "shop", {})) == []
+    stub.status(404, "the server could not find the requested resource")
+    with pytest.raises(Refused):
+        await client.select(Kind.ROLLOUT, "shop", {})
+
+
 async def test_next_page_has_the_version_of_the_first(stub: Stub, client: cluster.Cluster) -> None:
     """Only the first page names a bound: the server refuses one beside the place where the next begins."""
     client.seen(Kind.DEPLOYMENT, "5")

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from headgate.adapters.cluster import answers
+from headgate.adapters.cluster import answers, failures
 from headgate.adapters.cluster.exchange import Exchange
 from headgate.adapters.cluster.kinds import Resource
 from headgate.adapters.cluster.requests import JSON, Request
@@ -54,6 +54,15 @@ class Pages:
         Raises:
             Fault: if something cannot be listed.
         """
+        try:
+            async for page in self._read(bound, whole=whole):
+                yield page
+        except failures.Missing as missing:  # not for a missing namespace: that has an empty list
+            # A cluster may do without some kinds, the Gateway API's for example.
+            if not self._resource.optional:
+                raise Refused(str(missing)) from None
+
+    async def _read(self, bound: Mapping[str, str], *, whole: bool) -> AsyncIterator[list[Json]]:
         place, wanted = bound, _labels(self._selector)
         while True:
             try:
