@@ -2,15 +2,19 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
+from tests.adapters.metrics import hostile_server
 from tests.cluster import wait_until
 from tests.control_plane.conftest import ControlPlane
 from tests.shell.test_api_server import ROLLOUT, with_
@@ -19,12 +23,12 @@ END_SECONDS = 5.0
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[[Path], "Process"]]:
+def start(tmp_path: Path) -> Iterator["Starts"]:
     """Start operators that are ended with the test."""
     started: list[Process] = []
 
-    def start(kubeconfig: Path) -> Process:
-        process = Process(kubeconfig, tmp_path / f"log-{len(started)}")
+    def start(kubeconfig: Path, **settings: str) -> Process:
+        process = Process(kubeconfig, tmp_path / f"log-{len(started)}", settings)
         started.append(process)
         return process
 
@@ -37,13 +41,14 @@ def start(tmp_path: Path) -> Iterator[Callable[[Path], "Process"]]:
 class Process:
     """One operator on a free port."""
 
-    def __init__(self, kubeconfig: Path, log: Path) -> None:
+    def __init__(self, kubeconfig: Path, log: Path, settings: Mapping[str, str]) -> None:
         environment = {
             "KUBECONFIG": str(kubeconfig),
             "HEADGATE_LISTEN_PORT": "0",
             "HEADGATE_LOG_FORMAT": "json",
             "PYTHONPATH": ":".join(sys.path),
             "PATH": "",
+            **{f"HEADGATE_{name.upper()}": value for name, value in settings.items()},
         }
         self.log = log
         with log.open("wb") as stream:
@@ -75,6 +80,13 @@ class Process:
         return self.popen.wait(timeout=15), time.monotonic() - before
 
 
+class Starts(Protocol):
+    """Starts operators."""
+
+    def __call__(self, kubeconfig: Path, **settings: str) -> Process:
+        """Start one with *settings*, which are named as in the environment, in lower case."""
+
+
 def unreachable(folder: Path) -> Path:
     """Return a kubeconfig of a server that does not answer."""
     path = folder / "config"
@@ -91,7 +103,7 @@ def unreachable(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_ends_without_a_cluster(start: Callable[[Path], Process], tmp_path: Path, number: signal.Signals) -> None:
+def test_ends_without_a_cluster(start: Starts, tmp_path: Path, number: signal.Signals) -> None:
     """An operator whose API server is away is live but not ready, and ends in time with 0."""
     operator = start(unreachable(tmp_path))
     assert wait_until(lambda: operator.said("cannot list all Rollouts"), deadline_seconds=20)
@@ -125,7 +137,7 @@ def test_end_waits_for_no_thread_that_hangs(tmp_path: Path, ends: str) -> None:
 
 
 @pytest.mark.control_plane
-def test_ends_while_it_works(control_plane: ControlPlane, start: Callable[[Path], Process]) -> None:
+def test_ends_while_it_works(control_plane: ControlPlane, start: Starts) -> None:
     """An operator in the midst of its work ends in time with 0; its successor brings the work to its end."""
     control_plane.kubectl("create", "namespace", "process")
     operator = start(control_plane.kubeconfig)
@@ -148,3 +160,33 @@ def test_ends_while_it_works(control_plane: ControlPlane, start: Callable[[Path]
     assert "headgate_bugs_total 0.0" in metrics
     assert 'headgate_rollouts{phase="Healthy"}' in metrics
     assert successor.end()[0] == 0
+
+
+@pytest.mark.control_plane
+def test_ends_while_a_metrics_server_hangs(control_plane: ControlPlane, start: Starts) -> None:
+    """Queries that drip in their threads for minutes hold no exit up: the operator ends in time with 0."""
+    asked: list[int] = []
+    endless = hostile_server.dripping(b"HTTP/1.1 200 OK\r\n" + b"X-Slow: yes\r\n" * 1000, 20, every_seconds=0.2)
+
+    def play(connection: socket.socket, over: threading.Event) -> None:
+        asked.append(1)
+        endless(connection, over)
+
+    metric = {"interval": "1s", "window": "1s", "when": ["First"], "threshold": {"max": 1}}
+    metrics = [metric | {"name": f"m-{n}", "prometheus": {"query": f"up{{n='{n}'}}"}} for n in range(12)]
+    body = with_(with_(ROLLOUT, "spec/replicas", 1), "spec/analysis", {"metrics": metrics})
+    control_plane.kubectl("create", "namespace", "hangs")
+    with hostile_server.serving(play) as port:
+        operator = start(
+            control_plane.kubeconfig,
+            prometheus_address=f"http://127.0.0.1:{port}",
+            prometheus_timeout_seconds="60",
+            scrape_interval_seconds="0",
+        )
+        applied = json.dumps({"apiVersion": "headgate.dev/v1alpha1", **body})
+        ended = control_plane.kubectl("apply", "-n", "hangs", "-f", "-", stdin=applied)
+        assert ended.returncode == 0, ended.stderr
+        assert wait_until(lambda: len(asked) >= 6, deadline_seconds=60), operator.log.read_text()
+        code, seconds = operator.end()
+
+    assert (code, seconds < END_SECONDS) == (0, True), operator.log.read_text()
