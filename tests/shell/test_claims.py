@@ -1,5 +1,6 @@
 """Who had a rule of a route first, where two Rollouts mean it."""
 
+import asyncio
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
@@ -8,9 +9,10 @@ import pytest
 
 from headgate.core.faults import Fault, Refused, Unreachable
 from headgate.core.model import Json, Kind
-from headgate.core.paths import Unreadable
-from headgate.observe.claims import with_claims
+from headgate.core.paths import RouteFacts, Unreadable
+from headgate.observe.claims import LOOK_SECONDS, LOOKED_AT, Claims, with_claims
 from tests.core import ways
+from tests.shell import virtual
 from tests.shell.observations import observation
 
 ROLLOUT = dataclasses.replace(observation().rollout, created=1_800_000_000)
@@ -86,3 +88,91 @@ async def test_h30_a_claim_that_cannot_be_read_is_no_absent_one(fault: Fault) ->
 
     assert isinstance(found, Unreadable)
     assert (str(fault), isinstance(fault, Unreachable)) == (found.why, found.passing)
+
+
+class Slow(Cluster):
+    """A cluster that does not answer about Services whose names begin with an s."""
+
+    def __init__(self) -> None:
+        super().__init__(other())
+        self.asked: list[str] = []
+
+    async def get(self, kind: Kind, namespace: str, name: str) -> Json | None:
+        """Return it, or nothing for ever."""
+        self.asked.append(name)
+        if name.startswith("s"):
+            await asyncio.Event().wait()
+        return await super().get(kind, namespace, name)
+
+
+def beside(*services: str) -> RouteFacts:
+    """Return a route with one rule that leads to these Services as well."""
+    return ways.route(dataclasses.replace(ways.rule(100, 0, 100), name="all", beside=services))
+
+
+def test_h33_foreign_backends_hold_no_worker() -> None:
+    """H33: a route that leads to hundreds of Services takes some look-ups, all at once, and a moment of them."""
+    cluster = Slow()
+
+    async def main() -> None:
+        routes = [beside(*(f"s{number}" for number in range(500))), beside("api", *(f"s{n}" for n in range(600, 900)))]
+        claims = Claims(cluster, ROLLOUT)
+        found = await asyncio.gather(*(claims.of(route) for route in routes))
+        whys = [rule.claimed_by for route in found for rule in route.rules]
+        assert all(isinstance(why, Unreadable) and "not looked at" in why.why for why in whys)
+        assert asyncio.get_running_loop().time() <= LOOK_SECONDS
+
+    virtual.run(main)
+    assert len(cluster.asked) == LOOKED_AT
+
+
+def test_h33_a_hanging_service_hides_no_claim() -> None:
+    """H33: a Service about which nothing is answered does not hide who has the rule by another one."""
+
+    async def main() -> None:
+        found = await Claims(Slow(), ROLLOUT).of(beside("s1", "api", "s2"))
+        assert found.rules[0].claimed_by == "api"
+
+    virtual.run(main)
+
+
+@pytest.mark.parametrize(
+    "name", ["..", "../../bank/services/web", "api?watch=true", "api#", "", "API", "a.b", "x" * 64]
+)
+async def test_h29_what_is_no_name_of_a_service_is_not_asked_for(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    """H29: a backendRef that names what can be no Service is passed over, and the log says so."""
+    cluster = Slow()
+    with caplog.at_level("INFO"):
+        found = await with_claims(cluster, ROLLOUT, beside(name, "api"))
+
+    assert found.rules[0].claimed_by == "api"
+    assert set(cluster.asked) == {"api"}
+    assert "leads to 1 backends whose names no Service can have" in caplog.text
+
+
+@pytest.mark.parametrize("label", ["A_b", "Web", "a_b", "a..b"])
+async def test_h29_a_label_that_is_no_name_names_no_rollout(label: str) -> None:
+    """H29: a Service's label may hold more than names; then it belongs to no Rollout."""
+
+    class Labelled(Cluster):
+        async def get(self, kind: Kind, namespace: str, name: str) -> Json | None:
+            assert (kind, namespace, name) == (Kind.SERVICE, ROLLOUT.namespace, "static")
+            return {"metadata": {"labels": {"headgate.dev/rollout": label}}}
+
+    assert (await with_claims(Labelled(None), ROLLOUT, beside("static"))).rules[0].claimed_by == ""
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [
+        other(rules=7),
+        other(created="yesterday"),
+        {"metadata": None, "spec": {"traffic": []}},
+        {"metadata": {"name": "api"}, "spec": {"traffic": {"gatewayAPI": {"routes": [5, None, {"kind": []}]}}}},
+        {},
+    ],
+    ids=repr,
+)
+async def test_h29_a_malformed_holder_has_nothing(holder: Json) -> None:
+    """H29: a Rollout that an old CRD let in has no rule by what makes no sense in it."""
+    assert await claimed_by(Cluster(holder)) == ""

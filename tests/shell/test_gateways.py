@@ -151,3 +151,34 @@ def test_filters_that_copy_to_the_canary_service() -> None:
 
     assert facts.mirrors == {1: ((*others[:-1], ours, home), (5, 6))}
     assert facts.parent_keys == (("Gateway", "eg", "public"), ("Service", "prod", "web"))
+
+
+@pytest.mark.parametrize("class_name", ["able", "none", "odd", "..", "secret?watch=true"])
+async def test_h29_a_gateway_elsewhere_tells_nothing_before_it_accepts(class_name: str) -> None:
+    """H29: whoever writes a route can name any Gateway; one elsewhere is read once it accepts, and names nothing."""
+    reader = Cluster(class_name)
+    gateways = Gateways(reader, reader)
+    told = dataclasses.replace(ways.parent(), name="Gateway eg/public (web)", accepted=False)
+    route = dataclasses.replace(ways.route(), parent_keys=(PUBLIC,), parents=(told,))
+    (before,) = await gateways.of([route], "shop")
+    assert (reader.reads, before.features) == (0, Unreadable("it has not accepted the route", passing=True))
+
+    (after,) = await gateways.of([dataclasses.replace(route, parents=(ways.parent(name="Gateway eg/public"),))], "shop")
+    (later,) = await gateways.of([route], "shop")
+    assert reader.reads > 0
+    assert later == after
+    assert class_name not in (after.class_name, str(after.features).partition("frozenset")[0])
+    assert "secret" not in str(after)
+    (other,) = await gateways.of([route], "bank")
+    assert other == before
+
+
+async def test_h33_parents_are_looked_at_within_bounds() -> None:
+    """H33: of hundreds of parents no more are read in one pass than one route can have."""
+    reader = Cluster()
+    parents = tuple(("Gateway", "eg", f"g{number}") for number in range(400))
+    told = await found(reader, None, *parents)
+
+    assert len(told) == 400
+    assert reader.reads <= 64
+    assert told[-1].features == Unreadable("only 32 parents are looked at", passing=False)

@@ -5,16 +5,19 @@ Asked for only by policies with a step that depends on it. Neither kind is watch
 
 import asyncio
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from headgate.core.model import Json, Kind
 from headgate.core.paths import GatewayFacts, RouteFacts, Unreadable
-from headgate.observe import doubts
+from headgate.observe import doubts, traffic
 from headgate.observe.sources import Clock, Reader
 
 READ_AGAIN_SECONDS: Final = 60.0
 _MOST_KNOWN: Final = 1000
+_MOST_READ: Final = 32
+"""Parents in one pass: as many as one route can have."""
+_NOT_TOLD: Final = "(named in another namespace)"
 
 _Parent = tuple[str, str, str]
 """Kind, namespace, name."""
@@ -34,13 +37,41 @@ class Gateways:
         self._reader = reader
         self._clock = clock
         self._reads: dict[_Parent, _Read] = {}
+        self._opened: set[tuple[str, _Parent]] = set()
+        """Gateways of other namespaces that have accepted a route of the namespace."""
 
-    async def of(self, routes: Iterable[RouteFacts]) -> tuple[GatewayFacts, ...]:
-        """Return the parents that *routes* name, each once."""
-        parents = dict.fromkeys(parent for route in routes for parent in route.parent_keys)
-        return tuple(await asyncio.gather(*(self._one(parent) for parent in parents)))
+    async def of(self, routes: Iterable[RouteFacts], namespace: str | None = None) -> tuple[GatewayFacts, ...]:
+        """Return the parents that *routes* name, each once.
 
-    async def _one(self, parent: _Parent) -> GatewayFacts:
+        Args:
+            routes: the routes.
+            namespace: where they are. Of a Gateway elsewhere nothing is told before it has accepted one of them, and
+                nothing but what it can do then: whoever writes a route can name any.
+        """
+        asked = list(routes)
+        parents = list(dict.fromkeys(parent for route in asked for parent in route.parent_keys))
+        open_to = {told.name for route in asked for told in route.parents if told.accepted}
+        found = [self._one(parent, namespace, open_to) for parent in parents[:_MOST_READ]]
+        beyond = (_unknown(parent, f"only {_MOST_READ} parents are looked at") for parent in parents[_MOST_READ:])
+        return (*await asyncio.gather(*found), *beyond)
+
+    async def _one(self, parent: _Parent, namespace: str | None, open_to: Collection[str]) -> GatewayFacts:
+        elsewhere = namespace is not None and parent[1] != namespace
+        if not elsewhere:
+            return await self._known(parent)
+        if any(name.partition(" (")[0] == _title(parent) for name in open_to):
+            # Once is enough: after each of our writes it has to accept the route anew.
+            if len(self._opened) >= _MOST_KNOWN:
+                self._opened.clear()
+            self._opened.add((str(namespace), parent))
+        if (str(namespace), parent) not in self._opened:
+            return _unknown(parent, "it has not accepted the route", passing=True)
+        found = await self._known(parent)
+        if isinstance(found.features, Unreadable):
+            return _unknown(parent, "it, or its GatewayClass, could not be read", passing=found.features.passing)
+        return dataclasses.replace(found, class_name=_NOT_TOLD if found.class_name else "")
+
+    async def _known(self, parent: _Parent) -> GatewayFacts:
         known, now = self._reads.get(parent), self._clock()
         if known is not None and known.at <= now < known.at + READ_AGAIN_SECONDS:
             return known.found
@@ -73,12 +104,11 @@ class Gateways:
 
 
 def _title(parent: _Parent) -> str:
-    kind, namespace, name = parent
-    return f"{kind} {namespace}/{name}"
+    return traffic.title(*parent)
 
 
-def _unknown(parent: _Parent, why: str) -> GatewayFacts:
-    return GatewayFacts(_title(parent), "", Unreadable(why))
+def _unknown(parent: _Parent, why: str, *, passing: bool = False) -> GatewayFacts:
+    return GatewayFacts(_title(parent), "", Unreadable(why, passing=passing))
 
 
 def _mapping(value: Any) -> Json:

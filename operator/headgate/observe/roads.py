@@ -5,14 +5,14 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from headgate.api import names
+from headgate.api import dns, names
 from headgate.api.traffic import Route, Traffic
 from headgate.core import faults, revisions
 from headgate.core.model import Json, Key, Kind, RolloutFacts
 from headgate.core.paths import RouteFacts, ServiceFacts, TrafficFacts, Unreadable
 from headgate.observe import doubts
 from headgate.observe import traffic as facts
-from headgate.observe.claims import with_claims
+from headgate.observe.claims import Claims
 from headgate.observe.gateways import Gateways
 from headgate.observe.sources import Clock, Reader
 
@@ -81,16 +81,20 @@ class Roads:
         if traffic is None:
             former, unread = await self._former(rollout, None) if routed else ((), None)
             return TrafficFacts(None, None, {}, former, former_unread=unread) if former or unread else None
+        claims = Claims(self._reader, rollout) if resting else None
         asked_for = traffic.gateway_api.routes if traffic.gateway_api else ()
         stable, canary, routes, (former, unread) = await asyncio.gather(
             self._service(rollout, traffic.stable_service, deployments),
             self._service(rollout, traffic.canary_service, deployments),
-            asyncio.gather(*(self._route(rollout, asked, traffic, resting=resting) for asked in asked_for)),
+            asyncio.gather(*(self._route(rollout, asked, traffic, claims) for asked in asked_for)),
             self._former(rollout, traffic) if accepted else _nothing_former(),
         )
         by_name = {(asked.kind, asked.name): route for asked, route in zip(asked_for, routes, strict=True)}
         found = TrafficFacts(stable, canary, by_name, former, former_unread=unread)
-        return dataclasses.replace(found, gateways=await self._gateways.of(found.known_routes)) if mirrors else found
+        if not mirrors:
+            return found
+        gateways = await self._gateways.of(found.known_routes, rollout.namespace)
+        return dataclasses.replace(found, gateways=gateways)
 
     async def _former(self, rollout: RolloutFacts, traffic: Traffic | None) -> _Former:
         """Return the Services that are to be released: asked for until there are none, and then once a policy."""
@@ -145,6 +149,8 @@ class Roads:
 
     async def _exists(self, namespace: str, holder: str) -> bool:
         """Return whether there is a Rollout with that value of the Rollout label; True while nobody can tell."""
+        if not dns.is_subdomain(holder):
+            return False  # a label holds more than names, and no Rollout has what is none
         try:
             if await self._reader.get(Kind.ROLLOUT, namespace, holder) is not None:
                 return True
@@ -156,7 +162,7 @@ class Roads:
             return True
 
     async def _route(
-        self, rollout: RolloutFacts, asked: Route, traffic: Traffic, *, resting: bool
+        self, rollout: RolloutFacts, asked: Route, traffic: Traffic, claims: Claims | None
     ) -> RouteFacts | Unreadable | None:
         try:
             thing = await self._reader.get(Kind(asked.kind), rollout.namespace, asked.name)
@@ -165,4 +171,4 @@ class Roads:
             found = facts.route(thing, asked, traffic)
         except doubts.FAILED as error:
             return doubts.unreadable(error)
-        return await with_claims(self._reader, rollout, found) if resting else found
+        return await claims.of(found) if claims is not None else found

@@ -1,10 +1,11 @@
 """Reads the objects by which users reach the pods: Services, EndpointSlices, routes. Nothing in them can raise."""
 
 import collections
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from headgate.api import names
+from headgate.api import dns, names
 from headgate.api.traffic import Route, Traffic
 from headgate.core.model import Json
 from headgate.core.paths import ExtraFacts, ParentFacts, RouteFacts, RuleFacts, ServiceFacts, Unreadable
@@ -12,6 +13,7 @@ from headgate.observe import objects
 
 _PORT_FIELDS: Final = ("name", "port", "targetPort", "protocol", "appProtocol")
 _WORDS_LENGTH: Final = 300
+_PLAIN: Final = re.compile(r"[A-Za-z0-9.-]{1,253}")
 SOMEBODY: Final = "somebody"
 """Who changed what nobody owns now: the API server keeps no record of who took a field away."""
 
@@ -239,7 +241,16 @@ def _asked(thing: Json, namespace: str) -> list[tuple[str, str, str, str]]:
 
 def _titled(parent: tuple[str, str, str, str]) -> str:
     kind, home, name, section = parent
-    return f"{kind} {home}/{name}" + (f" ({section})" if section else "")
+    return title(kind, home, name) + (f" ({_told(section)})" if section else "")
+
+
+def title(kind: str, home: str, name: str) -> str:
+    """Return what a parent of a route is called: Gateways' names are any text that a route says."""
+    return f"{_told(kind)} {_told(home)}/{_told(name)}"
+
+
+def _told(name: str) -> str:
+    return name if _PLAIN.fullmatch(name) else dns.shown(name)
 
 
 def _parent(reference: Json, namespace: str) -> tuple[str, str, str, str]:
