@@ -38,7 +38,7 @@ class Shop:
         self.running += 1
         self.most = max(self.most, self.running)
         try:
-            await asyncio.sleep(self.lasts(key))
+            await virtual.elapse(self.lasts(key))
         finally:
             self.running -= 1
 

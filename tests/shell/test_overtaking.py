@@ -1,0 +1,99 @@
+"""A pass makes way for a command, but not one that goes back itself."""
+
+import asyncio
+import dataclasses
+
+import pytest
+
+from headgate.act import Result
+from headgate.core.model import Decision, Key, Observation
+from headgate.core.remains import Remains
+from tests.shell import virtual
+from tests.shell.observations import KEY, decision, observation
+from tests.shell.surroundings import World
+
+
+@pytest.mark.parametrize("acting", [False, True])
+def test_h35_pass_that_hangs_makes_way_for_a_command(*, acting: bool) -> None:
+    """H35: a read or a write that hangs holds up a command by half a second, and not until it has timed out."""
+
+    async def main() -> None:
+        world = World([observation()] * 3)
+        world.passes._observer, world.passes._actor = (world, _Held()) if acting else (_Hanging(), world)
+        world.queue.wake(KEY)
+        running = asyncio.create_task(world.next_pass())
+        await virtual.elapse(5)
+        world.queue.hurry(KEY)
+        await virtual.elapse(0.01)
+        assert running.done()
+        assert world.ended == [("settled" if acting else "", "overtaken")]
+        world.passes._observer, world.passes._actor = world, world
+        assert await world.next_pass() == 0
+        assert world.ended[-1] == ("settled", "ok")
+
+    virtual.run(main)
+
+
+def test_pass_that_only_began_is_given_a_moment() -> None:
+    """A pass that would end well within half a second ends well, and the command has the next one."""
+
+    async def main() -> None:
+        world = World([observation()] * 3)
+        world.passes._actor = _Held(0.4)
+        world.queue.wake(KEY)
+        running = asyncio.create_task(world.next_pass())
+        await virtual.elapse(0.1)
+        world.queue.hurry(KEY)
+        await running
+        assert world.ended == [("settled", "ok")]
+        assert await world.next_pass() == 0
+
+    virtual.run(main)
+
+
+@pytest.mark.parametrize("urgent", [False, True])
+def test_pass_that_goes_back_makes_way_for_nothing(*, urgent: bool) -> None:
+    """What leads back to stable is carried out to its end, and so is the pass after one that was ended."""
+
+    async def main() -> None:
+        world = World([observation()] * 3)
+        world.decided = lambda _: dataclasses.replace(decision(), urgent=urgent)
+        world.passes._actor = _Held(5.0)
+        world.queue.wake(KEY)
+        for ends_at, ended in ((5.0, "ok"),) if urgent else ((0.5, "overtaken"), (5.0, "ok")):
+            running = asyncio.create_task(world.next_pass())
+            began = virtual.clock()
+            for _ in range(10):
+                await virtual.elapse(0.01)
+                world.queue.hurry(KEY)
+            await running
+            assert virtual.clock() - began == pytest.approx(ends_at)
+            assert world.ended[-1][1] == ended
+
+    virtual.run(main)
+
+
+class _Held:
+    """An API server whose admission takes its time."""
+
+    def __init__(self, seconds: float = 1e6) -> None:
+        self.seconds = seconds
+
+    async def act(self, _observation: Observation, _decision: Decision) -> Result:
+        await virtual.elapse(self.seconds)
+        return Result()
+
+    async def give_back(self, _remains: Remains) -> tuple[str, ...]:
+        return ()
+
+
+class _Hanging:
+    async def observe(self, _key: Key, _refusals: tuple[str, ...], _written_at: float) -> Observation | None:
+        await virtual.elapse(1e6)
+        return None
+
+    async def answered(self, _key: Key, seen: Observation, _seconds: float) -> Observation:
+        return seen
+
+    async def remains(self, key: Key) -> Remains:
+        return Remains(key.namespace)
