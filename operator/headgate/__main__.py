@@ -5,6 +5,7 @@
 
 import asyncio
 import datetime
+import functools
 import logging
 import os
 import pathlib
@@ -63,7 +64,8 @@ class Operator:
         self._cluster = cluster.Cluster(
             access, timeout_seconds=options.request_timeout_seconds, on_request=self._requested
         )
-        self._outage = Outage(self._queue, self._cluster.probe)
+        probe = functools.partial(self._cluster.probe, next(iter(options.namespaces), ""))
+        self._outage = Outage(self._queue, probe)
         self._events = EventPoster(self._cluster, on_outcome=self._metrics.posted)
         self._sampler = Sampler(servers, wake=self._queue.wake, hurry=self._queue.hurry, meter=self._metrics)
         self._dry_runs = BesidePasses(lambda key: self._passes.answered(key))  # noqa: PLW0108 - there are none yet

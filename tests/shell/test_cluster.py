@@ -293,3 +293,11 @@ def test_aiohttp_faults_are_known() -> None:
     """All that the transport raises by itself is among what becomes Unreachable."""
     assert issubclass(aiohttp.ClientConnectorError, (aiohttp.ClientError, OSError))
     assert issubclass(aiohttp.ServerTimeoutError, (aiohttp.ClientError, TimeoutError))
+
+
+@pytest.mark.parametrize(("namespace", "path"), [("", ""), ("shop", "/namespaces/shop")])
+async def test_probe_asks_where_it_may(stub: Stub, client: cluster.Cluster, namespace: str, path: str) -> None:
+    """Whether the server is there is asked in a namespace where nothing else may be read."""
+    stub.objects({"kind": "PartialObjectMetadataList", "items": []})
+    await client.probe(namespace)
+    assert [asked[1] for asked in stub.asked] == [f"/apis/headgate.dev/v1alpha1{path}/rollouts"]

@@ -158,10 +158,16 @@ class Cluster:
         found = await self._exchange.call_unless_missing(Request(verb="GET", resource=group, namespace=""))
         return found is not None and any(one.get("name") == resource.plural for one in found.get("resources") or ())
 
-    async def probe(self) -> None:
-        """Return if the server answers and can read Rollouts."""
+    async def probe(self, namespace: str = "") -> None:
+        """Return if the server answers and can read Rollouts, those of *namespace* if one is named."""
         await self._exchange.call_unless_missing(
-            Request(verb="GET", resource=RESOURCES[Kind.ROLLOUT], query={"limit": "1"}, accept=METADATA)
+            Request(
+                verb="GET",
+                resource=RESOURCES[Kind.ROLLOUT],
+                namespace=namespace,
+                query={"limit": "1"},
+                accept=METADATA,
+            )
         )
 
     async def create_event(self, namespace: str, body: Json) -> None:
