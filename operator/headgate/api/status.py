@@ -4,7 +4,7 @@ Whatever a restarted operator must know stands here; times are whole seconds.
 """
 
 import enum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import pydantic
 from pydantic.alias_generators import to_camel
@@ -168,6 +168,11 @@ class Warm(Side):
     )
 
 
+RULES_MAX: Final = 300
+RULES_PUT_MAX: Final = 1000
+"""What can be remembered of what steps add to routes: `core.extras` keeps within them."""
+
+
 class TrafficStatus(StatusModel):
     """Where the routes and Services lead, as last read."""
 
@@ -187,11 +192,13 @@ class TrafficStatus(StatusModel):
     )
     rules: tuple[Annotated[str, pydantic.Field(max_length=63)], ...] = pydantic.Field(
         default=(),
-        max_length=300,
+        max_length=RULES_MAX,
         description="What stands in the routes of what steps add to them: rules, and filters with their percentage.",
     )
     rules_put: tuple[Annotated[str, pydantic.Field(max_length=63)], ...] = pydantic.Field(
-        default=(), max_length=1000, description="What this rollout has added to the routes, or is about to add."
+        default=(),
+        max_length=RULES_PUT_MAX,
+        description="What this rollout has added to the routes, or is about to add.",
     )
     changed_by: str = pydantic.Field(
         default="", max_length=1024, description="Who last changed a route or Service of this Rollout back, and which."

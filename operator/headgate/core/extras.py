@@ -12,13 +12,13 @@ touched, though it looks the same.
 
 import dataclasses
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from headgate.api.status import Canary
+from headgate.api.status import RULES_MAX, RULES_PUT_MAX, Canary
 from headgate.core import gateways, matches, mirrors, revisions, traffic
 from headgate.core.actions import RuleEdits
-from headgate.core.paths import ExtraFacts, Extras, RouteFacts, ServiceFacts, TrafficFacts
+from headgate.core.paths import ExtraFacts, Extras, RouteFacts, ServiceFacts, TrafficFacts, Unreadable
 from headgate.core.replicas import Sizes, portion
 from headgate.core.steps import Step
 from headgate.core.traffic import Plan, View
@@ -62,13 +62,25 @@ def ours(route: RouteFacts, put: Collection[str]) -> list[tuple[str, ExtraFacts]
 
 
 def held(found: Iterable[RouteFacts], put: Collection[str]) -> tuple[str, ...]:
-    """Return what stands in the routes of what we have *put* there."""
+    """Return what stands in the routes of what we have *put* there, no more than the status can hold."""
     if not put:
         return ()
-    rules = {name for route in found for name, _ in ours(route, put)}
-    # How much is copied counts: less of it drains like less weight.
-    copies = {f"{name}:{mirrors.percent(one)}" for route in found for name, one in mirrors.ours(route, put)}
-    return tuple(sorted(rules | copies))
+    rules, copies = _standing(found, put)
+    # How much is copied counts: less of it drains like less weight. Other people may have copied our filter.
+    ends = {f"{name}:{end}" for name, percents in copies.items() for end in (min(percents), max(percents))}
+    names = sorted(rules | ends)
+    return tuple(names) if len(names) <= RULES_MAX else (*names[: RULES_MAX - 1], revisions.digest(*names))
+
+
+def _standing(found: Iterable[RouteFacts], put: Collection[str]) -> tuple[set[str], dict[str, set[int]]]:
+    """Return which rules of ours stand in the routes, and which filters, with what these copy in percent."""
+    rules: set[str] = set()
+    copies: dict[str, set[int]] = {}
+    for route in found:
+        rules |= {name for name, _ in ours(route, put)}
+        for name, one in mirrors.ours(route, put):
+            copies.setdefault(name, set()).add(mirrors.percent(one))
+    return rules, copies
 
 
 def copied(facts: TrafficFacts, put: Collection[str]) -> int:
@@ -114,15 +126,51 @@ def edits(route: RouteFacts, extras: Extras, put: Collection[str], canary_servic
 
 
 def remembered(view: View, plan: Plan, *, in_flight: bool) -> tuple[str, ...]:
-    """Return which rules are ours from now on: whatever this rollout put there, and what it is about to."""
+    """Return which rules are ours from now on: whatever this rollout put there, and what it is about to.
+
+    Long plans and edited routes make more of them than can be remembered. Then those are forgotten first that stand
+    nowhere any more. Where that is not enough, or cannot be known, nothing new is remembered, and so nothing is added.
+    """
     known, kept = view.facts.known_routes, view.status.rules_put
+    stand = _stand(known, kept)
     if not in_flight and len(known) == len(view.facts.routes):
-        stand = {name.partition(":")[0] for name in view.status.rules}
         return tuple(name for name in kept if name in stand)
-    extras, service = plan.extras or NONE, view.canary_service
-    rules = [name for route in known for name in companions(route, extras, service)]
-    copies = [name for route in known for name in mirrors.tokens(route, extras.mirror_percent, service)]
-    return tuple(dict.fromkeys((*kept, *rules, *copies)))
+    wanted = tokens(known, plan.extras or NONE, view.canary_service)
+    both = tuple(dict.fromkeys((*kept, *wanted)))
+    over = len(both) - RULES_PUT_MAX
+    if over <= 0:
+        return both
+    if any(isinstance(route, Unreadable) for route in view.facts.routes.values()):
+        return kept
+    needed = {*stand, *wanted}
+    gone = set([name for name in both if name not in needed][:over])
+    return tuple(name for name in both if name not in gone) if len(gone) == over else kept
+
+
+def tokens(found: Iterable[RouteFacts], extras: Extras, canary_service: str) -> tuple[str, ...]:
+    """Return by what all is known that *extras* mean for the routes."""
+    names: list[str] = []
+    for route in found:
+        names += companions(route, extras, canary_service)
+        names += mirrors.tokens(route, extras.mirror_percent, canary_service)
+    return tuple(dict.fromkeys(names))
+
+
+def _stand(found: Iterable[RouteFacts], put: Collection[str]) -> set[str]:
+    rules, copies = _standing(found, put)
+    return rules | copies.keys()
+
+
+def too_many(found: Sequence[RouteFacts], extras: Extras, put: Collection[str], canary_service: str) -> str:
+    """Return why *extras* cannot be remembered beside what stands in the routes, for people; empty if they can."""
+    stand = _stand(found, put)
+    count = len({*stand, *tokens(found, extras, canary_service)})
+    if count <= RULES_PUT_MAX:
+        return ""
+    return (
+        f"the routes hold {len(stand)} rules and filters of earlier steps, and {count} would be more than the "
+        f"{RULES_PUT_MAX} that can be remembered: take out of the routes what leads to {canary_service} and is not used"
+    )
 
 
 # --- plans ------------------------------------------------------------------------------------------------------------

@@ -92,8 +92,10 @@ def _weighed(situation: Situation, route: RouteFacts, plan: Plan) -> list[Action
 def _edited(situation: Situation, route: RouteFacts, plan: Plan) -> RuleEdits:
     if plan.extras is None or situation.view is None:
         return RuleEdits()
-    put = remembered(situation)
-    return extras.edits(route, plan.extras, put, situation.view.canary_service)
+    put, service = remembered(situation), situation.view.canary_service
+    if not set(extras.tokens([route], plan.extras, service)) <= set(put):
+        return RuleEdits()  # what is not remembered first would never be taken away
+    return extras.edits(route, plan.extras, put, service)
 
 
 def remembered(situation: Situation) -> tuple[str, ...]:

@@ -69,15 +69,27 @@ def _of_extras(
 ) -> Iterator[Problem]:
     """Yield why routes cannot hold what steps would add to them, though none of these has come yet."""
     put = seen.status.traffic.rules_put if seen.status.traffic else ()
-    if any(step.mirror_percent for step in ahead.plan):
+    headers_of_steps = dict.fromkeys(step.headers for step in ahead.plan if step.headers)
+    mirrored = any(step.mirror_percent for step in ahead.plan)
+    if mirrored or headers_of_steps:
+        yield from _of_memory(facts, put, ways, ahead)
+    if mirrored:
         yield from _of_mirrors(seen, policy, facts, ahead)
-    for headers in dict.fromkeys(step.headers for step in ahead.plan if step.headers):
+    for headers in headers_of_steps:
         wanted = Extras(headers)
         for route in facts.known_routes:
             if words := extras.crowded(route, wanted, ways.canary_service):
                 yield Problem("RouteRulesUnfit", words)
         if words := extras.taken(facts, wanted, put, ways.canary_service):
             yield Problem("RouteRuleTaken", words)
+
+
+def _of_memory(facts: TrafficFacts, put: tuple[str, ...], ways: Traffic, ahead: Ahead) -> Iterator[Problem]:
+    """Yield why what steps add could not be remembered, and so would never be taken away."""
+    for wanted in dict.fromkeys(step.extras for step in ahead.plan if step.extras):
+        if words := extras.too_many(facts.known_routes, wanted, put, ways.canary_service):
+            yield Problem("RouteRulesUnfit", words)
+            return
 
 
 def _of_mirrors(seen: Observation, policy: Policy, facts: TrafficFacts, ahead: Ahead) -> Iterator[Problem]:
