@@ -5,12 +5,12 @@ Owns the watches and the order of what they say. Must not know what is right or 
 
 import collections
 import dataclasses
-import json
 import threading
 from typing import Any, Final, Self
 
 import requests
 
+from headgate.api import nesting
 from tests.cluster import wait_until
 from tests.control_plane.access import Access
 
@@ -99,7 +99,7 @@ class Recorder:
         with self._access.session().get(url, params=query, stream=True, timeout=(5, 3100)) as stream:
             stream.raise_for_status()
             for line in stream.iter_lines(chunk_size=None):
-                event = json.loads(line)
+                event = nesting.parsed(line)
                 if event["type"] == "ERROR":  # such as when the kind was replaced: it begins anew with what is there
                     self.problems.append(f"{kind}: {event['object']}")
                     self._seen.pop(kind, None)
