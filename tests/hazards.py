@@ -61,6 +61,7 @@ SITUATIONS: Final[Mapping[int, str]] = {
     29: "Names, labels and paths in any object that is read are hostile (`..`, `%2e`, `?`, `#`, NUL, 253 characters)",
     30: "Reads of one kind fail (429, 403, 500, no answer, garbage) for a moment or for ever, at any step",
     31: "Status and records were written by a newer operator: unknown words, fields and shapes",
+    32: "The status is lost: restored from a backup without it, replaced, orphaned and applied again, elsewhere",
     33: "One namespace is hostile: slow queries, metrics that fail every second, objects of 0.9 MB, templates a "
     "thousand levels deep, a hundred Rollouts of it",
     34: "ControllerRevisions are forged; Deployments of strangers are copied from ours or bear our labels",

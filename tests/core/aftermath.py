@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from headgate.api import names
+from headgate.api import names, values
 from headgate.core import actions, model
 from headgate.core.decide import decide
 from tests.core.worlds import UID, World, policy_hash
@@ -73,6 +73,7 @@ def _recorded(world: World, action: actions.RecordTemplate | actions.RecordPolic
 def _deployed(
     world: World,
     action: actions.ScaleDeployment
+    | actions.MarkDeployment
     | actions.CreateDeployment
     | actions.DeleteDeployment
     | actions.SetMinReady
@@ -91,9 +92,25 @@ def _deployed(
     return world.but(deployments={**world.deployments, action.hash: facts})
 
 
+def _marked(facts: model.DeploymentFacts, marks: dict[str, str], why: str) -> dict[str, Any]:
+    hash_, _, at = marks.get(names.SUCCEEDED_BY, "").partition(" ")
+    since = marks.get(names.STABLE_SINCE)
+    return {
+        "stable_since": values.parse_time(since) if since else facts.stable_since,
+        "rejected": marks.get(names.REJECTED) or facts.rejected,
+        "successor": hash_ or facts.successor,
+        "succeeded_at": values.parse_time(at) if at else facts.succeeded_at,
+        "rejected_for": marks.get(names.REJECTED_FOR) or why or facts.rejected_for,
+    }
+
+
 def _changes(
     world: World,
-    action: actions.ScaleDeployment | actions.SetMinReady | actions.RepairTemplate | actions.AdoptDeployment,
+    action: actions.ScaleDeployment
+    | actions.MarkDeployment
+    | actions.SetMinReady
+    | actions.RepairTemplate
+    | actions.AdoptDeployment,
     *,
     ready: bool,
 ) -> dict[str, Any]:
@@ -102,7 +119,10 @@ def _changes(
             facts, size = world.deployments[action.hash], action.replicas
             now_ready = size if ready else min(size, facts.ready)
             mark = action.rejected or facts.rejected
-            return {"replicas": size, "pods": size, "ready": now_ready, "rejected": mark, "scaled_by": ""}
+            changes = {"replicas": size, "pods": size, "ready": now_ready, "rejected": mark, "scaled_by": ""}
+            return {**_marked(facts, dict(action.marks), action.why), **changes}
+        case actions.MarkDeployment():
+            return _marked(world.deployments[action.hash], dict(action.marks), "")
         case actions.SetMinReady():
             return {"min_ready_seconds": action.seconds}
         case actions.RepairTemplate():

@@ -1,5 +1,6 @@
 """Each action as one write. JSON patches test what the decision was made on, so that a stale one is refused."""
 
+from collections.abc import Mapping
 from typing import assert_never
 
 from headgate.act import paths
@@ -17,6 +18,7 @@ from headgate.core.actions import (
     DeleteDeployment,
     DropRecord,
     EvictPod,
+    MarkDeployment,
     Record,
     RecordPolicy,
     RecordTemplate,
@@ -113,17 +115,24 @@ async def _create(writer: Writer, observation: Observation, action: CreateDeploy
     await writer.create(Kind.DEPLOYMENT, rollout.namespace, body)
 
 
+def _marked(facts: DeploymentFacts, marks: Mapping[str, str]) -> list[Json]:
+    """Return the operations that set annotations; without any there is no map that they could be added to."""
+    if marks and not facts.annotated:
+        return [unchanged(facts.resource_version), operation("add", pointer("metadata", "annotations"), dict(marks))]
+    return [operation("add", pointer("metadata", "annotations", name), value) for name, value in marks.items()]
+
+
 async def _scale(writer: Writer, observation: Observation, action: ScaleDeployment) -> None:
     facts = observation.deployments[action.hash]
     path = pointer("spec", "replicas")
     operations = [operation("test", path, action.was), operation("replace", path, action.replicas)]
-    if not action.rejected:
-        await _patch_deployment(writer, observation, facts, *operations)
-        return
-    mark = operation("add", pointer("metadata", "annotations", names.REJECTED), action.rejected)
+    given = ((names.REJECTED, action.rejected), (names.REJECTED_FOR, action.why), *action.marks)
+    marks = _marked(facts, {name: value for name, value in given if value})
     try:
-        await _patch_deployment(writer, observation, facts, *operations, mark)
-    except faults.Refused:
+        await _patch_deployment(writer, observation, facts, *operations, *marks)
+    except (faults.Refused, faults.Conflict):
+        if not marks or not action.rejected:
+            raise
         # Such as when somebody removed all annotations. The mark is a second memory; going back must not wait for it.
         await _patch_deployment(writer, observation, facts, *operations)
 
@@ -219,6 +228,9 @@ async def write(writer: Writer, observation: Observation, action: Action) -> Non
             await _create(writer, observation, action)
         case ScaleDeployment():
             await _scale(writer, observation, action)
+        case MarkDeployment():
+            facts = observation.deployments[action.hash]
+            await _patch_deployment(writer, observation, facts, *_marked(facts, dict(action.marks)))
         case SetMinReady():
             put = operation("add", pointer("spec", "minReadySeconds"), action.seconds)
             await _patch_deployment(writer, observation, observation.deployments[action.hash], put)

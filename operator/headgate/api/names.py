@@ -24,6 +24,12 @@ REVISION: Final = f"{GROUP}/revision"
 REJECTED: Final = f"{GROUP}/rejected"
 """Annotation on a canary's Deployment, and on its routes: `<hash>/<start of the attempt>` of the attempt that was taken
 back."""
+REJECTED_FOR: Final = f"{GROUP}/rejected-for"
+"""Annotation on a canary's Deployment: when and why it was taken back, `<time> <reason>: <message>`."""
+STABLE_SINCE: Final = f"{GROUP}/stable-since"
+"""Annotation on a revision's Deployment: when it became the stable one."""
+SUCCEEDED_BY: Final = f"{GROUP}/succeeded-by"
+"""Annotation on a Deployment: `<hash> <time>` of the revision that became stable in its place."""
 
 SERVICE_NAME: Final = "kubernetes.io/service-name"
 """Label on EndpointSlices: the Service that they belong to."""

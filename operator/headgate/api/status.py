@@ -104,6 +104,8 @@ class Side(StatusModel):
     ready: int = pydantic.Field(default=0, description="The number of its pods that are available.")
     selector: str = pydantic.Field(default="", max_length=32_768, description="Selects its pods, for kubectl -l.")
     progress: Progress | None = pydantic.Field(default=None, description="How far the present scale-up has come.")
+    since: Timestamp | None = pydantic.Field(default=None, description="When it became stable.")
+    found: bool = pydantic.Field(default=False, description="Found again and not proved yet.")
 
 
 class Leaving(StatusModel):

@@ -53,6 +53,18 @@ class ScaleDeployment:
     """The replicas that the decision was made on; the write is refused when they have changed since."""
     rejected: str = ""
     """Value of the rejected annotation to set in the same write; empty: leave it."""
+    why: str = dataclasses.field(default="", compare=False)
+    """Beside it, when and why, for people and for a status that is lost. It is no other write for its words."""
+    marks: tuple[tuple[str, str], ...] = ()
+    """Other annotations to set in the same write."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MarkDeployment:
+    """Set annotations on a Deployment that no other write is near for."""
+
+    hash: str
+    marks: tuple[tuple[str, str], ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -209,6 +221,7 @@ class RemoveCommand:
 Record = AddFinalizer | RecordTemplate | RecordPolicy
 Action = (
     ScaleDeployment
+    | MarkDeployment
     | CreateDeployment
     | SetMinReady
     | RepairTemplate

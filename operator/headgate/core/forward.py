@@ -317,7 +317,7 @@ def complete(situation: Situation) -> Move | None:
         warm = promoted.warmed(stable, canary, held or situation.second, situation.second)
         ended["warm"] = None if situation.recreates else warm
         ended["traffic"] = promoted.unhomed(situation)
-    changes = {**ended, "stable": history.stable_of(canary), "history": past}
+    changes = {**ended, "stable": history.stable_of(canary, stable, situation.second), "history": past}
     took = values.format_duration(situation.now - canary.started)
     notice = Notice("Promoted", f"revision {canary.revision} is stable after {took}")
     if canary.goes_back:

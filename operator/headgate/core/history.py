@@ -30,10 +30,10 @@ def remembered(
         drill=canary.drill,
         took=values.format_duration(max(0, at - canary.started)),
     )
-    return _kept((entry, *status.history))
+    return kept((entry, *status.history))
 
 
-def _kept(entries: tuple[HistoryEntry, ...]) -> tuple[HistoryEntry, ...]:
+def kept(entries: tuple[HistoryEntry, ...]) -> tuple[HistoryEntry, ...]:
     """Return the newest of *entries*, of drills fewer.
 
     Whatever came after them stay the last drill that was measured, and the last promotions: these can be gone back to.
@@ -100,6 +100,25 @@ def _trials(status: RolloutStatus, revision_hash: str) -> Iterator[HistoryEntry]
     return (entry for entry in status.history if entry.hash == revision_hash and entry.drill is None)
 
 
-def stable_of(canary: Canary) -> Side:
-    """Return *canary* as the stable revision that it becomes."""
-    return Side.model_validate(canary.model_dump(include=set(Side.model_fields)))
+def stable_of(canary: Side, before: Side | None, at: int) -> Side:
+    """Return *canary* as the stable revision that it becomes *at* a time, after *before*.
+
+    By a clock that was set back it becomes it a second after the one before, so that times tell which came last.
+    """
+    since = max(at, before.since + 1) if before is not None and before.since is not None else at
+    fields = canary.model_dump(include=set(Side.model_fields))
+    return Side.model_validate({**fields, "since": since, "found": False})
+
+
+def recorded(revision: int, revision_hash: str, message: str, at: int) -> HistoryEntry:
+    """Return what stands in the history for a revision of which only a mark says that it was stable."""
+    return HistoryEntry(
+        revision=revision,
+        hash=revision_hash,
+        outcome=Ending.PROMOTED,
+        reason="Recovered",
+        message=message,
+        by="headgate",
+        started=at,
+        finished=at,
+    )

@@ -150,6 +150,16 @@ class DeploymentFacts:
     deleting: bool
     drill: bool = False
     """Whether its pods are there for a drill, and never to stay."""
+    stable_since: int = 0
+    """When its revision became stable, as it is marked; 0: it is not."""
+    successor: str = ""
+    """The revision that became stable in its place, as it is marked; or empty."""
+    succeeded_at: int = 0
+    """When that was."""
+    annotated: bool = True
+    """Whether it has annotations at all."""
+    rejected_for: str = ""
+    """Value of the annotation that says when and why it was rejected, or empty."""
     answering: int = 0
     """status.readyReplicas, never more than asked for: endpoints, some not ready for long enough to be available."""
     verified: bool = True

@@ -16,7 +16,7 @@ from headgate.api.status import (
     Warm,
     Weight,
 )
-from headgate.core import analysis, autoscalers, contests, effects, schedules, steps, strategies, traffic
+from headgate.core import analysis, autoscalers, contests, effects, marks, schedules, steps, strategies, traffic
 from headgate.core.model import DeploymentFacts, Identity, Observation
 from headgate.core.paths import Part, TrafficFacts
 from headgate.core.routes import WHOLE
@@ -29,6 +29,7 @@ def opened(seen: Observation) -> Situation:
     """Return the situation in which the rules are asked."""
     status = seen.status
     for bring_up in (
+        marks.believed,
         _without_future,
         _with_target,
         _with_rollback,

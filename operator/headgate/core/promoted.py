@@ -42,7 +42,7 @@ def go_back(situation: Situation, ending: Ending, reason: str, message: str, *, 
     canary = Canary(
         **stable.model_dump(include=set(Side.model_fields)), started=warm.started, judged_from=warm.judged_from
     )
-    back = Side.model_validate(warm.model_dump(include=set(Side.model_fields)))
+    back = history.stable_of(warm, stable, situation.second)
     changes = {
         "stable": back,
         "canary": canary,

@@ -3,13 +3,14 @@
 import dataclasses
 
 from headgate.api import names, values
-from headgate.api.status import Canary, Ending, Phase, Rejected, Side
+from headgate.api.status import Canary, Ending, Phase, Rejected
 from headgate.core import (
     analysis,
     beginning,
     departures,
     forward,
     history,
+    marks,
     pauses,
     promoted,
     recreate,
@@ -19,9 +20,11 @@ from headgate.core import (
     strategies,
     verdicts,
 )
-from headgate.core.model import DeploymentFacts, Notice, RolloutFacts
-from headgate.core.paths import ServiceFacts
+from headgate.core.model import Notice, RolloutFacts
+from headgate.core.recovery import recovered
 from headgate.core.situation import Move, Rest, Situation
+
+__all__ = ["counted_again", "first", "held_back", "outdated", "recovered", "rejected", "settled", "start"]
 
 
 def _canary(situation: Situation) -> Canary:
@@ -36,31 +39,6 @@ def _canary(situation: Situation) -> Canary:
         judged_from=situation.second if tried else 0,
         goes_back=rollbacks.leads_back(situation),
     )
-
-
-def recovered(situation: Situation) -> Move | None:
-    """The status knows of no revision, but pods of ours are serving: that which the stable Service selects is stable.
-
-    Where it selects all of them, or there is no router, the one with the most. One that bears the mark of a rejection
-    only if no other serves.
-    """
-    if situation.stable is not None or situation.canary is not None:
-        return None
-    found = (facts for facts in situation.seen.deployments.values() if not facts.drill)
-    serving = [facts for facts in found if facts.ready > 0 and not facts.deleting]
-    if not serving:
-        return None
-
-    service = situation.seen.traffic.stable if situation.seen.traffic else None
-    selected = service.selects if isinstance(service, ServiceFacts) else ""
-
-    def weight(facts: DeploymentFacts) -> tuple[bool, bool, int, int]:
-        return not facts.rejected, facts.hash == selected, facts.ready, -facts.revision
-
-    chosen = max(serving, key=weight)
-    side = Side(revision=chosen.revision, hash=chosen.hash, ready=chosen.ready)
-    notice = Notice("Recovered", f"revision {chosen.revision} was found serving with {chosen.ready} ready pods")
-    return Move(situation.status.model_copy(update={"stable": side}), (notice,))
 
 
 def first(situation: Situation) -> Move | Rest | None:
@@ -86,8 +64,10 @@ def first(situation: Situation) -> Move | Rest | None:
 
 
 def counted_again(situation: Situation) -> tuple[float, ...]:
-    """Return when to look again for the pods of replaced revisions: nothing tells of the last one's end."""
-    side = situation.comes
+    """Return when to look again for what nothing tells of: the last pod of replaced revisions, or ways not yet read."""
+    stable, side = situation.status.stable, situation.comes
+    if stable is not None and stable.found and (looks := marks.looks(situation)):
+        return looks
     if not _crowded_out(situation) or side is None:
         return ()
     since = side.progress.since if side.progress else situation.second
@@ -147,7 +127,12 @@ def _first_done(situation: Situation, canary: Canary) -> Move:
         by="promote-full" if canary.full else "headgate",
         at=situation.second,
     )
-    changes = {"stable": history.stable_of(canary), "canary": None, "history": past, "weight": None}
+    changes = {
+        "stable": history.stable_of(canary, None, situation.second),
+        "canary": None,
+        "history": past,
+        "weight": None,
+    }
     notice = Notice("Promoted", f"revision {canary.revision} is stable: it is the first")
     return Move(status.model_copy(update=changes), (notice,))
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from headgate.api import names, values
 from headgate.api.status import Condition, Phase, RolloutStatus, Side
-from headgate.core import disputes, gaps, replicas, revisions, routing, scaling, verdicts
+from headgate.core import disputes, gaps, marks, replicas, revisions, routing, scaling, verdicts
 from headgate.core.model import Notice, Observation
 from headgate.core.situation import Rest, Situation
 
@@ -33,7 +33,7 @@ def _with_sides(situation: Situation) -> RolloutStatus:
             record = situation.seen.templates.get(side.hash)
             images = revisions.images(record.template) if record else side.images
             update = {"replicas": size, "selector": _selected(situation, side), "images": images}
-            changes[name] = side.model_copy(update=update)
+            changes[name] = side.model_copy(update=update | (marks.dated(situation) if side.found else {}))
     if status.warm is not None:
         size = situation.pods(status.warm).wanted
         changes["warm"] = status.warm.model_copy(

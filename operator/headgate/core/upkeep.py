@@ -4,7 +4,7 @@ from collections.abc import Set as AbstractSet
 
 from headgate.api import names
 from headgate.api.status import Canary, Phase, Side
-from headgate.core import gaps, history, promoted, revisions, routing, scaling, verdicts
+from headgate.core import gaps, history, marks, promoted, revisions, routing, scaling, verdicts
 from headgate.core.actions import (
     Action,
     AddFinalizer,
@@ -66,7 +66,7 @@ def _kept_up(situation: Situation, side: Side, facts: DeploymentFacts) -> list[A
     return wanted
 
 
-def _sized(situation: Situation, side: Side, size: int, rejected: str = "") -> list[Action]:
+def _sized(situation: Situation, side: Side, size: int, rejected: str = "", why: str = "") -> list[Action]:
     facts = situation.facts(side)
     if facts is None:
         can = size and situation.can_create(side)
@@ -74,10 +74,10 @@ def _sized(situation: Situation, side: Side, size: int, rejected: str = "") -> l
         return [CreateDeployment(side.hash, side.revision, size, source)] if can else []
     if facts.deleting:
         return []
-    marks = rejected if facts.rejected != rejected else ""
-    if facts.replicas != size or marks:
+    mark = rejected if facts.rejected != rejected else ""
+    if facts.replicas != size or mark:
         # Alone: it changes the version that the other writes to this Deployment are guarded by. Their turn comes next.
-        return [ScaleDeployment(side.hash, size, facts.replicas, marks)]
+        return [ScaleDeployment(side.hash, size, facts.replicas, mark, why if mark else "")]
     return _kept_up(situation, side, facts)
 
 
@@ -106,12 +106,14 @@ def _emptied(situation: Situation) -> list[Action]:
     """
     stable, history = situation.stable, {entry.hash for entry in situation.status.history}
     ready = situation.pods(stable).ready + situation.pods(situation.canary).ready
-    carried = stable is not None and ready >= situation.budget.least_ready and _drained(situation)
+    # The word of a status that was found again is not enough: until all of its stable pods serve, nothing is emptied.
+    proved = stable is not None and (not stable.found or marks.whole(situation))
+    carried = proved and ready >= situation.budget.least_ready and _drained(situation)
     carried = carried or (situation.in_flight and situation.recreates)  # there it is them that everybody waits for
     return [
         ScaleDeployment(facts.hash, 0, facts.replicas)
         for facts in _others(situation)
-        if facts.replicas and (carried or (facts.ready == 0 and (stable is not None or facts.hash in history)))
+        if facts.replicas and (carried or (facts.ready == 0 and (proved or facts.hash in history)))
     ]
 
 
@@ -124,7 +126,7 @@ def _drained(situation: Situation) -> bool:
 def _tidied(situation: Situation) -> list[Action]:
     seen, status = situation.seen, situation.status
     policy = seen.policy
-    if policy is None or situation.stable is None or situation.canary is not None:
+    if policy is None or situation.stable is None or situation.canary is not None or situation.stable.found:
         return []
     limit = policy.revision_history_limit
     empty = [facts for facts in _others(situation) if facts.owner and not facts.replicas and not facts.pods]
@@ -163,7 +165,8 @@ def actions(situation: Situation, phase: Phase) -> tuple[Action, ...]:
     if canary is not None:
         verdict = canary.leaving is not None and canary.leaving.ending in verdicts.REJECTING
         rejected = revisions.attempt(canary.hash, canary.started) if verdict else ""
-        wanted += _sized(situation, canary, sizes.canary, rejected)
+        why = marks.reasons(canary.leaving) if canary.leaving else ""
+        wanted += _sized(situation, canary, sizes.canary, rejected, why)
     wanted += _emptied(situation)
     if not situation.seen.rollout.deleting:
         wanted += _adopted(situation)
@@ -171,7 +174,7 @@ def actions(situation: Situation, phase: Phase) -> tuple[Action, ...]:
         wanted += _tidied(situation)
     if not situation.in_flight:
         wanted += release(situation)
-    return tuple(gaps.permitted(situation, wanted))
+    return tuple(gaps.permitted(situation, marks.folded(situation, wanted)))
 
 
 def release(situation: Situation) -> list[Action]:

@@ -34,6 +34,14 @@ def number(value: Any) -> int:
         return 0
 
 
+def moment(value: Any) -> int:
+    """Return the seconds since the epoch that *value* stands for as a time, or 0 where it stands for none."""
+    try:
+        return max(0, values.parse_time(value))
+    except (ValueError, OverflowError):
+        return 0
+
+
 def owner(thing: Json) -> str:
     """Return the uid of the object's controller, or an empty text."""
     references = thing["metadata"].get("ownerReferences") or ()
@@ -75,6 +83,7 @@ def deployment(thing: Json, expected: Mapping[str, str]) -> DeploymentFacts:
         for condition in status.get("conditions") or ()
         if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True"
     ]
+    successor, _, succeeded_at = str(annotations.get(names.SUCCEEDED_BY, "")).partition(" ")
     replicas = number(wanted.get("replicas", 1))
     return DeploymentFacts(
         name=metadata["name"],
@@ -98,6 +107,11 @@ def deployment(thing: Json, expected: Mapping[str, str]) -> DeploymentFacts:
         scaled_by=next(other_writers(thing, "spec", "replicas"), ""),
         deleting=metadata.get("deletionTimestamp") is not None,
         drill=names.DRILL in (metadata.get("labels") or {}),
+        stable_since=moment(annotations.get(names.STABLE_SINCE)),
+        successor=successor,
+        succeeded_at=moment(succeeded_at),
+        rejected_for=str(annotations.get(names.REJECTED_FOR, "")),
+        annotated=bool(annotations),
     )
 
 

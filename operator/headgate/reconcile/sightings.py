@@ -2,7 +2,7 @@
 
 | kind | told apart by |
 |---|---|
-| Rollout | generation, annotations, finalizers, deletion: the rest are our own writes |
+| Rollout | generation, annotations, finalizers, deletion, what is stable: the rest are our own writes |
 | Deployment | what a pass reads of it: counts, conditions, our labels and annotations, its owner |
 | Service | its selector, ports, labels of ours, owner |
 | EndpointSlice | which pods are ready in it, and of which Deployments pods end that still serve |
@@ -31,7 +31,7 @@ _COUNTS: Final = (
 
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
     "spec": ("traffic", "selector", "ports"),
-    "status": (*_COUNTS, "conditions", "parents"),
+    "status": (*_COUNTS, "conditions", "parents", "stable"),
 }
 _LONG_CHARACTERS: Final = 256
 _LEVELS: Final = 24
@@ -122,7 +122,7 @@ def _rollout(namespace: str, name: object) -> Key | None:
 
 def _facts(kind: Kind, body: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[Any]:
     if kind is Kind.ROLLOUT:
-        return _rollout_facts(metadata)
+        return _rollout_facts(body, metadata)
     if kind is Kind.DEPLOYMENT:
         return _deployment_facts(body, metadata)
     if kind is Kind.SERVICE:
@@ -166,9 +166,11 @@ def _owners(metadata: Mapping[str, Any]) -> list[Any]:
     return [owner.get("uid") for owner in _things(metadata.get("ownerReferences"))]
 
 
-def _rollout_facts(metadata: Mapping[str, Any]) -> list[Any]:
+def _rollout_facts(body: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[Any]:
+    # What is stable is written once in a rollout; a status that was emptied or played back has another one.
+    stable = _mapping(_mapping(body.get("status")).get("stable")).get("hash")
     marks = [metadata.get(field) for field in ("generation", "finalizers", "deletionTimestamp")]
-    return [*marks, _shortened(metadata.get("annotations"))]
+    return [stable, *marks, _shortened(metadata.get("annotations"))]
 
 
 def _wishes(metadata: Mapping[str, Any]) -> list[Any]:

@@ -1,0 +1,186 @@
+"""What a status says that must outlive it, as annotations on the Deployments of its revisions.
+
+    stable-since    on a revision's own Deployment: since when it is the stable one
+    succeeded-by    on the one before it: which revision became stable in its place, and when
+    rejected        on a canary's: which attempt at it was taken back
+    rejected-for    beside it: when and why
+
+They ride on writes that are made anyway: when a new version is stable the old one's pods are about to go, and when one
+is taken back its own go. Only where no such write is near do they cost one. Services and routes bear none of it. A mark
+follows the status that it repeats, never the other way round, so that none is newer than what was decided.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from headgate.api import names, values
+from headgate.api.status import HistoryEntry, Leaving, Rejected, RolloutStatus, Side
+from headgate.core import history, revisions, strategies
+from headgate.core.actions import Action, MarkDeployment, ScaleDeployment
+from headgate.core.model import DeploymentFacts, Observation
+from headgate.core.situation import Situation
+
+SOON_SECONDS: Final = 10.0
+"""An old revision that stays warm no longer than this beyond its drain takes the mark along when its pods go. Until
+then users who are led back by a lost status still find all of its pods."""
+_WHY_LENGTH: Final = 500
+
+
+def stable_since(deployments: Mapping[str, DeploymentFacts], revision_hash: str) -> int:
+    """Return since when a revision was stable last, as the Deployments say; 0: none says that it ever was."""
+    told = [facts.succeeded_at for facts in deployments.values() if facts.successor == revision_hash]
+    own = deployments.get(revision_hash)
+    return max([0, own.stable_since if own else 0, *told])
+
+
+def reasons(leaving: Leaving | Rejected) -> str:
+    """Return when and why a revision was taken back, as it is marked."""
+    at = leaving.since if isinstance(leaving, Leaving) else leaving.at
+    return f"{values.format_time(at)} {leaving.reason}: {leaving.message[:_WHY_LENGTH]}"
+
+
+def rejection(seen: Observation, facts: DeploymentFacts) -> Rejected | None:
+    """Return why a revision was taken back, as its Deployment says; None: it was not, or was stable since."""
+    marked, _, started = facts.rejected.partition("/")
+    if marked != facts.hash or not started.isdecimal():
+        return None
+    head, _, message = facts.rejected_for.partition(": ")
+    time, _, reason = head.partition(" ")
+    try:
+        at = values.parse_time(time)
+    except ValueError:
+        at = int(started)
+    if stable_since(seen.deployments, facts.hash) > at:
+        return None
+    return Rejected(
+        revision=facts.revision,
+        hash=facts.hash,
+        reason=reason or "Rejected",
+        message=message or f"it was taken back before, as Deployment {facts.name} records",
+        at=at,
+    )
+
+
+def believed(seen: Observation, status: RolloutStatus) -> RolloutStatus:
+    """Return *status* without what the marks show to be older than they are, as in a backup that was played back."""
+    stable = status.stable
+    if seen.unread or stable is None or stable.since is None or newest(seen, after=stable.since) in (None, stable.hash):
+        return status
+    gone = dict.fromkeys(("stable", "canary", "warm", "rollback", "restart", "step", "weight", "traffic"))
+    return status.model_copy(update={**gone, "analysis": (), "scale_floor": None})
+
+
+def newest(seen: Observation, after: int = 0) -> str | None:
+    """Return the revision that became stable last and was not taken back since; None: no mark says so."""
+    dated = [
+        (stable_since(seen.deployments, facts.hash), facts.hash)
+        for facts in seen.deployments.values()
+        if not facts.drill and not facts.deleting and rejection(seen, facts) is None
+    ]
+    since, hash_ = max(dated, default=(0, ""))
+    return hash_ if since > after else None
+
+
+def restored(seen: Observation, status: RolloutStatus) -> tuple[HistoryEntry, ...]:
+    """Return the history with what only the marks still know: which revisions were stable."""
+    known = {entry.hash for entry in status.history}
+    found = []
+    for facts in seen.deployments.values():
+        since = stable_since(seen.deployments, facts.hash)
+        if since and facts.hash not in known and rejection(seen, facts) is None:
+            found.append(history.recorded(facts.revision, facts.hash, f"as Deployment {facts.name} records", since))
+    return history.kept(tuple(sorted((*found, *status.history), key=lambda entry: -entry.finished)))
+
+
+def dated(situation: Situation) -> dict[str, object]:
+    """Return what changes about a stable revision that was found again, once all its pods serve and have all users.
+
+    Until then no other Deployment is emptied on its word, and no mark is written.
+    """
+    stable = situation.stable
+    if stable is None or not whole(situation):
+        return {}
+    since = stable_since(situation.seen.deployments, stable.hash) or situation.second
+    return {"found": False, "since": since}
+
+
+def whole(situation: Situation) -> bool:
+    """Return whether the stable revision has all pods that are wanted, ready, and users are led to it alone."""
+    pods, plan, view = situation.pods(situation.stable), situation.routing, situation.view
+    led = view.drained and view.home_drained if view is not None else not situation.seen.routed
+    led = led or not situation.total  # of no pods there is none that anybody could be led to
+    waits = plan is not None and plan.waits and situation.total
+    return pods.wanted == situation.total <= pods.ready and led and not waits
+
+
+def looks(situation: Situation) -> tuple[float, ...]:
+    """Return when to look whether a revision that was found again is led to: its ways are known from the next pass."""
+    stable = situation.status.stable
+    unseen = stable is not None and stable.found and situation.seen.routed and situation.routing is None
+    return (situation.now,) if unseen else ()
+
+
+def _due(situation: Situation) -> bool:
+    stable, seen, canary = situation.status.stable, situation.seen, situation.status.canary
+    if stable is None or stable.since is None or stable.found or seen.rollout.deleting:
+        return False
+    # What is urgent is carried out whatever becomes of the status: the mark must not be earlier.
+    before = seen.status.stable
+    committed = canary is None or canary.leaving is None or (before is not None and before.hash == stable.hash)
+    return (
+        committed and situation.facts(stable) is not None and stable_since(seen.deployments, stable.hash) < stable.since
+    )
+
+
+def _soon(situation: Situation) -> bool:
+    """Return whether the old revision's pods are about to go."""
+    warm, canary, stable = situation.status.warm, situation.canary, situation.stable
+    if canary is not None and canary.leaving is not None:
+        return True
+    if warm is not None:
+        return strategies.scale_down_delay_seconds(situation.seen.policy) <= SOON_SECONDS
+    others = (facts for facts in situation.seen.deployments.values() if stable is None or facts.hash != stable.hash)
+    return canary is None and any(facts.replicas for facts in others)
+
+
+def folded(situation: Situation, actions: list[Action]) -> list[Action]:
+    """Return *actions* with the marks that are due."""
+    stable = situation.status.stable
+    if stable is not None and stable.since is not None and _due(situation):
+        actions = _dated(situation, stable, stable.since, actions)
+    return actions + _condemned(situation) if situation.status.rejected else actions
+
+
+def _dated(situation: Situation, stable: Side, since: int, actions: list[Action]) -> list[Action]:
+    time = values.format_time(since)
+    for at, action in enumerate(actions):
+        if not isinstance(action, ScaleDeployment) or (action.hash != stable.hash and action.replicas):
+            continue
+        own = action.hash == stable.hash
+        mark = (names.STABLE_SINCE, time) if own else (names.SUCCEEDED_BY, f"{stable.hash} {time}")
+        return [*actions[:at], dataclasses.replace(action, marks=(mark,)), *actions[at + 1 :]]
+    if _soon(situation):
+        return actions
+    return [*actions, MarkDeployment(stable.hash, ((names.STABLE_SINCE, time),))]
+
+
+def _condemned(situation: Situation) -> list[Action]:
+    """Return the marks of what rollback-to was given against: no write of their Deployments is near."""
+    canary, seen = situation.canary, situation.seen
+    if seen.rollout.deleting or (canary is not None and canary.leaving is not None):
+        return []
+    found: list[Action] = []
+    for entry in situation.status.rejected:
+        facts = seen.deployments.get(entry.hash)
+        if entry.reason != "RolledBackTo" or facts is None or facts.deleting or rejection(seen, facts) is not None:
+            continue
+        told = ((names.REJECTED, revisions.attempt(entry.hash, 0)), (names.REJECTED_FOR, reasons(entry)))
+        found.append(MarkDeployment(entry.hash, told))
+    return found
+
+
+def rejections(seen: Observation, but: Iterable[str]) -> tuple[Rejected, ...]:
+    """Return what the marks know to have been taken back, the last one first."""
+    found = [rejection(seen, facts) for facts in seen.deployments.values() if facts.hash not in but]
+    return tuple(sorted((one for one in found if one is not None), key=lambda one: -one.at))
