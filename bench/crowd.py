@@ -115,11 +115,11 @@ def _shipped(member: Member, version: str, ready_after: str) -> Json:
     return {"spec": {"template": template(member, version, ready_after)}}
 
 
-def everything(client: Client) -> dict[Member, Json]:
-    """Return all Rollouts of the cluster as they are."""
-    found, token = {}, ""
+def everything(client: Client, namespace: str = "") -> dict[Member, Json]:
+    """Return all Rollouts of the cluster as they are, or those of one namespace."""
+    found, token, place = {}, "", f"/namespaces/{namespace}" if namespace else ""
     while True:
-        page = client.get(f"{ROLLOUTS}/rollouts?limit={PAGE}&continue={token}")
+        page = client.get(f"{ROLLOUTS}{place}/rollouts?limit={PAGE}&continue={token}")
         for one in page["items"]:
             found[Member(one["metadata"]["namespace"], one["metadata"]["name"])] = one
         token = page["metadata"].get("continue", "")
@@ -130,9 +130,12 @@ def everything(client: Client) -> dict[Member, Json]:
 def wait(stage: Stage, wanted: Sequence[Member], test: Test, what: str, seconds: float) -> None:
     """Wait until *test* holds for each of *wanted*."""
     last: list[Member] = []
+    # Where all are in one namespace, what others have in theirs need not be read.
+    namespaces = {member.namespace for member in wanted}
+    namespace = namespaces.pop() if len(namespaces) == 1 else ""
 
     def all_there() -> bool:
-        found = everything(stage.client)
+        found = everything(stage.client, namespace)
         last[:] = [one for one in wanted if one not in found or not test(found[one])]
         return not last
 

@@ -37,7 +37,8 @@ PASS_SECONDS_MAX: Final = 120.0
 """Each of a pass's calls has its own limit; this one is for what nobody thought of."""
 OVERTAKEN_SECONDS: Final = 0.5
 """How long a pass may run on when something urgent comes: admission may hold up a new Deployment, but no abort of it.
-To be ended between two writes, or in one, is what a restart does to a pass, and as safe."""
+To be ended between two writes, or in one, is what a restart does to a pass, and as safe. Each that is ended gives the
+next one twice the time, so that commands without end, to a server that is slow, end no pass for ever."""
 
 HEAVY_BYTES: Final = 100_000
 """A template of this size or more makes a pass heavy; what people write has a tenth of it."""
@@ -144,8 +145,8 @@ class _Memory:
     written_at: float = 0.0
     conflicts: int = 0
     """In a row."""
-    made_way: bool = False
-    """Whether the last pass was ended for something urgent: this one is not, so that one of them comes to its end."""
+    made_way: int = 0
+    """How many passes in a row were ended for something urgent."""
 
 
 class Passes:
@@ -238,7 +239,7 @@ class Passes:
 
     async def _attempt(self, key: Key, attempt: "_Attempt") -> str:
         memory = self._memories.setdefault(key, _Memory())
-        attempt.lasting, memory.made_way = memory.made_way, False
+        attempt.made_way, memory.made_way = memory.made_way, 0
         observation = await self._observer.observe(key, memory.refusals, memory.written_at)
         if observation is None:
             self._forget(key)
@@ -297,12 +298,14 @@ class Passes:
         attempt = self._attempts.get(key)
         if attempt is not None and attempt.limit is not None and not (attempt.lasting or attempt.overtaken):
             attempt.overtaken = True
-            attempt.limit.reschedule(max(attempt.began + OVERTAKEN_SECONDS, asyncio.get_running_loop().time()))
+            patience_seconds = OVERTAKEN_SECONDS * 2.0 ** min(attempt.made_way, 8)
+            ends = max(attempt.began + patience_seconds, asyncio.get_running_loop().time())
+            attempt.limit.reschedule(min(ends, attempt.began + PASS_SECONDS_MAX))
 
     def _ended(self, key: Key, attempt: "_Attempt") -> str:
         if not attempt.overtaken:
             return self._unreachable(key, f"the pass took more than {PASS_SECONDS_MAX:g} s", 0.0)
-        self._memories.setdefault(key, _Memory()).made_way = True
+        self._memories.setdefault(key, _Memory()).made_way = attempt.made_way + 1
         self._queue.hurry(key)
         return "overtaken"
 
@@ -369,6 +372,8 @@ class _Attempt:
     limit: asyncio.Timeout | None = None
     began: float = 0.0
     """By the loop's clock."""
+    made_way: int = 0
+    """How many passes before it in a row were ended for something urgent."""
     lasting: bool = False
     """Whether it makes way for nothing."""
     overtaken: bool = False
