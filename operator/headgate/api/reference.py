@@ -236,6 +236,9 @@ def _messages(node: JsonDict) -> Iterator[str]:
         known = _object(rule)
         field = str(known.get("fieldPath", ""))
         yield (f"at `{field}`: " if field else "") + _prose(str(known["message"]))
+    items = _object(node.get("items", {}))
+    if items and "properties" not in items:  # those of objects stand in a section of their own
+        yield from (f"each {message}" for message in _messages(items))
 
 
 # --- the other tables -------------------------------------------------------------------------------------------------
