@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from headgate.api.status import CONDITIONS
 from headgate.core.preserved import Stored, with_stored
 
 OLD = {"hash": "a", "started": "2026-01-01T00:00:00Z"}
@@ -56,3 +57,11 @@ def test_h31_entries_that_are_not_understood_follow_all_others() -> None:
 
     assert {"rejected": [*known, {"news": 1}]} == with_stored(stored, {"rejected": known}, {"rejected": known})
     assert {"rejected": many} == with_stored(stored, {"rejected": known}, {"rejected": many})
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_h31_a_condition_of_ours_that_holds_no_more_is_not_kept(name: str) -> None:
+    """H31: only those of a type that is not known are a newer version's to take away."""
+    conditions = {"conditions": [{"type": name, "status": "True"}]}
+
+    assert {"conditions": []} == with_stored(Stored(conditions), conditions, {"conditions": []})

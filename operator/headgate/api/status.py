@@ -73,6 +73,12 @@ AnyOutcome = Annotated[Outcome | str, _known(Outcome), _worded(Outcome)]
 """An outcome, or what a newer Headgate calls one."""
 
 
+CONDITIONS: Final = {
+    name: name for name in ("Available", "Ready", "Reconciling", "Stalled", "Rehearsed", "ScaleHeld", "Disputed")
+}
+"""The types of our conditions. Whatever other type stands in a status is a newer version's, and is left there."""
+
+
 class Condition(StatusModel):
     """One machine-readable fact, as in every Kubernetes resource."""
 
@@ -336,7 +342,7 @@ class RolloutStatus(StatusModel):
     conditions: tuple[Condition, ...] = pydantic.Field(
         default=(),
         max_length=16,
-        description="Machine-readable facts: Available, Ready, Reconciling, Stalled, Rehearsed, ScaleHeld, Disputed.",
+        description=f"Machine-readable facts: {', '.join(CONDITIONS)}.",
         json_schema_extra=cel.map_list("type"),
     )
     template: TemplateStatus | None = pydantic.Field(default=None, description="The identity of the spec's template.")

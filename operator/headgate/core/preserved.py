@@ -14,6 +14,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final
 
+from headgate.api.status import CONDITIONS
+
 FOUND_ANEW: Final = frozenset(
     {"phase", "ready", "replicas", "selector", "observedGeneration", "heard", "template", "drill"}
 )
@@ -29,8 +31,6 @@ _KEYS: Final[Mapping[str, tuple[str, ...]]] = {
 _MOST: Final[Mapping[str, int]] = {"history": 10, "rejected": 10, "analysis": 20, "conditions": 16}
 _ATTEMPT: Final = ("hash", "started", "promoted")
 """What tells a revision's attempt from another one in the same place."""
-
-_OWN_CONDITIONS: Final = frozenset({"Available", "Ready", "Reconciling", "Stalled", "Rehearsed", "ScaleHeld"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def _listed(stored: Stored, name: str, before: list[Any], after: list[Any]) -> A
 
 
 def _foreign(condition: Any) -> bool:
-    return isinstance(condition, dict) and condition.get("type") not in _OWN_CONDITIONS
+    return isinstance(condition, dict) and condition.get("type") not in CONDITIONS
 
 
 def _key(name: str, entry: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from headgate.api import names, values
-from headgate.api.status import Condition, Phase, RolloutStatus, Side
+from headgate.api.status import CONDITIONS, Condition, Phase, RolloutStatus, Side
 from headgate.core import disputes, gaps, marks, replicas, revisions, routing, scaling, verdicts
 from headgate.core.model import Notice, Observation
 from headgate.core.situation import Rest, Situation
@@ -44,7 +44,7 @@ def _with_sides(situation: Situation) -> RolloutStatus:
 
 def _flag(name: str, reason: str, message: str, *, holds: bool) -> dict[str, Any]:
     kept = message[:_MESSAGE_LENGTH]
-    return {"type": name, "status": "True" if holds else "False", "reason": reason, "message": kept}
+    return {"type": CONDITIONS[name], "status": "True" if holds else "False", "reason": reason, "message": kept}
 
 
 def _waiting(reason: str, message: str) -> dict[str, Any]:

@@ -41,6 +41,11 @@ class Records:
     """These as they are written."""
 
 
+def label(rollout_name: str) -> dict[str, str]:
+    """Return the label that all objects of a Rollout bear."""
+    return {names.ROLLOUT: revisions.label_value(rollout_name)}
+
+
 def _selected(thing: Json) -> str:
     """Return the hash of the pods that a Deployment selects; it can never be changed."""
     labels = ((thing.get("spec") or {}).get("selector") or {}).get("matchLabels") or {}
@@ -89,13 +94,14 @@ class _Kept:
 
 
 def records(things: Iterable[Json], rollout_name: str) -> Records:
-    """Return what ControllerRevisions of ours keep: only what has the hash that its name says."""
+    """Return what ControllerRevisions of ours keep: only what has the hash that its name says.
+
+    Raises:
+        one of MISSHAPEN: if one of *things* has not the label by which they were asked for, or not even a name.
+    """
     kept = _Kept()
     for thing in things:
-        try:
-            _add(kept, thing, rollout_name)
-        except doubts.MISSHAPEN:
-            continue  # without a name it is nothing that could be meant
+        _add(kept, doubts.asked_for(thing, label(rollout_name)), rollout_name)
     return Records(kept.templates, kept.policies, tuple(sorted(kept.strangers)), kept.unread, kept.texts)
 
 

@@ -45,11 +45,6 @@ def _labels(rollout: RolloutFacts, revision_hash: str) -> dict[str, str]:
     return {**manifests.labels(rollout), names.POD_HASH: revision_hash}
 
 
-def label(rollout_name: str) -> dict[str, str]:
-    """Return the label that all objects of a Rollout bear."""
-    return {names.ROLLOUT: revisions.label_value(rollout_name)}
-
-
 def _in_the_way(name: str) -> str:
     return f"Deployment {name} exists and is not ours: it lacks the label {names.ROLLOUT}; rename or delete it"
 
@@ -60,7 +55,7 @@ async def read(
     """Return what stands there; *known* is what was read before."""
     owned = Owned()
     try:
-        things = await reader.select(Kind.DEPLOYMENT, rollout.namespace, label(rollout.name))
+        things = await reader.select(Kind.DEPLOYMENT, rollout.namespace, belongings.label(rollout.name))
     except doubts.FAILED as error:
         owned.unread[Part.DEPLOYMENTS] = doubts.unreadable(error)
         things = []
@@ -76,7 +71,7 @@ async def read(
 
 
 def _listed(rollout: RolloutFacts, thing: Json, owned: Owned) -> None:
-    found = belongings.deployments(rollout, [thing])
+    found = belongings.deployments(rollout, [doubts.asked_for(thing, belongings.label(rollout.name))])
     owned.in_the_way |= found.in_the_way
     owned.strangers = tuple(sorted((*owned.strangers, *found.strangers)))
     for hash_ in found.ours:

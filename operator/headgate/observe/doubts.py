@@ -10,7 +10,7 @@ from typing import Final
 
 from headgate.api.spec import Policy
 from headgate.core import faults
-from headgate.core.model import DeploymentFacts, Key
+from headgate.core.model import DeploymentFacts, Json, Key
 from headgate.core.paths import Part, Unreadable
 from headgate.observe.sources import Clock
 
@@ -26,6 +26,41 @@ def unreadable(error: Exception) -> Unreadable:
     if isinstance(error, faults.Fault):
         return Unreadable(str(error), passing=isinstance(error, faults.Unreachable))
     return Unreadable(f"it does not look like an object of its kind ({type(error).__name__}: {str(error)[:200]})")
+
+
+def asked_for(thing: Json, labels: Mapping[str, str]) -> Json:
+    """Return *thing*, which was asked for by *labels*.
+
+    Raises:
+        ValueError: if it does not bear them: then it is no answer, and what was asked for may be there all the same.
+    """
+    borne = thing["metadata"].get("labels") or {}
+    if not labels.items() <= borne.items():
+        raise ValueError("it has not the labels by which it was asked for")
+    return thing
+
+
+def complete(thing: Json, field: str) -> Json:
+    """Return *thing*, which always has that field.
+
+    Raises:
+        ValueError: if it has not.
+    """
+    if field not in thing:
+        raise ValueError(f"it has no {field}")
+    return thing
+
+
+def shaped(thing: Json) -> Json:
+    """Return the spec of *thing*; none is empty.
+
+    Raises:
+        ValueError: if it is no object.
+    """
+    spec = thing.get("spec", {})
+    if not isinstance(spec, dict):
+        raise ValueError("its spec is no object")
+    return spec
 
 
 @dataclasses.dataclass(slots=True)

@@ -144,7 +144,7 @@ class Observer:
         services = await self._roads.left_by(key)
         if not services:
             return Remains(key.namespace)
-        things = await self._reader.select(Kind.DEPLOYMENT, key.namespace, deployments.label(key.name))
+        things = await self._reader.select(Kind.DEPLOYMENT, key.namespace, belongings.label(key.name))
         left = [
             objects.deployment(thing, {names.POD_HASH: thing["metadata"]["labels"].get(names.POD_HASH, "")})
             for thing in things
@@ -249,7 +249,8 @@ class Observer:
             return None
         try:
             pods = await self._reader.select(Kind.POD, rollout.namespace, rollout.match_labels)
-            return objects.present(pods, rollout.name, {*deployments, *templates})
+            asked = [doubts.asked_for(pod, rollout.match_labels) for pod in pods]
+            return objects.present(asked, rollout.name, {*deployments, *templates})
         except doubts.FAILED as error:
             return doubts.unreadable(error)
 

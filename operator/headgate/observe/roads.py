@@ -7,7 +7,7 @@ from typing import Final
 
 from headgate.api import dns, names
 from headgate.api.traffic import Route, Traffic
-from headgate.core import faults, revisions
+from headgate.core import revisions
 from headgate.core.model import Json, Key, Kind, RolloutFacts
 from headgate.core.paths import RouteFacts, ServiceFacts, TrafficFacts, Unreadable
 from headgate.observe import doubts
@@ -131,9 +131,10 @@ class Roads:
 
     async def _slices(self, rollout: RolloutFacts, service: str) -> Sequence[Json] | Unreadable:
         try:
-            return await self._reader.select(Kind.ENDPOINT_SLICE, rollout.namespace, {names.SERVICE_NAME: service})
-        except faults.Fault as fault:
-            return doubts.unreadable(fault)
+            slices = await self._reader.select(Kind.ENDPOINT_SLICE, rollout.namespace, {names.SERVICE_NAME: service})
+            return [doubts.complete(one, "endpoints") for one in slices]  # without any it has an empty list
+        except doubts.FAILED as error:
+            return doubts.unreadable(error)
 
     async def _held(
         self, rollout: RolloutFacts, thing: Json, endpoints: Mapping[str, int] | Unreadable

@@ -9,7 +9,7 @@ from headgate.api import dns, names
 from headgate.api.traffic import Route, Traffic
 from headgate.core.model import Json
 from headgate.core.paths import ExtraFacts, ParentFacts, RouteFacts, RuleFacts, ServiceFacts, Unreadable
-from headgate.observe import objects
+from headgate.observe import doubts, objects
 
 _PORT_FIELDS: Final = ("name", "port", "targetPort", "protocol", "appProtocol")
 _WORDS_LENGTH: Final = 300
@@ -41,7 +41,7 @@ def service(thing: Json, ours: str, endpoints: Mapping[str, int] | Unreadable) -
         ours: the value of the Rollout label of the Rollout that asks.
         endpoints: the ready pods behind it by revision.
     """
-    metadata, spec = thing["metadata"], _mapping(thing.get("spec"))
+    metadata, spec = thing["metadata"], doubts.shaped(thing)
     labels, selector = _mapping(metadata.get("labels")), _mapping(spec.get("selector"))
     holder = str(labels.get(names.ROLLOUT, ""))
     ports: Iterable[Json] = (
@@ -124,7 +124,7 @@ def _revision(pod: str, deployments: Mapping[str, str]) -> str:
 
 def route(thing: Json, asked: Route, traffic: Traffic) -> RouteFacts:
     """Return what a route says about the two Services of *traffic*, in the rules that are *asked* for."""
-    metadata, spec = thing["metadata"], _mapping(thing.get("spec"))
+    metadata, spec = thing["metadata"], doubts.shaped(thing)
     annotations, namespace = _mapping(metadata.get("annotations")), str(metadata["namespace"])
     rules, found = list(_things(spec.get("rules"))), []
     for index, rule in enumerate(rules):

@@ -168,10 +168,15 @@ class Connection:
         self._counts[writes] += 1
         call = troubles.Call(verb, kind, name, self._agenda.now, self._counts[writes])
         trouble = troubles.possible(self._plan(call), call)
+        if trouble is troubles.Trouble.HANGS:
+            self._agenda.elapse(troubles.HANG_SECONDS)
         if trouble is not None:
             troubles.before(trouble, call)
         self._heard(call, body)
         answer = take()
+        if trouble is troubles.Trouble.GARBAGE:
+            garbled: _Answer = troubles.garbled(call, answer)
+            return garbled
         if trouble is not None:
             troubles.after(trouble, call)
         return answer

@@ -3,11 +3,11 @@
 import dataclasses
 import enum
 import random
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Collection
+from typing import Any, Final
 
 from headgate.core import faults
-from headgate.core.model import Kind
+from headgate.core.model import Json, Kind
 
 
 class Crash(BaseException):
@@ -23,6 +23,8 @@ class Trouble(enum.StrEnum):
     REFUSED = "403"
     UNREACHABLE = "503"
     LOST_ANSWER = "the call takes effect and its answer is lost"
+    HANGS = "no answer for as long as the client waits"
+    GARBAGE = "200, and objects that are none of their kind"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Call:
 
 
 WRITES: Final = ("create", "patch", "apply_status", "delete", "evict")
+READS_ONLY: Final = (Trouble.HANGS, Trouble.GARBAGE)
+HANG_SECONDS: Final = 10.0
 Plan = Callable[[Call], Trouble | None]
 """Says what happens to a call; None: nothing bad."""
 
@@ -63,6 +67,23 @@ def between(first: float, last: float, trouble: Trouble, *, writes_only: bool = 
     return lambda call: trouble if first <= call.at < last and (call.writes or not writes_only) else None
 
 
+def reads_of(kind: Kind, verbs: Collection[str], trouble: Trouble, until: float) -> Plan:
+    """Let *trouble* happen to all reads of one *kind* by one of *verbs*, until some time or for ever."""
+    return lambda call: trouble if call.kind is kind and call.verb in verbs and call.at < until else None
+
+
+def garbled(call: Call, answer: Any) -> Any:
+    """Return in place of *answer* what no object of its kind looks like: one of three, by the call's number."""
+    things = answer if isinstance(answer, list) else [answer or {}]
+    nameless: Json = {"metadata": {"name": "x"}, "spec": None}
+    spoilt: list[Any] = []
+    for thing in things or [{}]:
+        # A record has no spec that could be spoilt.
+        shapeless = {**thing, "spec": "text", "status": ["text"]} if "spec" in thing else {"metadata": "text"}
+        spoilt.append(({}, shapeless, nameless)[call.ordinal % 3])
+    return spoilt if isinstance(answer, list) else spoilt[0]
+
+
 def at_random(dice: random.Random, chance: float, *troubles: Trouble) -> Plan:
     """Let one of *troubles* happen to each call by *chance*."""
 
@@ -76,7 +97,9 @@ def at_random(dice: random.Random, chance: float, *troubles: Trouble) -> Plan:
 
 def possible(trouble: Trouble | None, call: Call) -> Trouble | None:
     """Return *trouble* if it can happen to *call*: a read changes nothing that could be lost or raced for."""
-    return trouble if call.writes or trouble in (Trouble.UNREACHABLE, Trouble.REFUSED) else None
+    if call.writes:
+        return None if trouble in READS_ONLY else trouble
+    return trouble if trouble in (*READS_ONLY, Trouble.UNREACHABLE, Trouble.REFUSED) else None
 
 
 def before(trouble: Trouble, call: Call) -> None:
@@ -93,9 +116,9 @@ def before(trouble: Trouble, call: Call) -> None:
             raise faults.Conflict(words)
         case Trouble.REFUSED:
             raise faults.Refused(words)
-        case Trouble.UNREACHABLE:
+        case Trouble.UNREACHABLE | Trouble.HANGS:
             raise faults.Unreachable(words)
-        case Trouble.CRASH_AFTER | Trouble.LOST_ANSWER:
+        case Trouble.CRASH_AFTER | Trouble.LOST_ANSWER | Trouble.GARBAGE:
             return
 
 

@@ -3,6 +3,7 @@
 from headgate.simulation.capacity import Capacity
 from headgate.simulation.claims import Claims
 from headgate.simulation.conduct import Conduct
+from headgate.simulation.doubts import Doubts
 from headgate.simulation.evidence import Evidence
 from headgate.simulation.judging import Scene, Violation
 from headgate.simulation.manners import Manners
@@ -22,6 +23,7 @@ class Judges:
         self.ways = Ways(self.scene)
         self.evidence = Evidence(self.scene, self.capacity, self.ways)
         self.conduct = Conduct(self.scene)
+        self.doubts = Doubts(self.scene)
         self.claims = Claims(self.scene)
         self.serving = Serving(self.scene, self.ways)
         self.manners = Manners(self.scene, self.ways)

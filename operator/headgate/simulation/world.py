@@ -228,7 +228,10 @@ class World:
     def _planned(self, call: troubles.Call) -> troubles.Trouble | None:
         if call.writes:
             self.journal.passes[-1].attempts.append(call.kind)
-        return self.plan(call)  # the plan of that moment: it may change under a living process
+        trouble = troubles.possible(self.plan(call), call)  # that of this moment: it may change under a living process
+        if trouble is not None and not call.writes:
+            self.journal.failed_reads.append((call.verb, call.kind))
+        return trouble
 
     def _arrived(self, call: troubles.Call, body: Json | None) -> None:
         if not call.writes:
