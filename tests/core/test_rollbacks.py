@@ -357,3 +357,20 @@ def test_stable_is_scaled_down_only_after_users_left_it() -> None:
     decision = decide(earlier.second(earlier.roomy()).told(rollback_to="1").observe())
 
     assert B not in {action.hash for action in decision.actions if isinstance(action, ScaleDeployment)}
+
+
+@pytest.mark.parametrize("kept", ["record", "deployment", ""])
+def test_beyond_the_history_limit_it_takes_its_steps(kept: str) -> None:
+    """What is not on record any more is not gone back to without steps, by the spec no more than by command."""
+    world = World().stable().ruled(policy(20, "pause")).wants(B)
+    assert world.status.stable is not None
+    entry = api.HistoryEntry(revision=2, hash=B, outcome=api.Ending.PROMOTED, started=NOON - 90, finished=NOON - 60)
+    later = world.status.stable.model_copy(update={"revision": 3})
+    world = world.with_status(history=(entry,), stable=later)
+    world = world.recorded(B) if kept == "record" else world.deployment(B, 0) if kept else world
+    world = world.but(templates={A: world.templates[A]}) if kept == "deployment" else world
+    decision = decide(world.observe())
+
+    assert decision.status.canary is not None
+    assert decision.status.canary.goes_back == bool(kept)
+    assert ("is not on record any more" in answers.said(decision, "RolloutStarted")) == (not kept)

@@ -44,7 +44,17 @@ def leads_back(situation: Situation) -> bool:
     stable, wanted = situation.stable, situation.wanted_hash
     if situation.status.rollback is not None or stable is None:
         return situation.status.rollback is not None
-    return history.stood(situation.status, wanted) and number(situation, wanted) < stable.revision
+    return can_go_back(situation, wanted) and number(situation, wanted) < stable.revision
+
+
+def can_go_back(situation: Situation, revision_hash: str) -> bool:
+    """Return whether a revision needs no steps, however it is asked for: it was stable, and it is still kept.
+
+    That the history names it is not enough: beyond spec.revisionHistoryLimit nothing of it is left to prove it by.
+    """
+    seen = situation.seen
+    kept = revision_hash in seen.templates or revision_hash in seen.deployments
+    return kept and history.stood(situation.status, revision_hash)
 
 
 def _open(situation: Situation) -> Iterator[Side]:
@@ -56,7 +66,7 @@ def _open(situation: Situation) -> Iterator[Side]:
     for entry in status.history:
         side = Side(revision=entry.revision, hash=entry.hash)
         stable = status.stable is not None and status.stable.hash == entry.hash
-        if stable or entry.hash in known or not history.stood(status, entry.hash):
+        if stable or entry.hash in known or not can_go_back(situation, entry.hash):
             continue
         known.add(entry.hash)
         if situation.facts(side) is not None or situation.can_create(side):
