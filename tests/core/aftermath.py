@@ -11,7 +11,7 @@ from tests.core.worlds import UID, World, policy_hash
 
 def after(world: World, decision: model.Decision, seconds: float = 5, *, ready: bool = True) -> World:
     """Return *world* some *seconds* after *decision* was carried out, with all pods ready, or none of the new ones."""
-    later = world.but(now=world.now + seconds, readings={})
+    later = world.but(now=world.now + seconds, readings={}, unwritten=decision.unwritten)
     if decision.write_status:
         accepted = decision.status.policy == policy_hash(world.spec_policy)
         policy = world.spec_policy if accepted else world.accepted

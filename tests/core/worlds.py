@@ -103,6 +103,7 @@ class World:
     trouble: model.PodTrouble | None = None
     readings: Mapping[str, model.Reading] = dataclasses.field(default_factory=dict)
     refusals: tuple[str, ...] = ()
+    unwritten: model.Unwritten | None = None
     foreign: tuple[str, ...] = ()
     traffic: paths.TrafficFacts | None = None
     present: Mapping[str, int] | paths.Unreadable | None = None
@@ -290,6 +291,7 @@ class World:
             settle_seconds=SETTLE,
             written_at=self.written_at,
             foreign=self.foreign,
+            unwritten=self.unwritten,
             traffic=self.traffic,
             present=self.present,
             ending=self.ending,

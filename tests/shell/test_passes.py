@@ -13,7 +13,7 @@ from headgate.api.spec import Policy
 from headgate.api.status import Phase
 from headgate.core.actions import AddFinalizer, ScaleDeployment
 from headgate.core.faults import Conflict, Refused, Unreachable
-from headgate.core.model import Decision, Key, Kind, Notice, Observation
+from headgate.core.model import Decision, Key, Kind, Notice, Observation, Unwritten
 from headgate.core.paths import TrafficFacts, Unreadable
 from headgate.core.remains import Remains
 from headgate.observe.snapshot import NotListedError
@@ -92,6 +92,27 @@ def test_memory_reaches_the_next_observation() -> None:
         await world.first_pass()
         written = virtual.EPOCH
         assert world.asked == [((), 0.0), (("Deployment web: quota",), written), ((), written)]
+
+    virtual.run(main)
+
+
+def test_what_was_not_written_reaches_the_next_observation() -> None:
+    """A pass knows what the one before found and did not write, and nothing of what came before that."""
+
+    async def main() -> None:
+        left = Unwritten(decision().status, 7.0)
+        decided = iter((dataclasses.replace(decision(), unwritten=left), decision(), decision()))
+        known: list[Unwritten | None] = []
+
+        def decide(seen: Observation) -> Decision:
+            known.append(seen.unwritten)
+            return next(decided)
+
+        world = World([observation()] * 3)
+        world.decided = decide
+        for _ in range(3):
+            await world.first_pass()
+        assert [None, left, None] == known
 
     virtual.run(main)
 

@@ -15,6 +15,7 @@ from headgate.core import (
     commands,
     disputes,
     drills,
+    figures,
     forward,
     gaps,
     opening,
@@ -226,8 +227,10 @@ def _concluded(
     rest = _with_waits(heard, situation, rest)
     status = statuses.concluded(situation, rest)
     # A clock that was set back leaves a write in the future: what it makes us correct must not wait until then.
-    stale = not seen.written_at <= seen.now < statuses.due_at(seen, status)
-    write = statuses.significant(seen.status, status) or (status != seen.status and stale)
+    write = status != seen.status and (
+        statuses.significant(seen.status, status)
+        or not seen.written_at <= seen.now < min(statuses.due_at(seen, status), figures.stand_at(seen, status))
+    )
     quiet_until = _quiet_until(situation, status, written=write)
     recheck_at = _recheck_at(situation, rest, status, quiet_until, written=write)
     said = (*said, *statuses.told(seen.status, rest), *disputes.told(seen.status, status))
@@ -248,6 +251,7 @@ def _concluded(
         notices=(*said, *scaling.told(seen.status, status), *upkeep.repairs(situation), *routing.repairs(situation)),
         recheck_at=_paced(recheck_at, seen.now, idle=not (write or records or actions)),
         urgent=urgent,
+        unwritten=None if write else figures.unwritten(seen, status),
         quiet_until=quiet_until,
     )
 

@@ -203,7 +203,7 @@ def looks(situation: Situation, canary: Canary, still: Still) -> tuple[float, ..
 def outlasting(situation: Situation) -> Rest | None:
     """Return what is waited for where pods of a revision that was replaced can still answer users."""
     seen, status = situation.seen, situation.status
-    if situation.canary is not None or status.warm is not None:
+    if status.canary is not None or status.warm is not None:
         return None
     for hash_, entry in replaced(status, seen.templates, situation.now).items():
         # What was taken back has been waited for before its end was told.

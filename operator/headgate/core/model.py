@@ -160,6 +160,8 @@ class DeploymentFacts:
     """Whether it has annotations at all."""
     rejected_for: str = ""
     """Value of the annotation that says when and why it was rejected, or empty."""
+    created: int = 0
+    """When it was created."""
     answering: int = 0
     """status.readyReplicas, never more than asked for: endpoints, some not ready for long enough to be available."""
     verified: bool = True
@@ -202,6 +204,8 @@ class PodTrouble:
     """Whether no node has room for one of them: waiting helps only where nodes come, or other pods go."""
     slow: int = 0
     """How many other pods there are that may only need longer: whose containers are being made or have just started."""
+    of: str = ""
+    """The hash of the revision whose pods they are; empty: of the one that is looked at."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -288,6 +292,15 @@ class MeasureRequest:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Unwritten:
+    """What this process has last decided on and not written."""
+
+    status: RolloutStatus
+    since: float
+    """Since when those of its figures stand that are written for their own sake."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Observation:
     """All that a decision may know."""
 
@@ -315,6 +328,8 @@ class Observation:
     """How long after a tick every sample that it looks at has been scraped."""
     written_at: float = 0.0
     """When this process last wrote the status; 0 if it never did."""
+    unwritten: Unwritten | None = None
+    """None where the last pass wrote the status, found nothing new, or was that of another process."""
     foreign: tuple[str, ...] = ()
     """Objects that stand where ours should and that belong to somebody else."""
     strangers: tuple[str, ...] = ()
@@ -375,5 +390,7 @@ class Decision:
     """When to look again if nothing happens before; None: no need."""
     urgent: bool = False
     """Whether stable is being given back its traffic, or a deletion let go."""
+    unwritten: Unwritten | None = None
+    """What the next Observation is to know of this decision, where its status is not written."""
     quiet_until: int = 0
     """Up to this tick of its metrics nobody needs to look again for those that pass."""

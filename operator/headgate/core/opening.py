@@ -6,7 +6,6 @@ from typing import Final, TypeVar
 from headgate.api.spec import Policy
 from headgate.api.status import (
     Canary,
-    Progress,
     RolloutStatus,
     Side,
     StatusModel,
@@ -16,8 +15,19 @@ from headgate.api.status import (
     Warm,
     Weight,
 )
-from headgate.core import analysis, autoscalers, contests, effects, marks, schedules, steps, strategies, traffic
-from headgate.core.model import DeploymentFacts, Identity, Observation
+from headgate.core import (
+    analysis,
+    autoscalers,
+    contests,
+    effects,
+    figures,
+    marks,
+    schedules,
+    steps,
+    strategies,
+    traffic,
+)
+from headgate.core.model import Identity, Observation
 from headgate.core.paths import Part, TrafficFacts
 from headgate.core.routes import WHOLE
 from headgate.core.situation import Situation
@@ -137,30 +147,18 @@ def _resumed(seen: Observation, policy: Policy, canary: Canary, step: StepStatus
     return step.model_copy(update={**place, **moved})
 
 
-def _progress(facts: DeploymentFacts, known: Progress | None, now: float) -> Progress:
-    fresh = Progress(desired=facts.replicas, ready=facts.ready, since=math.floor(now))
-    if known is None or facts.replicas > known.desired or facts.ready > known.ready or known.since > now:
-        return fresh
-    was_complete = known.ready >= known.desired
-    if was_complete and facts.ready < facts.replicas:
-        return fresh
-    if facts.replicas < known.desired:
-        return fresh.model_copy(update={"since": known.since})
-    return known
-
-
-def _brought_up(side: _Side, seen: Observation) -> _Side:
+def _brought_up(side: _Side, seen: Observation, name: str) -> _Side:
     facts = seen.deployments.get(side.hash)
     if facts is None:
         return side.model_copy(update={"ready": 0})
-    progress = _progress(facts, side.progress, seen.now)
+    progress = figures.progressed(seen, name, side, facts)
     return side.model_copy(update={"ready": facts.ready, "progress": progress})
 
 
 def _with_pods(seen: Observation, status: RolloutStatus) -> RolloutStatus:
-    stable: Side | None = _brought_up(status.stable, seen) if status.stable else None
-    canary: Canary | None = _brought_up(status.canary, seen) if status.canary else None
-    warm: Warm | None = _brought_up(status.warm, seen) if status.warm else None
+    stable: Side | None = _brought_up(status.stable, seen, "stable") if status.stable else None
+    canary: Canary | None = _brought_up(status.canary, seen, "canary") if status.canary else None
+    warm: Warm | None = _brought_up(status.warm, seen, "warm") if status.warm else None
     counted = sum(facts.pods for facts in seen.deployments.values())
     return status.model_copy(
         update={

@@ -163,7 +163,9 @@ def _served(situation: Situation) -> Rest:
     if late and situation.now >= since + limit:
         message = f"no progress for {values.format_duration(limit)}: {message}"
         return Rest(Phase.DEGRADED, "PodsNotReady", message, _looks(situation, since + limit, late=False))
-    return Rest(Phase.PROGRESSING, "Scaling", message, _looks(situation, since + limit, late=late))
+    reason = "PodsNotStarting" if late and verdicts.pod_words(situation) else "Scaling"
+    asks = verdicts.looks(situation, since) if late else ()
+    return Rest(Phase.PROGRESSING, reason, message, (*asks, *_looks(situation, since + limit, late=late)))
 
 
 def _held(rollout: RolloutFacts) -> str:
@@ -192,13 +194,15 @@ def rejected(situation: Situation) -> Rest | None:
         return left
     stable, pods = situation.stable, situation.pods(situation.stable)
     serves = f"revision {stable.revision} serves" if stable else "nothing serves"
+    again: tuple[float, ...] = ()
     if stable and pods.ready < situation.total:  # as after recreate, where the old pods have only begun to start
         words = _pod_words(situation)
         serves = f"revision {stable.revision} has {pods.ready} of {situation.total} pods ready{words}"
+        again = verdicts.looks(situation, stable.progress.since if stable.progress else situation.second)
     message = f"revision {entry.revision} was taken back: {entry.message}; {serves}{promoted.warm_words(situation)}"
     name = situation.seen.rollout.name
     message = f"{message}; to try it again: kubectl annotate rollout {name} {names.RETRY}={entry.hash}"
-    return Rest(Phase.ROLLED_BACK, entry.reason, message, stalled=True)
+    return Rest(Phase.ROLLED_BACK, entry.reason, message, again, stalled=True)
 
 
 def met_again(situation: Situation) -> tuple[Notice, ...]:

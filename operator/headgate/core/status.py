@@ -4,7 +4,7 @@ from typing import Any
 
 from headgate.api import names, values
 from headgate.api.status import CONDITIONS, Condition, Phase, RolloutStatus, Side
-from headgate.core import disputes, gaps, marks, replicas, revisions, routing, scaling, verdicts
+from headgate.core import disputes, figures, gaps, marks, replicas, revisions, routing, scaling, verdicts
 from headgate.core.model import Notice, Observation
 from headgate.core.situation import Rest, Situation
 
@@ -32,7 +32,8 @@ def _with_sides(situation: Situation) -> RolloutStatus:
         if side is not None:
             record = situation.seen.templates.get(side.hash)
             images = revisions.images(record.template) if record else side.images
-            update = {"replicas": size, "selector": _selected(situation, side), "images": images}
+            progress = figures.asked(situation.seen, side, size)
+            update = {"replicas": size, "selector": _selected(situation, side), "images": images, "progress": progress}
             changes[name] = side.model_copy(update=update | (marks.dated(situation) if side.found else {}))
     if status.warm is not None:
         size = situation.pods(status.warm).wanted
@@ -167,6 +168,7 @@ def significant(before: RolloutStatus, after: RolloutStatus) -> bool:
         numbers = {**_NUMBERS, "heard": True}  # of the command that began it nobody waits to be free again
     return (
         _begun(before, after)
+        or figures.begun(before, after)
         or bool(disputes.told(before, after))
         or before.model_dump(exclude=numbers) != after.model_dump(exclude=numbers)
     )
@@ -187,7 +189,8 @@ def due_at(seen: Observation, after: RolloutStatus) -> float:
 
 def looked_at(seen: Observation, after: RolloutStatus) -> float:
     """Return when there must be a pass for that, if none has come by itself."""
-    return seen.written_at + _silent_seconds(seen, after, REFRESH_LEEWAY_SECONDS)
+    latest = seen.written_at + _silent_seconds(seen, after, REFRESH_LEEWAY_SECONDS)
+    return min(latest, figures.stand_at(seen, after))
 
 
 def _silent_seconds(seen: Observation, after: RolloutStatus, leeway_seconds: float) -> float:

@@ -7,7 +7,7 @@ from headgate.api import values
 from headgate.api.spec import FailFast
 from headgate.api.status import Canary, Drill, Ending, Leaving, Phase, Rejected, Weight
 from headgate.core import analysis, departures, gaps, history, recreate, revisions, schedules, strategies
-from headgate.core.model import Notice
+from headgate.core.model import Notice, PodTrouble
 from headgate.core.paths import Part
 from headgate.core.routes import WHOLE
 from headgate.core.situation import RELIED_ON_AFTER_SECONDS, Move, Rest, Situation
@@ -282,8 +282,14 @@ def _stuck_since(situation: Situation) -> int | None:
     return canary.progress.since if pods.ready < pods.wanted else None
 
 
+def _trouble(situation: Situation) -> PodTrouble | None:
+    """Return why pods of the revision that is judged do not start; what others said before it came counts no more."""
+    trouble, side = situation.seen.trouble, situation.canary or situation.stable
+    return trouble if trouble is None or trouble.of in ("", side.hash if side else "") else None
+
+
 def _words(situation: Situation) -> str:
-    facts, trouble = situation.facts(situation.canary or situation.stable), situation.seen.trouble
+    facts, trouble = situation.facts(situation.canary or situation.stable), _trouble(situation)
     refused = (*situation.seen.foreign, *situation.seen.refusals)
     words = (trouble.message if trouble else "", facts.refusal if facts else "", *refused)
     return "; ".join(word for word in words if word)
@@ -320,7 +326,7 @@ def given_seconds(situation: Situation, *, hurts: bool = False) -> float | None:
     """
     facts, trouble, patience = (
         situation.facts(situation.canary or situation.stable),
-        situation.seen.trouble,
+        _trouble(situation),
         fail_fast(situation),
     )
     if trouble is not None and trouble.slow and not hurts:

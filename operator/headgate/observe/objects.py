@@ -99,6 +99,7 @@ def deployment(thing: Json, expected: Mapping[str, str]) -> DeploymentFacts:
         pods=number(status.get("replicas")),
         # The status may be older than the last change of replicas; what was asked to go must not be counted on.
         ready=min(number(status.get("availableReplicas")), replicas),
+        created=values.parse_time(str(metadata["creationTimestamp"])) if metadata.get("creationTimestamp") else 0,
         answering=min(number(status.get("readyReplicas")), replicas),
         min_ready_seconds=number(wanted.get("minReadySeconds")),
         rejected=annotations.get(names.REJECTED, ""),

@@ -336,10 +336,10 @@ class Observer:
             return None
         try:
             pods = await self._reader.select(Kind.POD, rollout.namespace, {names.POD_HASH: facts.hash})
-            return objects.trouble(objects.belonging(facts.name, pods))
+            return dataclasses.replace(objects.trouble(objects.belonging(facts.name, pods)), of=facts.hash)
         except doubts.FAILED as error:
             why = f"its pods could not be read: {doubts.unreadable(error).why}"
-            return PodTrouble(why, hopeless=False, slow=facts.pods)
+            return PodTrouble(why, hopeless=False, slow=facts.pods, of=facts.hash)
 
     def _readings(
         self, key: Key, rollout: RolloutFacts, status: RolloutStatus, policy: Policy | None

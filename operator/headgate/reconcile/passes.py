@@ -21,7 +21,7 @@ from typing import Final, Protocol
 
 from headgate.api.status import HistoryEntry, Phase
 from headgate.core.faults import Conflict, Refused, Unreachable
-from headgate.core.model import Decision, Key, Kind, Observation
+from headgate.core.model import Decision, Key, Kind, Observation, Unwritten
 from headgate.core.remains import Remains
 from headgate.reconcile.queue import Queue
 from headgate.reconcile.record import record
@@ -143,6 +143,7 @@ class _Memory:
 
     refusals: tuple[str, ...] = ()
     written_at: float = 0.0
+    unwritten: Unwritten | None = None
     conflicts: int = 0
     """In a row."""
     made_way: int = 0
@@ -246,6 +247,7 @@ class Passes:
             for name in await self._actor.give_back(await self._observer.remains(key)):
                 _log.info("Service %s is the user's again: its Rollout is gone", name, extra=about(key))
             return "gone"
+        observation = dataclasses.replace(observation, unwritten=memory.unwritten)
         attempt.observation = observation
         self._take_in(key, observation)
         decision = self._decide(observation)
@@ -259,6 +261,7 @@ class Passes:
             self._queue.wake_at(key, self._clock() + UNTOLD_SECONDS - asked_seconds)
             return "asked"
         result = await self._actor.act(observation, decision)
+        memory.unwritten = decision.unwritten
         if result.status_written:
             memory.written_at = self._clock()
             if decision.status.history and decision.status.history != observation.status.history:

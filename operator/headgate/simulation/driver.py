@@ -13,7 +13,7 @@ from typing import Any, Final
 from headgate.act import Actor, Result
 from headgate.api import names
 from headgate.core import decide, faults
-from headgate.core.model import Decision, Json, Key, Kind, Notice, Observation
+from headgate.core.model import Decision, Json, Key, Kind, Notice, Observation, Unwritten
 from headgate.observe import Observer
 from headgate.observe.dry_runs import InPasses
 from headgate.simulation import coroutines
@@ -37,6 +37,7 @@ class _Memory:
 
     refusals: tuple[str, ...] = ()
     written_at: float = 0.0
+    unwritten: Unwritten | None = None
     conflicts: int = 0
     failures: int = 0
     wake_at: float | None = None
@@ -190,7 +191,8 @@ class Operator:
         self._around.agenda.after(seconds, lambda: self._awake(key, memory, observation, decision))
 
     async def _observed(self, key: Key, memory: _Memory) -> Observation | None:
-        observation = await self._observer.observe(key, memory.refusals, memory.written_at)
+        found = await self._observer.observe(key, memory.refusals, memory.written_at)
+        observation = dataclasses.replace(found, unwritten=memory.unwritten) if found is not None else None
         if observation is None:
             self._readings.forget(key)
             await self._actor.give_back(await self._observer.remains(key))
@@ -209,6 +211,7 @@ class Operator:
         done = self._noted(observation, decision)
         result = await self._actor.act(observation, decision)
         done.result = result
+        memory.unwritten = decision.unwritten
         if result.status_written:
             memory.written_at = self.clock()
         self._conclude(key, memory, decision, result)
