@@ -58,6 +58,8 @@ CLOCKS = {
     "canary.judged_from",
     "canary.leaving.since",
     "canary.leaving.uncounted_since",
+    "canary.leaving.unserved_since",
+    "canary.leaving.rescued_since",
     "warm.judged_from",
     "warm.until",
     "rollback.since",
@@ -101,7 +103,14 @@ def full() -> api.RolloutStatus:
     """Return a status in which every part that has a clock is there, and every clock runs."""
     progress = api.Progress(desired=5, ready=2, since=NOON - 60)
     common: Any = {"progress": progress, "replicas": 5}
-    leaving = api.Leaving(ending=api.Ending.ABORTED, reason="x", since=NOON - 60, uncounted_since=NOON - 60)
+    leaving = api.Leaving(
+        ending=api.Ending.ABORTED,
+        reason="x",
+        since=NOON - 60,
+        uncounted_since=NOON - 60,
+        unserved_since=NOON - 60,
+        rescued_since=NOON - 60,
+    )
     at = NOON - 60
     metric = api.MetricStatus(name="m", verdict=api.Outcome.PASSED, since=at, watched_since=at, last_tick=at)
     return api.RolloutStatus(
@@ -168,7 +177,7 @@ def test_a_clock_without_a_record_is_written_unless_it_can_be_found_again() -> N
     assert not statuses.significant(api.RolloutStatus(stable=stable), api.RolloutStatus(stable=bare))
 
 
-@pytest.mark.parametrize(("created", "since"), [(0, NOON - 40), (NOON - 30, NOON - 30), (NOON + 9, NOON)])
+@pytest.mark.parametrize(("created", "since"), [(0, NOON - 39), (NOON - 30, NOON - 29), (NOON + 9, NOON)])
 def test_the_start_of_an_attempt_is_the_start_of_its_clock(created: int, since: int) -> None:
     """So no restart, and no pass that writes nothing, begins it anew."""
     world = World().stable(10).canary(2, 0, age=40, created=created).ruled(PLAIN)

@@ -12,7 +12,18 @@ from collections.abc import Callable, Mapping
 
 from headgate.api import names
 from headgate.api.status import Ending
-from headgate.core import beginning, drills, gaps, history, promoted, restarts, revisions, rollbacks, suggestions
+from headgate.core import (
+    beginning,
+    drills,
+    gaps,
+    history,
+    promoted,
+    restarts,
+    revisions,
+    rollbacks,
+    stranded,
+    suggestions,
+)
 from headgate.core.actions import RemoveCommand
 from headgate.core.model import Notice
 from headgate.core.situation import Move, Situation
@@ -67,7 +78,7 @@ def _mismatch(situation: Situation, annotation: str, value: str, why: str) -> Mo
 def _abort(situation: Situation, value: str) -> Move:
     canary = situation.flight
     if canary is None or canary.leaving is not None:
-        other = rollbacks.cancelled(situation, value)
+        other = _turned_round(situation, value) or rollbacks.cancelled(situation, value)
         if canary is None:
             stopped = restarts.stopped(situation) if value == names.ABORT_NOW and situation.canary is None else None
             other = other or _regret(situation, value) or stopped
@@ -77,6 +88,13 @@ def _abort(situation: Situation, value: str) -> Move:
         return _mismatch(situation, names.ABORT, value, why)
     message = "aborted by command"
     return leave(situation, canary, Ending.ABORTED, "Aborted", message, by=f"annotation {names.ABORT}")
+
+
+def _turned_round(situation: Situation, value: str) -> Move | None:
+    """Return the way to the version that is being left, where it alone serves and *value* means that."""
+    if value not in (names.ABORT_NOW, situation.stable.hash if situation.stable else ""):
+        return None
+    return promoted.undone(situation, by=f"annotation {names.ABORT}") or stranded.led_away(situation)
 
 
 def _regret(situation: Situation, value: str) -> Move | None:

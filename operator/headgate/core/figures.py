@@ -20,8 +20,8 @@ from headgate.core.model import DeploymentFacts, Observation, Unwritten
 
 STILL_SECONDS: Final = 2.0
 """How long figures have to stand before they are written for their own sake."""
-CLOCKS: Final = frozenset({"desired", "ready", "since"})
-"""The fields of a Progress: the deadlines of pods run from since, as long as fewer are ready than desired."""
+_ROUNDED_SECONDS: Final = 1
+"""How far ahead a start may lie because it was rounded up."""
 
 
 def _sides(status: RolloutStatus) -> tuple[Side | None, ...]:
@@ -59,8 +59,11 @@ def progressed(seen: Observation, name: str, side: Side, facts: DeploymentFacts)
     known, now = _known(seen, name, side), seen.now
     fresh = Progress(desired=facts.replicas, ready=facts.ready, since=math.floor(now))
     if known is None and isinstance(side, Canary):
-        return fresh.model_copy(update={"since": min(fresh.since, max(side.started, facts.created))})
-    if known is None or facts.replicas > known.desired or facts.ready > known.ready or known.since > now:
+        # Both are whole seconds, rounded down: nobody's patience may end a moment too soon.
+        start = max(side.started, facts.created) + _ROUNDED_SECONDS
+        return fresh.model_copy(update={"since": min(math.ceil(now), start)})
+    future = known is not None and known.since > now + _ROUNDED_SECONDS
+    if known is None or facts.replicas > known.desired or facts.ready > known.ready or future:
         return fresh
     was_complete = known.ready >= known.desired
     if was_complete and facts.ready < facts.replicas:
@@ -91,7 +94,7 @@ def asked(seen: Observation, side: Side, size: int) -> Progress | None:
         return side.progress
     if any(known is not None and (known.hash, known.replicas) == (side.hash, size) for known in _sides(seen.status)):
         return side.progress
-    return Progress(desired=size, ready=facts.ready, since=math.floor(seen.now))
+    return Progress(desired=size, ready=facts.ready, since=math.ceil(seen.now))
 
 
 # --- figures that stand -----------------------------------------------------------------------------------------------

@@ -76,6 +76,12 @@ def stood(status: RolloutStatus, revision_hash: str) -> bool:
     return False
 
 
+def attempt_stood(status: RolloutStatus, canary: Canary) -> bool:
+    """Return whether this very attempt of a revision made it stable, though it leaves now."""
+    attempt = (canary.hash, canary.started)
+    return any((entry.hash, entry.started) == attempt for entry in status.history if entry.outcome is Ending.PROMOTED)
+
+
 def lifted(status: RolloutStatus, revision_hash: str) -> RolloutStatus:
     """Return *status* without any verdict against a revision: it may be tried again, and gone back to."""
     rejected = tuple(entry for entry in status.rejected if entry.hash != revision_hash)

@@ -66,6 +66,7 @@ def _past(moment: int | None, latest: float, now: float) -> int | None:
     return math.floor(now) if moment is not None and moment > latest else moment
 
 
+_LEAVING: Final = ("since", "uncounted_since", "unserved_since", "rescued_since")
 _Timed = TypeVar("_Timed", bound=StatusModel)
 
 
@@ -85,7 +86,7 @@ def _without_future(seen: Observation, status: RolloutStatus) -> RolloutStatus:
         # When it started tells this attempt from others, and is not rewritten.
         canary = _timed(status.canary, seen.now, "judged_from")
         if canary.leaving:
-            canary = canary.model_copy(update={"leaving": _timed(canary.leaving, seen.now, "since", "uncounted_since")})
+            canary = canary.model_copy(update={"leaving": _timed(canary.leaving, seen.now, *_LEAVING)})
         changes["canary"] = canary
     if status.warm:
         changes["warm"] = _timed(status.warm, seen.now, "judged_from", "promoted")

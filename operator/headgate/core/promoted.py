@@ -7,7 +7,7 @@ import math
 
 from headgate.api import values
 from headgate.api.status import Canary, Ending, Phase, Side, TrafficStatus, Warm, Weight
-from headgate.core import analysis, departures, effects, history, strategies, verdicts
+from headgate.core import analysis, departures, effects, history, rescues, strategies, verdicts
 from headgate.core.model import Notice
 from headgate.core.situation import Move, Rest, Situation
 
@@ -53,6 +53,32 @@ def go_back(situation: Situation, ending: Ending, reason: str, message: str, *, 
     }
     swapped = situation.moved(status.model_copy(update={**changes, "scale_floor": situation.total}))
     return verdicts.leave(swapped, canary, ending, reason, message, by=by)
+
+
+def undone(situation: Situation, *, by: str) -> Move | None:
+    """Return the move by which the version that leaves is stable again; None unless it was, and alone can serve.
+
+    What people ask for by an abort in the middle of a way back: that way leads nowhere, and nothing else stands.
+    """
+    canary, stable = situation.flight, situation.stable
+    if canary is None or stable is None or canary.leaving is None or canary.drill is not None:
+        return None
+    if not rescues.serves_alone(situation.budget, situation.pods(stable), situation.pods(canary)):
+        return None
+    if not history.attempt_stood(situation.status, canary):
+        return None
+    fields = set(Side.model_fields)
+    left = Canary(**stable.model_dump(include=fields), started=situation.second, judged_from=situation.second)
+    changes = {
+        "stable": Side.model_validate(canary.model_dump(include=fields)),
+        "canary": left,
+        "weight": Weight(desired=0),
+        "traffic": unhomed(situation),
+        "rejected": tuple(entry for entry in situation.status.rejected if entry.hash != canary.hash),
+    }
+    swapped = situation.moved(situation.status.model_copy(update=changes))
+    message = f"aborted by command while none of its pods was ready; revision {canary.revision} serves"
+    return verdicts.leave(swapped, left, Ending.ABORTED, "Aborted", message, by=by)
 
 
 def put_back(situation: Situation) -> Move | None:

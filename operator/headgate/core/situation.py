@@ -20,6 +20,7 @@ from headgate.core import (
     extras,
     recreate,
     replicas,
+    rescues,
     revisions,
     steps,
     strategies,
@@ -342,14 +343,12 @@ class Situation:
     def routing(self) -> traffic.Plan | None:
         """What is to be done about traffic now; None without a router, or before there is a stable revision."""
         view = self.view
-        if view is None:
-            return None
-        if self.canary is None:
-            return extras.at_rest(view)
+        if view is None or self.canary is None:
+            return extras.at_rest(view) if view is not None else None
         if self.recreates:
             back = self.canary.leaving is not None
             return recreate.switch(view, self._pod_sizes, back=back, clear=self.turnover.done)
-        return extras.forward(view) if self.canary.leaving is None else extras.backward(view)
+        return extras.forward(view) if self.canary.leaving is None else rescues.backward(view, self.canary.leaving)
 
     @property
     def watched(self) -> tuple[Side, Side | None] | None:

@@ -6,7 +6,7 @@ from typing import Final
 from headgate.api import values
 from headgate.api.spec import FailFast
 from headgate.api.status import Canary, Drill, Ending, Leaving, Phase, Rejected, Weight
-from headgate.core import analysis, departures, gaps, history, recreate, revisions, schedules, strategies
+from headgate.core import analysis, departures, gaps, history, recreate, revisions, schedules, stranded, strategies
 from headgate.core.model import Notice, PodTrouble
 from headgate.core.paths import Part
 from headgate.core.routes import WHOLE
@@ -37,6 +37,8 @@ def leave(situation: Situation, canary: Canary, ending: Ending, reason: str, mes
         by=by,
         since=situation.second,
         stable_pods=situation.pods(situation.stable).wanted,
+        had_all=(status.traffic is not None and status.traffic.weight == WHOLE)
+        or history.attempt_stood(status, canary),
     )
     rejected = status.rejected
     if ending in REJECTING and canary.drill is None:
@@ -130,6 +132,8 @@ def aborting(situation: Situation) -> Move | Rest | None:
     canary = situation.flight
     if canary is None or canary.leaving is None:
         return None
+    if noted := stranded.noted(situation):
+        return noted
     ours, theirs = situation.pods(situation.stable), situation.pods(canary)
     traffic = situation.status.traffic
     moved = (traffic is None or (traffic.weight == 0 and not traffic.rules)) and not gaps.hides_users(situation)

@@ -40,7 +40,8 @@ class Evidence:
         if same and before.policy == after.policy and _index(after) > _index(before):
             self._asked(before)
         grows = same and after.weight is not None and after.weight.desired > before.weight.desired
-        promoted = after.stable is not None and after.stable.hash == before.canary.hash
+        # What was stable before it was left may be stable once more.
+        promoted = after.stable is not None and after.stable.hash == before.canary.hash and not _stood(before)
         if not grows and not promoted:
             return
         if before.canary.leaving is not None:
@@ -142,3 +143,9 @@ def _index(status: RolloutStatus) -> int:
 
 def _moments(metric: Json) -> list[str]:
     return metric.get("when") or ["Background"]
+
+
+def _stood(status: RolloutStatus) -> bool:
+    """Return whether the attempt that is in flight had made its revision stable before."""
+    attempt = (status.canary.hash, status.canary.started) if status.canary else None
+    return any((one.hash, one.started) == attempt for one in status.history if str(one.outcome) == "Promoted")
