@@ -66,6 +66,7 @@ SITUATIONS: Final[Mapping[int, str]] = {
     "thousand levels deep, a hundred Rollouts of it",
     34: "ControllerRevisions are forged; Deployments of strangers are copied from ours or bear our labels",
     35: "Admission of Deployments takes 10 s, hangs, or refuses",
+    44: "Right after going back, the version that was gone back to loses all its pods; that which was left has its own",
 }
 
 

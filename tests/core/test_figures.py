@@ -177,7 +177,9 @@ def test_a_clock_without_a_record_is_written_unless_it_can_be_found_again() -> N
     assert not statuses.significant(api.RolloutStatus(stable=stable), api.RolloutStatus(stable=bare))
 
 
-@pytest.mark.parametrize(("created", "since"), [(0, NOON - 39), (NOON - 30, NOON - 29), (NOON + 9, NOON)])
+@pytest.mark.parametrize(
+    ("created", "since"), [(0, NOON - 39), (NOON - 30, NOON - 29), (NOON + 9, NOON), (NOON - 4000, NOON - 39)]
+)
 def test_the_start_of_an_attempt_is_the_start_of_its_clock(created: int, since: int) -> None:
     """So no restart, and no pass that writes nothing, begins it anew."""
     world = World().stable(10).canary(2, 0, age=40, created=created).ruled(PLAIN)
@@ -188,6 +190,19 @@ def test_the_start_of_an_attempt_is_the_start_of_its_clock(created: int, since: 
     assert canary is not None
     assert canary.progress is not None
     assert since == canary.progress.since
+
+
+def test_h27_a_clock_that_jumped_takes_nobodys_patience() -> None:
+    """H27: an attempt that seems to have begun an hour ago, and of which nothing is on record, has its time."""
+    world = World().stable(10).canary(2, 0, age=3600).ruled(PLAIN)
+    assert world.status.canary is not None
+    world = world.with_status(canary=world.status.canary.model_copy(update={"progress": None}))
+    canary = decide(world.observe()).status.canary
+
+    assert canary is not None
+    assert canary.leaving is None
+    assert canary.progress is not None
+    assert NOON - 44 == canary.progress.since
 
 
 def test_a_scale_up_begins_its_clock_with_the_write_that_asks_for_it() -> None:
@@ -327,10 +342,16 @@ def test_a_clock_in_the_future_is_not_waited_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hash_", "started", "since"), [(B, NOON - 1000, NOON - 7), (C, NOON - 1000, NOON - 5), (B, NOON - 1, NOON - 5)]
+    ("hash_", "started", "age", "since"),
+    [
+        (B, NOON - 1000, 1, NOON - 7),
+        (C, NOON - 1000, 1, NOON - 5),
+        (B, NOON - 1, 1, NOON - 5),
+        (B, NOON - 1000, 45, NOON - 5),
+    ],
 )
-def test_what_was_found_belongs_to_its_own_attempt(hash_: str, started: int, since: int) -> None:
-    """Another revision's clock, or that of an earlier attempt, is not gone on with."""
+def test_what_was_found_belongs_to_its_own_attempt(hash_: str, started: int, age: int, since: int) -> None:
+    """Another revision's clock, that of an earlier attempt, or one from before a clock jumped is not gone on with."""
     world = World().stable(10).canary(2, 1).ruled(PLAIN)
     canary = world.status.canary
     assert canary is not None
@@ -340,7 +361,7 @@ def test_what_was_found_belongs_to_its_own_attempt(hash_: str, started: int, sin
     found = canary.model_copy(
         update={"hash": hash_, "started": started, "progress": api.Progress(desired=2, ready=1, since=NOON - 7)}
     )
-    left = Unwritten(world.status.model_copy(update={"canary": found}), NOON - 1)
+    left = Unwritten(world.status.model_copy(update={"canary": found}), NOON - age)
     after = decide(world.but(unwritten=left).observe()).status.canary
 
     assert after is not None

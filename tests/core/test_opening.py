@@ -178,7 +178,7 @@ def test_edits_that_move_nothing(way: str) -> None:
 @pytest.mark.parametrize(
     ("known", "wanted", "ready", "expected"),
     [
-        (None, 3, 1, (3, 1, NOON - 999)),
+        (None, 3, 1, (3, 1, NOON - 44)),
         ((3, 1, NOON - 90), 3, 1, (3, 1, NOON - 90)),
         ((3, 1, NOON - 90), 3, 2, (3, 2, NOON)),
         ((3, 2, NOON - 90), 3, 1, (3, 2, NOON - 90)),

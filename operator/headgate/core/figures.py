@@ -20,6 +20,9 @@ from headgate.core.model import DeploymentFacts, Observation, Unwritten
 
 STILL_SECONDS: Final = 2.0
 """How long figures have to stand before they are written for their own sake."""
+_UNWRITTEN_SECONDS: Final = 45
+"""How long ago an attempt may have begun whose clock is not on record: by then the status has been written.
+What seems to be longer ago is a clock that has jumped, or a process that was away: that takes nobody's patience."""
 _ROUNDED_SECONDS: Final = 1
 """How far ahead a start may lie because it was rounded up."""
 
@@ -60,7 +63,7 @@ def progressed(seen: Observation, name: str, side: Side, facts: DeploymentFacts)
     fresh = Progress(desired=facts.replicas, ready=facts.ready, since=math.floor(now))
     if known is None and isinstance(side, Canary):
         # Both are whole seconds, rounded down: nobody's patience may end a moment too soon.
-        start = max(side.started, facts.created) + _ROUNDED_SECONDS
+        start = max(side.started, facts.created, math.floor(now) - _UNWRITTEN_SECONDS) + _ROUNDED_SECONDS
         return fresh.model_copy(update={"since": min(math.ceil(now), start)})
     future = known is not None and known.since > now + _ROUNDED_SECONDS
     if known is None or facts.replicas > known.desired or facts.ready > known.ready or future:
@@ -76,9 +79,12 @@ def progressed(seen: Observation, name: str, side: Side, facts: DeploymentFacts)
 def _known(seen: Observation, name: str, side: Side) -> Progress | None:
     """Return what is known of its progress: what the last pass found, though it was not written, or what is on record.
 
-    What the last pass found belongs to another attempt where that has begun since.
+    What the last pass found belongs to another attempt where that has begun since, and is not believed where the clock
+    says that it ought to have been written long ago.
     """
-    found: Side | None = getattr(seen.unwritten.status, name) if seen.unwritten else None
+    left = seen.unwritten
+    fresh = left is not None and seen.now < left.since + _UNWRITTEN_SECONDS
+    found: Side | None = getattr(left.status, name) if left is not None and fresh else None
     if found is None or found.hash != side.hash or found.progress is None:
         return side.progress
     return found.progress if getattr(found, "started", 0) == getattr(side, "started", 0) else side.progress
