@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from tests import cluster as clusters
-from tests.cluster import layout, processes
+from tests.cluster import layout, probes, processes
 from tests.control_plane.life.operators import Operator, kubeconfig_of_operator
 from tests.e2e import podinfo
 from tests.e2e.load import Load
@@ -33,6 +33,7 @@ LOAD_SECONDS: Final = 600
 SCRAPE_SECONDS: Final = 2
 _ANSWER_SECONDS = 30.0
 _KUBECTL_SECONDS = 60.0
+_ESTABLISHED_SECONDS: Final = 30.0
 _ROOT = Path(__file__).resolve().parent.parent
 _SEEN = "rollouts.headgate.dev,pods,events.events.k8s.io"
 
@@ -152,10 +153,16 @@ class Stage:
     def _install(self) -> None:
         self._say("installing the Rollout's definition, podinfo's Service and its route")
         self.kubectl("apply", "--server-side", "-f", str(_ROOT / "crds"))
-        self.kubectl("wait", "--for=condition=Established", "--timeout=30s", "crd/rollouts.headgate.dev")
+        # Not by kubectl wait: it fails where a definition a moment old has no conditions at all yet.
+        if not clusters.wait_until(self._established, _ESTABLISHED_SECONDS):
+            raise clusters.ClusterError("the API server has not established the Rollout's definition in 30 s")
         self.kubectl("create", "namespace", NAMESPACE)
         self.apply(podinfo.service(NAMESPACE))
         self.apply(podinfo.route(NAMESPACE))
+
+    def _established(self) -> bool:
+        found = json.loads(self.kubectl("get", "crd", "rollouts.headgate.dev", "--output=json"))
+        return probes.has_condition(found, "Established")
 
     def _start_operator(self) -> None:
         self._say("starting the operator, as a process with a service account's rights")

@@ -36,7 +36,7 @@ def holds(url: str, authority: Authority, client: Pair, missing: Callable[[Mappi
 
 def has_condition(thing: Mapping[str, Any], kind: str) -> bool:
     """Tell whether the Kubernetes object *thing* has the condition *kind* with status True."""
-    conditions = thing.get("status", {}).get("conditions", ())
+    conditions = (thing.get("status") or {}).get("conditions") or ()
     return any(one["type"] == kind and one["status"] == "True" for one in conditions)
 
 
