@@ -3,11 +3,15 @@
 import pytest
 
 from tests.control_plane.life.rollouts import Json
-from tests.control_plane.life.shops import Shop
+from tests.control_plane.life.shops import Shop, traffic
 
 pytestmark = pytest.mark.control_plane
 
-WARM: Json = {"strategy": {"blueGreen": {"scaleDownDelay": "10m", "autoPromotion": {}}}}
+WARM: Json = {
+    "strategy": {"blueGreen": {"scaleDownDelay": "10m", "autoPromotion": {}}},
+    "traffic": traffic(drain="20s"),
+}
+"""Long enough a drain for the version that leaves to have its pods when the other one loses its own."""
 
 
 def gone_back(shop: Shop) -> tuple[str, str]:
@@ -15,8 +19,8 @@ def gone_back(shop: Shop) -> tuple[str, str]:
     shop.open(**WARM)
     old = shop.hash_of("v1")
     shop.deploy("v2", **WARM)
-    shop.wait_stable("v2")
-    shop.wait(lambda: "until" in shop.status.get("warm", {}), "v1 is warm")
+    shop.wait_stable("v2", 120)
+    shop.wait(lambda: "until" in shop.status.get("warm", {}), "v1 is warm", 120)
     left = shop.hash_of("v2")
     shop.command("abort", "now")
     shop.wait_selects("web", old)
