@@ -8,6 +8,7 @@ import pytest
 from headgate.api import status as api
 from headgate.core import mirrors
 from headgate.core.decide import decide
+from headgate.core.paths import NOT_TOLD
 from tests.core import answers, ways
 from tests.core.test_mirror_route import (
     ABLE,
@@ -35,6 +36,12 @@ from tests.core.worlds import A, B, World
             (mirror(), 20),
             "MirrorUnsupported",
             "is of GatewayClass traefik, which does not list HTTPRouteRequestPercentageMirror in status.supportedFeat",
+        ),
+        (
+            {"gateways": (dataclasses.replace(UNABLE, class_name=NOT_TOLD),)},
+            (mirror(), 20),
+            "MirrorUnsupported",
+            "Gateway eg/public is of a GatewayClass which does not list HTTPRouteRequestPercentageMirror in status.sup",
         ),
         ({"gateways": (UNKNOWN,)}, (mirror(), 20), "MirrorUnsupported", "is not known: forbidden; mend that"),
         ({"gateways": (ABLE, MESH)}, (mirror(), 20), "MirrorUnsupported", "Service prod/web is no Gateway"),

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from headgate.core import revisions
 from headgate.core.actions import FilterEdit
-from headgate.core.paths import GatewayFacts, RouteFacts, RuleFacts, TrafficFacts, Unreadable
+from headgate.core.paths import NOT_TOLD, GatewayFacts, RouteFacts, RuleFacts, TrafficFacts, Unreadable
 
 FEATURE: Final = "HTTPRouteRequestPercentageMirror"
 """By which a GatewayClass says, in status.supportedFeatures, that its Gateways can copy a part of the requests."""
@@ -131,8 +131,9 @@ def _why_not(gateway: GatewayFacts) -> str:
         return ""
     if not gateway.class_name:
         return f"{gateway} is no Gateway, and nothing says whether it can do setMirrorRoute: leave out the step"
+    its = "a GatewayClass" if gateway.class_name == NOT_TOLD else f"GatewayClass {gateway.class_name},"
     return (
-        f"{gateway} is of GatewayClass {gateway.class_name}, which does not list {FEATURE} in status."
+        f"{gateway} is of {its} which does not list {FEATURE} in status."
         "supportedFeatures, so that every request may fail with setMirrorRoute: leave out the step, or take another "
         "Gateway"
     )

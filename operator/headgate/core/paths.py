@@ -6,7 +6,7 @@ All plain data, part of the vocabulary of `model`.
 import dataclasses
 import enum
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from headgate.api import names
 
@@ -102,6 +102,10 @@ class ParentFacts:
     """Whether it accepted the route, though it may not have resolved all references; if not it may go on as before."""
 
 
+NOT_TOLD: Final = "(not told)"
+"""Stands for the GatewayClass of a Gateway in another namespace: its name is no business of this one."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class GatewayFacts:
     """What a parent of routes can do."""
@@ -109,7 +113,7 @@ class GatewayFacts:
     name: str
     """Such as "Gateway eg/public"."""
     class_name: str
-    """Its GatewayClass; empty for what is no Gateway."""
+    """Its GatewayClass, or NOT_TOLD; empty for what is no Gateway."""
     features: frozenset[str] | Unreadable
     """What that class says that it supports."""
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from headgate.core.model import Json, Kind
-from headgate.core.paths import GatewayFacts, RouteFacts, Unreadable
+from headgate.core.paths import NOT_TOLD, GatewayFacts, RouteFacts, Unreadable
 from headgate.observe import doubts, traffic
 from headgate.observe.sources import Clock, Reader
 
@@ -17,7 +17,6 @@ READ_AGAIN_SECONDS: Final = 60.0
 _MOST_KNOWN: Final = 1000
 _MOST_READ: Final = 32
 """Parents in one pass: as many as one route can have."""
-_NOT_TOLD: Final = "(named in another namespace)"
 
 _Parent = tuple[str, str, str]
 """Kind, namespace, name."""
@@ -69,7 +68,7 @@ class Gateways:
         found = await self._known(parent)
         if isinstance(found.features, Unreadable):
             return _unknown(parent, "it, or its GatewayClass, could not be read", passing=found.features.passing)
-        return dataclasses.replace(found, class_name=_NOT_TOLD if found.class_name else "")
+        return dataclasses.replace(found, class_name=NOT_TOLD if found.class_name else "")
 
     async def _known(self, parent: _Parent) -> GatewayFacts:
         known, now = self._reads.get(parent), self._clock()

@@ -122,7 +122,7 @@ def test_copies_of_requests(shop: Shop) -> None:
 
 
 def test_a_gateway_that_cannot_copy(shop: Shop) -> None:
-    """Its class does not list the feature: the step is refused by name, and nothing moves."""
+    """Its class does not list the feature: the Gateway is named, the class elsewhere is not, and nothing moves."""
     spec = canary({"setMirrorRoute": {"percentage": 50}}, {"pause": {}})
     plain = route()
     plain["spec"]["parentRefs"] = [{"name": "plain", "namespace": "eg"}]
@@ -130,7 +130,7 @@ def test_a_gateway_that_cannot_copy(shop: Shop) -> None:
     shop.deploy("v2", **spec)
     shop.wait(lambda: shop.condition("Ready")["reason"] == "MirrorUnsupported", "refused")
 
-    words = "Gateway eg/plain is of GatewayClass plain, which does not list HTTPRouteRequestPercentageMirror"
+    words = "Gateway eg/plain is of a GatewayClass which does not list HTTPRouteRequestPercentageMirror"
     assert words in shop.condition("Ready")["message"]
     assert shop.sizes() == {"v1": 4}
     assert "filters" not in shop.get("httproute", "web")["spec"]["rules"][0]
