@@ -26,6 +26,7 @@ from headgate.core.decide import decide
 from headgate.core.model import Key
 from headgate.observe import Observer
 from headgate.observe.dry_runs import BesidePasses
+from headgate.observe.jumps import Jumps
 from headgate.observe.snapshot import Snapshot
 from headgate.reconcile.first_look import FirstLook
 from headgate.reconcile.outage import Outage
@@ -76,6 +77,7 @@ class Operator:
             settle_seconds=options.settle_seconds,
             allowed_addresses=_Allowed(servers),
             dry_runs=self._dry_runs,
+            jumps=Jumps(time.time, time.monotonic),
         )
         actor = Actor(self._cluster, self._events)
         triggers = Triggers()

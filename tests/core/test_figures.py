@@ -58,6 +58,9 @@ CLOCKS = {
     "stable.progress.since",
     "canary.progress.since",
     "warm.progress.since",
+    "stable.progress.dropped",
+    "canary.progress.dropped",
+    "warm.progress.dropped",
     "canary.judged_from",
     "canary.leaving.since",
     "canary.leaving.uncounted_since",
@@ -104,7 +107,7 @@ def test_every_time_is_classified() -> None:
 
 def full() -> api.RolloutStatus:
     """Return a status in which every part that has a clock is there, and every clock runs."""
-    progress = api.Progress(desired=5, ready=2, since=NOON - 60)
+    progress = api.Progress(desired=5, ready=2, since=NOON - 60, dropped=NOON - 60)
     common: Any = {"progress": progress, "replicas": 5}
     leaving = api.Leaving(
         ending=api.Ending.ABORTED,

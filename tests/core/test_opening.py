@@ -57,7 +57,7 @@ def test_a_pause_after_a_clock_was_set_back() -> None:
 
 
 def test_a_clock_that_was_set_forward() -> None:
-    """H27: a pause ends at once by a jump forward, but the evidence holds until the ticks in between are read."""
+    """H27: a pause ends at once by a jump that no process saw; the evidence holds until the ticks are read."""
     decision = decide(in_flight().but(now=NOON + 3600).observe())
 
     assert (decision.rule, answers.step(decision)) == ("unproved", 2)

@@ -116,6 +116,7 @@ class World:
     written_at: float = NOON
     unread: Mapping[paths.Part, paths.Unreadable] = dataclasses.field(default_factory=dict)
     clock_set_back: bool = False
+    jumped_seconds: float = 0.0
 
     # --- what there is ------------------------------------------------------------------------------------------------
 
@@ -290,6 +291,7 @@ class World:
             refusals=self.refusals,
             settle_seconds=SETTLE,
             written_at=self.written_at,
+            jumped_seconds=self.jumped_seconds,
             foreign=self.foreign,
             unwritten=self.unwritten,
             traffic=self.traffic,

@@ -343,7 +343,7 @@ def test_h24_calls_fail_in_storms(trouble: faults.Trouble) -> None:
 
 @pytest.mark.parametrize("jump", [-3600.0, 3600.0])
 def test_h27_the_clock_jumps_during_a_pause(jump: float) -> None:
-    """A clock set back begins the pause anew, one set forward ends it; neither hangs, skips evidence or goes back."""
+    """A clock set back begins the pause anew, one set forward does not end it; neither hangs or skips evidence."""
     play = worlds.play(27, steps=(specs.weight(20), specs.pause("5m"), specs.weight(60)))
     play.world.script.default = Outcome.NO_DATA  # before the canary there was nothing to measure
     play.world.script.say(0.0, play.world.now)

@@ -96,6 +96,12 @@ class Progress(StatusModel):
     desired: int = pydantic.Field(description="The number of pods that the scale-up is going to.")
     ready: int = pydantic.Field(description="The most pods that have been ready in it.")
     since: Timestamp = pydantic.Field(description="When that number last grew, or when the scale-up began.")
+    dropped: Timestamp | None = pydantic.Field(default=None, description="When some that were ready stopped being so.")
+
+    @property
+    def stopped(self) -> int:
+        """Since when those that are not ready are not: since they were wanted, or since they last stopped being so."""
+        return self.since if self.dropped is None else max(self.since, self.dropped)
 
 
 class Side(StatusModel):
@@ -169,6 +175,14 @@ class Canary(Side):
     )
     leaving: Leaving | None = pydantic.Field(default=None, description="Why it is being taken back.")
     drill: Drill | None = pydantic.Field(default=None, description="Where it is no new version but a rehearsal.")
+    jumped_seconds: int = pydantic.Field(
+        default=0, description="How far the clock has jumped ahead since it started; no wait counts that."
+    )
+
+    @property
+    def waits_since(self) -> int:
+        """From when on waits count that begin with its start."""
+        return self.started + self.jumped_seconds
 
 
 class Warm(Side):

@@ -24,7 +24,7 @@ def unmeasured(situation: Situation) -> tuple[MetricStatus, ...]:
 
 
 def _since(canary: Canary) -> int:
-    return canary.progress.since if canary.progress else canary.started
+    return canary.progress.since if canary.progress else canary.waits_since
 
 
 def _blocked(situation: Situation) -> tuple[float, ...]:

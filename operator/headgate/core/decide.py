@@ -213,6 +213,17 @@ def _with_waits(heard: commands.Heard, situation: Situation, rest: Rest) -> Rest
     return dataclasses.replace(rest, message=f"{rest.message}{waits}")
 
 
+def _worth_a_write(seen: Observation, status: RolloutStatus) -> bool:
+    """Return whether *status* is written in this pass."""
+    if status == seen.status:
+        return False
+    if statuses.significant(seen.status, status) or seen.jumped_seconds:
+        return True
+    # A clock that was set back leaves a write in the future: what it makes us correct must not wait until then.
+    due_at = min(statuses.due_at(seen, status), figures.stand_at(seen, status))
+    return not seen.written_at <= seen.now < due_at
+
+
 def _concluded(
     heard: commands.Heard, situation: Situation, rule: str, rest: Rest, said: tuple[Notice, ...]
 ) -> Decision:
@@ -226,11 +237,7 @@ def _concluded(
         return Decision(rule, seen.status, write_status=False, recheck_at=min(rest.recheck_at))
     rest = _with_waits(heard, situation, rest)
     status = statuses.concluded(situation, rest)
-    # A clock that was set back leaves a write in the future: what it makes us correct must not wait until then.
-    write = status != seen.status and (
-        statuses.significant(seen.status, status)
-        or not seen.written_at <= seen.now < min(statuses.due_at(seen, status), figures.stand_at(seen, status))
-    )
+    write = _worth_a_write(seen, status)
     quiet_until = _quiet_until(situation, status, written=write)
     recheck_at = _recheck_at(situation, rest, status, quiet_until, written=write)
     said = (*said, *statuses.told(seen.status, rest), *disputes.told(seen.status, status))

@@ -150,7 +150,7 @@ def _disturbed(situation: Situation, canary: Canary) -> Rest | None:
         return found
     if ready < least:
         return Rest(Phase.DRILLING, "PodsNotReady", f"{ready} pods ready, at least {least} needed")
-    if situation.now >= canary.started + limit:
+    if situation.now >= canary.waits_since + limit:
         waits = situation.status.step.waiting_for if situation.status.step else ""
         message = f"it has not had its weight for {values.format_duration(limit)}: {waits}"
         return Rest(Phase.DRILLING, "DrillTimedOut", message)

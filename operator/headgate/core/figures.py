@@ -53,13 +53,16 @@ def _began(before: Side | None, after: Side) -> bool:
     if before.progress is None:
         # When an attempt's own Deployment came is on record there.
         return not isinstance(after, Canary)
+    if after.progress.dropped not in (None, before.progress.dropped):
+        return True
     grew = after.progress.desired == before.progress.desired and after.progress.ready > before.progress.ready
     return after.progress.since != before.progress.since and not grew
 
 
 def progressed(seen: Observation, name: str, side: Side, facts: DeploymentFacts) -> Progress:
     """Return how far the pods of *side*, the status' part with that *name*, have come by now."""
-    known, now = _known(seen, name, side), seen.now
+    last, now = _last(seen, name, side), seen.now
+    known = last.progress
     fresh = Progress(desired=facts.replicas, ready=facts.ready, since=math.floor(now))
     if known is None and isinstance(side, Canary):
         # Both are whole seconds, rounded down: nobody's patience may end a moment too soon.
@@ -73,21 +76,24 @@ def progressed(seen: Observation, name: str, side: Side, facts: DeploymentFacts)
         return fresh
     if facts.replicas < known.desired:
         return fresh.model_copy(update={"since": known.since})
+    if facts.ready < last.ready:
+        # What had been ready is not any more: where never all were, nothing else tells that from a start that hangs.
+        return known.model_copy(update={"dropped": math.floor(now)})
     return known
 
 
-def _known(seen: Observation, name: str, side: Side) -> Progress | None:
-    """Return what is known of its progress: what the last pass found, though it was not written, or what is on record.
+def _last(seen: Observation, name: str, side: Side) -> Side:
+    """Return the *side* as the last pass found it, though it was not written, or as it is on record.
 
     What the last pass found belongs to another attempt where that has begun since, and is not believed where the clock
-    says that it ought to have been written long ago.
+    says that it ought to have been written long ago, or has jumped since.
     """
     left = seen.unwritten
-    fresh = left is not None and seen.now < left.since + _UNWRITTEN_SECONDS
+    fresh = left is not None and seen.now < left.since + _UNWRITTEN_SECONDS and not seen.jumped_seconds
     found: Side | None = getattr(left.status, name) if left is not None and fresh else None
     if found is None or found.hash != side.hash or found.progress is None:
-        return side.progress
-    return found.progress if getattr(found, "started", 0) == getattr(side, "started", 0) else side.progress
+        return side
+    return found if getattr(found, "started", 0) == getattr(side, "started", 0) else side
 
 
 def asked(seen: Observation, side: Side, size: int) -> Progress | None:

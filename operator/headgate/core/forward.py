@@ -101,7 +101,7 @@ def recreating(situation: Situation) -> Rest | None:
         return None
     pods, turnover, looks = situation.pods(canary), situation.turnover, verdicts.patience_ends(situation)
     if pods.wanted != situation.total and not turnover.done:
-        looks = (recreate.looks_at(canary.started, situation.now), *looks)
+        looks = (recreate.looks_at(canary.waits_since, situation.now), *looks)
     if pods.wanted == 0 and situation.total and not turnover.done:
         if not turnover.known and situation.sizes.stable:
             message = f"{turnover.counted('old')}; they stay until somebody can tell when they are gone"

@@ -330,6 +330,8 @@ class Observation:
     """When this process last wrote the status; 0 if it never did."""
     unwritten: Unwritten | None = None
     """None where the last pass wrote the status, found nothing new, or was that of another process."""
+    jumped_seconds: float = 0.0
+    """How far the clock has jumped ahead since the status was last written: nothing has waited for as long as that."""
     foreign: tuple[str, ...] = ()
     """Objects that stand where ours should and that belong to somebody else."""
     strangers: tuple[str, ...] = ()

@@ -1,6 +1,5 @@
 """Brings the status up to what was observed, before any rule is asked: clocks, pods, policy, traffic, verdicts."""
 
-import math
 from typing import Final, TypeVar
 
 from headgate.api.spec import Policy
@@ -8,7 +7,6 @@ from headgate.api.status import (
     Canary,
     RolloutStatus,
     Side,
-    StatusModel,
     StepStatus,
     TemplateStatus,
     TrafficStatus,
@@ -18,6 +16,7 @@ from headgate.api.status import (
 from headgate.core import (
     analysis,
     autoscalers,
+    clocks,
     contests,
     effects,
     figures,
@@ -25,7 +24,6 @@ from headgate.core import (
     schedules,
     steps,
     strategies,
-    traffic,
 )
 from headgate.core.model import Identity, Observation
 from headgate.core.paths import Part, TrafficFacts
@@ -40,7 +38,8 @@ def opened(seen: Observation) -> Situation:
     status = seen.status
     for bring_up in (
         marks.believed,
-        _without_future,
+        clocks.without_jump,
+        clocks.without_future,
         _with_target,
         _with_rollback,
         _with_policy,
@@ -57,46 +56,6 @@ def opened(seen: Observation) -> Situation:
 _ACCEPTING: Final = frozenset(Part) - {Part.PODS}
 _COUNTING: Final = frozenset({Part.DEPLOYMENTS, Part.SIDES})
 _SCALING: Final = frozenset({Part.AUTOSCALERS, Part.STATUS_PART, Part.POLICY, Part.SIDES})
-_ROUNDED_SECONDS: Final = 1
-"""How far ahead a start may lie because it was rounded up."""
-
-
-def _past(moment: int | None, latest: float, now: float) -> int | None:
-    # A clock that was set back leaves times in the future; waits would never end. They begin anew instead.
-    return math.floor(now) if moment is not None and moment > latest else moment
-
-
-_LEAVING: Final = ("since", "uncounted_since", "unserved_since", "rescued_since")
-_Timed = TypeVar("_Timed", bound=StatusModel)
-
-
-def _timed(part: _Timed, now: float, *fields: str, ahead_seconds: int = 0) -> _Timed:
-    latest = now + _ROUNDED_SECONDS + ahead_seconds
-    return part.model_copy(update={field: _past(getattr(part, field), latest, now) for field in fields})
-
-
-def _without_future(seen: Observation, status: RolloutStatus) -> RolloutStatus:
-    changes: dict[str, object] = {}
-    settling = traffic.SETTLE_SECONDS  # by this much both are written down ahead
-    if status.step:
-        changes["step"] = _timed(status.step, seen.now, "since", ahead_seconds=settling)
-    if status.weight:
-        changes["weight"] = _timed(status.weight, seen.now, "since", ahead_seconds=settling)
-    if status.canary:
-        # When it started tells this attempt from others, and is not rewritten.
-        canary = _timed(status.canary, seen.now, "judged_from")
-        if canary.leaving:
-            canary = canary.model_copy(update={"leaving": _timed(canary.leaving, seen.now, *_LEAVING)})
-        changes["canary"] = canary
-    if status.warm:
-        changes["warm"] = _timed(status.warm, seen.now, "judged_from", "promoted")
-    if status.traffic:
-        changes["traffic"] = _timed(status.traffic, seen.now, "since", "home_since", "changed")
-    if status.restart:
-        changes["restart"] = _timed(status.restart, seen.now, "since")
-    ticks = ("since", "watched_since", "last_tick", "last_judged")
-    changes["analysis"] = tuple(_timed(state, seen.now, *ticks) for state in status.analysis)
-    return status.model_copy(update=changes)
 
 
 def _with_target(seen: Observation, status: RolloutStatus) -> RolloutStatus:

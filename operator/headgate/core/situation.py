@@ -205,7 +205,7 @@ class Situation:
     def turnover(self) -> recreate.Turnover:
         """Who comes, and who has to be gone before, where no two revisions may have pods."""
         canary, comes = self.canary, self.comes
-        since = (canary.leaving.since if canary.leaving else canary.started) if canary else 0
+        since = (canary.leaving.since if canary.leaving else canary.waits_since) if canary else 0
         hash_ = comes.hash if comes else ""
         since = since if since <= self.now else 0  # by a clock that has been set back
         return recreate.Turnover(self.seen.deployments, self.seen.present, hash_, since, self.now)
@@ -337,7 +337,7 @@ class Situation:
     def _flees_at(self) -> int | None:
         """From when on pods that do not serve keep nobody waiting, where their version is gone back from."""
         progress = self.stable.progress if self.goes_back and self.stable else None
-        return progress.since + FLEES_AFTER_SECONDS if progress else None
+        return progress.stopped + FLEES_AFTER_SECONDS if progress else None
 
     @functools.cached_property
     def routing(self) -> traffic.Plan | None:

@@ -282,7 +282,7 @@ def _stuck_since(situation: Situation) -> int | None:
     pods = situation.pods(canary)
     held = situation.recreates and not pods.wanted and not situation.turnover.done  # old pods do not go
     if canary.progress is None or held:
-        return canary.started if situation.goal.canary and (held or seen.refusals or seen.foreign) else None
+        return canary.waits_since if situation.goal.canary and (held or seen.refusals or seen.foreign) else None
     return canary.progress.since if pods.ready < pods.wanted else None
 
 
@@ -349,7 +349,8 @@ def hopeless(situation: Situation) -> Move | None:
     if canary is None or since is None or situation.pods(canary).ready:
         return None
     given = given_seconds(situation, hurts=_had_all(situation))
-    if given is None or (situation.now < since + given and not _had_all(situation)):
+    stopped = max(since, canary.progress.stopped) if canary.progress else since
+    if given is None or (situation.now < stopped + given and not _had_all(situation)):
         return None
     message = f"the new pods cannot start: {_readiness(situation)}"
     return leave(situation, canary, Ending.ROLLED_BACK, "PodsCannotStart", message, by="headgate")

@@ -29,6 +29,7 @@ from headgate.core.remains import Remains
 from headgate.observe import accepted, autoscalers, belongings, cron, deployments, doubts, objects, rollouts, statuses
 from headgate.observe.dry_runs import BesidePasses, DryRuns, InPasses
 from headgate.observe.identity import Identifier
+from headgate.observe.jumps import Jumps
 from headgate.observe.roads import Roads
 from headgate.observe.sources import Clock, Measurements, Reader
 
@@ -68,6 +69,7 @@ class Observer:
         settle_seconds: float,
         allowed_addresses: Container[str] = (),
         dry_runs: DryRuns | None = None,
+        jumps: Jumps | None = None,
     ) -> None:
         """Read from *reader* and *measurements*.
 
@@ -78,12 +80,14 @@ class Observer:
             settle_seconds: how long after a tick every sample that it looks at has been scraped.
             allowed_addresses: the Prometheus servers that a Rollout may name.
             dry_runs: who makes dry runs; they are made beside the passes unless said otherwise.
+            jumps: what *clock* has jumped ahead; None: it never does.
         """
         self._reader = reader
         self._measurements = measurements
         self._clock = clock
         self._settle_seconds = settle_seconds
         self._allowed = allowed_addresses
+        self._jumps = jumps or Jumps(clock, clock)
         self._identifier = Identifier(reader, dry_runs or BesidePasses())
         self._roads = Roads(reader, clock)
         self._autoscalers = autoscalers.Autoscalers(reader, clock)
@@ -102,6 +106,7 @@ class Observer:
         """
         thing = await self._reader.get(Kind.ROLLOUT, key.namespace, key.name)
         if thing is None:
+            self._jumps.forget(key)
             self._roads.forget(key)
             self._autoscalers.forget(key)
             self._identifier.forget(key)
@@ -114,7 +119,9 @@ class Observer:
         if any(path[:1] == ("heard",) for path in read.lost):
             heard = {"heard": commands.carried_out(rollout.annotations)}
             read = dataclasses.replace(read, status=read.status.model_copy(update=heard))
-        return await self._with_others(key, await self._gathered(key, rollout, read, refusals, written_at))
+        seen = await self._with_others(key, await self._gathered(key, rollout, read, refusals, written_at))
+        # The clock is looked at last: what it has gained by then counts, so that no wait ends by a jump.
+        return dataclasses.replace(seen, jumped_seconds=self._jumps.of(key, written_at))
 
     def over(self, reader: Reader) -> "Observer":
         """Return one like this that reads from *reader*."""
@@ -125,6 +132,7 @@ class Observer:
             settle_seconds=self._settle_seconds,
             allowed_addresses=self._allowed,
             dry_runs=InPasses(),
+            jumps=self._jumps,
         )
 
     async def answered(self, key: Key, seen: Observation, seconds: float) -> Observation:

@@ -16,6 +16,7 @@ from headgate.core import decide, faults
 from headgate.core.model import Decision, Json, Key, Kind, Notice, Observation, Unwritten
 from headgate.observe import Observer
 from headgate.observe.dry_runs import InPasses
+from headgate.observe.jumps import Jumps
 from headgate.simulation import coroutines
 from headgate.simulation import faults as troubles
 from headgate.simulation.agenda import Agenda
@@ -78,7 +79,12 @@ class Operator:
         connection = around.connect()
         # Dry runs are answered in the pass: nothing here runs beside it.
         self._observer = Observer(
-            connection, self._readings, self.clock, settle_seconds=SETTLE_SECONDS, dry_runs=InPasses()
+            connection,
+            self._readings,
+            self.clock,
+            settle_seconds=SETTLE_SECONDS,
+            dry_runs=InPasses(),
+            jumps=Jumps(self.clock, lambda: around.agenda.now),
         )
         self._actor = Actor(connection, self)
         around.store.listeners.append(self._heard)
