@@ -12,7 +12,7 @@ from headgate.api.spec import RolloutSpec
 from headgate.cli import crds
 from headgate.core import queries
 
-SIZE_LIMIT = 92_000
+SIZE_LIMIT = 100_000
 # The only alternatives that a structural schema may have.
 INT_OR_STRING = [{"type": "integer"}, {"type": "string"}]
 DEFINITION: Any = crd.definition()
