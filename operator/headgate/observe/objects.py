@@ -78,11 +78,6 @@ def deployment(thing: Json, expected: Mapping[str, str]) -> DeploymentFacts:
     """
     metadata, wanted, status = thing["metadata"], thing["spec"], thing.get("status") or {}
     annotations = metadata.get("annotations") or {}
-    refusals = [
-        str(condition.get("message", ""))
-        for condition in status.get("conditions") or ()
-        if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True"
-    ]
     successor, _, succeeded_at = str(annotations.get(names.SUCCEEDED_BY, "")).partition(" ")
     replicas = number(wanted.get("replicas", 1))
     return DeploymentFacts(
@@ -103,7 +98,7 @@ def deployment(thing: Json, expected: Mapping[str, str]) -> DeploymentFacts:
         answering=min(number(status.get("readyReplicas")), replicas),
         min_ready_seconds=number(wanted.get("minReadySeconds")),
         rejected=annotations.get(names.REJECTED, ""),
-        refusal="; ".join(refusals)[:_WORDS_LENGTH],
+        refusal=_refusal(status),
         tampered="",
         scaled_by=next(other_writers(thing, "spec", "replicas"), ""),
         deleting=metadata.get("deletionTimestamp") is not None,
@@ -114,6 +109,16 @@ def deployment(thing: Json, expected: Mapping[str, str]) -> DeploymentFacts:
         rejected_for=str(annotations.get(names.REJECTED_FOR, "")),
         annotated=bool(annotations),
     )
+
+
+def _refusal(status: Json) -> str:
+    """Return why the pods of a Deployment with this *status* are refused; an empty text if they are not."""
+    words = [
+        str(condition.get("message", ""))
+        for condition in status.get("conditions") or ()
+        if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True"
+    ]
+    return "; ".join(words)[:_WORDS_LENGTH]
 
 
 def present(pods: Iterable[Json], rollout_name: str, hashes: Container[str]) -> dict[str, int]:

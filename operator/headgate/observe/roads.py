@@ -91,9 +91,7 @@ class Roads:
         )
         by_name = {(asked.kind, asked.name): route for asked, route in zip(asked_for, routes, strict=True)}
         found = TrafficFacts(stable, canary, by_name, former, former_unread=unread)
-        if not mirrors:
-            return found
-        gateways = await self._gateways.of(found.known_routes, rollout.namespace)
+        gateways = await self._gateways.of(found.known_routes, rollout.namespace) if mirrors else ()
         return dataclasses.replace(found, gateways=gateways)
 
     async def _former(self, rollout: RolloutFacts, traffic: Traffic | None) -> _Former:
