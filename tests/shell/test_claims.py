@@ -126,6 +126,18 @@ def test_h33_foreign_backends_hold_no_worker() -> None:
     assert len(cluster.asked) == LOOKED_AT
 
 
+async def test_a_wide_route_has_all_its_services_looked_at() -> None:
+    """A route of 16 rules with 16 backends each may lead to 128 other Services: the last one tells who has its rule."""
+    names = [*(f"other-{number}" for number in range(127)), "api"]
+    rules = [
+        dataclasses.replace(ways.rule(100, 0, 100), name=f"rule-{at}", beside=tuple(names[at * 8 : at * 8 + 8]) * 2)
+        for at in range(16)
+    ]
+    found = await with_claims(Cluster(other()), ROLLOUT, ways.route(*rules))
+
+    assert [rule.claimed_by for rule in found.rules] == [""] * 15 + ["api"]
+
+
 def test_h33_a_hanging_service_hides_no_claim() -> None:
     """H33: a Service about which nothing is answered does not hide who has the rule by another one."""
 

@@ -17,8 +17,11 @@ from headgate.core.paths import RouteFacts, RuleFacts, Unreadable
 from headgate.observe import doubts
 from headgate.observe.sources import Reader
 
-LOOKED_AT: Final = 32
-"""Services whose holders are looked for in one pass: four routes of eight rules that share with another Service."""
+LOOKED_AT: Final = 128
+"""Services whose holders are looked for in one pass, all at once.
+
+A route may have 16 rules with 16 backends each: half of all these may be other Services, each a different one.
+"""
 LOOK_SECONDS: Final = 2.0
 _TOO_MANY: Final = Unreadable(
     f"its routes lead to more than {LOOKED_AT} other Services, and those beyond are not looked at; give it routes of "
