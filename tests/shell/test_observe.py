@@ -93,7 +93,7 @@ def test_h33_a_deep_record_is_none() -> None:
     metadata = {
         "name": "web-a",
         "creationTimestamp": "2026-01-01T00:00:00Z",
-        "labels": {"headgate.dev/record": "template"},
+        "labels": {"headgate.dev/record": "template", "headgate.dev/rollout": "web"},
     }
     found = belongings.records(
         [{"metadata": metadata, "data": {"hash": "a", "template": {"spec": nested(9_000)}}}], "web"
