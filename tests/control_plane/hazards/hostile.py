@@ -27,6 +27,8 @@ TEXTS: Final = (
     "p" * 253,
     "p" * 254,
 )
+DISTINCT: Final = tuple(text for text in TEXTS if text not in (" ", "payroll#", "payroll\n", "payroll\u200b"))
+"""One text of each kind: of spaces, of what ends a path, of control characters, and of what is no ASCII."""
 LONG: Final = "p" * 253
 """A name of an object, though not of a Service, of a rule's metric or of a namespace."""
 DEPTH: Final = 1_100

@@ -126,7 +126,7 @@ def refused(tenant: Tenant) -> Iterator[str]:
 def past_the_crd(tenant: Tenant) -> None:
     """Create Rollouts with every hostile name in every field, and with hostile statuses, past an older CRD."""
     with malformed.without_schema(tenant.house.access):
-        for number, text in enumerate(hostile.TEXTS):
+        for number, text in enumerate(hostile.DISTINCT):
             for place, changes in enumerate(hostile.everywhere(text)):
                 tenant.try_to("rollouts", hostile.rollout(f"x{number}-{place}", changes))
             body = hostile.rollout(f"status-{number}", {})
@@ -141,7 +141,7 @@ def beside(tenant: Tenant) -> None:
         service["metadata"]["labels"] = {"headgate.dev/rollout": label, "headgate.dev/managed": "true"}
         tenant.try_to("services", service)
     steps = {"canary": {"steps": [{"setWeight": 5}, {"setMirrorRoute": {"percentage": 50}}, {"pause": {}}]}}
-    for number, text in enumerate(hostile.TEXTS):
+    for number, text in enumerate(hostile.DISTINCT):
         found = []
         for place, route in enumerate(hostile.routes(text)):
             route["metadata"]["name"] = f"r{number}-{place}"
@@ -207,6 +207,27 @@ def victims_abort(stage: Stage, tenant: Tenant) -> float:
     return time.monotonic() - began
 
 
+def in_flight(stage: Stage, tenant: Tenant) -> None:
+    """Bring a second version of the victim, and one of the tenant, into flight."""
+    assert tenant.create("rollouts", hostile.rollout("flying", {"strategy": GATED})) == CREATED
+    stage.open(routed=True)
+    flying = hostile.rollout("flying", {"strategy": GATED})
+    stage.wait(lambda: tenant.get("rollouts", "flying")["status"].get("phase") == "Healthy", "it is at rest")
+    tenant.patch("rollouts", "flying", {"spec": {"template": image(flying, "v2")}})
+    stage.ship("v2", routed=True, strategy=GATED, analysis={})
+    stage.wait(lambda: weight(stage) > 0, "the victim in flight")
+    stage.wait(lambda: "canary" in tenant.get("rollouts", "flying")["status"], "the tenant's in flight")
+
+
+def deep_and_large(tenant: Tenant) -> None:
+    """Create a Rollout that is nested too deep, and one that is nearly too large."""
+    deep = json.dumps(hostile.rollout("deep", {})).replace('"containers"', f'"x": {hostile.nested()}, "containers"')
+    assert tenant.create("rollouts", deep) == CREATED
+    large = hostile.rollout("large", {})
+    large["spec"]["template"]["metadata"]["annotations"] = {"x": "x" * hostile.LARGE_BYTES}
+    tenant.try_to("rollouts", large)
+
+
 def deep_in_flight(stage: Stage, tenant: Tenant) -> None:
     """Hold that an abort beside a template that is too deep is heard, and that such a Rollout can be deleted."""
     tenant.patch("rollouts", "flying", f'{{"spec":{{"template":{{"spec":{{"affinity":{hostile.nested()}}}}}}}}}')
@@ -231,22 +252,9 @@ def test_h29_hostile_names_reach_nothing(tmp_path: Path, capsys: pytest.CaptureF
             staged(house, HEADGATE_NAMESPACES=f"{EVIL},{stage.namespace}") as work,
         ):
             actor = work.actors[0]
-            assert tenant.create("rollouts", hostile.rollout("flying", {"strategy": GATED})) == CREATED
-            stage.open(routed=True)
-            flying = hostile.rollout("flying", {"strategy": GATED})
-            stage.wait(lambda: tenant.get("rollouts", "flying")["status"].get("phase") == "Healthy", "it is at rest")
-            tenant.patch("rollouts", "flying", {"spec": {"template": image(flying, "v2")}})
-            stage.ship("v2", routed=True, strategy=GATED, analysis={})
-            stage.wait(lambda: weight(stage) > 0, "the victim in flight")
-            stage.wait(lambda: "canary" in tenant.get("rollouts", "flying")["status"], "the tenant's in flight")
+            in_flight(stage, tenant)
             beside(tenant)
-            deep = json.dumps(hostile.rollout("deep", {})).replace(
-                '"containers"', f'"x": {hostile.nested()}, "containers"'
-            )
-            assert tenant.create("rollouts", deep) == CREATED
-            large = hostile.rollout("large", {})
-            large["spec"]["template"]["metadata"]["annotations"] = {"x": "x" * hostile.LARGE_BYTES}
-            tenant.try_to("rollouts", large)
+            deep_and_large(tenant)
             seconds = victims_abort(stage, tenant)
             deep_in_flight(stage, tenant)
             names = [one.partition("/")[2] for one in tenant.let_in if one.startswith("rollouts/")]
