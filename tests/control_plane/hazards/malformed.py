@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from headgate.api import crd
+from headgate.api import consent
 from headgate.cli import crds
 from tests.cluster import wait_until
 from tests.control_plane.access import Access
@@ -21,6 +21,10 @@ Json = dict[str, Any]
 
 HUGE_BYTES = 900_000
 DEPTH = 200
+_CRDS = "customresourcedefinitions"
+_BINDINGS = "validatingadmissionpolicybindings"
+WRONG_SIDES = "wrong-sides"
+"""The Rollout whose spec is right, and whose status has SIDES."""
 INJECTION = '"}) or vector(0) #'
 
 
@@ -58,18 +62,14 @@ def specs(namespace: str) -> dict[str, Any]:
             selector={"matchLabels": {"app": "hostile-metric"}},
             analysis={"metrics": [{**rollouts.metric(namespace), "name": INJECTION, "window": "1s}] or vector(0)"}]},
         ),
+        WRONG_SIDES: _changed(namespace),
     }
 
 
-STATUS: Json = {
-    "observedGeneration": "seven",
-    "phase": 5,
-    "stable": "web",
-    "canary": {"hash": INJECTION, "revision": {}},
-    "history": {"a": 1},
-    "analysis": [{"name": None}],
-}
-"""A status whose every field is wrong."""
+STATUS: Json = {"observedGeneration": "seven", "phase": 5, "history": [5], "analysis": [{"name": None}]}
+"""A status whose every field is wrong, and none of them says which versions serve."""
+SIDES: Json = {**STATUS, "stable": "web", "canary": {"hash": INJECTION, "revision": {}}, "history": {"a": 1}}
+"""One that says this, too, and not so that it can be understood."""
 
 
 def _changed(namespace: str, **spec: Any) -> Json:
@@ -90,10 +90,9 @@ def _nested(depth: int) -> Json:
     return inside
 
 
-def _put(access: Access, definition: Json) -> None:
-    url = f"{access.server}/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{crd.NAME}"
+def _put(access: Access, plural: str, definition: Json) -> None:
     said = access.session().patch(
-        url,
+        _url(access, plural, definition),
         params={"fieldManager": "kubectl", "force": "true"},
         data=json.dumps(definition),
         headers={"Content-Type": "application/apply-patch+yaml"},
@@ -102,22 +101,37 @@ def _put(access: Access, definition: Json) -> None:
     assert said.ok, said.text
 
 
+def _url(access: Access, plural: str, definition: Json) -> str:
+    return f"{access.server}/apis/{definition['apiVersion']}/{plural}/{definition['metadata']['name']}"
+
+
 @contextlib.contextmanager
 def without_schema(access: Access) -> Iterator[None]:
-    """Have a CRD that lets everything in, and the real one again afterwards."""
+    """Have a CRD that lets everything in, and the real one again afterwards.
+
+    Meanwhile the policy of consent counts for nothing, as before there was one: it cannot ask about wrong types.
+    """
     real = yaml.safe_load(crds.text())
     loose = copy.deepcopy(real)
     for version in loose["spec"]["versions"]:
         anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
         version["schema"] = {"openAPIV3Schema": anything}
         version["subresources"] = {"status": {}}  # scale would look into the spec
-    nonsense = {"apiVersion": "headgate.dev/v1alpha1", "kind": "Rollout", "metadata": {"name": "probe"}, "spec": 5}
+    binding = next(one for one in consent.definitions() if one["kind"] == "ValidatingAdmissionPolicyBinding")
+    nonsense = {
+        "apiVersion": "headgate.dev/v1alpha1",
+        "kind": "Rollout",
+        "metadata": {"name": "probe"},
+        "spec": {"traffic": []},
+    }
     probe = f"{access.url('rollouts', 'default')}?dryRun=All"
     session = access.session()
-    _put(access, loose)
+    _put(access, _CRDS, loose)
+    assert session.delete(_url(access, _BINDINGS, binding), timeout=10).ok
     assert wait_until(lambda: session.post(probe, json=nonsense, timeout=10).ok, deadline_seconds=30)
     try:
         yield
     finally:
-        _put(access, real)
+        _put(access, _BINDINGS, binding)
+        _put(access, _CRDS, real)
         assert wait_until(lambda: not session.post(probe, json=nonsense, timeout=10).ok, deadline_seconds=30)
