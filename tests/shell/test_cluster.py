@@ -198,16 +198,19 @@ async def test_apply_that_does_not_fit_the_crd_is_refused(stub: Stub, client: cl
 
 
 @pytest.mark.parametrize(
-    "words",
+    ("status", "words"),
     [
-        "failed to create typed live object (shop/web): .status.phase: expected string, got 5",
-        "failed to create manager for existing fields: failed to convert new object (shop/web) to smd typed: errors: …",
+        (500, "failed to create typed live object (shop/web): .status.phase: expected string, got 5"),
+        (500, "failed to create manager for existing fields: failed to convert new object (shop/web) to smd typed: …"),
+        (422, 'Rollout.headgate.dev "web" is invalid: status.stable.progress.desired: Required value'),
     ],
-    ids=["owned", "nobody's"],
+    ids=["owned", "nobody's", "half somebody else's"],
 )
-async def test_status_that_cannot_be_merged_is_replaced(stub: Stub, client: cluster.Cluster, words: str) -> None:
+async def test_status_that_cannot_be_merged_is_replaced(
+    stub: Stub, client: cluster.Cluster, status: int, words: str
+) -> None:
     """What fits no schema cannot be applied to; the status is put there as a whole, on the version that was read."""
-    stub.status(500, words)
+    stub.status(status, words, name="web")
     stub.objects({})
     await client.apply_status(Key("shop", "web"), "u", "42", {"phase": "Paused"})
 

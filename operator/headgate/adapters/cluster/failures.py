@@ -9,6 +9,7 @@
 | 404 in the API server's words for a kind that it does not serve, where a cluster may do without | none, as above |
 | 500 to a server-side apply that does not fit the CRD | Refused: it will not come to fit by itself |
 | 500 to a server-side apply onto an object that does not | Untyped: Refused, but there is another way to write it |
+| 422 to a server-side apply: what it was merged into does not fit the CRD | Untyped, as above |
 | 429 or 500 to an eviction, over a PodDisruptionBudget | Refused, with the budget's name |
 | any other 4xx | Refused, in the server's own words |
 """
@@ -54,7 +55,7 @@ class ComeBackLater(Unreachable):
 
 
 class Untyped(Refused):
-    """The object was let in by a CRD of other types: nothing can be applied to it, but it can be patched."""
+    """The object, or what an apply would merge it into, does not fit the CRD: it can be patched, and so replaced."""
 
 
 class Missing(Exception):
@@ -82,7 +83,8 @@ def fault(
         return Conflict(words)
     if content_type == APPLY and _UNFIT_APPLY in words:
         return Refused(f"{words} (is the CRD older than Headgate?)")
-    if content_type == APPLY and any(unfit in words for unfit in _UNFIT_OBJECTS):
+    merged = status == http.HTTPStatus.UNPROCESSABLE_ENTITY or any(unfit in words for unfit in _UNFIT_OBJECTS)
+    if content_type == APPLY and merged:
         return Untyped(words)
     if budget := _budget_words(words, details):
         return Refused(budget)

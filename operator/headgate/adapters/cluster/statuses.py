@@ -31,7 +31,8 @@ async def apply(exchange: Exchange, key: Key, uid: str, resource_version: str, s
     try:
         stored = await exchange.call_unless_missing(request)
     except failures.Untyped:
-        # The server cannot merge into what fits no schema. It can replace, and then judges only what changes.
+        # The server cannot merge into what fits no schema, nor take away but a part of what others wrote too, as of a
+        # backup that was played back. It can replace, and then judges only what changes.
         return await exchange.call_unless_missing(_replaced(request, resource_version, status))
     if stored is None or not _holds_more(stored.get("status"), status):
         return stored
