@@ -8,6 +8,7 @@ import pytest
 from headgate.api import status as api
 from headgate.core import actions, model
 from headgate.core.decide import decide
+from headgate.core.forward import UNTOLD_SECONDS
 from tests.core import aftermath, answers, ways
 from tests.core.drilling import DRILL, WATCHED, drilling, leaving, resting, routed, told
 from tests.core.worlds import NOON, A, B, C, World, policy
@@ -33,6 +34,13 @@ ENDS: Final[tuple[tuple[str, Callable[[], World], api.Ending, str, str], ...]] =
         api.Ending.WITHDRAWN,
         "TemplateUnknown",
         "whether the template is new is not known: timeout",
+    ),
+    (
+        "not answered",
+        lambda: drilling().but(target=model.Target(model.Identity.UNKNOWN, asked_seconds=UNTOLD_SECONDS), written=B),
+        api.Ending.WITHDRAWN,
+        "TemplateUnknown",
+        "whether the template is new is not known",
     ),
     ("paused", lambda: drilling().but(paused=True), api.Ending.WITHDRAWN, "Paused", "spec.paused is true"),
     ("invalid", lambda: drilling().but(invalid="wrong"), api.Ending.WITHDRAWN, "SpecChanged", "the spec was changed"),
@@ -96,6 +104,16 @@ ENDS: Final[tuple[tuple[str, Callable[[], World], api.Ending, str, str], ...]] =
 )
 
 
+def test_a_question_that_was_just_asked_ends_none() -> None:
+    """Whether the template is new is known in a moment: then the drill ends for that, if it is."""
+    asked = model.Target(model.Identity.UNKNOWN, asked_seconds=UNTOLD_SECONDS - 0.1)
+    decision = decide(drilling(ready=1).deployment(A, 9).but(target=asked, written=B).observe())
+    canary = decision.status.canary
+
+    assert canary is not None
+    assert (canary.leaving, decision.urgent) == (None, False)
+
+
 @pytest.mark.parametrize(
     ("world", "ending", "reason", "message"), [row[1:] for row in ENDS], ids=[row[0] for row in ENDS]
 )
@@ -119,7 +137,7 @@ def test_users_called_it_off_or_something_is_wrong() -> None:
         name: any(notice.warning for notice in decide(world().observe()).notices if notice.reason == "DrillEnds")
         for name, world, *_ in ENDS
     }
-    wanted = {"newer", "unknown", "paused", "invalid", "another way", "no replicas", "deleted"}
+    wanted = {"newer", "unknown", "not answered", "paused", "invalid", "another way", "no replicas", "deleted"}
     assert {name for name, warns in alarming.items() if not warns} == wanted
 
 

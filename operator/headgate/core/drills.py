@@ -134,7 +134,7 @@ def _wanted_otherwise(situation: Situation) -> Rest | None:
         return Rest(Phase.DRILLING, "Superseded", "the template was changed")
     if seen.rollout.invalid or seen.policy_waits:
         return Rest(Phase.DRILLING, "SpecChanged", "the spec was changed")
-    if unsound := forward.unsound(situation):
+    if (unsound := forward.unsound(situation)) and not forward.being_asked(situation):
         return unsound
     if seen.rollout.paused:
         return Rest(Phase.DRILLING, "Paused", "spec.paused is true")

@@ -1,6 +1,7 @@
 """The rules that go forward, in the order in which something can still be in the way."""
 
 import math
+from typing import Final
 
 from headgate.api import names, values
 from headgate.api.status import Canary, Ending, MetricStatus, Phase, Side, StepStatus, Weight
@@ -24,6 +25,8 @@ from headgate.core.situation import Move, Rest, Situation
 
 _WHOLE = 100
 ASK_AGAIN_SECONDS = 5.0
+UNTOLD_SECONDS: Final = 2.0
+"""For how long nothing is said or done but to go back while a dry run is not answered: usually it is in a moment."""
 REFUSED_AGAIN_SECONDS = 60.0
 
 
@@ -61,6 +64,12 @@ def unsound(situation: Situation) -> Rest | None:
         message = f"whether the template is new is not known: {seen.target.message}"
         return Rest(Phase.HOLDING, "TemplateUnknown", message, (situation.now + ASK_AGAIN_SECONDS,))
     return None
+
+
+def being_asked(situation: Situation) -> bool:
+    """Return whether it was only just asked whether the template is new: what that means is known in a moment."""
+    asked_seconds = situation.seen.target.asked_seconds
+    return asked_seconds is not None and asked_seconds < UNTOLD_SECONDS
 
 
 def refused(situation: Situation) -> Rest | None:

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from headgate.api.status import HistoryEntry, Phase
+from headgate.core import forward
 from headgate.core.faults import Conflict, Refused, Unreachable
 from headgate.core.model import Decision, Key, Kind, Observation, Unwritten
 from headgate.core.remains import Remains
@@ -44,8 +45,7 @@ HEAVY_BYTES: Final = 100_000
 """A template of this size or more makes a pass heavy; what people write has a tenth of it."""
 ANSWER_SECONDS: Final = 0.1
 """How long a pass that goes nowhere waits for a dry run, which takes 5 ms where no admission is slow."""
-UNTOLD_SECONDS: Final = 2.0
-"""For how long nothing is said or done but to go back while a dry run is not answered: usually it is in a moment."""
+UNTOLD_SECONDS: Final = forward.UNTOLD_SECONDS
 
 _log = logging.getLogger(__name__)
 
