@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from headgate.api import names
 from tests.control_plane.conftest import ControlPlane
 from tests.control_plane.life import operators
 from tests.control_plane.life.rollouts import Json, metric
@@ -134,6 +135,7 @@ def test_taken_back_after_the_switch_by_its_metric(shop: Shop, prometheus: Scrip
 def test_switched_back_while_warm(shop: Shop, control_plane: ControlPlane) -> None:
     """By one write, that of the Service: the old pods are still there."""
     warmed(shop, way(autoPromotion={}))
+    shop.wait(lambda: names.STABLE_SINCE in shop.deployments()["v2"]["metadata"]["annotations"], "v2 is marked")
     since = operators.audited(control_plane.cluster)
     shop.command("abort", "now")
     shop.wait_selects("web", shop.hash_of("v1"))

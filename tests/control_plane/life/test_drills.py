@@ -56,6 +56,7 @@ def test_by_pod_ratio(world: World) -> None:
     world.wait_stable("v1")
     world.command("drill", world.status["stable"]["hash"])
     entry = ended(world)
+    world.wait(lambda: len(world.reader.listed("deployments", world.namespace)) == 1, "its Deployment is gone")
 
     assert (entry["outcome"], entry["drill"]["kept"], world.sizes()) == ("Drilled", True, {"v1": 4})
 
