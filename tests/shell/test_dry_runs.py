@@ -2,16 +2,18 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import pytest
 
 from headgate.core.faults import Refused, Unreachable
-from headgate.core.model import Identity, Json, Key, Kind, Target, TemplateRecord
+from headgate.core.model import Identity, Json, Key, Kind, Target, TemplateRecord, Unwritten
 from headgate.observe.dry_runs import AGAIN_SECONDS, KEPT_MAX, NAMESPACE_MAX, RUNNING_MAX, BeingAsked, BesidePasses
 from headgate.observe.identity import Identifier
+from headgate.observe.observer import Observer
 from headgate.reconcile.passes import ANSWER_SECONDS, UNTOLD_SECONDS
+from tests.api import samples
 from tests.shell import virtual
 from tests.shell.observations import KEY, decision, observation
 from tests.shell.surroundings import World
@@ -244,6 +246,61 @@ def test_h35_decision_to_go_back_waits_for_no_dry_run() -> None:
         await world.first_pass()
         assert virtual.clock() == pytest.approx(began + ANSWER_SECONDS)
         assert acted == [Identity.UNKNOWN, Identity.KNOWN]
+
+    virtual.run(main)
+
+
+class Namespace:
+    """A namespace with a Rollout and an autoscaler, whose admission takes 50 ms, as a Reader; no metrics."""
+
+    def __init__(self) -> None:
+        stable = {"hash": "old", "revision": 1, "started": "2026-01-01T00:00:00Z"}
+        metadata = {"name": KEY.name, "namespace": KEY.namespace, "uid": "u", "resourceVersion": "1"}
+        self.rollout: Json | None = {**samples.SMALLEST, "metadata": metadata, "status": {"stable": stable}}
+
+    async def get(self, kind: Kind, _namespace: str, _name: str) -> Json | None:
+        """Return the Rollout, and nothing else."""
+        return self.rollout if kind is Kind.ROLLOUT else None
+
+    async def select(self, kind: Kind, _namespace: str, _labels: Mapping[str, str]) -> list[Json]:
+        """Return the autoscaler, and nothing else."""
+        target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web-old"}
+        return [{"metadata": {"name": "a"}, "spec": {"scaleTargetRef": target}}] if kind is Kind.AUTOSCALER else []
+
+    async def try_create(self, _kind: Kind, _namespace: str, body: Json) -> Json:
+        """Return *body* after a while."""
+        await virtual.elapse(0.05)
+        return body
+
+    def read(self, *_: Any) -> Mapping[str, Any]:
+        """Return no reading."""
+        return {}
+
+    def quiet(self, key: Key, until: int) -> None:
+        """Nothing is measured."""
+
+    def forget(self, key: Key) -> None:
+        """Nothing is measured."""
+
+
+def test_answer_changes_what_else_is_looked_at() -> None:
+    """What matters of a version that is about to start, such as autoscalers, is known in the pass that starts it."""
+
+    async def main() -> None:
+        namespace = Namespace()
+        observer = Observer(namespace, namespace, virtual.clock, settle_seconds=20)
+        first = await observer.observe(KEY)
+        assert first is not None
+        assert (first.target.identity, first.autoscalers) == (Identity.UNKNOWN, ())
+        soon = await observer.answered(KEY, first, 0.01)
+        assert (soon.target.identity, soon.autoscalers) == (Identity.UNKNOWN, ())
+
+        left = Unwritten(first.status, since=1.0)
+        known = await observer.answered(KEY, dataclasses.replace(soon, unwritten=left), ANSWER_SECONDS)
+        assert (known.target.identity, [one.name for one in known.autoscalers]) == (Identity.KNOWN, ["a"])
+        assert known.unwritten == left
+        namespace.rollout = None
+        assert await observer.answered(KEY, soon, ANSWER_SECONDS) == soon
 
     virtual.run(main)
 

@@ -136,12 +136,18 @@ class Observer:
         )
 
     async def answered(self, key: Key, seen: Observation, seconds: float) -> Observation:
-        """Return *seen* with the revision that is meant, if that is answered within so many *seconds*."""
+        """Return *seen*, or what is seen anew if it is answered within so many *seconds* which revision is meant.
+
+        What else matters hangs on that: whose a Deployment of its name is, and which autoscalers there are.
+        """
         await self._identifier.settle(key, seconds)
         status = seen.status
         confirmed = (status.template.hash, status.template.revision_hash) if status.template else None
         target = await self._identifier.target(seen.rollout, confirmed, seen.templates.values())
-        return dataclasses.replace(seen, target=target)
+        if target.asked_seconds is not None:
+            return dataclasses.replace(seen, target=target)
+        again = await self.observe(key, seen.refusals, seen.written_at)
+        return seen if again is None else dataclasses.replace(again, unwritten=seen.unwritten)
 
     async def remains(self, key: Key) -> Remains:
         """Return what *key*, a Rollout that is no more, has left behind.
