@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from headgate.api import names, spec
-from headgate.core import revisions
+from headgate.core import faults, revisions
 from headgate.core.decide import decide
 from headgate.core.model import Json, Key, Kind, Observation
 from headgate.observe import Observer, belongings
@@ -231,3 +231,49 @@ async def test_h34_pods_of_strangers_say_nothing() -> None:
         seen = await observed(Namespace(thing, records=KEPT, pods=(pod,)))
         assert seen.trouble is not None
         assert said == seen.trouble.hopeless
+
+
+SERVICE: Json = {
+    "metadata": {
+        "name": "web",
+        "namespace": "prod",
+        "uid": "uid-of-web",
+        "resourceVersion": "1",
+        "labels": {names.MANAGED: "true", names.ROLLOUT: NAME},
+    },
+    "spec": {"selector": {"app": "web", names.POD_HASH: STABLE}},
+}
+SHAPELESS: tuple[Json, ...] = (
+    {},
+    {"metadata": "text"},
+    {"metadata": {"name": "x"}, "spec": None},
+    {"metadata": {"name": "x", "labels": {}}, "spec": {}},
+)
+
+
+class Gone(Namespace):
+    """A namespace whose Rollout is no more, and in which one list has something in it that is of no kind."""
+
+    def __init__(self, spoilt: Kind | None = None, thing: Json | None = None) -> None:
+        super().__init__(deployment(ownerReferences=[]))
+        self.things[Kind.SERVICE] = (SERVICE,)
+        self.rollout = {"metadata": {"name": "another"}}
+        self.spoilt = {spoilt: [thing or {}]} if spoilt else {}
+
+    async def select(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[Json]:
+        """Return those that carry *labels*, and what is there in their place."""
+        return [*await super().select(kind, namespace, labels), *self.spoilt.get(kind, [])]
+
+
+def _over(namespace: Namespace) -> Observer:
+    return Observer(namespace, Nothing(), lambda: 1_800_000_000.0, settle_seconds=20)
+
+
+@pytest.mark.parametrize("kind", [Kind.SERVICE, Kind.DEPLOYMENT])
+@pytest.mark.parametrize("thing", SHAPELESS)
+async def test_h30_what_a_rollout_left_is_not_told_from_shapeless_answers(kind: Kind, thing: Json) -> None:
+    """H30: nothing is given back on an answer that is none, and it is asked again."""
+    found = await _over(Gone()).remains(Key("prod", NAME))
+    assert (["web"], [STABLE]) == ([one.name for one in found.services], [one.hash for one in found.deployments])
+    with pytest.raises(faults.Unreachable, match="does not look like an object of its kind"):
+        await _over(Gone(kind, thing)).remains(Key("prod", NAME))

@@ -155,13 +155,20 @@ class Observer:
         Raises:
             Unreachable, Refused: if it cannot be read.
         """
-        services = await self._roads.left_by(key)
+        try:
+            return await self._remains(key)
+        except doubts.MISSHAPEN as error:
+            raise faults.Unreachable(f"what Rollout {key} left: {doubts.unreadable(error).why}") from error
+
+    async def _remains(self, key: Key) -> Remains:
+        services, label = await self._roads.left_by(key), belongings.label(key.name)
         if not services:
             return Remains(key.namespace)
-        things = await self._reader.select(Kind.DEPLOYMENT, key.namespace, belongings.label(key.name))
+        things = await self._reader.select(Kind.DEPLOYMENT, key.namespace, label)
+        asked = [doubts.asked_for(thing, label) for thing in things]
         left = [
             objects.deployment(thing, {names.POD_HASH: thing["metadata"]["labels"].get(names.POD_HASH, "")})
-            for thing in things
+            for thing in asked
         ]
         return Remains(key.namespace, services, tuple(left))
 

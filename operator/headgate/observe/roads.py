@@ -46,9 +46,12 @@ class Roads:
 
         Raises:
             Unreachable, Refused: if they cannot be read.
+            one of MISSHAPEN: if one of them does not look like a Service of that label.
         """
         label = revisions.label_value(key.name)
-        things = await self._reader.select(Kind.SERVICE, key.namespace, {names.MANAGED: "true", names.ROLLOUT: label})
+        labels = {names.MANAGED: "true", names.ROLLOUT: label}
+        answer = await self._reader.select(Kind.SERVICE, key.namespace, labels)
+        things = [doubts.asked_for(thing, labels) for thing in answer]
         # Where a name is too long for a label, that of another Rollout may look the same.
         if not things or await self._exists(key.namespace, label):
             return ()

@@ -34,7 +34,7 @@ class Doubts:
 
     def _decided(self, done: Pass) -> None:
         journal = self._scene.world.journal
-        failed, journal.failed_reads = frozenset(journal.failed_reads), []
+        failed = frozenset(journal.failed_reads)
         if failed & (_LISTS | _WAYS):
             self._promotes(done)
             self._forgets(done)

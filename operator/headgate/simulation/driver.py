@@ -175,6 +175,7 @@ class Operator:
             self._around.busy = False
 
     async def _pass(self, key: Key, memory: _Memory) -> None:
+        self._around.journal.failed_reads.clear()
         try:
             observation = await self._observed(key, memory)
         except faults.Conflict:

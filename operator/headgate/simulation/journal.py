@@ -74,7 +74,7 @@ class Journal:
     """Who hears of every write before it takes effect."""
     reads: int = 0
     failed_reads: list[tuple[str, Kind]] = dataclasses.field(default_factory=list)
-    """Verb and kind of each read that got no answer in earnest, since the last decision."""
+    """Verb and kind of each read that got no answer in earnest, since the last pass began."""
     crashes: int = 0
 
     def reasons(self) -> list[str]:
