@@ -221,7 +221,8 @@ def test_a_scale_up_begins_its_clock_with_the_write_that_asks_for_it() -> None:
     later = aftermath.after(World().stable(5).but(replicas=8), decision, 3, ready=False)
     again = decide(later.observe())
     assert again.status.stable is not None
-    assert NOON == (again.status.stable.progress or side().progress).since  # type: ignore[union-attr]
+    assert again.status.stable.progress is not None
+    assert NOON == again.status.stable.progress.since
     assert not again.write_status
 
 

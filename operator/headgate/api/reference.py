@@ -91,6 +91,9 @@ MARKS: Final = (
         "`HASH/START`",
         "The attempt was taken back; START is its start in seconds since the epoch.",
     ),
+    (names.REJECTED_FOR, "annotation on a canary's Deployment", "`TIME REASON: MESSAGE`", "When and why that was."),
+    (names.STABLE_SINCE, "annotation on Deployments", "a time", "When the revision became the stable one."),
+    (names.SUCCEEDED_BY, "annotation on Deployments", "`HASH TIME`", "Which revision became stable in its place."),
 )
 """What Headgate reads and writes on objects: the name, where it stands, its value, what it means."""
 

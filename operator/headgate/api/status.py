@@ -7,16 +7,11 @@ import enum
 from typing import Annotated, Any, Final
 
 import pydantic
-from pydantic.alias_generators import to_camel
 
 from headgate.api import cel
+from headgate.api.conditions import Condition as Condition  # noqa: PLC0414 - a part of the status like those below
+from headgate.api.conditions import StatusModel as StatusModel  # noqa: PLC0414 - their base
 from headgate.api.values import Moment, Timestamp
-
-
-class StatusModel(pydantic.BaseModel):
-    """A part of the status: immutable, camelCase when written, and tolerant of fields of other versions."""
-
-    model_config = pydantic.ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
 
 
 class Phase(enum.StrEnum):
@@ -77,17 +72,6 @@ CONDITIONS: Final = {
     name: name for name in ("Available", "Ready", "Reconciling", "Stalled", "Rehearsed", "ScaleHeld", "Disputed")
 }
 """The types of our conditions. Whatever other type stands in a status is a newer version's, and is left there."""
-
-
-class Condition(StatusModel):
-    """One machine-readable fact, as in every Kubernetes resource."""
-
-    type: str = pydantic.Field(max_length=316, description="The name of the condition.")
-    status: str = pydantic.Field(pattern="^(True|False|Unknown)$", description="True, False or Unknown.")
-    reason: str = pydantic.Field(max_length=1024, description="One CamelCase word that says why.")
-    message: str = pydantic.Field(default="", max_length=32_768, description="A sentence that says why, with numbers.")
-    last_transition_time: Timestamp = pydantic.Field(description="When status last changed.")
-    observed_generation: int = pydantic.Field(default=0, description="The generation of the spec it was found at.")
 
 
 class Progress(StatusModel):

@@ -11,6 +11,7 @@ follows the status that it repeats, never the other way round, so that none is n
 """
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -25,6 +26,7 @@ SOON_SECONDS: Final = 10.0
 """An old revision that stays warm no longer than this beyond its drain takes the mark along when its pods go. Until
 then users who are led back by a lost status still find all of its pods."""
 _WHY_LENGTH: Final = 500
+_REASON: Final = re.compile("[A-Za-z]{1,64}")
 
 
 def stable_since(deployments: Mapping[str, DeploymentFacts], revision_hash: str) -> int:
@@ -53,13 +55,17 @@ def rejection(seen: Observation, facts: DeploymentFacts) -> Rejected | None:
         at = int(started)
     if stable_since(seen.deployments, facts.hash) > at:
         return None
-    return Rejected(
+    told = Rejected(
         revision=facts.revision,
         hash=facts.hash,
-        reason=reason or "Rejected",
-        message=message or f"it was taken back before, as Deployment {facts.name} records",
+        reason="Rejected",
+        message=f"it was taken back before, as Deployment {facts.name} records",
         at=at,
     )
+    # The annotation may have been edited: what is no reason must not make a status that cannot be written.
+    if not _REASON.fullmatch(reason):
+        return told
+    return told.model_copy(update={"reason": reason, "message": message[:_WHY_LENGTH] or told.message})
 
 
 def believed(seen: Observation, status: RolloutStatus) -> RolloutStatus:
