@@ -20,6 +20,7 @@ from headgate.core.actions import (
 )
 from headgate.core.decide import decide
 from headgate.core.paths import Part, TrafficFacts, Unreadable
+from headgate.core.situation import Situation
 from tests.core import answers, ways
 from tests.core.ways import CANARY, STABLE, facts, known, route, routed, rule, service
 from tests.core.worlds import NOON, A, B, C, World, metric, policy, policy_of
@@ -368,3 +369,11 @@ def test_h19_a_namespace_is_not_taken_for_dying_where_nothing_can_be_listed(part
 
     assert RemoveFinalizer() in decide(world.observe()).actions
     assert RemoveFinalizer() not in decide(world.but(unread={part: FORBIDDEN}).observe()).actions
+
+
+def test_a_command_that_was_carried_out_is_removed_all_the_same() -> None:
+    """Its annotation is no object that could not be read, and would be heard again."""
+    seen = by_pods().but(unread={Part.SIDES: FORBIDDEN}).observe()
+    removal = RemoveCommand(names.ABORT, B)
+
+    assert gaps.permitted(Situation(seen, seen.status), [removal]) == [removal]

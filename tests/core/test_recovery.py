@@ -6,10 +6,11 @@ import pytest
 
 from headgate.api import names, values
 from headgate.api import status as api
-from headgate.core import history
+from headgate.core import history, marks
 from headgate.core.actions import MarkDeployment, ScaleDeployment
 from headgate.core.decide import decide
 from headgate.core.model import Decision
+from headgate.core.situation import Situation
 from tests.core import answers, ways
 from tests.core.ways import STABLE, facts, service
 from tests.core.worlds import NOON, A, B, C, World, policy, policy_of
@@ -289,3 +290,30 @@ def test_a_later_promotion_has_a_later_time() -> None:
 
     assert stable.since == NOON + 501
     assert history.stable_of(api.Side(revision=2, hash=B), before, NOON + 600).since == NOON + 600
+
+
+def test_no_mark_is_due_of_what_is_going() -> None:
+    """A Rollout that is being deleted takes its Deployments along: nothing is written down for later."""
+    seen = stood().but(deleting=True, finalizers=(names.FINALIZER,)).observe()
+
+    assert marks.folded(Situation(seen, seen.status), []) == []
+
+
+def test_a_mark_waits_for_the_pods_that_are_about_to_go() -> None:
+    """While a canary leaves, its own scale-down is near, and takes the mark along: none is written for itself."""
+    world = World().canary(2).leaving(since=0)
+    assert world.status.stable is not None
+    world = world.with_status(stable=world.status.stable.model_copy(update={"since": LATELY}))
+    situation = Situation(world.observe(), world.status)
+
+    assert marks.folded(situation, []) == []
+
+
+def test_ways_that_are_not_known_yet_are_looked_at_at_once() -> None:
+    """A revision that was found again is led to from the next pass on, once the ways to it are in the status."""
+    world = World().stable(10)
+    assert world.status.stable is not None
+    side = world.status.stable.model_copy(update={"found": True})
+    seen = ways.routed(world, 0, ways=facts()).with_status(stable=side, traffic=None).observe()
+
+    assert marks.looks(Situation(seen, seen.status)) == (seen.now,)

@@ -5,9 +5,11 @@ import dataclasses
 import pytest
 
 from headgate.api import status as api
+from headgate.core import resting
 from headgate.core.actions import CreateDeployment, RecordPolicy, RecordTemplate
 from headgate.core.decide import decide
 from headgate.core.model import PodTrouble
+from headgate.core.situation import Situation
 from tests.core import aftermath, answers
 from tests.core.worlds import NOON, A, B, C, World, metric, policy, policy_hash
 
@@ -313,3 +315,10 @@ def test_more_replicas_are_no_trouble() -> None:
         assert decision.status.phase in (api.Phase.PROGRESSING, api.Phase.PENDING)
         assert decision.notices == ()
         assert decision.recheck_at is None
+
+
+def test_nothing_is_said_of_what_was_not_rejected() -> None:
+    """A template that was never taken back is met for the first time, or is the stable one."""
+    seen = World().stable(10).observe()
+
+    assert resting.met_again(Situation(seen, seen.status)) == ()

@@ -110,3 +110,13 @@ def test_record_of_target() -> None:
     rollout = World().but(written="other").observe().rollout
     assert not revisions.record_of_target(rollout, A)
     assert revisions.record_of_target(rollout, "other")
+
+
+def test_the_hash_in_a_name() -> None:
+    """Only a name that is given to that revision of that Rollout tells its hash."""
+    hash_ = revisions.template_hash("web", {})
+    name = revisions.deployment_name("web", hash_)
+
+    assert hash_ == revisions.hash_in_name("web", name)
+    assert "" == revisions.hash_in_name("shop", name)
+    assert "" == revisions.hash_in_name("web", "web-canary")

@@ -6,8 +6,10 @@ import pytest
 
 from headgate.api import names
 from headgate.api import status as api
+from headgate.core import revisions, rollbacks
 from headgate.core.decide import decide
 from headgate.core.model import Identity, Target
+from headgate.core.situation import Situation
 from tests.core import aftermath, answers, earlier, ways
 from tests.core.worlds import NOON, A, B, C, World, policy, policy_of
 
@@ -267,3 +269,15 @@ def test_the_way_back_leads_by_the_pods_that_serve() -> None:
     assert decision.status.stable is not None
     assert (A, "RolledBackTo") == (decision.status.stable.hash, answers.ready(decision)[0])
     assert decision.status.rollback is not None
+
+
+def test_to_one_whose_name_is_taken() -> None:
+    """Its template is on record, and a Deployment of another owner has its name: it is not among the choices."""
+    taken = f"Deployment {revisions.deployment_name('web', A)} is controlled by another owner; rename or delete it"
+    world = earlier.second(earlier.PLAN)
+    without = {hash_: facts for hash_, facts in world.deployments.items() if hash_ != A}
+    seen = world.but(deployments=without, foreign=(taken,)).recorded(A).observe()
+    situation = Situation(seen, seen.status)
+
+    assert rollbacks.can_go_back(situation, A)
+    assert "would match" not in str(rollbacks.asked(situation, "1"))

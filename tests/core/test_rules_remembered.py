@@ -11,6 +11,7 @@ from headgate.core import extras, mirrors, revisions
 from headgate.core.decide import decide
 from headgate.core.model import Decision
 from headgate.core.paths import ExtraFacts, RouteFacts
+from headgate.core.situation import Situation
 from tests.core import answers, ways
 from tests.core.test_header_route import ADDED, BODY, TOKEN, at, header, way, written
 from tests.core.test_mirror_route import copies
@@ -87,6 +88,20 @@ def test_what_cannot_be_read_is_not_forgotten_for_it() -> None:
 
     assert put(decision) == OLD
     assert [] == [added for one in written(decision) for added in one.edits.adds]
+
+
+def test_no_room_is_made_beside_a_route_that_cannot_be_read() -> None:
+    """Whatever is decided otherwise: which of the remembered rules stand in that route is not known."""
+    leads = ways.facts(canary=service(CANARY, B, {B: 1}), route=way(0))
+    facts = dataclasses.replace(leads, routes={**leads.routes, ("HTTPRoute", "api"): ways.UNREADABLE})
+    seen = at(1, header(), 20, added=False, ways=facts, remembered=known(0, rules_put=OLD)).observe()
+    situation = Situation(seen, seen.status)
+    assert situation.view is not None
+    assert situation.routing is not None
+
+    plan = dataclasses.replace(situation.routing, extras=extras.asked(situation.flight, situation.step))
+
+    assert extras.remembered(situation.view, plan, in_flight=True) == OLD
 
 
 def test_edits_of_a_route_without_end() -> None:
