@@ -134,8 +134,7 @@ class Conduct:
         if change.kind is not Kind.ROLLOUT or change.after is None:
             return
         if change.before is None:
-            self._rejected.clear()  # a new Rollout remembers nothing of an older one of its name
-            self._stood.clear()
+            self._remembers()
         status = self._scene.status
         self._skips(status)
         self._rejected |= {entry.hash for entry in status.rejected}
@@ -144,6 +143,17 @@ class Conduct:
             self._rejected.discard(status.stable.hash)  # gone back to
         retried = (change.after["metadata"].get("annotations") or {}).get(names.RETRY)
         self._rejected.discard(retried or "")
+
+    def _remembers(self) -> None:
+        """Forget what a new Rollout cannot know of an older one of its name: all but what orphans tell."""
+        orphans = {}
+        for thing in self._scene.world.store.peek(Kind.DEPLOYMENT, {names.ROLLOUT: KEY.name}):
+            metadata = thing["metadata"]
+            if not metadata.get("ownerReferences"):
+                orphans[metadata["labels"][names.POD_HASH]] = metadata.get("annotations") or {}
+        told = {hash_ for hash_, marks in orphans.items() if marks.get(names.REJECTED, "").startswith(f"{hash_}/")}
+        self._rejected &= told
+        self._stood &= orphans.keys()
 
     def _skips(self, status: RolloutStatus) -> None:
         """Hold that steps are skipped for nothing but what was stable before and was not rejected."""
