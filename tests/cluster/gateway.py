@@ -10,6 +10,8 @@ from typing import Any
 
 from tests.cluster import addresses, files, identities, kubectl, probes
 from tests.cluster.components import Component, Layer, ModuleGroup, Site, WheelGroup
+from tests.cluster.deadlines import wait_until
+from tests.cluster.errors import ClusterError
 from tests.cluster.identities import User
 
 TRAEFIK = WheelGroup("traefik")
@@ -24,6 +26,7 @@ CRDS = ModuleGroup(
 USER = User("traefik", "traefik", identities.ADMINISTRATORS)
 # The entry point's port must be the listener's; the other one answers only for Traefik's health.
 PORT, HEALTH_PORT = 8000, 8001
+ESTABLISHED_SECONDS = 30.0
 URL = f"http://{addresses.NODE}:{PORT}"
 CLASS, GATEWAY, NAMESPACE = "traefik", "headgate", "gateway"
 
@@ -96,8 +99,18 @@ def components(site: Site) -> tuple[Component, ...]:
 def _apply(site: Site) -> None:
     crds = site.installation.folder("gateway-api", CRD_FOLDER)
     kubectl.apply(site, crds)
-    kubectl.run(site, "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    if not wait_until(lambda: _established(site), ESTABLISHED_SECONDS):
+        raise ClusterError(f"the API server has not established the Gateway API's CRDs in {ESTABLISHED_SECONDS:g} s")
     kubectl.apply(site, site.layout.configuration / "gateway.json")
+
+
+def _established(site: Site) -> bool:
+    # kubectl wait fails at once where a CRD that is a moment old has no conditions at all yet.
+    try:
+        kubectl.run(site, "wait", "--for=condition=Established", "crd", "--all", "--timeout=5s")
+    except ClusterError:
+        return False
+    return True
 
 
 def _unready(gateway: Mapping[str, Any]) -> str | None:
