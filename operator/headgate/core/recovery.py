@@ -175,6 +175,6 @@ def _canary(
         revision=facts.revision,
         hash=facts.hash,
         ready=facts.ready,
-        started=int(started) if verdict else situation.second,
+        started=int(started) if verdict else situation.second - 1,  # the next attempt may start in this second
         leaving=leaving,
     )
