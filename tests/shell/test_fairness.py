@@ -127,8 +127,39 @@ def test_heavy_pass_that_hangs_delays_the_others_for_a_while() -> None:
             shop.queue.weigh(key)
         await virtual.elapse(1)
         shop.queue.wake(heavy[0])
+        await virtual.elapse(0.5)
+        assert await shop.waits(heavy[1], shop.queue.wake) == pytest.approx(places.HEAVY_SECONDS - 0.5, abs=0.05)
+        await shop.workers.stop(0)
+
+    virtual.run(main)
+
+
+@pytest.mark.parametrize(("namespaces", "within_seconds"), [(1, 0.02), (3, 2 * places.HEAVY_SECONDS)])
+@pytest.mark.parametrize("urgent", [False, True])
+def test_h33_abort_of_a_large_rollout_waits_for_no_large_one_that_hangs(
+    namespaces: int, within_seconds: float, *, urgent: bool
+) -> None:
+    """H33: heavy passes of one namespace that hang, urgent ones too, hold up no urgent heavy pass of another one.
+
+    Those of more namespaces than there are places hold it up for a second each, two at a time.
+    """
+
+    async def main() -> None:
+        shop = Shop(lambda key: 0.01 if key == VICTIM or virtual.clock() < began + 1 else HANGS_SECONDS)
+        began = virtual.clock()
+        hostile = [key for number in range(namespaces) for key in crowd(20, f"hostile-{number}")]
+        heavy = [VICTIM, *hostile]
+        for key in heavy:
+            shop.queue.wake(key)
+        while shop.running or len(shop.queue):
+            for key in heavy:
+                shop.queue.weigh(key)
+            await virtual.elapse(0.005)
         await virtual.elapse(1)
-        assert await shop.waits(heavy[1], shop.queue.wake) == pytest.approx(places.HEAVY_SECONDS - 1, abs=0.05)
+        for key in hostile:
+            (shop.queue.hurry if urgent else shop.queue.wake)(key)
+        await virtual.elapse(0.1)
+        assert await shop.waits(VICTIM, shop.queue.hurry) <= within_seconds
         await shop.workers.stop(0)
 
     virtual.run(main)

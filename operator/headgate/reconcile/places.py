@@ -8,7 +8,8 @@
 
 A pass that waits costs a little memory and no processor, so that to start another one beside it is cheap. One over a
 Rollout with a large template costs a lot: with 0.9 MB it holds up the loop ten times for 20 to 80 ms each. Eight of
-these at once delay each step of all other passes by half a second, so that one of them runs at a time.
+these at once delay each step of all other passes by half a second, so that one of them runs at a time: and beside it
+one that is urgent, of another namespace. An abort of a large Rollout does not wait for a large one of somebody else.
 """
 
 import asyncio
@@ -20,8 +21,10 @@ from headgate.core.model import Key
 
 LONG_SECONDS: Final = 0.5
 """From then on a pass waits for somebody: one among 200 canaries takes a quarter of a second."""
-HEAVY_SECONDS: Final = 5.0
-"""From then on a heavy pass waits for somebody, too: it takes less than one second by itself."""
+HEAVY_SECONDS: Final = 1.0
+"""From then on a heavy pass waits for an answer, too: it takes 0.1 to 0.3 s of a processor by itself."""
+HEAVY_AT_ONCE: Final = 2
+"""Heavy passes that run at a time, where the second one is urgent."""
 MOST_TIMES: Final = 8
 """How many times as many as usual may run if most of them only wait."""
 
@@ -50,15 +53,19 @@ class Places:
         """Return whether there is no place for anybody."""
         return self._total >= self._most or len(self._young) >= self._count + self._kept
 
-    def free(self, namespace: str, *, heavy: bool = False) -> bool:
-        """Return whether a pass over a Rollout of *namespace* may start, over a heavy one or not."""
-        if heavy and self._heavy:
+    def free(self, namespace: str, *, heavy: bool = False, urgent: bool = False) -> bool:
+        """Return whether a pass over a Rollout of *namespace* may start, over a heavy one or not, an urgent one or not."""
+        if heavy and self._heavy and not (urgent and self._beside(namespace)):
             return False
         if self._total < self._count:
             return True
         if self.full() or self._running[namespace] >= self._share:
             return False
         return len(self._young) < self._count or not self._running[namespace]
+
+    def _beside(self, namespace: str) -> bool:
+        """Return whether a second heavy pass may start, one of *namespace*."""
+        return len(self._heavy) < HEAVY_AT_ONCE and all(key.namespace != namespace for key in self._heavy)
 
     def enter(self, key: Key, *, heavy: bool = False) -> None:
         """Take in that a pass over *key* starts, a heavy one or not."""

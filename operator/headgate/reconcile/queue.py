@@ -142,7 +142,7 @@ class Queue:
         self._failures.clear()
 
     def weigh(self, key: Key) -> None:
-        """Take in, while a worker has *key*, that passes over it are heavy: one of these is given out at a time."""
+        """Take in, while a worker has *key*, that passes over it are heavy: few of these are given out at a time."""
         if key in self._busy:
             self._heavy.add(key)
 
@@ -226,7 +226,7 @@ class Queue:
 
         However many wait, and however long the passes take that run now: these are no reason.
         """
-        if self._places.full() or not any(line.may_take(self._free) for line in (self._urgent, self._ready)):
+        if self._places.full() or not (self._urgent.may_take(self._free_urgently) or self._ready.may_take(self._free)):
             return 0.0
         return min(self.waiting_seconds(), asyncio.get_running_loop().time() - self._moved_at)
 
@@ -244,13 +244,16 @@ class Queue:
     def _free(self, line: str) -> bool:
         return self._places.free(line.removesuffix(_HEAVY), heavy=line.endswith(_HEAVY))
 
+    def _free_urgently(self, line: str) -> bool:
+        return self._places.free(line.removesuffix(_HEAVY), heavy=line.endswith(_HEAVY), urgent=True)
+
     def _next(self) -> Key | None:
         """Take out the key whose turn it is; None if none may be given out now."""
         if self._places.full():
             return None
         others_turn = self._in_a_row >= URGENT_IN_A_ROW
         for line in (self._ready, self._urgent) if others_turn else (self._urgent, self._ready):
-            key = line.take(self._free)
+            key = line.take(self._free_urgently if line is self._urgent else self._free)
             if key is not None:
                 self._in_a_row = 0 if line is self._ready else self._in_a_row + 1
                 return key
