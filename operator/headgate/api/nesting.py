@@ -54,12 +54,21 @@ def shallow(value: Any, levels: int = KEPT) -> Any:
 
 def problem(value: Any, path: str) -> str:
     """Return what is wrong with the depth or the size of *value*, which stands at *path*; or an empty text."""
-    if deeper(value, DEEPEST):
-        return f"{_deep_place(value, path)}: nested deeper than {DEEPEST} levels: make it flatter"
-    size = len(json.dumps(value, separators=(",", ":")))
-    if size > LARGEST_BYTES:
-        return f"{path}: {size:,} bytes as JSON, and at most {LARGEST_BYTES:,} can be kept: move data to a ConfigMap"
-    return ""
+    return too_deep(value, path) or too_large(len(json.dumps(value, separators=(",", ":"))), path)
+
+
+def too_deep(value: Any, path: str) -> str:
+    """Return what is wrong with the depth of *value*, which stands at *path*; or an empty text."""
+    if not deeper(value, DEEPEST):
+        return ""
+    return f"{_deep_place(value, path)}: nested deeper than {DEEPEST} levels: make it flatter"
+
+
+def too_large(size_bytes: int, path: str) -> str:
+    """Return what is wrong with a value at *path* that takes so many bytes as JSON; or an empty text."""
+    if size_bytes <= LARGEST_BYTES:
+        return ""
+    return f"{path}: {size_bytes:,} bytes as JSON, and at most {LARGEST_BYTES:,} can be kept: move data to a ConfigMap"
 
 
 def _shallow(value: Any, levels: int) -> Any:

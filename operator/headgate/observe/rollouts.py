@@ -111,6 +111,13 @@ def _labels_alone(template: Json) -> Json:
     return {"metadata": {"labels": _strings(_mapping(template.get("metadata")).get("labels"))}}
 
 
+def _size_bytes(raw: Json, template_text: str) -> int:
+    """Return the size as JSON of a spec of whose template the text is known: of a large one it is nearly all."""
+    if not isinstance(raw.get("template"), dict):
+        return len(revisions.canonical(raw))
+    return len(revisions.canonical({**raw, "template": 0})) - 1 + len(template_text)
+
+
 def facts(rollout: Json, allowed: Container[str]) -> RolloutFacts:
     """Return what *rollout* says; *allowed* are the Prometheus servers that a Rollout may name.
 
@@ -119,12 +126,13 @@ def facts(rollout: Json, allowed: Container[str]) -> RolloutFacts:
     """
     metadata, raw = _mapping(rollout.get("metadata")), _mapping(nesting.shallow(rollout.get("spec")))
     name, template = str(metadata.get("name", "")), _mapping(raw.get("template"))
-    boundless = nesting.problem(raw, "spec")
+    deep, text = nesting.too_deep(raw, "spec"), revisions.canonical(template)
+    boundless = deep or nesting.too_large(_size_bytes(raw, text), "spec")
     invalid = boundless or "; ".join(
         found for found in (problems(raw), strangers(raw, allowed), unscheduled(raw)) if found
     )
     annotations = _strings(metadata.get("annotations"))
-    policy, text = {field: raw[field] for field in spec.POLICY_FIELDS if field in raw}, revisions.canonical(template)
+    policy = {field: raw[field] for field in spec.POLICY_FIELDS if field in raw}
     return RolloutFacts(
         namespace=str(metadata.get("namespace", "")),
         name=name,
@@ -137,7 +145,7 @@ def facts(rollout: Json, allowed: Container[str]) -> RolloutFacts:
         replicas=_count(raw.get("replicas")),
         paused=raw.get("paused") is True,
         match_labels=_strings(_mapping(raw.get("selector")).get("matchLabels")),
-        template=_labels_alone(template) if nesting.deeper(raw, nesting.DEEPEST) else template,
+        template=_labels_alone(template) if deep else template,
         template_hash=revisions.text_hash(name, text),
         template_bytes=len(text),
         policy=policy,
