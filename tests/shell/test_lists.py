@@ -1,6 +1,8 @@
 """What is listed is whole, and never older than what was seen before."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Literal
 
 import pytest
 from aiohttp import web
@@ -172,6 +174,8 @@ async def listed(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[[Sto
     monkeypatch.setattr(answers, "LARGEST_BYTES", 3000)
     monkeypatch.setattr(answers, "SMALL_BYTES", 64)
     monkeypatch.setattr(lists, "_WANTED_BYTES", 2000)
+    monkeypatch.setattr(lists, "WHOLE_BYTES", 16_000)
+    monkeypatch.setattr(lists, "DROPPED_SHARE", 2)
     closing: list[Callable[[], Awaitable[None]]] = []
     server = web.Application()
     stores: list[Store] = []
@@ -217,3 +221,58 @@ async def test_h33_one_giant_hides_no_other(listed: Callable[[Store], cluster.Cl
         assert list(map(len, found)) == [size for size in sizes if size == 10]
         with pytest.raises(Refused, match="one of the pods is too large"):
             await client.select(Kind.POD, "shop", {})
+
+
+@pytest.mark.parametrize(("objects", "within"), [(15, True), (17, False), (400, False)])
+async def test_h33_whole_list_has_a_bound(
+    listed: Callable[[Store], cluster.Cluster], objects: int, *, within: bool
+) -> None:
+    """H33: a list that is held as a whole is no longer than can be held; of a longer one the rest is not read."""
+    store = Store(*[1900] * objects)
+    client = listed(store)
+    if within:
+        assert len(await client.select(Kind.POD, "shop", {"a": "1"})) == objects
+        return
+    with pytest.raises(Refused, match="the pods with the labels a=1 take more than 0 MB, which is more than is read"):
+        await client.select(Kind.POD, "shop", {"a": "1"})
+    assert len(store.asked) <= 24
+
+
+async def test_pods_are_held_without_what_nothing_rests_on(stub: Stub, client: cluster.Cluster) -> None:
+    """Of a listed pod its spec and the record of its writers are dropped, of other objects nothing is."""
+    whole = {**pod("web", managedFields=[{}]), "spec": {"containers": []}}
+    stub.objects({"items": [whole]}, {"items": [whole]})
+
+    assert await client.select(Kind.POD, "shop", {}) == [pod("web")]
+    assert await client.select(Kind.DEPLOYMENT, "shop", {}) == [whole]
+
+
+class _Turn(asyncio.Semaphore):
+    """A turn that tells when seven have asked for it."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.asked = 0
+        self.all_wait = asyncio.Event()
+
+    async def acquire(self) -> Literal[True]:
+        self.asked += 1
+        if self.asked == 7:
+            self.all_wait.set()
+        return await super().acquire()
+
+
+async def test_h33_long_lists_are_read_one_at_a_time(listed: Callable[[Store], cluster.Cluster]) -> None:
+    """H33: what long lists hold together is one of them, and the first page of each other; a short one goes on."""
+    store = Store(*[1900] * 8)
+    client = listed(store)
+    turn = client._exchange.long_lists = _Turn()
+    lists_read = asyncio.gather(*(client.select(Kind.POD, "shop", {}) for _ in range(6)))
+    async with turn:
+        await asyncio.wait_for(turn.all_wait.wait(), 10)
+        assert not lists_read.done()
+        assert len(store.asked) <= 6 * 6
+        store.pods, pods = [pod("short")], store.pods
+        assert len(await client.select(Kind.POD, "shop", {})) == 1
+        store.pods = pods
+    assert [len(found) for found in await lists_read] == [8] * 6

@@ -13,7 +13,7 @@ from headgate.api.spec import Policy
 from headgate.api.status import Phase
 from headgate.core.actions import AddFinalizer, ScaleDeployment
 from headgate.core.faults import Conflict, Refused, Unreachable
-from headgate.core.model import Decision, Key, Kind, Notice, Observation, Unwritten
+from headgate.core.model import Decision, Key, Kind, Notice, Observation, TemplateRecord, Unwritten
 from headgate.core.paths import TrafficFacts, Unreadable
 from headgate.core.remains import Remains
 from headgate.observe.snapshot import NotListedError
@@ -207,13 +207,21 @@ def test_server_says_when_to_come_back() -> None:
     virtual.run(main)
 
 
-@pytest.mark.parametrize(("size", "heavy"), [(100, False), (900_000, True)])
-def test_large_template_makes_passes_heavy(size: int, *, heavy: bool) -> None:
-    """Passes over a Rollout whose template is large have the turns of those that are."""
+@pytest.mark.parametrize(
+    ("size", "kept", "heavy"),
+    [(100, [], False), (900_000, [], True), (9000, [9000] * 11, False), (9000, [90_000] * 5, True)],
+)
+def test_large_templates_make_passes_heavy(size: int, kept: list[int], *, heavy: bool) -> None:
+    """Passes over a Rollout whose template is large, or whose records are, have the turns of those that are."""
 
     async def main() -> None:
         seen = observation()
-        large = dataclasses.replace(seen, rollout=dataclasses.replace(seen.rollout, template_bytes=size))
+        records = {
+            f"old-{number}": TemplateRecord(f"web-old-{number}", f"old-{number}", number, {}, 0, template_bytes=size)
+            for number, size in enumerate(kept)
+        }
+        rollout = dataclasses.replace(seen.rollout, template_bytes=size)
+        large = dataclasses.replace(seen, rollout=rollout, templates=records)
         world = World([large] * 3)
         await world.first_pass()
         assert (KEY in world.queue._heavy) == heavy

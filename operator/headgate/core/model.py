@@ -99,6 +99,7 @@ class TemplateRecord:
     """How many owners it has; 0 for an orphan."""
     uid: str = ""
     resource_version: str = ""
+    template_bytes: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -54,7 +54,12 @@ def drill_hash(revision_hash: str) -> str:
 
 def policy_hash(rollout_name: str, policy: Any) -> str:
     """Return the hash of an accepted policy as written."""
-    return digest("headgate/policy/1", rollout_name, canonical(policy))
+    return policy_text_hash(rollout_name, canonical(policy))
+
+
+def policy_text_hash(rollout_name: str, policy: str) -> str:
+    """Return the same of a policy in its canonical form."""
+    return digest("headgate/policy/1", rollout_name, policy)
 
 
 def _cut(rollout_name: str) -> str:

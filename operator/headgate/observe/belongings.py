@@ -109,12 +109,16 @@ def _add(kept: _Kept, thing: Json, rollout_name: str) -> None:
     metadata, data = thing["metadata"], _mapping(nesting.shallow(thing.get("data")))
     kind = (metadata.get("labels") or {}).get(names.RECORD)
     content = data.get(kind) if kind in (names.RECORD_TEMPLATE, names.RECORD_POLICY) else None
-    hash_, name = _content_hash(rollout_name, kind, content)
+    text = revisions.canonical(content) if isinstance(content, dict) else ""
+    hash_, name = _content_hash(rollout_name, kind, text)
     if not hash_ or (hash_, name) != (str(data.get("hash", "")), metadata["name"]):
         kept.strangers.append(_forged(metadata["name"]))
     elif kind == names.RECORD_TEMPLATE:
         kept.templates[hash_] = TemplateRecord(
-            revision=objects.number(thing.get("revision")), template=_mapping(content), **_place(metadata, hash_)
+            revision=objects.number(thing.get("revision")),
+            template=_mapping(content),
+            template_bytes=len(text),
+            **_place(metadata, hash_),
         )
     else:
         policy, strange = rollouts.recorded_policy(content)
@@ -141,14 +145,17 @@ def _place(metadata: Mapping[str, Any], hash_: str) -> dict[str, Any]:
     }
 
 
-def _content_hash(rollout_name: str, kind: Any, content: Any) -> tuple[str, str]:
-    """Return the hash of what a record keeps, and the name that follows from it; empty texts where it keeps nothing."""
-    if not isinstance(content, dict):
+def _content_hash(rollout_name: str, kind: Any, text: str) -> tuple[str, str]:
+    """Return the hash of what a record keeps, in its canonical form, and the name that follows from it.
+
+    Both are empty texts where it keeps nothing.
+    """
+    if not text:
         return "", ""
     if kind == names.RECORD_TEMPLATE:
-        hash_ = revisions.template_hash(rollout_name, content)
+        hash_ = revisions.text_hash(rollout_name, text)
         return hash_, revisions.deployment_name(rollout_name, hash_)
-    hash_ = revisions.policy_hash(rollout_name, content)
+    hash_ = revisions.policy_text_hash(rollout_name, text)
     return hash_, revisions.policy_name(rollout_name, hash_)
 
 

@@ -43,6 +43,8 @@ next one twice the time, so that commands without end, to a server that is slow,
 
 HEAVY_BYTES: Final = 100_000
 """A template of this size or more makes a pass heavy; what people write has a tenth of it."""
+HEAVY_BYTES_IN_ALL: Final = 4 * HEAVY_BYTES
+"""So do templates on record that make up so much together: ten of them are kept by default."""
 ANSWER_SECONDS: Final = 0.1
 """How long a pass that goes nowhere waits for a dry run, which takes 5 ms where no admission is slow."""
 UNTOLD_SECONDS: Final = forward.UNTOLD_SECONDS
@@ -270,7 +272,8 @@ class Passes:
         return self._conclude(key, memory, decision, result)
 
     def _take_in(self, key: Key, observation: Observation) -> None:
-        if observation.rollout.template_bytes >= HEAVY_BYTES:
+        kept_bytes = sum(record.template_bytes for record in observation.templates.values())
+        if observation.rollout.template_bytes >= HEAVY_BYTES or kept_bytes >= HEAVY_BYTES_IN_ALL:
             self._queue.weigh(key)
         # Without a policy nothing is known of routes, which is not the same as that there are none.
         if self._routes is not None and observation.policy is not None:

@@ -54,7 +54,7 @@ class Places:
         return self._total >= self._most or len(self._young) >= self._count + self._kept
 
     def free(self, namespace: str, *, heavy: bool = False, urgent: bool = False) -> bool:
-        """Return whether a pass over a Rollout of *namespace* may start, over a heavy one or not, an urgent one or not."""
+        """Return whether a pass over a Rollout of *namespace* may start; it may be *heavy*, and *urgent*."""
         if heavy and self._heavy and not (urgent and self._beside(namespace)):
             return False
         if self._total < self._count:

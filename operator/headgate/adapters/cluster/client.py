@@ -53,13 +53,10 @@ class Cluster:
 
     async def select(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[Json]:
         """Return all objects in *namespace* that carry all of *labels*, as fresh as `freshness` says."""
-        found: list[Json] = []
         resource = RESOURCES[kind]
-        bound = self._freshness.query(resource)
         pages = Pages(self._exchange, resource, namespace, selector(labels))
         try:
-            async for page in pages.read(bound=bound, whole=True):
-                found.extend(page)
+            found = await pages.held(self._freshness.query(resource))
         except Fault:
             self._freshness.forget(resource)
             raise

@@ -42,6 +42,8 @@ class Exchange:
         self._timeout_seconds = timeout_seconds
         self._on_request = on_request
         self._intake = answers.Intake()
+        self.long_lists = asyncio.Semaphore(1)
+        """One list that is longer than a page is meant to be is read on at a time."""
         self.freshness = Freshness()
 
     async def close(self) -> None:

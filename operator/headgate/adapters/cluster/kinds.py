@@ -25,6 +25,8 @@ class Resource:
     namespaced: bool = True
     labels_only: bool = False
     """Whether its names are labels, without dots, and no longer than these."""
+    spec_dropped: bool = False
+    """Whether no decision rests on its spec and managedFields, so that a list does not hold them."""
 
     @property
     def api_version(self) -> str:
@@ -46,7 +48,7 @@ RESOURCES: Final[Mapping[Kind, Resource]] = {
     Kind.ROLLOUT: Resource(names.GROUP, names.VERSION, names.PLURAL, kind=names.KIND),
     Kind.DEPLOYMENT: Resource("apps", "v1", "deployments", kind="Deployment"),
     Kind.CONTROLLER_REVISION: Resource("apps", "v1", "controllerrevisions", kind="ControllerRevision"),
-    Kind.POD: Resource("", "v1", "pods", kind="Pod"),
+    Kind.POD: Resource("", "v1", "pods", kind="Pod", spec_dropped=True),
     Kind.SERVICE: Resource("", "v1", "services", kind="Service", labels_only=True),
     Kind.ENDPOINT_SLICE: Resource("discovery.k8s.io", "v1", "endpointslices", kind="EndpointSlice"),
     Kind.HTTP_ROUTE: Resource(*_GATEWAYS, "httproutes", kind="HTTPRoute", optional=True),

@@ -2,8 +2,12 @@
 
 How many objects a page has follows from how large those before were. One object that is larger than an answer may be
 by itself is passed over: what else is listed is found all the same.
+
+What is held as a whole has a bound as well, and of lists that are longer than a page is meant to be one is read at a
+time. A namespace can hold more Deployments with a Rollout's label than this process has memory.
 """
 
+import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator, Mapping
@@ -17,6 +21,10 @@ from headgate.adapters.cluster.requests import JSON, Request
 from headgate.core.faults import Refused
 from headgate.core.model import Json
 
+WHOLE_BYTES: Final = 16 * 1024 * 1024
+"""Of a list that is held as a whole: a Rollout keeps 11 templates of 1 MB with its defaults, which make 12 MB."""
+DROPPED_SHARE: Final = 4
+"""How many times as long a list may be whose objects have their spec dropped: of a pod a quarter is left."""
 PAGE_OBJECTS: Final = 100
 """Objects per answer. Python does not give back what parsed ones took: with 500 it keeps 4 MiB more."""
 METADATA: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -41,6 +49,7 @@ class Pages:
         self._selector = selector
         self._accept = accept
         self._objects = PAGE_OBJECTS
+        self._read_bytes = 0
 
     async def read(
         self, *, bound: Mapping[str, str] = MappingProxyType({}), whole: bool = False
@@ -62,6 +71,30 @@ class Pages:
             if not self._resource.optional:
                 raise Refused(str(missing)) from None
 
+    async def held(self, bound: Mapping[str, str]) -> list[Json]:
+        """Return all of the objects at once; *bound* is as for `read`.
+
+        Raises:
+            Refused: if one of them, or all together, are more than can be held.
+            Fault: if something cannot be listed.
+        """
+        found, long = list[Json](), False
+        most_bytes = WHOLE_BYTES * (DROPPED_SHARE if self._resource.spec_dropped else 1)
+        async with contextlib.AsyncExitStack() as turn:
+            async for page in self.read(bound=bound, whole=True):
+                found.extend(map(_without_spec, page) if self._resource.spec_dropped else page)
+                if self._read_bytes > most_bytes:
+                    raise Refused(self._too_many(most_bytes))
+                if not long and self._read_bytes > _WANTED_BYTES:
+                    long = True
+                    await turn.enter_async_context(self._exchange.long_lists)
+        return found
+
+    def _too_many(self, most_bytes: int) -> str:
+        chosen = f" with the labels {self._selector}" if self._selector else ""
+        most = most_bytes // 1024 // 1024
+        return f"the {self._resource.plural}{chosen} take more than {most} MB, which is more than is read: delete some"
+
     async def _read(self, bound: Mapping[str, str], *, whole: bool) -> AsyncIterator[list[Json]]:
         place, wanted = bound, _labels(self._selector)
         while True:
@@ -75,6 +108,7 @@ class Pages:
                     raise Refused(f"one of the {self._resource.plural} is too large: {fault}") from None
                 more = await self._behind(place)
             else:
+                self._read_bytes += answer.size_bytes
                 self._objects = min(max(self._objects * _WANTED_BYTES // answer.size_bytes, 1), PAGE_OBJECTS)
                 more = str((answer.thing.get("metadata") or {}).get("continue") or "")
                 yield answers.items(answer.thing, self._resource, self._namespace, wanted)
@@ -94,6 +128,12 @@ class Pages:
         before, found, _ = head.partition(_ITEMS)
         told = json.loads(before + b'"items":null}') if found else {}
         return str((told.get("metadata") or {}).get("continue") or "")
+
+
+def _without_spec(thing: Json) -> Json:
+    thing.pop("spec", None)
+    thing["metadata"].pop("managedFields", None)
+    return thing
 
 
 def _labels(selector: str) -> dict[str, str | None]:
