@@ -29,6 +29,7 @@ from headgate.observe.dry_runs import BesidePasses
 from headgate.observe.jumps import Jumps
 from headgate.observe.snapshot import Snapshot
 from headgate.reconcile.first_look import FirstLook
+from headgate.reconcile.neighbours import Neighbours
 from headgate.reconcile.outage import Outage
 from headgate.reconcile.passes import PASS_SECONDS_MAX, Passes
 from headgate.reconcile.queue import Queue
@@ -70,6 +71,7 @@ class Operator:
         self._events = EventPoster(self._cluster, on_outcome=self._metrics.posted)
         self._sampler = Sampler(servers, wake=self._queue.wake, hurry=self._queue.hurry, meter=self._metrics)
         self._dry_runs = BesidePasses(lambda key: self._passes.answered(key))  # noqa: PLW0108 - there are none yet
+        neighbours = Neighbours()
         self._observer = Observer(
             self._cluster,
             self._sampler,
@@ -78,9 +80,10 @@ class Operator:
             allowed_addresses=_Allowed(servers),
             dry_runs=self._dry_runs,
             jumps=Jumps(time.time, time.monotonic),
+            neighbours=neighbours,
         )
         actor = Actor(self._cluster, self._events)
-        triggers = Triggers()
+        triggers = Triggers(neighbours)
         self._passes = Passes(
             *(self._queue, self._observer, decide, actor, self._sampler, self._metrics),
             answers=self._dry_runs,

@@ -2,11 +2,14 @@
 
 import dataclasses
 
+from headgate.api import names
 from headgate.api import status as api
 from headgate.core.decide import decide
+from headgate.core.overlaps import Overlap, Overlaps
 from tests.core import answers
-from tests.core.worlds import World
+from tests.core.worlds import B, World
 
+OTHER = Overlaps((Overlap("api", selects=True, selected=True),))
 WORDS = "Deployment web-debug bears this Rollout's label"
 
 
@@ -37,3 +40,57 @@ def test_h34_strangers_hold_nothing() -> None:
         plain, beside = decide(world.observe()), decide(dataclasses.replace(world.observe(), strangers=(WORDS,)))
         assert (plain.rule, plain.actions) == (beside.rule, beside.actions)
         assert plain.status.phase is beside.status.phase
+
+
+def kept(world: World, found: Overlaps | None, *strangers: str) -> dict[str, str]:
+    """Return the condition's message by its reason, where other Rollouts are *found* so."""
+    decision = decide(dataclasses.replace(world.observe(), overlaps=found, strangers=strangers))
+    return {one.reason: one.message for one in decision.status.conditions if one.type == "Disputed"}
+
+
+def test_another_rollout_is_told_and_told_no_more() -> None:
+    """Who overlaps is named in front of strangers; once it does no more the condition goes."""
+    world = World().stable()
+    (message,) = kept(world, OTHER, WORDS).values()
+    assert list(kept(world, OTHER, WORDS)) == ["RolloutsOverlap"]
+    assert message.startswith("Rollout api selects the pods of this Rollout")
+    assert message.endswith(f"; {WORDS}")
+    decision = decide(dataclasses.replace(world.observe(), overlaps=OTHER))
+    assert "Disputed" in answers.reasons(decision)
+    assert decision.write_status
+
+    told = world.with_status(conditions=decision.status.conditions)
+    assert "Disputed" not in answers.reasons(decide(dataclasses.replace(told.observe(), overlaps=OTHER)))
+    assert kept(told, Overlaps()) == {}
+    assert kept(told, Overlaps(), WORDS) == {"StrangersWithOurLabels": WORDS}
+    assert decide(told.observe()).write_status, "it goes at once"
+
+
+def test_unknown_is_not_none() -> None:
+    """While it is not known which other Rollouts there are, what was said of them stays, and nothing is made up."""
+    world = World().stable()
+    assert kept(world, None) == {}
+    assert kept(world, None, WORDS) == {"StrangersWithOurLabels": WORDS}
+
+    told = world.with_status(conditions=decide(dataclasses.replace(world.observe(), overlaps=OTHER)).status.conditions)
+    assert kept(told, None) == kept(world, OTHER)
+    assert kept(told, None, WORDS) == kept(world, OTHER), "one message is not put together with itself, pass after pass"
+
+
+def test_another_rollout_holds_nothing() -> None:
+    """First revision, start, step, promotion, abort, breach and deletion are decided as without it."""
+    worlds = (
+        World(),
+        World().stable().wants(B),
+        World().canary(2).at_step(1),
+        World().canary(2).leaving(),
+        World().canary(2).at_step(1).but(commands={names.ABORT: "now"}),
+        World().canary(2).at_step(1).but(deleting=True, finalizers=(names.FINALIZER,)),
+    )
+    for world in worlds:
+        for found in (OTHER, None):
+            plain, beside = decide(world.observe()), decide(dataclasses.replace(world.observe(), overlaps=found))
+            assert (plain.rule, plain.records, plain.actions, plain.urgent) == (
+                (beside.rule, beside.records, beside.actions, beside.urgent)
+            )
+            assert plain.status.phase is beside.status.phase

@@ -10,6 +10,7 @@ from headgate.api import names, spec
 from headgate.core import faults, revisions
 from headgate.core.decide import decide
 from headgate.core.model import Json, Key, Kind, Observation
+from headgate.core.overlaps import Overlap, Overlaps
 from headgate.observe import Observer, belongings
 from tests.shell.observations import template
 
@@ -122,6 +123,28 @@ async def observed(namespace: Namespace) -> Observation:
     seen = await Observer(namespace, Nothing(), lambda: 1_800_000_000.0, settle_seconds=20).observe(Key("prod", NAME))
     assert seen is not None
     return seen
+
+
+class Others:
+    """Knows who overlaps with whom."""
+
+    def __init__(self, found: Overlaps | None) -> None:
+        self.found = found
+
+    def of(self, _key: Key) -> Overlaps | None:
+        """Return the same for all."""
+        return self.found
+
+
+@pytest.mark.parametrize("found", [None, Overlaps(), Overlaps((Overlap("api", selects=True, selected=False),))])
+async def test_what_rollouts_have_in_common_is_known_without_a_read(found: Overlaps | None) -> None:
+    """What is known of other Rollouts is passed on, also where a first look judges by lists."""
+    seeing = Observer(Namespace(), Nothing(), lambda: 1_800_000_000.0, settle_seconds=20, neighbours=Others(found))
+    for one in (seeing, seeing.over(Namespace())):
+        seen = await one.observe(Key("prod", NAME))
+        assert seen is not None
+        assert seen.overlaps == found
+    assert (await observed(Namespace())).overlaps == Overlaps()
 
 
 THEIRS = [{"uid": "another", "controller": True}]

@@ -158,6 +158,12 @@ async def test_h33_an_event_too_large_is_left_out(running: tuple[Server, aiohttp
     assert [one["object"]["metadata"]["name"] for one in await heard(session, url)] == ["before", "behind"]
 
 
+REACHING: Json = {
+    "selector": {"matchLabels": {"app": "web"}},
+    "template": {"metadata": {"labels": {"app": "web", "tier": "a"}}, "spec": {"containers": []}},
+}
+
+
 @pytest.mark.parametrize(("kind", "body"), OBJECTS)
 def test_what_is_cut_makes_no_difference(kind: Kind, body: Json) -> None:
     """A sighting of what kopf is shown is that of the object itself."""
@@ -168,7 +174,7 @@ def test_what_is_cut_makes_no_difference(kind: Kind, body: Json) -> None:
             "managedFields": [{"manager": "x"}],
             "annotations": {**body["metadata"].get("annotations", {}), "long": "x" * 1000},
         },
-        "spec": {**body.get("spec", {}), "template": {"spec": {"containers": []}}},
+        "spec": {**body.get("spec", {}), **REACHING},
     }
     small = trimmed(whole)
 
@@ -182,6 +188,10 @@ PLACES = [
     (),
     ("metadata",),
     *(("metadata", part) for part in ("annotations", "labels", "ownerReferences", "managedFields", "finalizers")),
+    ("spec", "selector", "matchLabels"),
+    ("spec", "template", "metadata"),
+    ("spec", "template", "metadata", "labels"),
+    *(("spec", "traffic", part) for part in ("stableService", "canaryService")),
     *(("metadata", part) for part in ("name", "namespace", "uid", "resourceVersion", "generation")),
     *((part,) for part in ("spec", "status", "endpoints")),
     *(("spec", part) for part in ("traffic", "selector", "ports", "template")),

@@ -8,8 +8,10 @@ import pytest
 
 from headgate.core.faults import Unreachable
 from headgate.core.model import Json, Key, Kind
+from headgate.core.overlaps import Overlaps
 from headgate.observe.snapshot import SELECTORS, NotListedError, Snapshot
 from headgate.reconcile.first_look import FirstLook
+from headgate.reconcile.neighbours import Neighbours
 from headgate.reconcile.queue import Queue
 from headgate.reconcile.sightings import sight
 from headgate.reconcile.triggers import Triggers
@@ -97,6 +99,23 @@ def test_watches_tell_nothing_new() -> None:
     assert not setting.triggers.woken_by(sight(Kind.DEPLOYMENT, deployment))
     changed = {**deployment, "status": {"readyReplicas": 0}}
     assert setting.triggers.woken_by(sight(Kind.DEPLOYMENT, changed)) == (Key("shop", "calm"),)
+
+
+def test_all_of_a_namespace_are_known_before_one_is_judged() -> None:
+    """What Rollouts have in common is known by then, also of those on a later page, so that it is no news later."""
+    spec = {"selector": {"matchLabels": {"app": "web"}}, "template": {"metadata": {"labels": {"app": "web"}}}}
+    neighbours, known = Neighbours(), dict[str, int]()
+    setting = Setting(Rollout=[{**resting(name), "spec": spec} for name in ("calm", "loud", "quiet", "still")])
+    setting.triggers = Triggers(neighbours)
+
+    async def settled(key: Key, _: Snapshot) -> bool:
+        known[key.name] = len((neighbours.of(key) or Overlaps()).first)
+        return True
+
+    setting.look = FirstLook(setting, setting.queue, setting.triggers, settled)
+    looked(setting)
+    assert known == {"calm": 3, "loud": 3, "quiet": 3, "still": 3}
+    assert (setting.woken(), setting.triggers.stirred()) == (set(), frozenset())
 
 
 def test_leftovers_wake_the_rollout_that_is_gone() -> None:

@@ -117,6 +117,24 @@ def test_vanished_rollout_is_looked_at_once_more() -> None:
     virtual.run(main)
 
 
+def test_others_hear_of_a_rollout_that_vanished() -> None:
+    """One that had labels in common with it gets a pass, in which it is said no more."""
+
+    async def main() -> None:
+        setting = Setting()
+        labels = {"app": "web"}
+        spec = {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}}}
+        setting.rollouts = [{**rollout(name), "spec": spec} for name in ("a", "b", "c")]
+        await setting.resync.once()
+        setting.triggers.stirred()
+        setting.drained()
+        setting.rollouts = setting.rollouts[1:]
+        await setting.resync.once()
+        assert setting.drained() == {Key("shop", "a"), Key("shop", "b"), Key("shop", "c")}
+
+    virtual.run(main)
+
+
 @pytest.mark.parametrize(("shown", "restarts"), [(True, 0), (False, 1)], ids=["late", "dead"])
 def test_dead_watch_is_found(*, shown: bool, restarts: int) -> None:
     """A watch that has not shown within half a minute what a list showed is started anew; a late one is left alone."""

@@ -84,6 +84,31 @@ async def test_commands_go_before_what_objects_do(monkeypatch: pytest.MonkeyPatc
         await running
 
 
+async def test_a_new_rollout_hurries_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Rollout of the same labels gives the one that was there a pass, which is not urgent: nothing is asked of it."""
+    spec = {"selector": {"matchLabels": {"app": "web"}}, "template": {"metadata": {"labels": {"app": "web"}}}}
+    web: Json = {**SEEN, "spec": spec}
+    api = with_(with_(web, "metadata/name", "api"), "metadata/uid", "uid-of-api")
+
+    async def sees_both(tell: Tell, stop: asyncio.Event) -> None:
+        tell(sight(Kind.ROLLOUT, web))
+        tell(sight(Kind.ROLLOUT, api))
+        await stop.wait()
+
+    watching = Scripted(sees_both)
+    hurried, woken = list[Key](), list[Key]()
+    monkeypatch.setattr(watching.queue, "hurry", hurried.append)
+    monkeypatch.setattr(watching.queue, "wake", woken.append)
+    running = asyncio.create_task(watching.run())
+    async with asyncio.timeout(10):
+        while not woken:
+            await asyncio.wait([running], timeout=0.01)
+    assert hurried == [Key("shop", "web"), Key("shop", "api")]
+    assert woken == [Key("shop", "web")]
+    running.cancel()
+    await asyncio.wait([running])
+
+
 async def test_end_of_kopf_is_not_final(monkeypatch: pytest.MonkeyPatch) -> None:
     """A kopf that fails is started anew in this process, and a resync is called for."""
     monkeypatch.setattr(watches, "RESTART_FIRST_SECONDS", 0.0)

@@ -12,6 +12,8 @@ from typing import Any, Final
 from headgate.api.spec import Metric, Policy
 from headgate.api.status import Outcome, RolloutStatus
 from headgate.core.actions import Action, Record
+from headgate.core.overlaps import NONE as NO_OVERLAPS
+from headgate.core.overlaps import Overlaps
 from headgate.core.paths import Part, TrafficFacts, Unreadable
 from headgate.core.preserved import Stored
 
@@ -314,11 +316,9 @@ class Observation:
     """The last accepted policy (status.policy), if its record could be read."""
     target: Target
     deployments: Mapping[str, DeploymentFacts]
-    """By hash."""
     templates: Mapping[str, TemplateRecord]
-    """By hash."""
     policies: Mapping[str, PolicyRecord]
-    """By hash."""
+    """Each of these three by hash."""
     trouble: PodTrouble | None = None
     """Of the canary's pods, or of stable's where there is no canary; None where all are ready and nobody had to ask."""
     readings: Mapping[str, Reading] = dataclasses.field(default_factory=dict)
@@ -337,6 +337,8 @@ class Observation:
     """Objects that stand where ours should and that belong to somebody else."""
     strangers: tuple[str, ...] = ()
     """Objects that bear our labels and are not ours, each with what to do about it; they stand in nobody's way."""
+    overlaps: Overlaps | None = NO_OVERLAPS
+    """Other Rollouts that reach for the same pods, Services or rules; None while that is not known."""
     traffic: TrafficFacts | None = None
     """The ways by which users reach the pods; None without spec.traffic, unless there are Services to release."""
     present: Mapping[str, int] | Unreadable | None = None

@@ -72,8 +72,10 @@ def _facts(situation: Situation, rest: Rest) -> list[dict[str, Any]]:
         facts.append(_flag("Reconciling", rest.reason, rest.message, holds=True))
     if waits := scaling.waits(situation):
         facts.append(_waiting("MemoryTarget" if situation.held else "RolloutInFlight", waits))
-    if disputed := disputes.found(situation.seen):
-        facts.append(_disputed("StrangersWithOurLabels", disputed))
+    disputed = disputes.found(situation.seen)
+    if disputed.words:
+        reason = "RolloutsOverlap" if disputed.overlaps else "StrangersWithOurLabels"
+        facts.append(_disputed(reason, disputed.words))
     return facts + _rehearsed(situation.status)
 
 

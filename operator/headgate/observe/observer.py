@@ -24,6 +24,7 @@ from headgate.core.model import (
     RolloutFacts,
     Target,
 )
+from headgate.core.overlaps import NONE as NO_OVERLAPS
 from headgate.core.paths import Part, TrafficFacts, Unreadable
 from headgate.core.remains import Remains
 from headgate.observe import accepted, autoscalers, belongings, cron, deployments, doubts, objects, rollouts, statuses
@@ -31,7 +32,7 @@ from headgate.observe.dry_runs import BesidePasses, DryRuns, InPasses
 from headgate.observe.identity import Identifier
 from headgate.observe.jumps import Jumps
 from headgate.observe.roads import Roads
-from headgate.observe.sources import Clock, Measurements, Reader
+from headgate.observe.sources import Clock, Measurements, Neighbours, Reader
 
 _NO_RECORDS: Final = belongings.Records({}, {})
 
@@ -60,7 +61,7 @@ def _rests(
 class Observer:
     """Gathers Observations of Rollouts."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all that an Observation consists of
         self,
         reader: Reader,
         measurements: Measurements,
@@ -70,6 +71,7 @@ class Observer:
         allowed_addresses: Container[str] = (),
         dry_runs: DryRuns | None = None,
         jumps: Jumps | None = None,
+        neighbours: Neighbours | None = None,
     ) -> None:
         """Read from *reader* and *measurements*.
 
@@ -81,12 +83,14 @@ class Observer:
             allowed_addresses: the Prometheus servers that a Rollout may name.
             dry_runs: who makes dry runs; they are made beside the passes unless said otherwise.
             jumps: what *clock* has jumped ahead; None: it never does.
+            neighbours: who knows what Rollouts have in common; None: they have nothing.
         """
         self._reader = reader
         self._measurements = measurements
         self._clock = clock
         self._settle_seconds = settle_seconds
         self._allowed = allowed_addresses
+        self._neighbours = neighbours
         self._jumps = jumps or Jumps(clock, clock)
         self._identifier = Identifier(reader, dry_runs or BesidePasses())
         self._roads = Roads(reader, clock)
@@ -133,6 +137,7 @@ class Observer:
             allowed_addresses=self._allowed,
             dry_runs=InPasses(),
             jumps=self._jumps,
+            neighbours=self._neighbours,
         )
 
     async def answered(self, key: Key, seen: Observation, seconds: float) -> Observation:
@@ -222,6 +227,7 @@ class Observer:
         unread = {**seen.unread, **{part: why for part, why in lacking if why is not None}}
         return dataclasses.replace(
             seen,
+            overlaps=self._neighbours.of(key) if self._neighbours else NO_OVERLAPS,
             trouble=await self._trouble(rollout, status, found),
             autoscalers=scalers,
             present=await self._present(rollout, status, seen.target, seen.policy, found, seen.templates),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from headgate.core.model import Json, Key, Kind, MeasureRequest, Reading
+from headgate.core.overlaps import Overlaps
 
 Clock = Callable[[], float]
 """Returns seconds since the epoch."""
@@ -20,6 +21,13 @@ class Reader(Protocol):
 
     async def try_create(self, kind: Kind, namespace: str, body: Json) -> Json:
         """Return what the API server would make of creating *body*: a dry run with strict field validation."""
+
+
+class Neighbours(Protocol):
+    """Knows all Rollouts without a read."""
+
+    def of(self, key: Key) -> Overlaps | None:
+        """Return what *key* has in common with others; None while that is not known."""
 
 
 class Measurements(Protocol):

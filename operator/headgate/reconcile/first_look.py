@@ -85,6 +85,7 @@ class FirstLook:
             for key in self._triggers.woken_by(sighting):
                 if key not in keys:
                     self._queue.wake(key)
+        self._triggers.stirred()  # each of them is judged, or gets a pass, when all of its namespace have been seen
         return [sighting.uid for sighting in sightings]
 
     async def _judge(self, place: str, keys: dict[Key, bool], things: dict[Kind, list[Json]]) -> None:

@@ -137,6 +137,8 @@ class Resync:
         there = {sight(Kind.ROLLOUT, rollout).key for rollout in listed[Kind.ROLLOUT]}
         for key in {key for keys in lost.values() for key in keys} | (self._remembered() - there):
             self._queue.wake(key)  # the pass finds nothing there and forgets it
+        for key in self._triggers.stirred():
+            self._queue.wake(key)
 
     def _wake_all(self, rollouts: list[Json]) -> None:
         """Wake all *rollouts* within half a period, so that they do not come as a crowd."""

@@ -10,16 +10,20 @@
 """
 
 import dataclasses
+import itertools
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from headgate.api import dns, names, nesting
 from headgate.core.model import Json, Key, Kind
+from headgate.core.overlaps import Footprint
 
 ROUTES: Final = (Kind.HTTP_ROUTE, Kind.GRPC_ROUTE)
 """The kinds whose objects do not say which Rollouts they belong to: Rollouts name them."""
 
+_ROUTE_WORDS: Final = frozenset(kind.value for kind in ROUTES)
 _COUNTS: Final = (
     "observedGeneration",
     "replicas",
@@ -30,10 +34,15 @@ _COUNTS: Final = (
 )
 
 _PARTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "spec": ("traffic", "selector", "ports"),
+    "spec": ("traffic", "selector", "ports", "template"),
     "status": (*_COUNTS, "conditions", "parents", "stable"),
 }
 _LONG_CHARACTERS: Final = 256
+_LABELS_MOST: Final = 128
+"""Of a template, beside those that its own selector asks for: what people write has ten, and some megabyte has more."""
+_CLAIMED_MOST: Final = 2 + 16 * 16
+"""Two Services, and each rule of as many routes as a spec can name."""
+_NO_FOOTPRINT: Final = Footprint()
 _LEVELS: Final = 24
 """Of what is compared: nothing that matters lies deeper."""
 
@@ -59,6 +68,8 @@ class Sighting:
     """For a route: which one it is."""
     names: tuple[Named, ...] = ()
     """For a Rollout: the routes that its spec names."""
+    footprint: Footprint = _NO_FOOTPRINT
+    """For a Rollout: the pods, Services and rules of routes that its spec reaches for."""
 
 
 def sight(kind: Kind, body: Mapping[str, Any], *, gone: bool = False) -> Sighting:
@@ -75,6 +86,7 @@ def sight(kind: Kind, body: Mapping[str, Any], *, gone: bool = False) -> Sightin
         wish=_fingerprint(_wishes(metadata)) if kind is Kind.ROLLOUT else 0,
         route=(kind, namespace, str(metadata.get("name", ""))) if kind in ROUTES else None,
         names=tuple(_named(body, namespace)) if kind is Kind.ROLLOUT else (),
+        footprint=_footprint(body) if kind is Kind.ROLLOUT else _NO_FOOTPRINT,
     )
 
 
@@ -88,6 +100,9 @@ def trimmed(body: Mapping[str, Any]) -> Json:
     for field, parts in _PARTS.items():
         if isinstance(body.get(field), Mapping):
             kept[field] = {name: part for name, part in body[field].items() if name in parts}
+    if "template" in kept.get("spec", {}):
+        wanted = _selector(kept["spec"])
+        kept["spec"]["template"] = {"metadata": {"labels": _labels(kept["spec"]["template"], wanted)}}
     cut: Json = nesting.shallow(kept, _LEVELS)
     return cut
 
@@ -155,6 +170,47 @@ def _named(body: Mapping[str, Any], namespace: str) -> Iterator[Named]:
         kind = kinds.get(str(route.get("kind")))
         if kind is not None and dns.is_subdomain(route.get("name")):
             yield kind, namespace, str(route["name"])
+
+
+def _footprint(body: Mapping[str, Any]) -> Footprint:
+    spec = _mapping(body.get("spec"))
+    wanted = _selector(spec)
+    labels = _labels(spec.get("template"), wanted)
+    claimed = itertools.islice(_claimed(_mapping(spec.get("traffic"))), _CLAIMED_MOST)
+    return Footprint(_pairs(wanted), _pairs(labels), frozenset(claimed))
+
+
+def _selector(spec: Mapping[str, Any]) -> dict[str, str]:
+    """Return the labels that a Rollout selects; none where one of them is no label, for then it selects nothing."""
+    labels = _mapping(_mapping(spec.get("selector")).get("matchLabels"))
+    whole = len(labels) <= _LABELS_MOST and all(
+        dns.is_label_key(k) and dns.is_label_value(v) for k, v in labels.items()
+    )
+    return dict(labels) if whole else {}
+
+
+def _labels(template: Any, wanted: Mapping[str, str]) -> dict[str, str]:
+    """Return the labels of a template's pods: those that are *wanted*, and so many others."""
+    found = _mapping(_mapping(_mapping(template).get("metadata")).get("labels"))
+    others = sorted(found.keys() - wanted.keys())[:_LABELS_MOST]
+    kept = {key: found[key] for key in (*wanted, *others) if key in found}
+    return {key: value for key, value in kept.items() if dns.is_label_key(key) and dns.is_label_value(value)}
+
+
+def _pairs(labels: Mapping[str, str]) -> frozenset[str]:
+    # Interned, for a thousand Rollouts have the same ones.
+    return frozenset(sys.intern(f"{key}={value}") for key, value in labels.items())
+
+
+def _claimed(traffic: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the Services and the rules of routes that a Rollout names: each is one Rollout's to move."""
+    services = (traffic.get("stableService"), traffic.get("canaryService"))
+    yield from (f"Service {name}" for name in services if dns.is_label(name))
+    for route in _things(_mapping(traffic.get("gatewayAPI")).get("routes")):
+        known = dns.is_subdomain(route.get("name")) and route.get("kind") in _ROUTE_WORDS
+        rules = route.get("rules") if known else ()
+        for rule in filter(dns.is_subdomain, rules if isinstance(rules, list) else ()):
+            yield f"rule {rule} of {route['kind']} {route['name']}"
 
 
 def _ours(marks: Any) -> Json:

@@ -1,7 +1,8 @@
 """Which sightings of objects are worth a pass over which Rollouts. Remembers one number of each object, and compares.
 
 Routes do not say whose they are: Rollouts name them. A Service's label says it, but not in full where a Rollout's name
-is too long for a label. Both are found through what the Rollouts themselves said when they were seen.
+is too long for a label. Both are found through what the Rollouts themselves said when they were seen. So is what two
+Rollouts have in common (`neighbours`).
 """
 
 import dataclasses
@@ -10,6 +11,7 @@ from typing import Final
 
 from headgate.core import revisions
 from headgate.core.model import Key, Kind
+from headgate.reconcile.neighbours import Neighbours
 from headgate.reconcile.sightings import ROUTES, Named, Sighting
 
 WATCHED: Final = (Kind.ROLLOUT, Kind.DEPLOYMENT, Kind.SERVICE, Kind.ENDPOINT_SLICE, *ROUTES)
@@ -47,7 +49,9 @@ class _Seen:
 class Triggers:
     """What was last seen of every object."""
 
-    def __init__(self) -> None:
+    def __init__(self, neighbours: Neighbours | None = None) -> None:
+        """Tell *neighbours* what Rollouts reach for."""
+        self._neighbours = neighbours or Neighbours()
         self._seen: dict[Kind, dict[str, _Seen]] = {kind: {} for kind in WATCHED}
         self._cut: dict[Key, Key] = {}
         """Rollouts whose names are too long for labels, by what their labels make of them."""
@@ -88,6 +92,7 @@ class Triggers:
         if sighting.gone:
             self._forgotten(key)
         else:
+            self._neighbours.seen(key, sighting.footprint)
             self._name(key, self._routes.get(key, _Routes()).edited(frozenset(sighting.names)))
 
     def follow(self, key: Key, routes: Iterable[Named]) -> None:
@@ -106,8 +111,13 @@ class Triggers:
                 del self._naming[route]
 
     def _forgotten(self, key: Key) -> None:
+        self._neighbours.gone(key)
         self._cut.pop(Key(key.namespace, revisions.label_value(key.name)), None)
         self._name(key, _Routes())
+
+    def stirred(self) -> frozenset[Key]:
+        """Return the Rollouts over which a pass is worth while since this was called last, for what others became."""
+        return self._neighbours.stirred()
 
     def _keys_of(self, sighting: Sighting) -> tuple[Key, ...]:
         if sighting.route is not None:
@@ -132,6 +142,6 @@ class Triggers:
         seen = self._seen[kind]
         lost = [key for uid in seen.keys() - set(uids) for key in seen.pop(uid).keys]
         if kind is Kind.ROLLOUT:
-            for key in lost:
+            for key in set(lost) - self.keys():  # one of that name may have been created since
                 self._forgotten(key)
         return lost

@@ -1,0 +1,139 @@
+"""Which Rollouts of a namespace overlap, kept from sighting to sighting, so that no pass has to read or compare them.
+
+A Rollout is found by a label of its selector that few others have, and by the labels of its template: a new one is
+compared with those alone. Of each no more than `overlaps.COUNTED` others are remembered; with a hundred Rollouts of one
+label one more changes nothing for them.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from headgate.core import overlaps
+from headgate.core.model import Key
+from headgate.core.overlaps import Footprint, Overlaps
+
+
+class Neighbours:
+    """The Rollouts that were seen and not seen to go."""
+
+    def __init__(self) -> None:
+        self._spaces: dict[str, _Space] = {}
+        self._stirred: set[Key] = set()
+
+    def seen(self, key: Key, footprint: Footprint) -> None:
+        """Take in what *key* reaches for."""
+        space = self._spaces.setdefault(key.namespace, _Space())
+        if space.footprints.get(key.name) != footprint:
+            touched = space.removed(key.name) | space.added(key.name, footprint)
+            self._stirred |= {Key(key.namespace, name) for name in touched}
+
+    def gone(self, key: Key) -> None:
+        """Take in that there is no *key* any more."""
+        space = self._spaces.get(key.namespace)
+        if space is not None:
+            self._stirred |= {Key(key.namespace, name) for name in space.removed(key.name)}
+            self._stirred.discard(key)
+            if not space.footprints:
+                del self._spaces[key.namespace]
+
+    def stirred(self) -> frozenset[Key]:
+        """Return those of which `of` returns something else than when this was called last, for what others did."""
+        found, self._stirred = frozenset(self._stirred), set()
+        return found
+
+    def of(self, key: Key) -> Overlaps | None:
+        """Return what *key* has in common with others; None: it was not seen yet."""
+        space = self._spaces.get(key.namespace)
+        return space.of(key.name) if space is not None and key.name in space.footprints else None
+
+
+class _Space:
+    """Those of one namespace, by name."""
+
+    def __init__(self) -> None:
+        self.footprints: dict[str, Footprint] = {}
+        self._filed: dict[str, str] = {}
+        """Under which label of its selector each stands."""
+        self._selecting: dict[str, set[str]] = {}
+        self._labelled: dict[str, set[str]] = {}
+        self._naming: dict[str, set[str]] = {}
+        self._found: dict[str, set[str]] = {}
+        """With whom each overlaps."""
+        self._finding: dict[str, set[str]] = {}
+        """In whose entry of these each stands."""
+
+    def of(self, name: str) -> Overlaps:
+        """Return what *name* has in common with others."""
+        found = self._found.get(name, ())
+        first = [self._between(name, other) for other in sorted(found)[: overlaps.NAMED]]
+        others, uncounted = max(len(found) - overlaps.NAMED, 0), len(found) >= overlaps.COUNTED
+        return Overlaps(tuple(one for one in first if one is not None), others, uncounted)
+
+    def _between(self, name: str, other: str) -> overlaps.Overlap | None:
+        return overlaps.between(self.footprints[name], other, self.footprints[other])
+
+    def added(self, name: str, footprint: Footprint) -> set[str]:
+        """Add *name*, and return for which others that changes something."""
+        self.footprints[name] = footprint
+        touched = self._met(name)
+        if footprint.selector:
+            rarest = min(footprint.selector, key=lambda label: (len(self._selecting.get(label, ())), label))
+            self._filed[name] = rarest
+            self._selecting.setdefault(rarest, set()).add(name)
+        for index, entries in ((self._labelled, footprint.labels), (self._naming, footprint.named)):
+            for entry in entries:
+                index.setdefault(entry, set()).add(name)
+        return touched
+
+    def removed(self, name: str) -> set[str]:
+        """Remove *name*, and return for which others that changes something."""
+        footprint = self.footprints.pop(name, None)
+        if footprint is None:
+            return set()
+        _drop(self._selecting, [self._filed.pop(name)] if name in self._filed else [], name)
+        _drop(self._labelled, footprint.labels, name)
+        _drop(self._naming, footprint.named, name)
+        _drop(self._finding, self._found.pop(name, ()), name)
+        touched = self._finding.pop(name, set())
+        for other in touched:
+            _drop(self._found, [other], name)
+            self._met(other, mutual=False)
+        return touched
+
+    def _met(self, name: str, *, mutual: bool = True) -> set[str]:
+        """Have *name* and those that it overlaps with remember each other, as far as there is room."""
+        touched = set()
+        for other in self._near(self.footprints[name]):
+            if not mutual and len(self._found.get(name, ())) == overlaps.COUNTED:
+                break
+            wanting, wanted = self._wants(name, other), mutual and self._wants(other, name)
+            if not (wanting or wanted) or self._between(name, other) is None:
+                continue
+            if wanting:
+                self._remember(name, other)
+            if wanted:
+                self._remember(other, name)
+                touched.add(other)
+        return touched
+
+    def _wants(self, name: str, other: str) -> bool:
+        found = self._found.get(name, ())
+        return name != other and len(found) < overlaps.COUNTED and other not in found
+
+    def _remember(self, name: str, other: str) -> None:
+        self._found.setdefault(name, set()).add(other)
+        self._finding.setdefault(other, set()).add(name)
+
+    def _near(self, footprint: Footprint) -> Iterator[str]:
+        """Yield all that may overlap with *footprint*, some of them twice."""
+        if footprint.selector:
+            yield from min((self._labelled.get(label, set()) for label in footprint.selector), key=len)
+        for index, entries in ((self._selecting, footprint.labels), (self._naming, footprint.named)):
+            for entry in entries:
+                yield from index.get(entry, ())
+
+
+def _drop(index: dict[str, set[str]], entries: Iterable[str], name: str) -> None:
+    for entry in entries:
+        index[entry].discard(name)
+        if not index[entry]:
+            del index[entry]
