@@ -28,6 +28,8 @@ class Tally:
     skipped: int = 0
     gate_failed: bool = False
     why_skipped: str = ""
+    failures: tuple[str, ...] = ()
+    """Names of the tests that failed: what they print stands far above the closing table."""
 
     def verdict(self, *, on_ci: bool) -> str:
         """Return one word: passed, failed or skipped."""
@@ -117,13 +119,18 @@ def tally(report: Path, *, gate_failed: bool) -> Tally:
     """Read pytest's *report*; there is none if pytest itself fell over."""
     if not report.exists():
         return Tally(gate_failed=True)
-    suites = ET.parse(report).getroot().iter("testsuite")  # noqa: S314 - pytest wrote it a moment ago
+    root = ET.parse(report).getroot()  # noqa: S314 - pytest wrote it a moment ago
     total, bad, skipped = 0, 0, 0
-    for suite in suites:
+    for suite in root.iter("testsuite"):
         total += int(suite.get("tests", 0))
         bad += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
         skipped += int(suite.get("skipped", 0))
-    return Tally(max(0, total - bad - skipped), bad, skipped, gate_failed=gate_failed)
+    failures = tuple(
+        f"{case.get('classname')}::{case.get('name')}"
+        for case in root.iter("testcase")
+        if case.find("failure") is not None or case.find("error") is not None
+    )
+    return Tally(max(0, total - bad - skipped), bad, skipped, gate_failed=gate_failed, failures=failures)
 
 
 def run_all(tiers: Sequence[str]) -> dict[str, Tally]:
@@ -177,6 +184,9 @@ def main(arguments: Sequence[str]) -> int:
     passed, failed, skipped = (
         sum(getattr(r, word) for r in results.values()) for word in ("passed", "failed", "skipped")
     )
+    for tier, result in results.items():
+        for name in result.failures:
+            print(f"failed in {tier}: {name}")
     print(f"total: {passed} passed, {failed} failed, {skipped} skipped")
     return int(any(result.verdict(on_ci=on_ci) == "failed" for result in results.values()))
 

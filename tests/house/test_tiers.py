@@ -35,6 +35,29 @@ def test_report_is_counted(tmp_path: Path) -> None:
     assert tiers.Tally(passed=3, failed=3, skipped=3) == tiers.tally(report, gate_failed=False)
 
 
+def test_failures_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The closing lines name each test that failed: what it printed stands thousands of lines above them."""
+    report = tmp_path / "report.xml"
+    cases = (
+        '<testcase classname="a" name="good"/>'
+        '<testcase classname="a" name="bad"><failure/></testcase>'
+        '<testcase classname="b" name="worse[1]"><error/></testcase>'
+    )
+    report.write_text(
+        f'<testsuites><testsuite tests="3" failures="1" errors="1" skipped="0">{cases}</testsuite></testsuites>'
+    )
+    monkeypatch.setattr(tiers, "run", lambda _tier, _output: tiers.tally(report, gate_failed=True))
+
+    assert 1 == tiers.main(["core"])
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        "failed in core: a::bad",
+        "failed in core: b::worse[1]",
+        "total: 1 passed, 2 failed, 0 skipped",
+    ]
+
+
 def test_no_report_is_a_failure(tmp_path: Path) -> None:
     """A pytest that fell over has not passed."""
     assert tiers.tally(tmp_path / "none.xml", gate_failed=False).verdict(on_ci=False) == "failed"
