@@ -109,3 +109,20 @@ class World:
         """Wake the Rollout and make a pass."""
         self.queue.wake(KEY)
         await self.next_pass()
+
+
+class Hanging:
+    """An observer who never comes back with anything."""
+
+    async def observe(self, _key: Key, _refusals: tuple[str, ...], _written_at: float) -> Observation | None:
+        """Return after days."""
+        await virtual.elapse(1e6)
+        return None
+
+    async def answered(self, _key: Key, seen: Observation, _seconds: float) -> Observation:
+        """Return what was seen."""
+        return seen
+
+    async def remains(self, key: Key) -> Remains:
+        """Return that nothing is left."""
+        return Remains(key.namespace)

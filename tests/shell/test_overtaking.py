@@ -6,11 +6,11 @@ import dataclasses
 import pytest
 
 from headgate.act import Result
-from headgate.core.model import Decision, Key, Observation
+from headgate.core.model import Decision, Observation
 from headgate.core.remains import Remains
 from tests.shell import virtual
 from tests.shell.observations import KEY, decision, observation
-from tests.shell.surroundings import World
+from tests.shell.surroundings import Hanging, World
 
 
 @pytest.mark.parametrize("acting", [False, True])
@@ -19,7 +19,7 @@ def test_h35_pass_that_hangs_makes_way_for_a_command(*, acting: bool) -> None:
 
     async def main() -> None:
         world = World([observation()] * 3)
-        world.passes._observer, world.passes._actor = (world, _Held()) if acting else (_Hanging(), world)
+        world.passes._observer, world.passes._actor = (world, _Held()) if acting else (Hanging(), world)
         world.queue.wake(KEY)
         running = asyncio.create_task(world.next_pass())
         await virtual.elapse(5)
@@ -86,15 +86,3 @@ class _Held:
 
     async def give_back(self, _remains: Remains) -> tuple[str, ...]:
         return ()
-
-
-class _Hanging:
-    async def observe(self, _key: Key, _refusals: tuple[str, ...], _written_at: float) -> Observation | None:
-        await virtual.elapse(1e6)
-        return None
-
-    async def answered(self, _key: Key, seen: Observation, _seconds: float) -> Observation:
-        return seen
-
-    async def remains(self, key: Key) -> Remains:
-        return Remains(key.namespace)

@@ -13,13 +13,13 @@ from headgate.api.spec import Policy
 from headgate.api.status import Phase
 from headgate.core.actions import AddFinalizer, ScaleDeployment
 from headgate.core.faults import Conflict, Refused, Unreachable
-from headgate.core.model import Decision, Key, Kind, Notice, Observation, TemplateRecord, Unwritten
+from headgate.core.model import Decision, Kind, Notice, Observation, TemplateRecord, Unwritten
 from headgate.core.paths import TrafficFacts, Unreadable
 from headgate.core.remains import Remains
 from headgate.observe.snapshot import NotListedError
 from tests.shell import virtual
 from tests.shell.observations import KEY, SECRET, decision, observation
-from tests.shell.surroundings import World
+from tests.shell.surroundings import Hanging, World
 
 
 def test_good_pass_comes_back_when_decided() -> None:
@@ -236,23 +236,11 @@ def test_pass_that_hangs_is_ended() -> None:
 
     async def main() -> None:
         world = World([observation()])
-        world.passes._observer = _Hanging()
+        world.passes._observer = Hanging()
         await world.first_pass()
         assert world.ended == [("", "unreachable")]
 
     virtual.run(main)
-
-
-class _Hanging:
-    async def observe(self, _key: Key, _refusals: tuple[str, ...], _written_at: float) -> Observation | None:
-        await virtual.elapse(1e6)
-        return None
-
-    async def answered(self, _key: Key, seen: Observation, _seconds: float) -> Observation:
-        return seen
-
-    async def remains(self, key: Key) -> Remains:
-        return Remains(key.namespace)
 
 
 def test_bug_is_logged_with_the_observation_but_no_secret(caplog: pytest.LogCaptureFixture) -> None:
@@ -295,7 +283,7 @@ def test_own_cancellation_ends_the_pass() -> None:
 
     async def main() -> None:
         world = World([])
-        world.passes._observer = _Hanging()
+        world.passes._observer = Hanging()
         running = asyncio.create_task(world.passes.run(KEY))
         await virtual.elapse(1)
         running.cancel()
