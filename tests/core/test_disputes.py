@@ -4,6 +4,7 @@ import dataclasses
 
 from headgate.api import names
 from headgate.api import status as api
+from headgate.core import disputes, overlaps
 from headgate.core.decide import decide
 from headgate.core.overlaps import Overlap, Overlaps
 from tests.core import answers
@@ -77,6 +78,27 @@ def test_unknown_is_not_none() -> None:
     assert kept(told, None, WORDS) == kept(world, OTHER), "one message is not put together with itself, pass after pass"
 
 
+WORKLOAD = Overlaps(workloads=("Deployment web",))
+
+
+def test_another_workload_is_told_and_looked_for() -> None:
+    """What is no Rollout is named too, and looked for again at rest; in flight it is said as it was found."""
+    world = World().stable()
+    (reason, message), *_ = kept(world, WORKLOAD).items()
+    assert (reason, message.split(":")[0]) == ("PodsOfOthers", "Deployment web runs pods that this Rollout selects")
+    both = dataclasses.replace(OTHER, workloads=("Deployment web",))
+    assert kept(world, both) == {"RolloutsOverlap": f"{kept(world, OTHER)['RolloutsOverlap']}; {message}"}
+
+    seen = dataclasses.replace(world.observe(), overlaps=WORKLOAD)
+    told = world.with_status(conditions=decide(seen).status.conditions)
+    assert [disputes.tells_of_workloads(one.status) for one in (world, told)] == [False, True]
+    assert kept(told, None) == kept(world, WORKLOAD)
+    assert decide(seen).recheck_at == seen.now + overlaps.LOOK_SECONDS
+    assert disputes.looks(dataclasses.replace(World().canary(2).observe(), overlaps=WORKLOAD)) == ()
+    assert disputes.looks(dataclasses.replace(world.observe(), overlaps=OTHER)) == ()
+    assert disputes.looks(dataclasses.replace(world.observe(), overlaps=None)) == ()
+
+
 def test_another_rollout_holds_nothing() -> None:
     """First revision, start, step, promotion, abort, breach and deletion are decided as without it."""
     worlds = (
@@ -88,7 +110,7 @@ def test_another_rollout_holds_nothing() -> None:
         World().canary(2).at_step(1).but(deleting=True, finalizers=(names.FINALIZER,)),
     )
     for world in worlds:
-        for found in (OTHER, None):
+        for found in (OTHER, WORKLOAD, None):
             plain, beside = decide(world.observe()), decide(dataclasses.replace(world.observe(), overlaps=found))
             assert (plain.rule, plain.records, plain.actions, plain.urgent) == (
                 (beside.rule, beside.records, beside.actions, beside.urgent)

@@ -114,9 +114,26 @@ def test_words_of_many(others: int, uncounted: bool, ends: str) -> None:  # noqa
     assert who.endswith(ends)
 
 
+@pytest.mark.parametrize(
+    ("count", "ends"),
+    [(1, "pod-0 runs"), (4, ", so does 1 more"), (9, ", so do 6 more"), (20, ", so do at least 17 more")],
+)
+def test_words_of_workloads(count: int, ends: str) -> None:
+    """What else runs pods that are selected is named, behind the Rollouts, with what to do about it."""
+    workloads = tuple(f"Pod pod-{number}" for number in range(count))
+    alone, both = overlaps.words(Overlaps(workloads=workloads)), overlaps.words(Overlaps((BOTH,), workloads=workloads))
+    who, _, remedy = alone.partition(": ")
+    assert who.startswith("Pod pod-0 runs pods that this Rollout selects")
+    assert who.removesuffix(" pods that this Rollout selects").endswith(ends)
+    assert "delete it once this one is Ready" in remedy
+    assert both.startswith("Rollout api ")
+    assert both.endswith(f"; {alone}")
+
+
 def test_a_message_has_an_end() -> None:
     """However long the names are, the words of three fit into a condition, with what to do about it."""
     shared = tuple(f"rule {letter * 253} of HTTPRoute {letter * 253}" for letter in "abcd")
     found = tuple(Overlap(letter * 253, selects=True, selected=True, shared=shared) for letter in "abc")
     assert len(overlaps.words(Overlaps(found, 17, uncounted=True))) < 4000
+    assert len(overlaps.words(Overlaps(workloads=("Deployment " + "a" * 253,) * 20))) < 2000
     assert overlaps.words(overlaps.NONE) == ""

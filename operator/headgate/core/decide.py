@@ -176,6 +176,7 @@ def _recheck_at(
         *gaps.looks(situation),
         *scaling.asked_again(situation),
         *restarts.looks(situation),
+        *disputes.looks(situation.seen),
         *resting.counted_again(situation),
     ]
     if not written and status != situation.seen.status:

@@ -12,7 +12,6 @@ from typing import Any, Final
 from headgate.api.spec import Metric, Policy
 from headgate.api.status import Outcome, RolloutStatus
 from headgate.core.actions import Action, Record
-from headgate.core.overlaps import NONE as NO_OVERLAPS
 from headgate.core.overlaps import Overlaps
 from headgate.core.paths import Part, TrafficFacts, Unreadable
 from headgate.core.preserved import Stored
@@ -337,7 +336,7 @@ class Observation:
     """Objects that stand where ours should and that belong to somebody else."""
     strangers: tuple[str, ...] = ()
     """Objects that bear our labels and are not ours, each with what to do about it; they stand in nobody's way."""
-    overlaps: Overlaps | None = NO_OVERLAPS
+    overlaps: Overlaps | None = dataclasses.field(default_factory=Overlaps)
     """Other Rollouts that reach for the same pods, Services or rules; None while that is not known."""
     traffic: TrafficFacts | None = None
     """The ways by which users reach the pods; None without spec.traffic, unless there are Services to release."""

@@ -1,4 +1,4 @@
-"""Rollouts of one namespace that reach for the same pods, Services or rules of routes. Pure.
+"""Rollouts and others of one namespace that reach for the same pods, Services or rules of routes. Pure.
 
 Two Rollouts overlap where the selector of one chooses the pods that the template of the other makes. What counts is
 that there are such pods: that some pod could carry the labels of both selectors is no harm while neither makes one.
@@ -11,11 +11,19 @@ NAMED: Final = 3
 """How many of the others a message names. It has to stay readable where a hundred have one label."""
 COUNTED: Final = 20
 """Up to how many of them are counted: with more, no further one changes a message, and none is written for it."""
+LOOK_SECONDS: Final = 15.0
+"""How long what was found of pods that nothing tells of is taken to hold."""
 _SHARED_SHOWN: Final = 1
 _PODS: Final = (
     "whatever goes by these labels, such as a Service of your own or an autoscaler, takes the pods of both for one's; "
     "give each Rollout's pods a label of their own and select by it (a selector cannot be changed: create that Rollout "
     "anew under another name)"
+)
+RUN: Final = "runs pods that this Rollout selects"
+"""Said of what is no Rollout."""
+_RUN: Final = (
+    "as long as it does, what goes by these labels takes its pods for this Rollout's; if this Rollout takes its place, "
+    "delete it once this one is Ready, and else give its pods other labels"
 )
 _NAMES: Final = "a Service or a rule is moved by one Rollout alone: let each name its own in spec.traffic"
 
@@ -47,12 +55,14 @@ class Overlap:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Overlaps:
-    """All of them: the first few by name, and how many others there are."""
+    """All of them: of Rollouts the first few by name, and how many others there are."""
 
     first: tuple[Overlap, ...] = ()
     others: int = 0
     uncounted: bool = False
     """Whether there may be more than that."""
+    workloads: tuple[str, ...] = ()
+    """What else runs pods that this Rollout selects, such as "Deployment web"; no more of them than are counted."""
 
 
 NONE: Final = Overlaps()
@@ -69,12 +79,27 @@ def between(mine: Footprint, name: str, theirs: Footprint) -> Overlap | None:
 
 def words(found: Overlaps) -> str:
     """Return what is said of them, with what to do about it; an empty text: there are none."""
+    return "; ".join(said for said in (_rollouts(found), _workloads(found.workloads)) if said)
+
+
+def _workloads(found: tuple[str, ...]) -> str:
+    if not found:
+        return ""
+    said = [f"{name} {RUN}" for name in found[:NAMED]]
+    said += _more(len(found) - NAMED, uncounted=len(found) >= COUNTED)
+    return f"{', '.join(said)}: {_RUN}"
+
+
+def _more(others: int, *, uncounted: bool) -> list[str]:
+    least = "at least " if uncounted else ""
+    return [f"so {'do' if others > 1 else 'does'} {least}{others} more"] if others > 0 else []
+
+
+def _rollouts(found: Overlaps) -> str:
     if not found.first:
         return ""
     said = [_one(overlap) for overlap in found.first]
-    if found.others:
-        least = "at least " if found.uncounted else ""
-        said.append(f"so {'do' if found.others > 1 or least else 'does'} {least}{found.others} more")
+    said += _more(found.others, uncounted=found.uncounted)
     remedies = [_PODS] if any(overlap.selects or overlap.selected for overlap in found.first) else []
     remedies += [_NAMES] if any(overlap.shared for overlap in found.first) else []
     return f"{', '.join(said)}: {'; '.join(remedies)}"

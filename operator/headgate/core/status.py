@@ -74,7 +74,8 @@ def _facts(situation: Situation, rest: Rest) -> list[dict[str, Any]]:
         facts.append(_waiting("MemoryTarget" if situation.held else "RolloutInFlight", waits))
     disputed = disputes.found(situation.seen)
     if disputed.words:
-        reason = "RolloutsOverlap" if disputed.overlaps else "StrangersWithOurLabels"
+        others = "PodsOfOthers" if disputed.workloads else "StrangersWithOurLabels"
+        reason = "RolloutsOverlap" if disputed.rollouts else others
         facts.append(_disputed(reason, disputed.words))
     return facts + _rehearsed(situation.status)
 

@@ -24,13 +24,13 @@ from headgate.core.model import (
     RolloutFacts,
     Target,
 )
-from headgate.core.overlaps import NONE as NO_OVERLAPS
 from headgate.core.paths import Part, TrafficFacts, Unreadable
 from headgate.core.remains import Remains
 from headgate.observe import accepted, autoscalers, belongings, cron, deployments, doubts, objects, rollouts, statuses
 from headgate.observe.dry_runs import BesidePasses, DryRuns, InPasses
 from headgate.observe.identity import Identifier
 from headgate.observe.jumps import Jumps
+from headgate.observe.others import Others
 from headgate.observe.roads import Roads
 from headgate.observe.sources import Clock, Measurements, Neighbours, Reader
 
@@ -95,6 +95,7 @@ class Observer:
         self._identifier = Identifier(reader, dry_runs or BesidePasses())
         self._roads = Roads(reader, clock)
         self._autoscalers = autoscalers.Autoscalers(reader, clock)
+        self._others = Others(reader, clock, neighbours)
         self._memory = doubts.Memory(clock)
 
     async def observe(self, key: Key, refusals: tuple[str, ...] = (), written_at: float = 0.0) -> Observation | None:
@@ -115,6 +116,7 @@ class Observer:
             self._autoscalers.forget(key)
             self._identifier.forget(key)
             self._memory.forget(key)
+            self._others.forget(key)
             return None
         try:
             rollout, read = rollouts.facts(thing, self._allowed), statuses.read(thing.get("status"))
@@ -227,7 +229,7 @@ class Observer:
         unread = {**seen.unread, **{part: why for part, why in lacking if why is not None}}
         return dataclasses.replace(
             seen,
-            overlaps=self._neighbours.of(key) if self._neighbours else NO_OVERLAPS,
+            overlaps=await self._others.of(key, rollout, status, seen.target),
             trouble=await self._trouble(rollout, status, found),
             autoscalers=scalers,
             present=await self._present(rollout, status, seen.target, seen.policy, found, seen.templates),

@@ -110,6 +110,27 @@ def test_a_service_that_two_name(shop: Shop) -> None:
     healed(other)
 
 
+def test_a_deployment_of_the_same_labels(world: World) -> None:
+    """One whose place a Rollout takes is named, however it selects its pods, and holds nothing, until it is deleted."""
+    labels = {"app": "web", "tier": "old"}
+    selector = {"matchExpressions": [{"key": "tier", "operator": "In", "values": ["old", "older"]}]}
+    template = copy.deepcopy(manifest(world.namespace)["spec"]["template"])
+    template["metadata"]["labels"] = labels
+    old = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "legacy", "namespace": world.namespace}}
+    world.apply({**old, "spec": {"replicas": 2, "selector": selector, "template": template}})
+    world.wait(lambda: len(world.pods("tier=old")) == 2, "the old pods")
+    world.ship("v1", strategy=GATED)
+    told(world, "Deployment legacy runs pods that this Rollout selects")
+    assert world.condition("Disputed")["reason"] == "PodsOfOthers"
+    world.wait_stable("v1")
+    world.ship("v2", strategy=GATED)
+    world.wait_step(2)
+    world.command("abort", "now")
+    world.wait_phase("RolledBack")
+    world.kubectl("delete", "deployment", "legacy", "-n", world.namespace)
+    world.wait(lambda: not world.condition("Disputed"), "told no more", 40)
+
+
 def test_many_of_one_label(world: World) -> None:
     """Of many a few are named and the others counted; the one beside them has its canary and its abort."""
     for number in range(8):
