@@ -20,6 +20,7 @@ from headgate.core import (
     gaps,
     opening,
     policies,
+    prescaling,
     promoted,
     restarts,
     resting,
@@ -206,7 +207,7 @@ def _parting(situation: Situation) -> list[Action]:
 
 def _with_waits(heard: commands.Heard, situation: Situation, rest: Rest) -> Rest:
     """Return *rest* with what follows it: another policy, commands that came early, a restart."""
-    seen, waits = situation.seen, heard.waits
+    seen, waits = situation.seen, prescaling.words(situation) + heard.waits
     if seen.policy_waits and policies.must_wait(situation.status):
         waits = f"; {_POLICY_WAITS}{waits}"
     if situation.status.restart is not None and situation.restart is None and not seen.rollout.deleting:

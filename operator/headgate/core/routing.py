@@ -1,7 +1,7 @@
 """The rules and the writes about traffic: what stands in its way, and the actions that follow from a plan."""
 
 from headgate.api.status import Phase
-from headgate.core import contests, extras, revisions, rollbacks, routes, traffic_problems, verdicts
+from headgate.core import contests, extras, prescaling, revisions, rollbacks, routes, traffic_problems, verdicts
 from headgate.core.actions import (
     Action,
     CreateService,
@@ -134,11 +134,12 @@ def actions(situation: Situation) -> list[Action]:
     if plan is None or stable is None or policy is None or policy.traffic is None:
         return former
     weights = [action for route in facts.known_routes for action in _weighed(situation, route, plan)]
+    freed = plan.canary_selects or prescaling.vacated(situation)
     # The way to stable first, then who is sent along it; the canary's own is nobody's hurry.
     return [
         *_service(situation, policy.traffic.stable_service, facts.stable, plan.stable_selects, stable.hash),
         *weights,
-        *_service(situation, policy.traffic.canary_service, facts.canary, plan.canary_selects, stable.hash),
+        *_service(situation, policy.traffic.canary_service, facts.canary, freed, stable.hash),
         *former,
     ]
 

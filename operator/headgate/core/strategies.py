@@ -57,6 +57,12 @@ def budget(policy: Policy | None, total: int, *, routed: bool) -> replicas.Budge
             return replicas.budget(way, total, routed=routed)
 
 
+def surges_freely(policy: Policy | None, *, routed: bool) -> bool:
+    """Return whether nothing is stated that bounds the pods of both versions: they may be there in full, by routes."""
+    way = policy.strategy.way if policy else None
+    return routed and (isinstance(way, BlueGreen) or (isinstance(way, Canary) and way.max_surge is None))
+
+
 def mirrors(policy: Policy) -> bool:
     """Return whether a step copies requests, so that it matters what Gateways can do."""
     way = policy.strategy.way

@@ -4,7 +4,7 @@ from collections.abc import Set as AbstractSet
 
 from headgate.api import names
 from headgate.api.status import Canary, Phase, Side
-from headgate.core import gaps, history, marks, promoted, revisions, routing, scaling, verdicts
+from headgate.core import gaps, history, marks, prescaling, promoted, revisions, routing, scaling, verdicts
 from headgate.core.actions import (
     Action,
     AddFinalizer,
@@ -81,6 +81,17 @@ def _sized(situation: Situation, side: Side, size: int, rejected: str = "", why:
     return _kept_up(situation, side, facts)
 
 
+def _prescaled(situation: Situation) -> list[Action]:
+    """Start the pods of the earlier revision that follows; its template is put right before any."""
+    side = prescaling.target(situation)
+    facts = situation.facts(side)
+    if side is None:
+        return []
+    if facts is not None and facts.tampered:
+        return _kept_up(situation, side, facts)
+    return _sized(situation, side, prescaling.size(situation, side))
+
+
 def _others(situation: Situation) -> list[DeploymentFacts]:
     warm = None if promoted.cooling(situation) else situation.status.warm
     sides = {side.hash for side in (situation.stable, situation.canary, warm) if side is not None}
@@ -104,16 +115,20 @@ def _emptied(situation: Situation) -> list[Action]:
     What an older Rollout of this name left may have carried everybody a moment ago, and do so again in the next: as
     long as nothing is stable in its place it stays.
     """
+    old = [facts for facts in _others(situation) if facts.replicas]
+    if not old:
+        return []
     stable, history = situation.stable, {entry.hash for entry in situation.status.history}
     ready = situation.pods(stable).ready + situation.pods(situation.canary).ready
     # The word of a status that was found again is not enough: until all of its stable pods serve, nothing is emptied.
     proved = stable is not None and (not stable.found or marks.whole(situation))
     carried = proved and ready >= situation.budget.least_ready and _drained(situation)
     carried = carried or (situation.in_flight and situation.recreates)  # there it is them that everybody waits for
+    follows = situation.facts(prescaling.follower(situation))
     return [
         ScaleDeployment(facts.hash, 0, facts.replicas)
-        for facts in _others(situation)
-        if facts.replicas and (carried or (facts.ready == 0 and (proved or facts.hash in history)))
+        for facts in old
+        if facts is not follows and (carried or (facts.ready == 0 and (proved or facts.hash in history)))
     ]
 
 
@@ -167,6 +182,7 @@ def actions(situation: Situation, phase: Phase) -> tuple[Action, ...]:
         rejected = revisions.attempt(canary.hash, canary.started) if verdict else ""
         why = marks.reasons(canary.leaving) if canary.leaving else ""
         wanted += _sized(situation, canary, sizes.canary, rejected, why)
+        wanted += _prescaled(situation) if canary.leaving is not None else []
     wanted += _emptied(situation)
     if not situation.seen.rollout.deleting:
         wanted += _adopted(situation)
