@@ -9,6 +9,7 @@ import pytest
 from headgate.core import overlaps
 from headgate.core.model import Key
 from headgate.core.overlaps import Footprint, Overlaps
+from headgate.reconcile import neighbours
 from headgate.reconcile.neighbours import Neighbours
 
 SPACES = ("shop", "bank")
@@ -144,16 +145,39 @@ def test_one_namespace_is_no_business_of_another() -> None:
     assert found.stirred() == {key(1, "bank")}
 
 
-def test_few_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of five hundred Rollouts that have one label in common and another of their own, none is compared with all."""
-    compared_with, real = list[str](), overlaps.between
+def compared_with_others(monkeypatch: pytest.MonkeyPatch, *there: Footprint) -> list[int]:
+    """Return with how many each of *there* was compared as it came."""
+    count, real, found, counts = 0, overlaps.between, Neighbours(), list[int]()
 
     def counting(mine: Footprint, name: str, theirs: Footprint) -> overlaps.Overlap | None:
-        compared_with.append(name)
+        nonlocal count
+        count += 1
         return real(mine, name, theirs)
 
-    monkeypatch.setattr(overlaps, "between", counting)
-    found = Neighbours()
-    for number in range(500):
-        found.seen(key(number), footprint("team=a", f"app=web-{number}", more=("managed-by=Helm",)))
-    assert len(compared_with) <= 500
+    with monkeypatch.context() as patched:
+        patched.setattr(overlaps, "between", counting)
+        for number, one in enumerate(there):
+            before = count
+            found.seen(key(number), one)
+            counts.append(count - before)
+    return counts
+
+
+def test_few_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of five hundred Rollouts that have one label in common and another of their own, none is compared with all."""
+    common = [footprint("team=a", f"app=web-{number}", more=("managed-by=Helm",)) for number in range(500)]
+    assert max(compared_with_others(monkeypatch, *common)) <= 1
+
+
+def test_of_one_label_few_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of five hundred Rollouts of one label, too, each is compared with a few times as many as are counted."""
+    assert max(compared_with_others(monkeypatch, *[WEB] * 500)) <= 3 * overlaps.COUNTED
+
+
+def test_nothing_is_compared_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a thousand that look alike to the index and have nothing in common, each is compared with some alone."""
+    monkeypatch.setattr(neighbours, "COMPARED", 100)
+    strange = [Footprint(frozenset({"a=1", f"x={n}"}), frozenset({"a=1"})) for n in range(500)]
+    both = [Footprint(frozenset({"a=1"}), frozenset()) for _ in range(500)]
+    for crowd in (strange, both, [*strange, *both]):
+        assert max(compared_with_others(monkeypatch, *crowd)) <= 200
