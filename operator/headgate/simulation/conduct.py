@@ -8,6 +8,7 @@ from headgate.api.status import Phase, RolloutStatus
 from headgate.core import decide
 from headgate.core.actions import ScaleDeployment
 from headgate.core.model import Kind, Observation
+from headgate.core.paths import Part
 from headgate.simulation.journal import Pass, Write
 from headgate.simulation.judging import Scene
 from headgate.simulation.store import Change
@@ -33,7 +34,8 @@ class Conduct:
         seen, decision = done.observation, done.decision
         if decide.decide(seen) != decision:
             self._scene.fail("the same Observation gives another Decision")
-        self._explained(decision.status)
+        if decision.write_status or Part.STATUS not in seen.unread:
+            self._explained(decision.status)  # of a status that is no object nothing is known, and nothing is written
         status = seen.status
         going = status.canary is not None and status.stable is not None and status.canary.leaving is None
         if not going or status.canary is None:
