@@ -20,8 +20,9 @@ ROLLOUTS = 40
 METRICS = 20
 LARGE_BYTES = 900_000
 HANGS_SECONDS = 25.0
-AT_ONCE_SECONDS = 5
-"""What a victim may have to wait on two cores that run everything; its passes take a tenth of a second."""
+AT_ONCE_SECONDS = 10
+"""What a victim may have to wait on two cores that run everything, and other tests; `bench` measures it alone. Behind
+one admission that hangs it would be 25."""
 
 
 @pytest.fixture
