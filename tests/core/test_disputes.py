@@ -85,7 +85,8 @@ def test_another_workload_is_told_and_looked_for() -> None:
     """What is no Rollout is named too, and looked for again at rest; in flight it is said as it was found."""
     world = World().stable()
     (reason, message), *_ = kept(world, WORKLOAD).items()
-    assert (reason, message.split(":")[0]) == ("PodsOfOthers", "Deployment web runs pods that this Rollout selects")
+    assert reason == "PodsOfOthers"
+    assert message.startswith("at rest these were last seen to run pods that this Rollout selects: Deployment web; ")
     both = dataclasses.replace(OTHER, workloads=("Deployment web",))
     assert kept(world, both) == {"RolloutsOverlap": f"{kept(world, OTHER)['RolloutsOverlap']}; {message}"}
 

@@ -116,16 +116,16 @@ def test_words_of_many(others: int, uncounted: bool, ends: str) -> None:  # noqa
 
 @pytest.mark.parametrize(
     ("count", "ends"),
-    [(1, "pod-0 runs"), (4, ", so does 1 more"), (9, ", so do 6 more"), (20, ", so do at least 17 more")],
+    [(1, " Pod pod-0"), (4, "pod-2 and 1 more"), (9, "pod-2 and 6 more"), (20, "pod-2 and at least 17 more")],
 )
 def test_words_of_workloads(count: int, ends: str) -> None:
     """What else runs pods that are selected is named, behind the Rollouts, with what to do about it."""
     workloads = tuple(f"Pod pod-{number}" for number in range(count))
     alone, both = overlaps.words(Overlaps(workloads=workloads)), overlaps.words(Overlaps((BOTH,), workloads=workloads))
-    who, _, remedy = alone.partition(": ")
-    assert who.startswith("Pod pod-0 runs pods that this Rollout selects")
-    assert who.removesuffix(" pods that this Rollout selects").endswith(ends)
-    assert "delete it once this one is Ready" in remedy
+    who, _, remedy = alone.partition("; ")
+    assert who.startswith("at rest these were last seen to run pods that this Rollout selects: Pod pod-0")
+    assert who.endswith(ends)
+    assert "delete that once this Rollout is Ready" in remedy
     assert both.startswith("Rollout api ")
     assert both.endswith(f"; {alone}")
 

@@ -104,7 +104,7 @@ def test_nothing_is_kept_of_what_is_gone() -> None:
 
 
 def test_one_more_of_a_hundred_changes_nothing() -> None:
-    """Where a hundred have one label, one more and its end cost nobody a pass: a tenant cannot wake the others so."""
+    """Where a hundred have one label, one more and its end cost the others no pass: a tenant cannot wake them so."""
     found = Neighbours()
     for number in range(100):
         found.seen(key(number), WEB)
@@ -121,7 +121,7 @@ def test_one_more_of_a_hundred_changes_nothing() -> None:
 
 
 def test_one_that_many_were_told_of_goes() -> None:
-    """Whoever was told of it is told of another one; a second coming of it changes nothing for them."""
+    """Those that were told of it are told of another one; a second coming of it changes nothing for them."""
     found = Neighbours()
     for number in range(100):
         found.seen(key(number), WEB)

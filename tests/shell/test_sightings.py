@@ -71,7 +71,7 @@ def test_others_are_stirred_once() -> None:
     assert triggers.stirred() == {Key("shop", "web")}
 
 
-def test_one_that_nobody_saw_go_is_common_to_nobody() -> None:
+def test_one_that_went_unseen_is_forgotten() -> None:
     """What is not listed any more is forgotten; one of the same name that came since is not."""
     triggers = Triggers()
     triggers.woken_by(sight(Kind.ROLLOUT, reaching()))

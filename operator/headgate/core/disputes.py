@@ -1,8 +1,9 @@
 """What is said of objects that bear our labels and are not ours, and of all that reach for the same pods.
 
-None of it holds anything up. Whoever can put a label on an object could hold every Rollout otherwise. And of two
-Rollouts that overlap both have pods already: a version that waits brings no user back to the right ones, and a
-selector cannot be changed, so that a fix would wait until somebody has replaced the whole Rollout.
+None of it holds anything up. A label on an object would be enough to hold every Rollout otherwise. And of two
+Rollouts that overlap both have pods as a rule: a version that waits brings no user back to the right ones, and a
+selector cannot be changed, so that a fix would wait until the whole Rollout has been replaced. Where one of them is
+new it may be there to take the place of the other, and for that both have to run for a while.
 """
 
 import dataclasses
@@ -51,7 +52,7 @@ def tells_of_workloads(status: RolloutStatus) -> bool:
 
 def looks(seen: Observation) -> tuple[float, ...]:
     """Return when to look again at what nothing tells of."""
-    rests = seen.status.canary is None and seen.status.warm is None  # nobody looks for them before
+    rests = seen.status.canary is None and seen.status.warm is None  # before that they are not looked for
     return (seen.now + overlaps.LOOK_SECONDS,) if rests and seen.overlaps and seen.overlaps.workloads else ()
 
 

@@ -19,11 +19,11 @@ _PODS: Final = (
     "give each Rollout's pods a label of their own and select by it (a selector cannot be changed: create that Rollout "
     "anew under another name)"
 )
-RUN: Final = "runs pods that this Rollout selects"
-"""Said of what is no Rollout."""
+RUN: Final = "at rest these were last seen to run pods that this Rollout selects: "
+"""Said of what is no Rollout; in these words, for nothing tells when they run none any more."""
 _RUN: Final = (
-    "as long as it does, what goes by these labels takes its pods for this Rollout's; if this Rollout takes its place, "
-    "delete it once this one is Ready, and else give its pods other labels"
+    "whatever goes by these labels takes them for this Rollout's; if this Rollout takes the place of one, delete that "
+    "once this Rollout is Ready, and else give its pods other labels"
 )
 _NAMES: Final = "a Service or a rule is moved by one Rollout alone: let each name its own in spec.traffic"
 
@@ -85,21 +85,20 @@ def words(found: Overlaps) -> str:
 def _workloads(found: tuple[str, ...]) -> str:
     if not found:
         return ""
-    said = [f"{name} {RUN}" for name in found[:NAMED]]
-    said += _more(len(found) - NAMED, uncounted=len(found) >= COUNTED)
-    return f"{', '.join(said)}: {_RUN}"
+    more = _more(len(found) - NAMED, uncounted=len(found) >= COUNTED)
+    return f"{RUN}{', '.join(found[:NAMED])}{f' and {more}' if more else ''}; {_RUN}"
 
 
-def _more(others: int, *, uncounted: bool) -> list[str]:
-    least = "at least " if uncounted else ""
-    return [f"so {'do' if others > 1 else 'does'} {least}{others} more"] if others > 0 else []
+def _more(others: int, *, uncounted: bool) -> str:
+    return f"{'at least ' if uncounted else ''}{others} more" if others > 0 else ""
 
 
 def _rollouts(found: Overlaps) -> str:
     if not found.first:
         return ""
     said = [_one(overlap) for overlap in found.first]
-    said += _more(found.others, uncounted=found.uncounted)
+    if more := _more(found.others, uncounted=found.uncounted):
+        said.append(f"so {'do' if found.others > 1 else 'does'} {more}")
     remedies = [_PODS] if any(overlap.selects or overlap.selected for overlap in found.first) else []
     remedies += [_NAMES] if any(overlap.shared for overlap in found.first) else []
     return f"{', '.join(said)}: {'; '.join(remedies)}"

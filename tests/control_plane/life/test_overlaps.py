@@ -120,7 +120,7 @@ def test_a_deployment_of_the_same_labels(world: World) -> None:
     world.apply({**old, "spec": {"replicas": 2, "selector": selector, "template": template}})
     world.wait(lambda: len(world.pods("tier=old")) == 2, "the old pods")
     world.ship("v1", strategy=GATED)
-    told(world, "Deployment legacy runs pods that this Rollout selects")
+    told(world, "to run pods that this Rollout selects: Deployment legacy; ")
     assert world.condition("Disputed")["reason"] == "PodsOfOthers"
     world.wait_stable("v1")
     world.ship("v2", strategy=GATED)
