@@ -98,6 +98,7 @@ def test_another_workload_is_told_and_looked_for() -> None:
     assert disputes.looks(dataclasses.replace(World().canary(2).observe(), overlaps=WORKLOAD)) == ()
     assert disputes.looks(dataclasses.replace(world.observe(), overlaps=OTHER)) == ()
     assert disputes.looks(dataclasses.replace(world.observe(), overlaps=None)) == ()
+    assert disputes.looks(dataclasses.replace(told.observe(), overlaps=None)) == (told.now + overlaps.LOOK_SECONDS,)
 
 
 def test_another_rollout_holds_nothing() -> None:

@@ -1,5 +1,6 @@
 """Whose pods a Rollout's selector chooses beside its own: looked for when it matters, and never before a step back."""
 
+import asyncio
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +12,7 @@ from headgate.api.status import Canary, Condition, Rejected, RolloutStatus, Side
 from headgate.core import faults, overlaps
 from headgate.core.model import Identity, Json, Kind, RolloutFacts, Target
 from headgate.core.overlaps import Overlaps
+from headgate.observe import others
 from headgate.observe.others import Others
 from tests.shell.observations import KEY, observation
 
@@ -168,7 +170,27 @@ async def test_unread_is_not_none(fails: Exception | None) -> None:
     anew = Looking()
     anew.pods.fails, anew.pods.pods = fails, looking.pods.pods
     assert await anew.at(hash_=STABLE, status=told) is None
-    assert await anew.at(hash_=STABLE) == ()
     anew.pods.fails, anew.pods.pods = None, []
+    assert await anew.at(hash_=STABLE, status=told) is None
+    anew.now += overlaps.LOOK_SECONDS
     assert await anew.at(hash_=STABLE, status=told) == ()
     assert anew.pods.asked == 2
+
+
+async def test_a_list_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No pass waits for it for long, and the next ones do not wait for it at all until it is time to look again."""
+    looking = Looking(of_web())
+    assert await looking.at() == (WEB,)
+    looking.now += overlaps.LOOK_SECONDS
+    monkeypatch.setattr(others, "PATIENCE_SECONDS", 0.01)
+
+    async def hangs(*_: Any) -> list[Json]:
+        looking.pods.asked += 1
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(looking.pods, "select", hangs)
+    async with asyncio.timeout(10):
+        for _ in range(3):
+            assert await looking.at() == (WEB,)
+    assert looking.pods.asked == 2

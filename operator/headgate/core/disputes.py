@@ -53,7 +53,8 @@ def tells_of_workloads(status: RolloutStatus) -> bool:
 def looks(seen: Observation) -> tuple[float, ...]:
     """Return when to look again at what nothing tells of."""
     rests = seen.status.canary is None and seen.status.warm is None  # before that they are not looked for
-    return (seen.now + overlaps.LOOK_SECONDS,) if rests and seen.overlaps and seen.overlaps.workloads else ()
+    there = seen.overlaps.workloads if seen.overlaps is not None else tells_of_workloads(seen.status)
+    return (seen.now + overlaps.LOOK_SECONDS,) if rests and there else ()
 
 
 def _known(status: RolloutStatus) -> list[Condition]:

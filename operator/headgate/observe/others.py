@@ -6,7 +6,10 @@ flight or warm, nor for a command or a deletion: no read stands in front of a st
 said until then.
 """
 
+import asyncio
+import contextlib
 import dataclasses
+import math
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -18,13 +21,15 @@ from headgate.core.overlaps import Overlaps
 from headgate.observe import doubts
 from headgate.observe.sources import Clock, Neighbours, Reader
 
+PATIENCE_SECONDS: Final = 2.0
+"""How long a pass waits for the list: nothing but words hangs on it."""
 _KIND_LENGTH: Final = 63
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Look:
     at: float
-    found: tuple[str, ...]
+    found: tuple[str, ...] | None
 
 
 class Others:
@@ -51,17 +56,17 @@ class Others:
         self, key: Key, rollout: RolloutFacts, status: RolloutStatus, target: Target
     ) -> tuple[str, ...] | None:
         """Return which others run pods that *rollout* selects, in order; None where that is not known any more."""
-        known, now, starts = self._looks.get(key), self._clock(), _starts(status, target)
-        found = known.found if known is not None else None if disputes.tells_of_workloads(status) else ()
+        now, starts = self._clock(), _starts(status, target)
+        known = self._looks.get(key) or _Look(-math.inf, None if disputes.tells_of_workloads(status) else ())
+        found = known.found
         if not _rests(rollout, status) or not (starts or found is None or found):
             return found
-        if known is not None and known.at <= now < known.at + overlaps.LOOK_SECONDS:
+        if known.at <= now < known.at + overlaps.LOOK_SECONDS:
             return found
-        try:
-            pods = await self._reader.select(Kind.POD, rollout.namespace, rollout.match_labels)
+        with contextlib.suppress(TimeoutError, *doubts.FAILED):  # then what was found before stands until the next look
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                pods = await self._reader.select(Kind.POD, rollout.namespace, rollout.match_labels)
             found = _others([doubts.asked_for(pod, rollout.match_labels) for pod in pods])
-        except doubts.FAILED:
-            return found
         self._looks[key] = _Look(now, found)
         return found
 
