@@ -11,7 +11,7 @@ import pytest
 from headgate.api import status as api
 from headgate.core.faults import Refused
 from headgate.core.model import AutoscalerFacts, Identity, Json, Key, Kind, RolloutFacts, Target
-from headgate.observe import autoscalers, rollouts
+from headgate.observe import autoscalers, rollouts, statuses
 from headgate.observe.autoscalers import Autoscalers
 from tests.core.worlds import World
 from tests.shell import observations
@@ -179,7 +179,8 @@ def test_what_cannot_be_read_is_as_it_was() -> None:
 
 def side(hash_: str) -> Json:
     """Return a revision of a status."""
-    return {"hash": hash_, "revision": 1, "started": 1, "promoted": 1}
+    then = "2026-01-01T00:00:00Z"
+    return {"hash": hash_, "revision": 1, "started": then, "promoted": then}
 
 
 @pytest.mark.parametrize(
@@ -191,7 +192,7 @@ def side(hash_: str) -> Json:
         ({"stable": side("a")}, "a", "kubectl", True),
         ({"stable": side("a")}, "b", "", True),
         ({"stable": side("a"), "scaleFloor": 10}, "a", "", True),
-        ({"stable": side("a"), "restart": {"since": 1, "pods": 10}}, "a", "", True),
+        ({"stable": side("a"), "restart": {"since": "2026-01-01T00:00:00Z", "pods": 10}}, "a", "", True),
         ({"stable": side("a"), "canary": side("b")}, "b", "", True),
         ({"stable": side("b"), "warm": side("a")}, "b", "", True),
     ],
@@ -200,13 +201,13 @@ def test_when_they_matter(status: Json, target: str, scaled_by: str, *, expected
     """Not at rest, nor for the first revision; with extra pods, before a start, and when somebody scaled ours."""
     there = World().stable(scaled_by=scaled_by).deployments
 
-    assert expected == autoscalers.matters(rollouts.parsed_status(status), Target(Identity.KNOWN, target), there)
+    assert expected == autoscalers.matters(statuses.read(status).status, Target(Identity.KNOWN, target), there)
 
 
 def test_a_revision_that_was_taken_back_is_not_about_to_start() -> None:
     """Then the Rollout is at rest, though its template is another one."""
     rejected = api.Rejected(revision=2, hash="b", reason="Aborted", message="", at=1)
-    status = rollouts.parsed_status({"stable": side("a")}).model_copy(update={"rejected": (rejected,)})
+    status = statuses.read({"stable": side("a")}).status.model_copy(update={"rejected": (rejected,)})
 
     assert not autoscalers.matters(status, Target(Identity.KNOWN, "b"), {})
 

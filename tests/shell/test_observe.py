@@ -8,7 +8,7 @@ import pytest
 
 from headgate.api import nesting
 from headgate.core import revisions
-from headgate.observe import belongings, rollouts
+from headgate.observe import belongings, rollouts, statuses
 from tests.api import samples
 
 
@@ -63,7 +63,7 @@ def test_h33_a_deep_spec_says_where(place: tuple[str, ...], levels: int) -> None
 def test_h33_depth_elsewhere_is_no_matter(place: tuple[str, ...]) -> None:
     """H33: depth in a status, in annotations or in the record of who wrote what stops nothing."""
     deep = rollout(place, [nested(50_000)] if place[-1] == "managedFields" else nested(50_000))
-    rollouts.parsed_status(deep.get("status"))
+    statuses.read(deep.get("status"))
 
     assert rollouts.facts(deep, ()).invalid == ""
 
@@ -115,7 +115,7 @@ def test_revision_beside_itself_is_there_once() -> None:
     """A status that names one revision as stable and as canary, or as warm, means the stable one."""
     side, then = {"hash": "a", "revision": 1}, "2026-01-01T00:00:00Z"
     others = {"canary": {**side, "started": then}, "warm": {**side, "promoted": then, "started": then}}
-    found = rollouts.parsed_status({"stable": side, **others})
+    found = statuses.read({"stable": side, **others}).status
 
     assert found.stable is not None
     assert ("a", None, None) == (found.stable.hash, found.canary, found.warm)

@@ -9,7 +9,7 @@ import pytest
 from headgate.api import status as api
 from headgate.core import preserved
 from headgate.core.paths import Part
-from headgate.observe import rollouts, statuses
+from headgate.observe import statuses
 from tests.core import ways
 from tests.core.worlds import A, B, World, policy
 
@@ -148,12 +148,20 @@ def test_h31_a_rejection_is_not_lost_with_its_words() -> None:
     assert ["zzzzzzzzzz"] == [entry.hash for entry in statuses.read(raw).status.rejected]
 
 
-def test_h31_traffic_that_is_half_understood_is_taken_for_the_worst() -> None:
-    """H31: any part of the users may still be at the canary."""
-    status = statuses.read({**full(), "traffic": {"weight": "news", "lowest": 20}}).status
+@pytest.mark.parametrize(
+    ("others", "highest"),
+    [({}, 20), ({"rules": ["beta"]}, 100), ({"rules": "news"}, 100), ({"lowest": 30}, 30)],
+)
+@pytest.mark.parametrize("known", [True, False])
+def test_h31_traffic_that_is_half_understood_is_taken_for_the_worst(
+    others: dict[str, Any], highest: int, *, known: bool
+) -> None:
+    """H31: as many users may still be at the canary as the step asks for, and all where that, or a copy, is unknown."""
+    weight = {"weight": full()["weight"]} if known else {"weight": "news"}
+    status = statuses.read({**full(), **weight, "traffic": {"weight": "news", "lowest": 20, **others}}).status
 
     assert status.traffic is not None
-    assert (0, 20, 100, None) == (
+    assert (0, others.get("lowest", 20), highest if known else 100, None) == (
         status.traffic.weight,
         status.traffic.lowest,
         status.traffic.highest,
@@ -173,7 +181,6 @@ def test_a_number_is_no_time_where_it_is_stored() -> None:
     raw = {"stable": {"hash": A, "revision": 1}, "restart": {"since": 5, "pods": 1}}
 
     assert {Part.STATUS_PART} == set(statuses.read(raw).unread)
-    assert rollouts.parsed_status(raw).restart == api.Restart(since=5, pods=1)
 
 
 def test_nothing_is_unread_of_what_this_version_writes() -> None:

@@ -5,6 +5,7 @@ at least the stable revision is understood: that users are led to it. Its Servic
 that. The command stays where it is, for the version that understands the rest.
 """
 
+import dataclasses
 from typing import Final
 
 from headgate.api import names
@@ -23,7 +24,7 @@ def held(seen: Observation) -> Decision | None:
     """Return what follows where it is not known who serves; None where it is."""
     if Part.STATUS not in seen.unread:
         return None
-    situation = opening.opened(seen)
+    situation = opening.opened(_alone(seen))
     message = (
         f"{gaps.words({Part.STATUS: seen.unread[Part.STATUS]})}; no pod and no status is written. "
         "Run the version of Headgate that wrote it"
@@ -45,6 +46,12 @@ def _wanted_home(seen: Observation) -> bool:
         return False
     back = told.get(names.ROLLBACK_TO, "").strip() in (stable.hash, str(stable.revision))
     return back or names.ABORT in told or seen.rollout.deleting
+
+
+def _alone(seen: Observation) -> Observation:
+    """Return *seen* as where the stable revision stands alone: what else is understood is not to have any users."""
+    alone = {"canary": None, "warm": None, "rollback": None, "step": None, "weight": None}
+    return dataclasses.replace(seen, status=seen.status.model_copy(update=alone))
 
 
 def _home(situation: Situation) -> list[Action]:

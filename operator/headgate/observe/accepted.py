@@ -29,6 +29,8 @@ from headgate.observe.doubts import Memory
 _KINDS: Final = ("canary", "blueGreen", "rollingUpdate", "recreate")
 _PLAIN: Final = ("minReadySeconds", "progressDeadlineSeconds", "revisionHistoryLimit")
 _MOST_DROPPED: Final = 20
+_UNNAMED: Final = Unreadable("status.policy does not name it, though a rollout is in flight, or an old version warm")
+"""Each version that starts a rollout names it first; where no name is found, it stands elsewhere."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -91,10 +93,43 @@ def _routed(route: dict[str, Any]) -> bool:
     return route.get("kind") in ("HTTPRoute", "GRPCRoute") and isinstance(route.get("name"), str)
 
 
-def salvaged(raw: Any) -> Policy:
-    """Return what is understood of a policy as written: enough to go back by, and never to go forward by."""
+def _tells_all_routes(raw: Any, found: Traffic, *, switches: bool) -> bool:
+    """Return whether *found* has every route that *raw* leads users by; without any it takes a strategy that switches.
+
+    Where a route is missing, an abort would leave its users where they are.
+    """
+    gateway = _mapping(raw).get("gatewayAPI")
+    named = _mapping(gateway).get("routes")
+    if gateway is None:
+        return switches
+    return found.gateway_api is not None and isinstance(named, list) and len(named) == len(found.gateway_api.routes)
+
+
+def _joined(one: Traffic | None, other: Traffic | None) -> Traffic | None:
+    """Return *one* with the routes of *other* as well."""
+    if one is None or other is None or other.gateway_api is None:
+        return one or other
+    routes = one.gateway_api.routes if one.gateway_api else ()
+    more = tuple(route for route in other.gateway_api.routes if route not in routes)
+    return one.model_copy(update={"gateway_api": other.gateway_api.model_copy(update={"routes": (*routes, *more)})})
+
+
+def _kind(strategy: dict[str, Any]) -> str:
+    """Return which kind *strategy* is of: one that is understood whole comes first, for only one of them is meant."""
+    named = [kind for kind in _KINDS if kind in strategy]
+    whole = [kind for kind in named if _validated(Strategy, {kind: strategy[kind]}) is not None]
+    return next(iter((*whole, *named)), "")
+
+
+def salvaged(raw: Any, otherwise: Any = None) -> Policy:
+    """Return what is understood of a policy as written: enough to go back by, and never to go forward by.
+
+    Args:
+        raw: the policy.
+        otherwise: another one, whose strategy's kind counts where *raw* has none that is known.
+    """
     found = _mapping(raw)
-    kind = next((kind for kind in _KINDS if kind in _mapping(found.get("strategy"))), "canary")
+    kind = _kind(_mapping(found.get("strategy"))) or _kind(_mapping(_mapping(otherwise).get("strategy"))) or "canary"
     policy = Policy(strategy=Strategy.model_validate({kind: {}}), traffic=salvaged_traffic(found.get("traffic")))
     whole = _validated(Strategy, found.get("strategy"))
     changes: dict[str, Any] = {"analysis": Analysis(metrics=_metrics(found.get("analysis")))}
@@ -144,13 +179,21 @@ def found(
     last: Policy | Unreadable | None = known.policy if known is not None else records.unread.get(status.policy)
     if Part.RECORDS in gaps:
         last = memory.policy(key, status.policy) or gaps[Part.RECORDS]
-    if Part.STATUS_PART in gaps and not status.policy:
-        last = gaps[Part.STATUS_PART]
+    if not status.policy and (Part.STATUS_PART in gaps or policies.must_wait(status)):
+        last = gaps.get(Part.STATUS_PART, _UNNAMED)
     same = rollout.policy_hash == status.policy
     chosen = policies.in_force(status, wanted, last, same=same, listed=Part.RECORDS not in gaps)
     if chosen.unread is None:
         return Accepted(chosen.policy, last if isinstance(last, Policy) else None, chosen.waits, {})
     return _in_its_place(key, rollout, status, chosen, records, memory)
+
+
+def _tells_ways(text: Mapping[str, Any] | None, policy: Policy) -> bool:
+    """Return whether *policy*, what is understood of *text*, has all ways by which users were led away."""
+    if text is None or policy.traffic is None:
+        return False
+    switches = policy.strategy.blue_green is not None or policy.strategy.recreate is not None
+    return _tells_all_routes(text.get("traffic"), policy.traffic, switches=switches)
 
 
 def _in_its_place(
@@ -166,12 +209,11 @@ def _in_its_place(
     remembered, text = memory.policy(key, status.policy), records.texts.get(status.policy)
     if remembered is not None:
         return Accepted(remembered, remembered, chosen.waits, unread)
-    policy = salvaged(text if text is not None else rollout.policy)
+    policy = salvaged(text if text is not None else rollout.policy, rollout.policy)
     if status.traffic is None and text is None:
         policy = policy.model_copy(update={"traffic": None})
-    elif status.traffic is not None and (text is None or policy.traffic is None):
+    elif status.traffic is not None and not _tells_ways(text, policy):
         unread[Part.TRAFFIC] = why
-        policy = policy.model_copy(
-            update={"traffic": policy.traffic or salvaged_traffic(rollout.policy.get("traffic"))}
-        )
+        ways = _joined(policy.traffic, salvaged_traffic(rollout.policy.get("traffic")))
+        policy = policy.model_copy(update={"traffic": ways})
     return Accepted(policy, None, chosen.waits, unread)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from headgate.api import nesting
+from headgate.api.status import RolloutStatus
 from headgate.core import faults, manifests, revisions
 from headgate.core.model import DeploymentFacts, Identity, Json, Key, Kind, RolloutFacts, Target, TemplateRecord
 from headgate.observe import objects
@@ -115,6 +116,18 @@ class Identifier:
         self._verified[facts.uid] = version
         _bounded(self._verified, _KEPT)
         return ""
+
+
+def confirmed_by(status: RolloutStatus, recorded: Iterable[str]) -> tuple[str, str] | None:
+    """Return the template hash and the revision hash that *status* has as the same.
+
+    A revision that is neither *recorded* nor named anywhere in the status is none that is known here: what a newer
+    Headgate calls it, or makes of it, would take the place of a canary that is in flight.
+    """
+    named = (status.stable, status.canary, status.warm, status.rollback, *status.rejected, *status.history)
+    known = {*recorded, *(one.hash for one in named if one is not None)}
+    same = status.template
+    return (same.hash, same.revision_hash) if same is not None and same.revision_hash in known else None
 
 
 def _key(rollout: RolloutFacts) -> Key:

@@ -28,7 +28,7 @@ from headgate.core.paths import Part, TrafficFacts, Unreadable
 from headgate.core.remains import Remains
 from headgate.observe import accepted, autoscalers, belongings, cron, deployments, doubts, objects, rollouts, statuses
 from headgate.observe.dry_runs import BesidePasses, DryRuns, InPasses
-from headgate.observe.identity import Identifier
+from headgate.observe.identity import Identifier, confirmed_by
 from headgate.observe.jumps import Jumps
 from headgate.observe.others import Others
 from headgate.observe.roads import Roads
@@ -149,7 +149,7 @@ class Observer:
         """
         await self._identifier.settle(key, seconds)
         status = seen.status
-        confirmed = (status.template.hash, status.template.revision_hash) if status.template else None
+        confirmed = confirmed_by(status, {seen.rollout.template_hash, *seen.templates})
         target = await self._identifier.target(seen.rollout, confirmed, seen.templates.values())
         if target.asked_seconds is not None:
             return dataclasses.replace(seen, target=target)
@@ -328,7 +328,7 @@ class Observer:
         self, rollout: RolloutFacts, status: RolloutStatus, records: belongings.Records, unread: Unreadable | None
     ) -> Target:
         """Return the revision that the spec means; without all records only what is a known one word for word."""
-        confirmed = (status.template.hash, status.template.revision_hash) if status.template else None
+        confirmed = confirmed_by(status, {rollout.template_hash, *records.templates})
         known = {side.hash for side in (status.stable, status.canary, status.warm) if side is not None}
         if unread is not None and (confirmed is None or confirmed[0] != rollout.template_hash):
             if rollout.template_hash in known:

@@ -7,10 +7,9 @@ import pydantic
 
 from headgate.api import names, nesting, spec, values
 from headgate.api.drill import Drill
-from headgate.api.status import RolloutStatus
 from headgate.core import revisions
 from headgate.core.model import Json, RolloutFacts
-from headgate.observe import cron, statuses
+from headgate.observe import cron
 
 _MOST_PROBLEMS = 5
 
@@ -92,11 +91,6 @@ def recorded_policy(raw: Any) -> tuple[spec.Policy | None, str]:
     except pydantic.ValidationError as error:
         found = [f"{_path(one['loc'])}: {one['msg'].removeprefix('Value error, ')}" for one in error.errors()]
         return None, "; ".join(found[:_MOST_PROBLEMS])
-
-
-def parsed_status(raw: Any) -> RolloutStatus:
-    """Return the status as far as it is understood; see `statuses` for what is not."""
-    return statuses.read(raw, stored=False).status
 
 
 def _scaled(metadata: Json) -> int:

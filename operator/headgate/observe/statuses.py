@@ -64,8 +64,8 @@ class Read:
     unread: Mapping[Part, Unreadable] = dataclasses.field(default_factory=dict)
 
 
-def read(raw: Any, *, stored: bool = True) -> Read:
-    """Return what *raw* says; times are texts where it is *stored*, and may be seconds where it is not."""
+def read(raw: Any) -> Read:
+    """Return what *raw*, a status as it is stored, says."""
     if raw is None:
         return Read(RolloutStatus())
     raw = nesting.shallow(raw)
@@ -73,18 +73,19 @@ def read(raw: Any, *, stored: bool = True) -> Read:
         return _nothing(Stored(), "it is no object")
     text, lost = _without_nulls(raw), set[Path]()
     places = {name: list(range(len(entries))) for name, entries in raw.items() if isinstance(entries, list)}
-    context = values.STORED if stored else None
     for _ in range(_MOST_LOST):
         try:
             # Strictly, as JSON: a word or a flag is no number, though it could be made into one.
-            status = RolloutStatus.model_validate_json(json.dumps(text), strict=True, context=context)
+            status = RolloutStatus.model_validate_json(json.dumps(text), strict=True, context=values.STORED)
         except pydantic.ValidationError as error:
             told = error.errors()[0]
             if not _existing(text, told["loc"]):
                 break
             lost.add(_taken_out(text, told["loc"], places, missing=told["type"] == "missing"))
         else:
-            return Read(_single(status), Stored(raw, _dropped(raw, places)), frozenset(lost), _unread(lost))
+            return Read(
+                _bounded(_single(status), lost), Stored(raw, _dropped(raw, places)), frozenset(lost), _unread(lost)
+            )
     return _nothing(Stored(raw), "nearly all of it is not understood")
 
 
@@ -111,6 +112,19 @@ def _single(status: RolloutStatus) -> RolloutStatus:
     stable = status.stable.hash if status.stable else ""
     twice = {field: None for field in ("canary", "warm") if (side := getattr(status, field)) and side.hash == stable}
     return status.model_copy(update=twice) if twice else status
+
+
+def _bounded(status: RolloutStatus, lost: set[Path]) -> RolloutStatus:
+    """Return *status* with no more than the step asks for as what Gateways may still give, where that is *lost*.
+
+    No route was ever written with more, so that no canary needs more pods for it; copies of requests are told apart.
+    """
+    traffic, weight = status.traffic, status.weight
+    known = ("traffic", "highest") in lost and not any(path[0] == "weight" for path in lost)
+    if not known or traffic is None or weight is None or traffic.rules or ("traffic", "rules") in lost:
+        return status
+    most = max(weight.desired, traffic.weight, traffic.lowest)
+    return status.model_copy(update={"traffic": traffic.model_copy(update={"highest": most})})
 
 
 def _taken_out(text: Json, location: Path, places: Mapping[str, list[int]], *, missing: bool) -> Path:

@@ -35,7 +35,7 @@ class Conduct:
         if decide.decide(seen) != decision:
             self._scene.fail("the same Observation gives another Decision")
         if decision.write_status or Part.STATUS not in seen.unread:
-            self._explained(decision.status)  # of a status that is no object nothing is known, and nothing is written
+            self._explained(decision.status)  # what is neither understood nor written is explained by an Event
         status = seen.status
         going = status.canary is not None and status.stable is not None and status.canary.leaving is None
         if not going or status.canary is None:
@@ -43,7 +43,7 @@ class Conduct:
         after = decision.status.canary
         leaves = after is None or after.leaving is not None or after.hash != status.canary.hash
         why = _asked_back(seen) or _breach(seen)
-        if why and not leaves and not seen.rollout.deleting:
+        if why and not leaves and not seen.rollout.deleting and Part.STATUS not in seen.unread:
             self._scene.fail(f"{why}, and the canary stays: {decision.rule}")
         if after is not None and after.leaving is not None and not decision.urgent:
             self._scene.fail("going back is not urgent")

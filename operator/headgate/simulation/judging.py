@@ -13,6 +13,7 @@ from headgate.api.spec import POLICY_FIELDS
 from headgate.api.status import RolloutStatus
 from headgate.core import revisions
 from headgate.core.model import Json, Kind
+from headgate.core.paths import Part
 from headgate.observe import rollouts
 from headgate.simulation.store import Change
 from headgate.simulation.world import KEY, World
@@ -171,7 +172,7 @@ class Scene:
 
     def _heard_rollout(self, thing: Json) -> None:
         before = self.status
-        self.status = rollouts.parsed_status(thing.get("status"))
+        self.status = self.world.understood(thing)
         if self.status.canary and (before.canary is None or before.canary.started != self.status.canary.started):
             self.flight_began = self.world.now
         if not rollouts.problems(thing["spec"]):
@@ -273,6 +274,12 @@ class Scene:
             failed = sum(not self.world.deployments.serves(thing, pod) for pod in fallen)
             found[thing["metadata"]["labels"][names.POD_HASH]] = (len(pods), serving, failed)
         return found
+
+    @property
+    def blind(self) -> bool:
+        """Whether the status is not understood: people can have users led to stable, as many pods as it may have."""
+        passes = self.world.journal.passes
+        return bool(passes) and Part.STATUS in passes[-1].observation.unread
 
     @property
     def in_flight(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from headgate.api import names
 from headgate.core.actions import SelectRevision, SetWeights
 from headgate.core.model import Json, Kind
+from headgate.core.paths import Part
 from headgate.simulation import json_values, patches
 from headgate.simulation.gateways import ROUTES, copies
 from headgate.simulation.journal import Pass, Write
@@ -115,6 +116,8 @@ class Manners:
         begins = begins and not (seen.canary is not None and seen.canary.leaving is not None)
         traffic = done.observation.traffic
         blind = traffic is None or len(traffic.known_routes) < len(traffic.routes)
+        unnamed = Part.TRAFFIC in done.observation.unread and traffic is not None and not traffic.routes
+        blind = blind or unnamed  # by no record and by no spec: there is nothing to begin with
         if not begins or blind or self._scene.rerouted or after.stable is None or self._ways.traffic is None:
             return
         switched = self._scene.switches and self._ways.selected(self._ways.services[0]) != after.stable.hash

@@ -8,7 +8,7 @@ from typing import Any, Final
 from headgate.api import names
 from headgate.api.status import Phase, RolloutStatus
 from headgate.core.model import Json, Key, Kind
-from headgate.observe import rollouts
+from headgate.observe import statuses
 from headgate.simulation import agenda, driver, journal, json_values, metrics
 from headgate.simulation import faults as troubles
 from headgate.simulation.cluster import ApiServer, Connection
@@ -53,6 +53,8 @@ class World:
         self.plan: troubles.Plan = lambda _: None
         self.restarts = True
         """Whether a process that died is started anew."""
+        self.meant: Callable[[Any], Any] = lambda status: status
+        """Puts a stored status into words of this version, where another one wrote it: users and judges know them."""
         self._counts = {True: 0, False: 0}
         self.around = driver.Surroundings(self.store, self.agenda, self.script, self.journal, self.dice, self._connect)
         self.operator = driver.Operator(self.around)
@@ -105,7 +107,11 @@ class World:
     @property
     def status(self) -> RolloutStatus:
         """The Rollout's status; an empty one without a Rollout."""
-        return rollouts.parsed_status((self._peeked or {}).get("status"))
+        return self.understood(self._peeked or {})
+
+    def understood(self, rollout: Json) -> RolloutStatus:
+        """Return the status of *rollout* as the version that wrote it meant it."""
+        return statuses.read(self.meant(rollout.get("status"))).status
 
     @property
     def phase(self) -> Phase:
