@@ -50,7 +50,7 @@ class Bound:
 
 
 BOUNDS = {
-    "at rest": Bound(at_rest, "settled", 20, 450),
+    "at rest": Bound(at_rest, "settled", 20, 455),
     "in flight": Bound(in_flight, "waiting", 37, 1400),
     "breached": Bound(breached, "aborting", 40, 950),
 }

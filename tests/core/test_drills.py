@@ -9,7 +9,7 @@ import pytest
 from headgate.api import names, spec
 from headgate.api import status as api
 from headgate.api.traffic import Traffic
-from headgate.core import actions, drills, manifests
+from headgate.core import actions, drills, manifests, model
 from headgate.core.decide import decide
 from tests.core import aftermath, answers, ways
 from tests.core.drilling import DRILL, SCHEDULED, drilling, holding, leaving, resting, routed, told
@@ -67,6 +67,7 @@ def _blue_green() -> spec.Policy:
     return policy_of(blueGreen={}, traffic=services)
 
 
+UNKNOWN: Final = model.Target(model.Identity.UNKNOWN)
 OBSTACLES: Final[tuple[tuple[str, Callable[[], World], str, str], ...]] = (
     ("another hash", resting, B, f"stable is {A}; headgate.dev/drill={A} or headgate.dev/drill=now would match"),
     ("first revision", lambda: World().first(), "now", "there is no stable revision yet"),
@@ -78,7 +79,7 @@ OBSTACLES: Final[tuple[tuple[str, Callable[[], World], str, str], ...]] = (
     ("paused", lambda: resting().but(paused=True), "now", "spec.paused is true"),
     ("no replicas", lambda: resting().but(replicas=0), "now", "there are no pods: replicas is 0"),
     ("warm", ways.warm, "now", "revision 1 is still warm"),
-    ("lost", lambda: resting().but(templates={}, written=B), "now", "the template of revision 1 is not on record"),
+    ("lost", lambda: resting().but(templates={}, target=UNKNOWN), "now", "the template of revision 1 is not on record"),
     ("wants another", lambda: resting().wants(B), "now", "the spec wants another revision than the one that is stable"),
     ("invalid", lambda: resting().but(invalid="spec.x: wrong"), "now", "it is not at rest: spec.x: wrong"),
     ("refused", lambda: resting().but(refusals=("no",)), "now", "it is not at rest: no"),

@@ -175,7 +175,7 @@ def test_a_deployment_that_is_gone(*, known: bool) -> None:
     decision = decide(world.observe())
 
     assert answers.sizes(decision) == ({A: 8} if known else {})
-    assert answers.reasons(decision) == (["DeploymentRecreated"] if known else [])
+    assert answers.reasons(decision) == (["DeploymentRecreated"] if known else ["StableLost"])
 
 
 def test_a_deployment_that_is_going_is_left_alone() -> None:

@@ -17,6 +17,7 @@ from headgate.core import (
     drills,
     gaps,
     history,
+    lost,
     promoted,
     restarts,
     revisions,
@@ -115,6 +116,8 @@ def _rollback_to(situation: Situation, value: str) -> Move:
 
 def _retry(situation: Situation, value: str) -> Move:
     rejected = situation.status.rejected
+    if (kept := lost.kept(situation, value)) is not None:
+        return kept
     if all(entry.hash != value for entry in rejected):
         would = " or ".join(f"{names.RETRY}={entry.hash}" for entry in rejected)
         why = f"{would} would match" if would else "no revision is rejected"

@@ -18,6 +18,7 @@ from headgate.core import (
     figures,
     forward,
     gaps,
+    lost,
     opening,
     policies,
     prescaling,
@@ -237,7 +238,7 @@ def _concluded(
     seen = situation.seen
     if rest.quiet:
         return Decision(rule, seen.status, write_status=False, recheck_at=min(rest.recheck_at))
-    rest = _with_waits(heard, situation, rest)
+    rest = _with_waits(heard, situation, lost.told(situation, rest))
     status = statuses.concluded(situation, rest)
     write = _worth_a_write(seen, status)
     quiet_until = _quiet_until(situation, status, written=write)

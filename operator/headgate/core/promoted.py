@@ -174,7 +174,7 @@ def cooling(situation: Situation) -> bool:
 def can_go_back(situation: Situation) -> bool:
     """Return whether a revision is warm; once its time is over and its pods are asked to go, that way is no more."""
     facts = situation.facts(situation.status.warm)
-    gone = cooling(situation) and (facts is None or facts.replicas == 0)
+    gone = situation.pods(situation.status.warm).lost or (cooling(situation) and (facts is None or facts.replicas == 0))
     return situation.status.warm is not None and situation.stable is not None and not gone
 
 

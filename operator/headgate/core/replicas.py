@@ -49,6 +49,8 @@ class Pods:
     pods that were asked to go a moment ago still look ready."""
     answering: int = 0
     """How many are endpoints; of those that have not been ready for minReadySeconds, more than are *ready*."""
+    lost: bool = False
+    """Whether there are none, and there can be none: there is no Deployment, and no template to make one from."""
 
     @property
     def counted(self) -> int:
@@ -136,6 +138,8 @@ def in_step(bounds: Budget, goal: Sizes, stable: Pods, canary: Pods) -> Sizes:
     Both may grow at once, as when more replicas are asked for, and the canary's pods may be ready first. Stable has the
     others meanwhile: from 5 + 5 to 20 replicas at 50 percent it is 15 + 5 first, so that nobody waits for capacity.
     """
+    if stable.lost:
+        return goal
     most = goal.canary * stable.ready // goal.stable if goal.stable else goal.canary
     kept = min(goal.canary, max(most, canary.wanted))
     return Sizes(max(goal.stable, min(bounds.total, goal.stable + goal.canary - kept)), kept)
@@ -151,7 +155,7 @@ def approach(bounds: Budget, goal: Sizes, stable: Pods, canary: Pods) -> Sizes:
     room = max(0, bounds.most_pods - stable.counted - canary.counted)
     spare = max(0, stable.ready + canary.ready - bounds.least_ready)
     next_stable, next_canary = stable.wanted, canary.wanted
-    if goal.stable > stable.wanted:
+    if goal.stable > stable.wanted and not stable.lost:
         next_stable = min(goal.stable, stable.wanted + room)
         room -= next_stable - stable.wanted
     settled = stable.settled and canary.settled
@@ -189,7 +193,7 @@ def reached(goal: Sizes, stable: Pods, canary: Pods) -> bool:
         canary.wanted == goal.canary
         and canary.ready >= goal.canary
         and stable.counted <= goal.stable
-        and stable.wanted == goal.stable
+        and (stable.wanted == goal.stable or stable.lost)
     )
 
 

@@ -117,6 +117,11 @@ def choices(situation: Situation) -> str:
     return " or ".join(f"{names.ROLLBACK_TO}={number}" for number in numbers)
 
 
+def earlier(situation: Situation) -> tuple[int, ...]:
+    """Return the numbers of the revisions before the stable one that can be gone back to."""
+    return tuple(entry.revision for entry in _open(situation))
+
+
 def _message(revision: int) -> str:
     return f"rolled back to revision {revision} by command"
 

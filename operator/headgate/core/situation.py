@@ -223,7 +223,7 @@ class Situation:
         """Return the pods of *side*; none without a Deployment."""
         facts = self.facts(side)
         if facts is None:
-            return replicas.Pods()
+            return replicas.Pods(lost=side is not None and not self.can_create(side))
         return replicas.Pods(facts.replicas, facts.pods, facts.ready, facts.settled, facts.answering)
 
     @functools.cached_property
@@ -284,7 +284,7 @@ class Situation:
         if self.stable is None:
             return replicas.Sizes(0, self.total)
         if self.recreates:
-            back = self.canary.leaving is not None
+            back = self.canary.leaving is not None and not stable.lost  # else nobody would be left
             return recreate.sizes(self.total, stable, canary, self.turnover, back=back, kept=self.stable.replicas > 0)
         if self.canary.leaving is not None:
             if self.now < self.canary.leaving.since + RELIED_ON_AFTER_SECONDS:
@@ -380,7 +380,7 @@ class Situation:
         name = revisions.deployment_name(rollout.name, side.hash)
         taken = any(words.startswith(f"Deployment {name} ") for words in (*self.seen.foreign, *self.seen.strangers))
         source = side.drill.of if isinstance(side, Canary) and side.drill else side.hash
-        return not taken and (source in self.seen.templates or source == rollout.template_hash)
+        return not taken and (source in self.seen.templates or source in (rollout.template_hash, self.target_hash))
 
     @property
     def retreats_since(self) -> int:

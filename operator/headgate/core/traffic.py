@@ -169,7 +169,7 @@ def _forward_sizes(view: View, aim: Sizes) -> Sizes:
         carried = min(carried, max(stable.ready, stable.answering))
     spare = stable.unready + max(0, stable.ready + canary.ready - budget.least_ready)
     least = max(carried, min(1, budget.total), stable.wanted - spare)
-    next_stable = _shrunk(max(aim.stable, least), stable, canary)
+    next_stable = 0 if stable.lost else _shrunk(max(aim.stable, least), stable, canary)
     if next_stable > stable.wanted:
         next_stable = min(next_stable, stable.wanted + room)
         room -= next_stable - stable.wanted
@@ -282,7 +282,7 @@ def _forward_waits(view: View, aim: Sizes, ready: int | None) -> str:
         return waits
     if view.status.since is None:
         return SETTLES.format(view.weight)
-    if stable.counted > aim.stable or stable.wanted != aim.stable:
+    if stable.counted > aim.stable or (stable.wanted != aim.stable and not stable.lost):
         return f"{stable.counted} stable pods, going to {aim.stable}"
     if canary.wanted != aim.canary:
         return f"{canary.wanted} canary pods, going down to {aim.canary}"
