@@ -113,7 +113,7 @@ class Actor:
                 if isinstance(record, AddFinalizer):
                     stored = await writes.add_finalizer(self._writer, observation, tally.resource_version)
                     # The decision holds for this version too: the patch tested that nothing came between.
-                    tally.resource_version = stored["metadata"]["resourceVersion"] if stored else ""
+                    tally.resource_version = _version(stored) if stored else ""
                 else:
                     await self._keep(observation, record)
             except faults.Fault as fault:
@@ -144,7 +144,7 @@ class Actor:
         tally.conflict = tally.conflict or stored is None
         if stored is not None:
             # It tested the version before, so that what comes after may test this one.
-            tally.resource_version = stored["metadata"]["resourceVersion"]
+            tally.resource_version = _version(stored)
 
     async def _apply_status(self, observation: Observation, tally: _Tally, whole: Json, plain: Json) -> Json | None:
         """Write the *whole* status; without what is not understood of it, in *plain*, where the server refuses that."""
@@ -165,6 +165,12 @@ class Actor:
                 tally.note(writes.subject(observation, action), fault)
                 if isinstance(fault, faults.Unreachable) and not decision.urgent:
                     return
+
+
+def _version(stored: Json) -> str:
+    """Return the resourceVersion of what was written; an empty text, which no object has, where it is not said."""
+    metadata = stored.get("metadata")
+    return str(metadata.get("resourceVersion", "")) if isinstance(metadata, dict) else ""
 
 
 def _unread(observation: Observation) -> str:

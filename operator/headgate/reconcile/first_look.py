@@ -21,6 +21,7 @@ from headgate.reconcile.triggers import WATCHED, Triggers
 _BEYOND: Final = "\uffff"
 """Behind every namespace."""
 _LARGE_CHARACTERS: Final = 64 * 1024
+_AT_ONCE: Final = 50
 _CUT: Final = "headgate.dev/cut"
 """In what was too large to be kept."""
 
@@ -62,31 +63,36 @@ class FirstLook:
         while (place := await rollouts.next_place()) is not None:
             ours = await rollouts.up_to(place)
             keys = {key: _at_rest(body) for body in ours if (key := sight(Kind.ROLLOUT, body).key) is not None}
-            uids += self._sighted({Kind.ROLLOUT: ours}, keys)
+            uids += await self._sighted({Kind.ROLLOUT: ours}, keys)
             for key, at_rest in keys.items():
                 if not at_rest:
                     self._queue.wake(key)
             # Its own requests go out together; all but the first few namespaces wait for none.
             parts = await asyncio.gather(*(stream.up_to(place) for stream in streams.values()))
             others = dict(zip(streams, parts, strict=True))
-            uids += self._sighted(others, keys)
+            uids += await self._sighted(others, keys)
             await self._judge(place, keys, {Kind.ROLLOUT: ours, **others})
         for kind, stream in streams.items():
-            uids += self._sighted({kind: await stream.up_to(_BEYOND)}, {})
+            uids += await self._sighted({kind: await stream.up_to(_BEYOND)}, {})
         return uids
 
-    def _sighted(self, things: dict[Kind, list[Json]], keys: Container[Key]) -> list[str]:
+    async def _sighted(self, things: dict[Kind, list[Json]], keys: Container[Key]) -> list[str]:
         """Remember *things*, so that their first sight through a watch is no reason for a pass; return their uids.
 
         What belongs to a Rollout that is not among *keys* is a reason: somebody must clear up after it.
         """
-        sightings = [sight(kind, body) for kind, found in things.items() if kind in WATCHED for body in found]
-        for sighting in sightings:
+        bodies = [(kind, body) for kind, found in things.items() if kind in WATCHED for body in found]
+        uids = list[str]()
+        for number, (kind, body) in enumerate(bodies):
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)  # five thousand of one namespace take seconds, and passes wait meanwhile
+            sighting = sight(kind, body)
+            uids.append(sighting.uid)
             for key in self._triggers.woken_by(sighting):
                 if key not in keys:
                     self._queue.wake(key)
         self._triggers.stirred()  # each of them is judged, or gets a pass, when all of its namespace have been seen
-        return [sighting.uid for sighting in sightings]
+        return uids
 
     async def _judge(self, place: str, keys: dict[Key, bool], things: dict[Kind, list[Json]]) -> None:
         # Where something was too large to be kept as a whole, each Rollout gets a pass, which looks at its own alone.

@@ -105,8 +105,24 @@ def check_object(thing: Json, resource: Resource, namespace: str, name: str) -> 
     metadata = _mapping(thing.get("metadata"))
     asked = (name, namespace) if resource.namespaced else (name, "")
     if not _kind_fits(thing, resource, "") or (metadata.get("name"), metadata.get("namespace") or "") != asked:
-        place = f"{namespace}/{name}" if namespace else name
-        raise ComeBackLater(f"the answer is not the {resource.kind} {place} that was asked for")
+        raise _another(resource, namespace, name)
+
+
+def check_written(thing: Json, resource: Resource, namespace: str, name: str | None) -> None:
+    """Hold that *thing*, the answer to a write, is no other object; *name* is None where the API server makes one up.
+
+    Raises:
+        ComeBackLater: if it is another one, or a Status: whether anything was written is not known then.
+    """
+    metadata = _mapping(thing.get("metadata"))
+    placed = metadata.get("namespace") in (None, "", namespace)
+    if not _kind_fits(thing, resource, "") or not placed or (name and metadata.get("name") not in (None, name)):
+        raise _another(resource, namespace, name or "")
+
+
+def _another(resource: Resource, namespace: str, name: str) -> ComeBackLater:
+    place = "/".join(filter(None, (namespace, name)))
+    return ComeBackLater(f"the answer is not the {resource.kind} {place} that was asked for")
 
 
 def items(page: Json, resource: Resource, namespace: str, wanted: Mapping[str, str | None]) -> list[Json]:

@@ -94,10 +94,14 @@ class Cluster:
 
         If *strict*, a field that the server does not know is Refused instead of dropped.
         """
-        request = json_patch(RESOURCES[kind], namespace, name, operations, field_manager)
+        resource = RESOURCES[kind]
+        request = json_patch(resource, namespace, name, operations, field_manager)
         if strict:
             request = dataclasses.replace(request, query={**request.query, "fieldValidation": "Strict"})
-        return await self._exchange.call_unless_missing(request)
+        thing = await self._exchange.call_unless_missing(request)
+        if thing is not None:
+            answers.check_written(thing, resource, namespace, name)
+        return thing
 
     async def apply_status(self, key: Key, uid: str, resource_version: str, status: Json) -> Json | None:
         """Make *status* a Rollout's status; a Conflict unless it is still at *resource_version*. None: it is gone."""
@@ -153,7 +157,9 @@ class Cluster:
         resource = RESOURCES[kind]
         group = dataclasses.replace(resource, plural="")
         found = await self._exchange.call_unless_missing(Request(verb="GET", resource=group, namespace=""))
-        return found is not None and any(one.get("name") == resource.plural for one in found.get("resources") or ())
+        listed = found.get("resources") if found is not None else None
+        named = (one.get("name") for one in listed if isinstance(one, dict)) if isinstance(listed, list) else ()
+        return resource.plural in named
 
     async def probe(self, namespace: str = "") -> None:
         """Return if the server answers and can read Rollouts, those of *namespace* if one is named."""
@@ -190,6 +196,8 @@ class Cluster:
             content_type=content_type,
         )
         try:
-            return (await self._exchange.call(request)).thing
+            thing = (await self._exchange.call(request)).thing
         except failures.Missing as missing:  # the namespace, or the kind itself
             raise Refused(str(missing)) from None
+        answers.check_written(thing, resource, namespace, body["metadata"].get("name"))
+        return thing

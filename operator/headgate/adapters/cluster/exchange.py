@@ -78,6 +78,11 @@ class Exchange:
             # ValueError: an answer that is no JSON, or no UTF-8, comes from something between us and the server.
             outcome = "unreachable"
             raise failures.ComeBackLater(f"{type(error).__name__}: {error}"[: failures.WORDS_MAX]) from error
+        except (TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+            # An answer of a shape that was not thought of must stay the trouble of what was asked for. Its own words
+            # are not repeated: they may be the object's.
+            outcome = "unreachable"
+            raise failures.ComeBackLater(f"the answer has no shape that is known ({type(error).__name__})") from error
         finally:
             self._on_request(_VERBS[request.verb], request.resource.plural, outcome, time.perf_counter() - started)
         return answer
@@ -109,9 +114,7 @@ class Exchange:
             # A failure that repeats a whole object: its first words are not worth the rest.
             raise failures.wordless(response.status) from None
         if response.status not in _SUCCESS:
-            raise failures.fault(
-                response.status, response.headers, data, request.content_type, optional=request.resource.optional
-            )
+            raise failures.fault(response.status, response.headers, data, request)
         return Answer(answers.parsed(data), len(data))
 
     async def _sent(self, request: Request, path: str) -> aiohttp.ClientResponse:

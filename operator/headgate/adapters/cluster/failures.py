@@ -4,7 +4,7 @@
 |---|---|
 | none, a broken one, 401, 408, 410, 429, 5xx | Unreachable |
 | 409; 412; 422 from the test operations of our own JSON patch | Conflict |
-| 404 that names what is missing | none: a fact, see `Missing` |
+| 404 that names what was asked for as what is missing | none: a fact, see `Missing` |
 | 404 that does not | Refused: the kind is not served, or a proxy answered; nothing must be taken for gone |
 | 404 in the API server's words for a kind that it does not serve, where a cluster may do without | none, as above |
 | 500 to a server-side apply that does not fit the CRD | Refused: it will not come to fit by itself |
@@ -15,11 +15,13 @@
 """
 
 import http
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from headgate.adapters.cluster.requests import Request
+from headgate.api import nesting
 from headgate.core.faults import Conflict, Fault, Refused, Unreachable
+from headgate.core.model import Json
 
 WORDS_MAX: Final = 1024
 """Characters of the server's words that are kept: as much as an Event's note can hold."""
@@ -62,22 +64,19 @@ class Missing(Exception):
     """There is no such object, or no such kind or namespace: a fact, no error. It never leaves adapters.cluster."""
 
 
-def fault(
-    status: int, headers: Mapping[str, str], body: bytes, content_type: str, *, optional: bool = False
-) -> Fault | Missing:
-    """Return what the answer *status* to a request with *content_type* means.
+def fault(status: int, headers: Mapping[str, str], body: bytes, request: Request) -> Fault | Missing:
+    """Return what the answer *status* to *request* means.
 
     Args:
         status: the HTTP status.
         headers: the answer's.
         body: the answer's.
-        content_type: the request's.
-        optional: whether a cluster may do without the kind that was asked for.
+        request: what was asked.
     """
     details = _details(body)
-    words = _words(status, details, body)
+    words, content_type = _words(status, details, body), request.content_type
     if status == http.HTTPStatus.NOT_FOUND:
-        missing = _names_object(details) or (optional and _not_served(details, body))
+        missing = _names_object(details, request) or (request.resource.optional and _not_served(details, body))
         return Missing(words) if missing else Refused(f"{words} (is the CRD installed?)")
     if status in _LOST_RACE or (content_type == JSON_PATCH and _lost_test(status, details)):
         return Conflict(words)
@@ -99,13 +98,19 @@ def wordless(status: int) -> Fault:
     return ComeBackLater(words) if status in _COME_BACK or status not in _CLIENT_ERRORS else Refused(words)
 
 
-def _details(body: bytes) -> dict[str, Any]:
-    """Return the answer as the Status object that it should be, or an empty one."""
+def _details(body: bytes) -> Json:
+    """Return the answer as the Status object that it should be, its details an object; or an empty one."""
     try:
-        parsed = json.loads(body)
+        parsed = nesting.parsed(body)
     except ValueError:
         return {}
-    return parsed if isinstance(parsed, dict) and parsed.get("kind") == "Status" else {}
+    if not isinstance(parsed, dict) or parsed.get("kind") != "Status":
+        return {}
+    return {**parsed, "details": _object(parsed.get("details"))}
+
+
+def _object(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}
 
 
 def _words(status: int, details: Mapping[str, Any], body: bytes) -> str:
@@ -121,8 +126,9 @@ def _budget_words(words: str, details: Mapping[str, Any]) -> str:
     """Return the API server's words where a PodDisruptionBudget forbids an eviction, its name included; or nothing."""
     if _TWO_BUDGETS in words:
         return words
-    causes = (details.get("details") or {}).get("causes") or ()
-    said = [str(cause.get("message", "")) for cause in causes if cause.get("reason") == "DisruptionBudget"]
+    causes = _object(details.get("details")).get("causes")
+    told = map(_object, causes if isinstance(causes, list) else ())
+    said = [str(cause.get("message", "")) for cause in told if cause.get("reason") == "DisruptionBudget"]
     return " ".join((words, *said))[:WORDS_MAX] if said else ""
 
 
@@ -131,22 +137,34 @@ def _lost_test(status: int, details: Mapping[str, Any]) -> bool:
 
     A refused object is named in `details` with the causes; the answer to a failed test operation knows neither.
     """
-    about = details.get("details") or {}
+    about = _object(details.get("details"))
     return status == http.HTTPStatus.UNPROCESSABLE_ENTITY and not (about.get("name") or about.get("causes"))
 
 
-def _names_object(details: Mapping[str, Any]) -> bool:
-    return details.get("reason") == "NotFound" and bool((details.get("details") or {}).get("name"))
+def _names_object(details: Mapping[str, Any], request: Request) -> bool:
+    """Return whether what is missing is what was asked for, or its namespace.
+
+    An admission webhook or an aggregated server may miss something of its own, and says so in the same words.
+    """
+    about = _object(details.get("details"))
+    if details.get("reason") != "NotFound":
+        return False
+    # The API server writes the plural there; what writes nothing has named the object all the same.
+    missing = (about.get("name"), about.get("kind") or "")
+    kinds = ("", request.resource.plural, request.resource.kind)
+    named = {(request.name, kind) for kind in kinds} | {(request.namespace, kind) for kind in ("", "namespaces")}
+    return missing in named
 
 
 def _not_served(details: Mapping[str, Any], body: bytes) -> bool:
     """Tell the API server's 404 for a group (plain text) or a kind (a Status without a name) from a proxy's page."""
-    return details.get("reason") == "NotFound" or body.strip() == _NO_SUCH_PATH
+    nameless = not _object(details.get("details")).get("name")
+    return (details.get("reason") == "NotFound" and nameless) or body.strip() == _NO_SUCH_PATH
 
 
 def _retry_after(headers: Mapping[str, str], details: Mapping[str, Any]) -> float:
-    text = headers.get("Retry-After") or (details.get("details") or {}).get("retryAfterSeconds") or 0
+    text = headers.get("Retry-After") or _object(details.get("details")).get("retryAfterSeconds") or 0
     try:
         return min(max(float(text), 0.0), 60.0)
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         return 0.0  # an HTTP date; the API server sends none

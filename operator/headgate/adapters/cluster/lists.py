@@ -110,10 +110,13 @@ class Pages:
             else:
                 self._read_bytes += answer.size_bytes
                 self._objects = min(max(self._objects * _WANTED_BYTES // answer.size_bytes, 1), PAGE_OBJECTS)
-                more = str((answer.thing.get("metadata") or {}).get("continue") or "")
+                more = _goes_on(answer.thing)
                 yield answers.items(answer.thing, self._resource, self._namespace, wanted)
             if not more:
                 return
+            if more == place.get("continue"):
+                # A proxy that answers from its memory, say: without this the same page is asked for without end.
+                raise failures.ComeBackLater(f"the list of {self._resource.plural} goes on where it was before")
             place = {"continue": more}
 
     def _page(self, place: Mapping[str, str], objects: int, accept: str) -> Request:
@@ -127,7 +130,19 @@ class Pages:
         head = await self._exchange.head(self._page(place, 1, METADATA), _HEAD_BYTES)
         before, found, _ = head.partition(_ITEMS)
         told = json.loads(before + b'"items":null}') if found else {}
-        return str((told.get("metadata") or {}).get("continue") or "")
+        return _goes_on(told)
+
+
+def _goes_on(listed: Json) -> str:
+    """Return where a list goes on; an empty text where it ends.
+
+    Raises:
+        ComeBackLater: if it cannot be told: half of a list is none.
+    """
+    metadata = listed.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        raise failures.ComeBackLater("the answer does not say where the list goes on")
+    return str(metadata.get("continue") or "")
 
 
 def _without_spec(thing: Json) -> Json:

@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from headgate.adapters.cluster import failures
-from headgate.adapters.cluster.exchange import Exchange
+from headgate.adapters.cluster import answers, failures
+from headgate.adapters.cluster.exchange import Exchange, version
 from headgate.adapters.cluster.kinds import RESOURCES, Resource
 from headgate.adapters.cluster.requests import Request
 from headgate.api import names
@@ -29,17 +29,31 @@ async def apply(exchange: Exchange, key: Key, uid: str, resource_version: str, s
         content_type=failures.APPLY,
     )
     try:
-        stored = await exchange.call_unless_missing(request)
+        stored = await _written(exchange, request)
     except failures.Untyped:
         # The server cannot merge into what fits no schema, nor take away but a part of what others wrote too, as of a
         # backup that was played back. It can replace, and then judges only what changes.
-        return await exchange.call_unless_missing(_replaced(request, resource_version, status))
+        return await _written(exchange, _replaced(request, resource_version, status))
     if stored is None or not _holds_more(stored.get("status"), status):
         return stored
     # What somebody else wrote too, such as a backup that was played back, outlives our leaving it out: a canary
     # that has gone would stand beside the stable revision that it has become.
-    left = stored["metadata"]["resourceVersion"]
-    return await exchange.call_unless_missing(_replaced(request, left, status))
+    left = version(stored)
+    if not isinstance(left, str):
+        raise failures.ComeBackLater("the answer does not say which version of the Rollout was written")
+    return await _written(exchange, _replaced(request, left, status))
+
+
+async def _written(exchange: Exchange, request: Request) -> Json | None:
+    """Make *request* and return the Rollout that comes back; None: it is gone.
+
+    Raises:
+        ComeBackLater: if something else comes back. Whether the status was written is not known then.
+    """
+    thing = await exchange.call_unless_missing(request)
+    if thing is not None:
+        answers.check_written(thing, request.resource, request.namespace, request.name)
+    return thing
 
 
 def json_patch(
