@@ -25,6 +25,7 @@ class Setting:
     def __init__(self, **options: Any) -> None:
         self.rollouts: list[Json] = []
         self.down = False
+        self.fault: Exception = Unreachable("down")
         self.asked: list[tuple[Kind, str]] = []
         self.restarts = 0
         self.expected: list[str] = []
@@ -47,7 +48,7 @@ class Setting:
     async def look(self) -> list[str]:
         """See the Rollouts for the first time."""
         if self.down:
-            raise Unreachable("down")
+            raise self.fault
         for body in self.rollouts:
             self.triggers.woken_by(sight(Kind.ROLLOUT, body))
         return [body["metadata"]["uid"] for body in self.rollouts]
@@ -57,7 +58,7 @@ class Setting:
         self.asked.append((kind, namespace))
         assert (labels is None) == (kind is Kind.ROLLOUT)
         if self.down:
-            raise Unreachable("down")
+            raise self.fault
         return self.rollouts if kind is Kind.ROLLOUT else []
 
     def restart(self) -> None:
@@ -165,6 +166,30 @@ def test_unreachable_server_is_asked_again() -> None:
         setting.down = False
         await virtual.elapse(RETRY_SECONDS)
         assert setting.resync.listed.is_set()
+        running.cancel()
+
+    virtual.run(main)
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_h23_no_exception_ends_the_resync(caplog: pytest.LogCaptureFixture, *, later: bool) -> None:
+    """H23: what one object of a shape that was not thought of raises is told, and everything is listed again."""
+
+    async def main() -> None:
+        setting = Setting(period_seconds=30.0)
+        setting.fault = AttributeError("'list' object has no attribute 'get'")
+        setting.down = not later
+        running = asyncio.create_task(setting.resync.run())
+        await virtual.elapse(1)
+        setting.down = True
+        await virtual.elapse(40)
+        assert "a bug in Headgate stopped a look at all Rollouts" in caplog.text
+        asked = len(setting.asked)
+        setting.down = False
+        await virtual.elapse(40)
+        assert setting.resync.listed.is_set()
+        assert len(setting.asked) > asked
+        assert not running.done()
         running.cancel()
 
     virtual.run(main)

@@ -106,6 +106,10 @@ class Resync:
         except TimeoutError:
             _log.warning("cannot list all Rollouts: %s", f"that took more than {1.5 * self._period_seconds:.0f} s")
             return False
+        except Exception:  # noqa: BLE001 - whatever it is, it is told, and tried again
+            # One object that was not thought of must not end the loop, and with it the process, at every start again.
+            _log.exception("a bug in Headgate stopped a look at all Rollouts; please report it. It is tried again")
+            return False
 
     async def once(self) -> bool:
         """List everything, and wake what that gives reason for; return whether that was possible."""
