@@ -103,7 +103,8 @@ class ScriptedPrometheus:
                 raise TimeoutError(message)
 
     def start(self) -> None:
-        """Listen; a server that was stopped listens where it did before."""
+        """Listen; a server that was stopped listens where it did before, and what its rules let hang hangs again."""
+        self._released = threading.Event()
         self._server = _Server(("127.0.0.1", self._port), self, self._tls)
         self._port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)

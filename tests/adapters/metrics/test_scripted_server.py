@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.prometheus import scripts
+from tests.prometheus.server import ScriptedPrometheus
 from tests.prometheus.promql import Series
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -66,3 +67,12 @@ def test_a_script_with_a_mistake_is_refused(address: str) -> None:
     with pytest.raises(urllib.error.HTTPError, match="400") as refused:
         call(f"{address}/script", "PUT", [{"vaules": []}])
     refused.value.close()
+
+
+def test_a_server_that_starts_again_hangs_again() -> None:
+    """A stop lets go what hangs, and the next start is as the first: a test does not depend on those before it."""
+    with ScriptedPrometheus(scripts.Rule(hang=True)) as server:
+        server.stop()
+        server.start()
+        with pytest.raises(TimeoutError):
+            urllib.request.urlopen(f"{server.address}/api/v1/query?query=up&time=50", timeout=0.3)  # noqa: S310
