@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tests.prometheus import scripts
-from tests.prometheus.server import ScriptedPrometheus
 from tests.prometheus.promql import Series
+from tests.prometheus.server import ScriptedPrometheus
 
 ROOT = Path(__file__).resolve().parents[3]
 RULES = [
