@@ -8,7 +8,7 @@ from headgate.core.blind import LOOK_SECONDS, RULE
 from headgate.core.decide import decide
 from headgate.core.paths import Part, Unreadable
 from tests.core.ways import CANARY, STABLE, facts, known, route, routed, rule, service
-from tests.core.worlds import NOON, A, B, C, World
+from tests.core.worlds import NOON, A, B, C, World, policy
 
 STRANGE = {Part.STATUS: Unreadable("status.canary.leaving: not understood by this version of Headgate", since=NOON)}
 
@@ -36,6 +36,16 @@ def test_h31_nothing_is_written_and_an_event_says_why() -> None:
 def test_h31_users_are_led_to_stable_where_people_ask_for_it(told: dict[str, str]) -> None:
     """H31: the route is written for that, and nothing else; the command stays for the version that knows the rest."""
     (action,) = decide(blind().told(**told).observe()).actions
+
+    assert isinstance(action, SetWeights)
+    assert 0 == action.percent
+
+
+def test_h31_so_they_are_where_the_canary_is_understood_and_another_part_is_not() -> None:
+    """H31: it is not to have any users, whatever step it is at."""
+    seen = facts(canary=service(CANARY, B, {B: 5}), route=route(rule(50, 50)))
+    world = routed(World().ruled(policy(50, "pause")).canary(5).at_step(1), 50, ways=seen, remembered=known(50))
+    (action,) = decide(world.but(unread=STRANGE).told(abort="now").observe()).actions
 
     assert isinstance(action, SetWeights)
     assert 0 == action.percent

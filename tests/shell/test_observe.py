@@ -8,7 +8,7 @@ import pytest
 
 from headgate.api import nesting
 from headgate.core import revisions
-from headgate.observe import belongings, rollouts, statuses
+from headgate.observe import belongings, identity, rollouts, statuses
 from tests.api import samples
 
 
@@ -119,3 +119,17 @@ def test_revision_beside_itself_is_there_once() -> None:
 
     assert found.stable is not None
     assert ("a", None, None) == (found.stable.hash, found.canary, found.warm)
+
+
+def test_h31_a_revision_that_the_template_alone_names_is_none() -> None:
+    """H31: it would take the place of the canary; what is on record, stands, stood or was rejected is one."""
+    side, then = {"hash": "s", "revision": 1}, "2026-01-01T00:00:00Z"
+    past = {**side, "hash": "h", "outcome": "Promoted", "started": then, "finished": then}
+    bad = {**side, "hash": "r", "reason": "Aborted", "at": then}
+
+    def confirmed(revision: str) -> bool:
+        template = {"hash": "t", "revisionHash": revision}
+        raw = {"stable": side, "history": [past], "rejected": [bad], "template": template}
+        return identity.confirmed_by(statuses.read(raw).status, {"t", "k"}) == ("t", revision)
+
+    assert ["t", "k", "s", "h", "r"] == [one for one in ("t", "k", "s", "h", "r", "Quarantined") if confirmed(one)]

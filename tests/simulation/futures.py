@@ -194,7 +194,7 @@ def _usual(way: Way, alias: str, annotation: Any) -> bool:
         return str in kinds and alias not in _WORDS
     if way is Way.NUMBER:
         return bool({int, float} & kinds)
-    return way is Way.LIST and tuple in kinds and str in kinds
+    return way is Way.LIST and (alias in _MAPS or (tuple in kinds and str in kinds))
 
 
 def _inside(annotation: Any, value: Any, path: Path) -> Iterator[tuple[Path, Way]]:

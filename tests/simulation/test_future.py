@@ -225,10 +225,11 @@ def kept(future: Future, before: Json, after: Json) -> None:
 
 
 def must_hold(future: Future) -> bool:
-    """Return whether it is not known who serves."""
+    """Return whether it is not known who serves; what has another name as a whole is not there for this version."""
     if not future.path or future.path[0] not in WHO_SERVES or future.way in (Way.FIELD, Way.ENTRY):
         return False
-    return len(future.path) == 1 or future.path[1:] in (("hash",), ("revision",))
+    whole = len(future.path) == 1 and future.way is not Way.RENAMED
+    return whole or future.path[1:] in (("hash",), ("revision",))
 
 
 def led_home(play: worlds.Play, writes: int) -> bool:
@@ -285,6 +286,9 @@ def stays(play: worlds.Play, usual: Usual, case: Case) -> None:
 
 def known_way(play: worlds.Play, case: Case) -> bool:
     """Return whether it is known by what users are led away from a canary, and where to."""
+    seen = play.world.journal.passes[-1].observation
+    if seen.status.stable is None:
+        return False
     if isinstance(case, InPolicy):
         return not case.in_spec or case.future.path[:1] not in (("traffic",), ("strategy",))
     return "traffic" in play.usual or not play.judges.scene.blind
