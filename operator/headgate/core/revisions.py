@@ -90,6 +90,11 @@ def label_value(rollout_name: str) -> str:
     return f"{kept}-{digest('headgate/label/1', rollout_name)}"
 
 
+def may_be_shared(label: str) -> bool:
+    """Return whether Rollouts of more than one name can have *label*: it has the form that long names are cut to."""
+    return label[-HASH_LENGTH - 1 : -HASH_LENGTH] == "-" and is_hash(label[-HASH_LENGTH:])
+
+
 def next_number(records: Iterable[TemplateRecord], *known: int) -> int:
     """Return the number that a new revision gets: one more than any that is recorded or *known*."""
     return max([0, *known, *(record.revision for record in records)]) + 1

@@ -25,6 +25,8 @@ class Deployments:
     """What is said of those that stand where one of ours would, by hash."""
     strangers: tuple[str, ...]
     """What is said of all others."""
+    namesakes: frozenset[str] = frozenset()
+    """Those in the way that another Rollout with the same label controls: it has its own name, and its own hashes."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,18 +65,27 @@ def deployments(rollout: RolloutFacts, things: Iterable[Json]) -> Deployments:
     ours: dict[str, Json] = {}
     in_the_way: dict[str, str] = {}
     strangers: list[str] = []
+    namesakes: set[str] = set()
     for thing in things:
         name, holder = str(thing["metadata"]["name"]), objects.owner(thing)
         named = revisions.hash_in_name(rollout.name, name)
         if named and holder not in ("", rollout.uid):
             in_the_way[named] = f"Deployment {name} is controlled by somebody else (uid {holder}); rename or delete it"
+            namesakes |= {named} if _namesake(thing, rollout.name) else set()
         elif named and named != _selected(thing):
             in_the_way[named] = f"Deployment {name} has a name of ours and selects other pods; rename or delete it"
         elif named:
             ours[named] = thing
         else:
             strangers.append(_stranger(f"Deployment {name}", f"{rollout.name}-HASH"))
-    return Deployments(ours, in_the_way, tuple(sorted(strangers)))
+    return Deployments(ours, in_the_way, tuple(sorted(strangers)), frozenset(namesakes))
+
+
+def _namesake(thing: Json, rollout_name: str) -> bool:
+    """Return whether another Rollout, whose label is the same as that of *rollout_name*, controls *thing*."""
+    holders = (one for one in thing["metadata"].get("ownerReferences") or () if one.get("controller"))
+    holder = next((str(one.get("name", "")) for one in holders if one.get("kind") == names.KIND), "")
+    return holder not in ("", rollout_name) and label(holder) == label(rollout_name)
 
 
 def _stranger(which: str, named: str) -> str:

@@ -14,7 +14,7 @@ from headgate.api import dns, names, values
 from headgate.core import revisions
 from headgate.core.model import Json, Kind, RolloutFacts
 from headgate.core.paths import RouteFacts, RuleFacts, Unreadable
-from headgate.observe import doubts
+from headgate.observe import doubts, holders
 from headgate.observe.sources import Reader
 
 LOOKED_AT: Final = 128
@@ -45,7 +45,7 @@ class Claims:
         self._reader = reader
         self._rollout = rollout
         self._left = LOOKED_AT
-        self._holders: dict[str, Json | Unreadable | None] = {}
+        self._holders: dict[str, list[Json] | Unreadable] = {}
 
     async def of(self, route: RouteFacts) -> RouteFacts:
         """Return *route* with the Rollouts that had its rules first."""
@@ -67,32 +67,34 @@ class Claims:
                 extra={"namespace": self._rollout.namespace, "rollout": self._rollout.name},
             )
 
-    async def _within(self, service: str) -> Json | Unreadable | None:
-        """Return what `_holder` returns, or why that cannot be told soon."""
+    async def _within(self, service: str) -> list[Json] | Unreadable:
+        """Return what `_others` returns, or why that cannot be told soon."""
         try:
             async with asyncio.timeout(LOOK_SECONDS):
-                return await self._holder(service)
+                return await self._others(service)
         except TimeoutError:
             return Unreadable(f"no answer about Service {service} within {LOOK_SECONDS:g} s", passing=True)
         except doubts.FAILED as error:
             return doubts.unreadable(error)
 
-    async def _holder(self, service: str) -> Json | None:
-        """Return the other Rollout that a Service of the same namespace belongs to, if it does to one."""
+    async def _others(self, service: str) -> list[Json]:
+        """Return the other Rollouts that a Service of the same namespace may belong to: more than one seldom do."""
         thing = await self._reader.get(Kind.SERVICE, self._rollout.namespace, service)
         label = _mapping(_mapping((thing or {}).get("metadata")).get("labels")).get(names.ROLLOUT, "")
-        if not dns.is_subdomain(label) or label == revisions.label_value(self._rollout.name):
-            return None
-        return await self._reader.get(Kind.ROLLOUT, self._rollout.namespace, label)
+        if label == revisions.label_value(self._rollout.name):
+            return await holders.others(self._reader, self._rollout)
+        return await holders.named(self._reader, self._rollout.namespace, label)
 
     def _with_claim(self, route: RouteFacts, rule: RuleFacts) -> RuleFacts:
         unread: Unreadable | None = None
         for service in rule.beside:
-            holder = self._holders.get(service)
-            if isinstance(holder, Unreadable):
-                unread = holder
-            elif holder is not None and _manages(holder, route, rule, service) and _earlier(holder, self._rollout):
-                return dataclasses.replace(rule, claimed_by=str(holder["metadata"]["name"]))
+            found = self._holders.get(service, [])
+            if isinstance(found, Unreadable):
+                unread = found
+                continue
+            for holder in found:
+                if _manages(holder, route, rule, service) and _earlier(holder, self._rollout):
+                    return dataclasses.replace(rule, claimed_by=str(holder["metadata"]["name"]))
         return dataclasses.replace(rule, claimed_by=unread) if unread else rule
 
 

@@ -13,7 +13,7 @@ from headgate.api.status import RolloutStatus, Side
 from headgate.core import manifests, revisions
 from headgate.core.model import DeploymentFacts, Json, Kind, RolloutFacts, Target
 from headgate.core.paths import Part, Unreadable
-from headgate.observe import belongings, doubts, objects
+from headgate.observe import belongings, doubts, holders, objects
 from headgate.observe.sources import Reader
 
 _NOTHING: Final[Json] = {}
@@ -27,6 +27,8 @@ class Owned:
     in_the_way: dict[str, str] = dataclasses.field(default_factory=dict)
     """What is said of those that stand where one of ours would, by hash."""
     strangers: tuple[str, ...] = ()
+    namesakes: frozenset[str] = frozenset()
+    """Those in the way that another Rollout with the same label controls."""
     unread: dict[Part, Unreadable] = dataclasses.field(default_factory=dict)
 
     def foreign(self, status: RolloutStatus, target: Target) -> tuple[str, ...]:
@@ -38,7 +40,8 @@ class Owned:
     def aside(self, status: RolloutStatus, target: Target) -> tuple[str, ...]:
         """Return what is said of all others."""
         foreign = self.foreign(status, target)
-        return (*self.strangers, *(words for words in self.in_the_way.values() if words not in foreign))
+        others = (words for hash_, words in self.in_the_way.items() if hash_ not in self.namesakes)
+        return (*self.strangers, *(words for words in others if words not in foreign))
 
 
 def _labels(rollout: RolloutFacts, revision_hash: str) -> dict[str, str]:
@@ -64,6 +67,7 @@ async def read(
             _listed(rollout, thing, owned)
         except doubts.MISSHAPEN as error:
             owned.unread[Part.DEPLOYMENTS] = doubts.unreadable(error)
+    await _leave_orphans(reader, rollout, status, owned)
     for side in (status.stable, status.canary, status.warm):
         if side is not None and side.hash not in owned.ours:
             await _look_for(reader, rollout, side, owned, known.get(side.hash))
@@ -73,9 +77,26 @@ async def read(
 def _listed(rollout: RolloutFacts, thing: Json, owned: Owned) -> None:
     found = belongings.deployments(rollout, [doubts.asked_for(thing, belongings.label(rollout.name))])
     owned.in_the_way |= found.in_the_way
+    owned.namesakes |= found.namesakes
     owned.strangers = tuple(sorted((*owned.strangers, *found.strangers)))
     for hash_ in found.ours:
         owned.ours[hash_] = (objects.deployment(thing, _labels(rollout, hash_)), thing)
+
+
+async def _leave_orphans(reader: Reader, rollout: RolloutFacts, status: RolloutStatus, owned: Owned) -> None:
+    """Leave out what no Rollout controls and another one with the same label may have lost, but for what is in use."""
+    sides = (status.stable, status.canary, status.warm, status.rollback)
+    known = {rollout.template_hash, *(side.hash for side in sides if side is not None)}
+    orphans = {hash_ for hash_, (facts, _) in owned.ours.items() if not facts.owner} - known
+    if not orphans:
+        return
+    try:
+        if not await holders.others(reader, rollout):
+            return
+    except doubts.FAILED as error:
+        owned.unread[Part.DEPLOYMENTS] = doubts.unreadable(error)
+    for hash_ in orphans:
+        del owned.ours[hash_]
 
 
 async def _look_for(

@@ -2,23 +2,18 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Container, Mapping, Sequence
 
-from headgate.api import dns, names
+from headgate.api import names
 from headgate.api.traffic import Route, Traffic
 from headgate.core import revisions
 from headgate.core.model import Json, Key, Kind, RolloutFacts
 from headgate.core.paths import RouteFacts, ServiceFacts, TrafficFacts, Unreadable
-from headgate.observe import doubts
+from headgate.observe import doubts, holders
 from headgate.observe import traffic as facts
 from headgate.observe.claims import Claims
 from headgate.observe.gateways import Gateways
 from headgate.observe.sources import Clock, Reader
-
-_HASHED_FROM: Final = 11
-"""The length of what `revisions.label_value` puts behind a name that is too long: a dash and a hash."""
-
 
 _Former = tuple[tuple[ServiceFacts, ...], Unreadable | None]
 """Services that are to be released, and why these could not be read."""
@@ -82,7 +77,7 @@ class Roads:
         if traffic is None and not accepted:
             return None
         if traffic is None:
-            former, unread = await self._former(rollout, None) if routed else ((), None)
+            former, unread = await self._former(rollout, None, deployments) if routed else ((), None)
             return TrafficFacts(None, None, {}, former, former_unread=unread) if former or unread else None
         claims = Claims(self._reader, rollout) if resting else None
         asked_for = traffic.gateway_api.routes if traffic.gateway_api else ()
@@ -90,14 +85,14 @@ class Roads:
             self._service(rollout, traffic.stable_service, deployments),
             self._service(rollout, traffic.canary_service, deployments),
             asyncio.gather(*(self._route(rollout, asked, traffic, claims) for asked in asked_for)),
-            self._former(rollout, traffic) if accepted else _nothing_former(),
+            self._former(rollout, traffic, deployments) if accepted else _nothing_former(),
         )
         by_name = {(asked.kind, asked.name): route for asked, route in zip(asked_for, routes, strict=True)}
         found = TrafficFacts(stable, canary, by_name, former, former_unread=unread)
         gateways = await self._gateways.of(found.known_routes, rollout.namespace) if mirrors else ()
         return dataclasses.replace(found, gateways=gateways)
 
-    async def _former(self, rollout: RolloutFacts, traffic: Traffic | None) -> _Former:
+    async def _former(self, rollout: RolloutFacts, traffic: Traffic | None, hashes: Container[str]) -> _Former:
         """Return the Services that are to be released: asked for until there are none, and then once a policy."""
         key, ours = Key(rollout.namespace, rollout.name), revisions.label_value(rollout.name)
         of_what = revisions.digest(traffic.model_dump_json()) if traffic else ""
@@ -108,6 +103,8 @@ class Roads:
                 Kind.SERVICE, rollout.namespace, {names.MANAGED: "true", names.ROLLOUT: ours}
             )
             found = facts.former(things, traffic, ours)
+            if found:
+                found = holders.released(found, await holders.others(self._reader, rollout), hashes)
         except doubts.FAILED as error:
             return (), doubts.unreadable(error)
         if not found:
@@ -124,8 +121,8 @@ class Roads:
             if thing is None:
                 return None
             if isinstance(slices, Unreadable):
-                return await self._held(rollout, thing, slices)
-            found = await self._held(rollout, thing, facts.endpoints(slices, deployments))
+                return await self._held(rollout, thing, slices, deployments)
+            found = await self._held(rollout, thing, facts.endpoints(slices, deployments), deployments)
             return dataclasses.replace(found, ending=facts.ending(slices, deployments))
         except doubts.FAILED as error:
             return doubts.unreadable(error)
@@ -138,12 +135,16 @@ class Roads:
             return doubts.unreadable(error)
 
     async def _held(
-        self, rollout: RolloutFacts, thing: Json, endpoints: Mapping[str, int] | Unreadable
+        self, rollout: RolloutFacts, thing: Json, endpoints: Mapping[str, int] | Unreadable, hashes: Container[str]
     ) -> ServiceFacts:
         """Return what *thing* says; a claim of a Rollout that is no more is none."""
         ours = revisions.label_value(rollout.name)
         found = facts.service(thing, ours, endpoints)
-        if found.holder in ("", ours) or await self._exists(rollout.namespace, found.holder):
+        if found.holder == ours:
+            known = not found.selects or found.selects in hashes
+            other = "" if known else await self._other(rollout, found)
+            return holders.claimed(found, other) if other else found
+        if not found.holder or await self._exists(rollout.namespace, found.holder):
             return found
         labels = {key: value for key, value in thing["metadata"]["labels"].items() if key != names.ROLLOUT}
         unheld = {**thing, "metadata": {**thing["metadata"], "labels": labels}}
@@ -151,17 +152,17 @@ class Roads:
 
     async def _exists(self, namespace: str, holder: str) -> bool:
         """Return whether there is a Rollout with that value of the Rollout label; True while nobody can tell."""
-        if not dns.is_subdomain(holder):
-            return False  # a label holds more than names, and no Rollout has what is none
         try:
-            if await self._reader.get(Kind.ROLLOUT, namespace, holder) is not None:
-                return True
-            if not revisions.is_hash(holder[-_HASHED_FROM + 1 :]):
-                return False
-            others = await self._reader.select(Kind.ROLLOUT, namespace, {})
-            return any(revisions.label_value(str(other["metadata"]["name"])) == holder for other in others)
+            return bool(await holders.named(self._reader, namespace, holder))
         except doubts.FAILED:
             return True
+
+    async def _other(self, rollout: RolloutFacts, service: ServiceFacts) -> str:
+        """Return which other Rollout with the same label *service* belongs to; an empty text while that is unread."""
+        try:
+            return holders.of_others(service, await holders.others(self._reader, rollout))
+        except doubts.FAILED:
+            return ""
 
     async def _route(
         self, rollout: RolloutFacts, asked: Route, traffic: Traffic, claims: Claims | None

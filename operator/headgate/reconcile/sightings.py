@@ -70,6 +70,8 @@ class Sighting:
     """For a Rollout: the routes that its spec names."""
     footprint: Footprint = _NO_FOOTPRINT
     """For a Rollout: the pods, Services and rules of routes that its spec reaches for."""
+    labelled: bool = False
+    """Whether only a label says which Rollout it belongs to: more than one may have that label."""
 
 
 def sight(kind: Kind, body: Mapping[str, Any], *, gone: bool = False) -> Sighting:
@@ -80,6 +82,7 @@ def sight(kind: Kind, body: Mapping[str, Any], *, gone: bool = False) -> Sightin
         kind=kind,
         uid=str(metadata.get("uid", "")),
         key=_key(kind, metadata, namespace),
+        labelled=kind is not Kind.ROLLOUT and _controller(kind, metadata) is None,
         resource_version=str(metadata.get("resourceVersion", "")),
         fingerprint=_fingerprint(_facts(kind, body, metadata)),
         gone=gone,
@@ -154,11 +157,16 @@ def _key(kind: Kind, metadata: Mapping[str, Any], namespace: str) -> Key | None:
         return _rollout(namespace, metadata.get("name"))
     if kind in ROUTES:
         return None
-    for owner in _things(metadata.get("ownerReferences")) if kind is Kind.DEPLOYMENT else ():
-        if owner.get("controller"):
-            ours = owner.get("kind") == names.KIND and str(owner.get("apiVersion", "")).startswith(f"{names.GROUP}/")
-            return _rollout(namespace, owner.get("name")) if ours else None
+    owner = _controller(kind, metadata)
+    if owner is not None:
+        ours = owner.get("kind") == names.KIND and str(owner.get("apiVersion", "")).startswith(f"{names.GROUP}/")
+        return _rollout(namespace, owner.get("name")) if ours else None
     return _rollout(namespace, _mapping(metadata.get("labels")).get(names.ROLLOUT))
+
+
+def _controller(kind: Kind, metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    owners = _things(metadata.get("ownerReferences")) if kind is Kind.DEPLOYMENT else []
+    return next((owner for owner in owners if owner.get("controller")), None)
 
 
 def _named(body: Mapping[str, Any], namespace: str) -> Iterator[Named]:

@@ -53,8 +53,8 @@ class Triggers:
         """Tell *neighbours* what Rollouts reach for."""
         self._neighbours = neighbours or Neighbours()
         self._seen: dict[Kind, dict[str, _Seen]] = {kind: {} for kind in WATCHED}
-        self._cut: dict[Key, Key] = {}
-        """Rollouts whose names are too long for labels, by what their labels make of them."""
+        self._sharing: dict[Key, set[Key]] = {}
+        """The Rollouts by label, where more than one can have it: what it makes of a long name may be one, too."""
         self._naming: dict[Named, set[Key]] = {}
         self._routes: dict[Key, _Routes] = {}
 
@@ -87,8 +87,8 @@ class Triggers:
 
     def _introduced(self, key: Key, sighting: Sighting) -> None:
         label = revisions.label_value(key.name)
-        if label != key.name:
-            self._cut[Key(key.namespace, label)] = key
+        if revisions.may_be_shared(label):
+            self._sharing.setdefault(Key(key.namespace, label), set()).add(key)
         if sighting.gone:
             self._forgotten(key)
         else:
@@ -112,7 +112,10 @@ class Triggers:
 
     def _forgotten(self, key: Key) -> None:
         self._neighbours.gone(key)
-        self._cut.pop(Key(key.namespace, revisions.label_value(key.name)), None)
+        label = Key(key.namespace, revisions.label_value(key.name))
+        self._sharing.get(label, set()).discard(key)
+        if not self._sharing.get(label, True):
+            del self._sharing[label]
         self._name(key, _Routes())
 
     def stirred(self) -> frozenset[Key]:
@@ -122,7 +125,10 @@ class Triggers:
     def _keys_of(self, sighting: Sighting) -> tuple[Key, ...]:
         if sighting.route is not None:
             return tuple(self._naming.get(sighting.route, ()))
-        return (self._cut.get(sighting.key, sighting.key),) if sighting.key is not None else ()
+        if sighting.key is None:
+            return ()
+        alike = self._sharing.get(sighting.key) if sighting.labelled else None
+        return tuple(sorted(alike, key=str)) if alike else (sighting.key,)
 
     def keys(self) -> set[Key]:
         """Return all Rollouts that were seen and not seen to go."""
