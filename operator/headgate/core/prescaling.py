@@ -110,7 +110,6 @@ def size(situation: Situation, side: Side) -> int:
 def words(situation: Situation) -> str:
     """Return what is said of it, with a leading separator; or nothing."""
     side = follower(situation)
-    pods = situation.pods(side)
-    if side is None or not pods.wanted:
+    if side is None:
         return ""
-    return f"; revision {side.revision} follows: {pods.ready} of {pods.wanted} pods ready"
+    return f"; revision {side.revision} follows: {situation.pods(side).ready} of {situation.total} pods ready"

@@ -179,3 +179,76 @@ def test_retry_takes_its_steps(shop: Shop) -> None:
     shop.wait_step(2)
 
     assert shop.sizes() == {"v1": 3, "v2": 1}
+
+
+def test_h13_its_pods_start_while_a_canary_drains(shop: Shop) -> None:
+    """H13: users are back on the one before first; nothing leads to the earlier one until the drain is over."""
+    drained = {**WAYS["canary-route"], "traffic": traffic(drain="10s")}
+    cold(shop, **drained)
+    shop.ship("v3", **drained)
+    shop.wait_weight(25)
+    shop.command("rollback-to", "1")
+    began = time.monotonic()
+    shop.wait(lambda: shop.sizes() == {"v1": 4, "v2": 4, "v3": 1}, "the earlier one starts beside the canary")
+    assert time.monotonic() - began < 8
+    assert shop.weights() == {"web": 100, "web-canary": 0}
+    assert shop.selects("web") == shop.selects("web-canary") == shop.hash_of("v2")
+    shop.wait_said("; revision 1 follows: ")
+    shop.wait_selects("web-canary", shop.hash_of("v1"))
+    assert time.monotonic() - began >= 10
+    shop.wait_phase("RolledBack")
+    shop.wait(lambda: shop.sizes() == {"v1": 4}, "only v1 has pods")
+
+
+def lose(shop: Shop, version: str) -> None:
+    """Delete the Deployment of a version and its record, which has the same name."""
+    name = shop.deployments()[version]["metadata"]["name"]
+    shop.kubectl("delete", "controllerrevision,deployment", name, "-n", shop.namespace, "--wait=false")
+
+
+@pytest.mark.parametrize("remedy", ["promote-full", "abort", "template"])
+@pytest.mark.parametrize("way", ["canary", "canary-route"])
+def test_a_stable_revision_that_is_lost(shop: Shop, way: str, remedy: str) -> None:
+    """With a canary in flight: it is said, with what leads on, and that does; an abort leaves the canary its pods."""
+    shop.add(service(), route())
+    shop.ship("v1", **WAYS[way])
+    shop.wait_stable("v1")
+    shop.ship("v2", **WAYS[way])
+    shop.wait_step(2)
+    lose(shop, "v1")
+    canary = shop.status["canary"]["hash"]
+    shop.wait_said("cannot be brought back: its Deployment and its record are both gone")
+    assert f"headgate.dev/promote-full={canary} gives all users to revision 2" in shop.condition("Ready")["message"]
+    assert (shop.condition("Ready")["reason"], shop.status["phase"]) == ("StableLost", "Degraded")
+    assert "cannot be brought back" in shop.wait_event("StableLost")
+
+    if remedy == "template":
+        shop.ship("v1", **WAYS[way])
+        shop.wait_stable("v1")
+        return
+    if remedy == "abort":
+        shop.command("abort", "now")
+        shop.wait_said(f"headgate.dev/retry={canary} keeps revision 2, which serves")
+        assert shop.sizes()["v2"] == 1
+        shop.command("retry", canary)
+        shop.wait(lambda: "leaving" not in shop.status["canary"], "it stays")
+    shop.command("promote-full", canary)
+    shop.wait_stable("v2")
+    shop.wait(lambda: shop.sizes() == {"v2": 4}, "it has all pods")
+
+
+def test_a_lost_stable_revision_is_made_anew_from_the_spec(shop: Shop) -> None:
+    """At rest nothing has to be done: Deployment and record come again."""
+    shop.ship("v1", **WAYS["canary"])
+    shop.wait_stable("v1")
+    name = shop.deployments()["v1"]["metadata"]["name"]
+    before = shop.get("deployments", name)["metadata"]["uid"]
+    lose(shop, "v1")
+
+    def again() -> bool:
+        found = shop.deployments().get("v1")
+        return found is not None and found["metadata"]["uid"] != before and shop.sizes() == {"v1": 4}
+
+    shop.wait(again, "another Deployment of that name")
+    shop.wait_stable("v1")
+    assert name in shop.kubectl("get", "controllerrevisions", "-n", shop.namespace, "-o", "name")
