@@ -1,16 +1,19 @@
 """Durations, points in time and counts: how people write them, and what they mean."""
 
+import datetime
 import math
+from typing import Any
 
 import pydantic
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from headgate.api import values
 
 COUNT: pydantic.TypeAdapter[int | str] = pydantic.TypeAdapter(values.IntOrPercent)
 TIME: pydantic.TypeAdapter[int] = pydantic.TypeAdapter(values.Timestamp)
+MOMENT: pydantic.TypeAdapter[float] = pydantic.TypeAdapter(values.Moment)
 
 DURATIONS = {"90s": 90, "10m": 600, "1h30m": 5400, "500ms": 0.5, "0s": 0, "1h1m1s1ms": 3661.001, "1s1s": 2, "007s": 7}
 NOT_DURATIONS = (
@@ -103,6 +106,40 @@ def test_times_survive_a_round_trip(seconds: int) -> None:
     """A time is read as it was written."""
     assert values.parse_time(values.format_time(seconds)) == seconds
     assert TIME.validate_json(TIME.dump_json(seconds)) == seconds
+
+
+ENDS = st.sampled_from([-(10**12), -62_135_596_801, -62_135_596_800, YEAR_9999, YEAR_9999 + 1, 10**12])
+OFFSETS = st.integers(-1439, 1439).map(lambda minutes: datetime.timezone(datetime.timedelta(minutes=minutes)))
+
+
+@given(st.datetimes(timezones=OFFSETS))
+@example(datetime.datetime.max.replace(tzinfo=datetime.timezone(datetime.timedelta(hours=-14))))
+@example(datetime.datetime.min.replace(tzinfo=datetime.timezone(datetime.timedelta(hours=14))))
+def test_what_is_read_as_a_time_can_be_written(moment: datetime.datetime) -> None:
+    """At the ends of the calendar an offset leads beyond it: what cannot be written again is refused as it is read."""
+    try:
+        seconds = values.parse_time(moment.isoformat())
+    except ValueError as error:
+        assert "years 1 to 9999" in str(error)  # noqa: PT017  # most are read, and then nothing is raised
+        assert moment.year in (1, 9999)
+        return
+    assert values.parse_time(values.format_time(seconds)) == seconds
+    assert values.parse_moment(values.format_moment(float(seconds))) == seconds
+
+
+@given(st.one_of(st.integers(), ENDS, st.floats(allow_nan=False)))
+def test_any_sum_of_times_can_be_written(seconds: float) -> None:
+    """What is added to a time leads no further than to the end of the calendar."""
+    assert values.parse_time(values.format_time(seconds)) in range(-62_135_596_800, YEAR_9999 + 1)
+    assert values.parse_moment(values.format_moment(seconds)) <= YEAR_9999 + 1
+
+
+@pytest.mark.parametrize("adapter", [TIME, MOMENT], ids=["time", "moment"])
+@pytest.mark.parametrize("stored", [5, 1e300, 2.5])
+def test_no_number_that_is_stored_is_a_time(adapter: Any, stored: float) -> None:
+    """The API server stores times as texts; a number may be of any size."""
+    with pytest.raises(pydantic.ValidationError, match="is not a time"):
+        adapter.validate_python(stored, context=values.STORED)
 
 
 @pytest.mark.parametrize("count", [0, 1, 100_000, "0%", "5%", "05%", "25%", "100%"])

@@ -46,6 +46,12 @@ def _carried_out(world: World, action: actions.Record | actions.Action, *, ready
             return world.but(commands=left)
         case actions.AdoptRecord() | actions.RestoreLabels() | actions.EvictPod():
             return world
+        case actions.MarkRecord():
+            marks = dict(action.marks)
+            record = dataclasses.replace(
+                world.templates[action.hash], rejected=marks[names.REJECTED], rejected_for=marks[names.REJECTED_FOR]
+            )
+            return world.but(templates={**world.templates, action.hash: record})
         case actions.RecordTemplate() | actions.RecordPolicy() | actions.DropRecord():
             return _recorded(world, action)
         case (

@@ -82,6 +82,15 @@ def test_numbers() -> None:
 
 
 @pytest.mark.parametrize(
+    ("known", "expected"),
+    [((2, 3, 2**63 - 2), 4), ((2, 3, 10**30), 4), ((2, -5), 3), ((2, 1002), 1003), ((2, 1003), 3), ((5000,), 5001)],
+)
+def test_a_number_that_nothing_leads_to_is_ignored(known: tuple[int, ...], expected: int) -> None:
+    """Annotations can be edited: one of them must not lead all later numbers beyond what the status can hold."""
+    assert revisions.next_number((), *known) == expected
+
+
+@pytest.mark.parametrize(
     ("held", "expected"),
     [
         (template(A), (f"web:{A}",)),

@@ -374,3 +374,16 @@ def test_beyond_the_history_limit_it_takes_its_steps(kept: str) -> None:
     assert decision.status.canary is not None
     assert decision.status.canary.goes_back == bool(kept)
     assert ("is not on record any more" in answers.said(decision, "RolloutStarted")) == (not kept)
+
+
+@pytest.mark.parametrize("changes", [{"tampered": "kubectl"}, {"verified": False}], ids=["edited", "not known"])
+def test_h34_a_deployment_alone_proves_nothing(changes: Any) -> None:
+    """H34: without its record an earlier version takes its steps, unless its Deployment runs what the spec holds."""
+    world = earlier.second().deployment(A, 0, **changes)
+    world = world.but(templates={B: world.templates[B]})
+    by_command = answers.said(decide(world.told(rollback_to="1").observe()), "CommandMismatch")
+    canary = decide(world.wants(A).observe()).status.canary
+
+    assert "not on record any more, and its Deployment alone does not prove what was stable" in by_command
+    assert canary is not None
+    assert not canary.goes_back

@@ -225,6 +225,7 @@ def test_what_history_does_not_touch() -> None:
     world = World().stable().ruled(none)
     assert decide(world.deployment(C, 0, owner="").observe()).actions == (AdoptDeployment(C),)
     assert decide(world.deployment(C, 0, pods=1).observe()).actions == ()
+    assert decide(world.deployment(C, 0, settled=False).observe()).actions == ()
     assert decide(in_flight().ruled(none).at_step(2, since=60).deployment(C, 0).observe()).actions == ()
     assert decide(World().first().ruled(none).deployment(C, 0).observe()).actions == ()
     assert decide(World().stable(10, 9).ruled(none).deployment(C, 0).observe()).actions == ()

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from headgate.act import writes
 from headgate.api import names, spec
 from headgate.core import faults, revisions
+from headgate.core.actions import MarkRecord
 from headgate.core.decide import decide
 from headgate.core.model import Json, Key, Kind, Observation
 from headgate.core.overlaps import Overlap, Overlaps
-from headgate.observe import Observer, belongings
+from headgate.observe import Observer, belongings, objects
 from tests.shell.observations import template
 
 NAME, UID = "shop", "uid-of-shop"
@@ -123,6 +125,44 @@ async def observed(namespace: Namespace) -> Observation:
     seen = await Observer(namespace, Nothing(), lambda: 1_800_000_000.0, settle_seconds=20).observe(Key("prod", NAME))
     assert seen is not None
     return seen
+
+
+async def test_h32_a_record_tells_that_its_version_was_taken_back() -> None:
+    """H32: the marks on a ControllerRevision are read, whatever else it is annotated with, or however wrongly."""
+    given = {names.REJECTED: f"{STABLE}/5", names.REJECTED_FOR: 7, "team": "shop"}
+    things = (record(template(), annotations=given), record(OTHER), record(EVIL, annotations="none"))
+    found = (await observed(Namespace(deployment(), records=things))).templates
+
+    told = {hash_: (known.rejected, known.rejected_for, known.annotated) for hash_, known in found.items()}
+    nothing = ("", "", False)
+    others = {revisions.template_hash(NAME, content): nothing for content in (OTHER, EVIL)}
+    assert told == {STABLE: (f"{STABLE}/5", "7", True), **others}
+
+
+@pytest.mark.parametrize("annotated", [True, False])
+async def test_h32_a_mark_is_put_on_the_record_that_was_seen(*, annotated: bool) -> None:
+    """H32: it is added beside other annotations, and to no record that was changed or made anew since."""
+    notes: dict[str, Any] = {"annotations": {"team": "shop"}} if annotated else {}
+    seen = await observed(Namespace(deployment(), records=(record(template(), **notes),)))
+    patches: list[list[Json]] = []
+
+    class Server:
+        async def patch(self, kind: Kind, _namespace: str, name: str, patch: list[Json], _manager: str) -> None:
+            assert (kind, name) == (Kind.CONTROLLER_REVISION, f"{NAME}-{STABLE}")
+            patches.append(patch)
+
+    await writes.write(Server(), seen, MarkRecord(STABLE, ((names.REJECTED, "x/1"),)))  # type: ignore[arg-type]  # it only patches
+
+    assert {"op": "test", "path": "/metadata/resourceVersion", "value": "4"} in patches[0]
+    put = {"op": "add", "path": "/metadata/annotations", "value": {names.REJECTED: "x/1"}}
+    beside = {"op": "add", "path": "/metadata/annotations/headgate.dev~1rejected", "value": "x/1"}
+    assert (beside if annotated else put) == patches[0][-1]
+
+
+@pytest.mark.parametrize("value", ["9" * 30, str(2**63 - 1), "-5", "9" * 5000, None, {}])
+def test_h34_a_number_of_no_revision_is_none(value: Any) -> None:
+    """H34: what an annotation says counts only as far as revisions can be counted."""
+    assert objects.revision(value) == 0
 
 
 class Others:

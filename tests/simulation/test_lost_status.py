@@ -196,6 +196,30 @@ def test_h32_orphaned_and_applied_again(*, routed: bool) -> None:
     assert play.world.run_until(lambda: play.world.status.canary is not None, 30), "retry still works"
 
 
+@pytest.mark.parametrize("limit", [0, 2])
+@pytest.mark.parametrize("routed", [False, True], ids=["by pods", "by a route"])
+def test_h32_a_rejection_outlives_its_deployment(*, routed: bool, limit: int) -> None:
+    """H32: a rejection is remembered though revisionHistoryLimit took the Deployment that bore it."""
+    play = begun(routed, steps=(specs.weight(50),), revisionHistoryLimit=limit)
+    world = play.world
+    for number in (2, 3):
+        canary = play.ship(f"web:{number}")
+        world.annotate(names.PROMOTE_FULL, canary)
+        assert world.run_until(lambda: world.settled() and play.stable == canary, 3600), world.account()  # noqa: B023  # called at once
+    rejected = play.ship("web:4")
+    play.reach(50)
+    shops.breach(play)
+    assert play.settle() == "RolledBack"
+    world.script.say(0.0, world.now)
+    world.run(60)
+    assert world.deployment(rejected) is None, "only its record is left"
+
+    lose(play)
+    assert play.settle() == "RolledBack"
+    assert [(entry.hash, entry.reason) for entry in world.status.rejected] == [(rejected, "MetricFailed")]
+    assert "web:3" == image(play), world.account()
+
+
 @pytest.mark.parametrize("when", [2.0, 6.0, 15.0])
 def test_h32_in_the_middle_of_a_recreate(when: float) -> None:
     """H32: no two versions have pods at once, the version before comes back, and then the new one its turn."""

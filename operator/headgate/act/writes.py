@@ -19,6 +19,7 @@ from headgate.core.actions import (
     DropRecord,
     EvictPod,
     MarkDeployment,
+    MarkRecord,
     Record,
     RecordPolicy,
     RecordTemplate,
@@ -33,13 +34,13 @@ from headgate.core.actions import (
     SetWeights,
     WatchRoute,
 )
-from headgate.core.model import DeploymentFacts, Json, Kind, Observation
+from headgate.core.model import DeploymentFacts, Json, Kind, Observation, TemplateRecord
 
 
 def subject(observation: Observation, action: Action | Record) -> str:  # noqa: C901  # an arm a kind
     """Return what *action* is about, for messages: a kind and a name."""
     match action:
-        case RecordTemplate():
+        case RecordTemplate() | MarkRecord():
             return f"ControllerRevision {revisions.deployment_name(observation.rollout.name, action.hash)}"
         case RecordPolicy():
             return f"ControllerRevision {revisions.policy_name(observation.rollout.name, action.hash)}"
@@ -115,7 +116,7 @@ async def _create(writer: Writer, observation: Observation, action: CreateDeploy
     await writer.create(Kind.DEPLOYMENT, rollout.namespace, body)
 
 
-def _marked(facts: DeploymentFacts, marks: Mapping[str, str]) -> list[Json]:
+def _marked(facts: DeploymentFacts | TemplateRecord, marks: Mapping[str, str]) -> list[Json]:
     """Return the operations that set annotations; without any there is no map that they could be added to."""
     if marks and not facts.annotated:
         return [unchanged(facts.resource_version), operation("add", pointer("metadata", "annotations"), dict(marks))]
@@ -177,6 +178,16 @@ async def _drop(writer: Writer, observation: Observation, action: DropRecord) ->
     await writer.delete(Kind.CONTROLLER_REVISION, namespace, action.name, uid, version)
 
 
+async def _mark(writer: Writer, observation: Observation, action: MarkDeployment | MarkRecord) -> None:
+    if isinstance(action, MarkDeployment):
+        facts = observation.deployments[action.hash]
+        await _patch_deployment(writer, observation, facts, *_marked(facts, dict(action.marks)))
+        return
+    known, namespace = observation.templates[action.hash], observation.rollout.namespace
+    operations = [unchanged(known.resource_version), *_marked(known, dict(action.marks))]
+    await writer.patch(Kind.CONTROLLER_REVISION, namespace, known.name, operations, names.OBJECT_MANAGER)
+
+
 async def _adopt_record(writer: Writer, observation: Observation, action: AdoptRecord) -> None:
     namespace, put = observation.rollout.namespace, _owned(observation, 0)
     await writer.patch(Kind.CONTROLLER_REVISION, namespace, action.name, [put], names.OBJECT_MANAGER)
@@ -228,9 +239,8 @@ async def write(writer: Writer, observation: Observation, action: Action) -> Non
             await _create(writer, observation, action)
         case ScaleDeployment():
             await _scale(writer, observation, action)
-        case MarkDeployment():
-            facts = observation.deployments[action.hash]
-            await _patch_deployment(writer, observation, facts, *_marked(facts, dict(action.marks)))
+        case MarkDeployment() | MarkRecord():
+            await _mark(writer, observation, action)
         case SetMinReady():
             put = operation("add", pointer("spec", "minReadySeconds"), action.seconds)
             await _patch_deployment(writer, observation, observation.deployments[action.hash], put)

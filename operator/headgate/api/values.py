@@ -12,6 +12,11 @@ DURATION_PATTERN: Final = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"
 NEVER: Final = "Never"
 PATIENCE_PATTERN: Final = rf"^(([0-9]{{1,5}}(h|m|s|ms)){{1,4}}|{NEVER})$"
 PERCENT_PATTERN: Final = r"^(100|[0-9]{1,2})%$"
+_EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_DAY_SECONDS: Final = 86_400
+_FIRST: Final = (datetime.date.min.toordinal() - _EPOCH.toordinal()) * _DAY_SECONDS
+_LAST: Final = (datetime.date.max.toordinal() + 1 - _EPOCH.toordinal()) * _DAY_SECONDS - 1
+"""The calendar's first and last second in UTC, from the year 1 to the year 9999."""
 
 
 def parse_duration(text: object) -> float:
@@ -61,17 +66,29 @@ def parse_time(text: object) -> int:
     if isinstance(text, int) and not isinstance(text, bool):
         return text
     if not isinstance(text, str):
-        message = f"{text!r} is not a time: write for example 2026-01-31T12:00:00Z"
-        raise ValueError(message)
+        raise ValueError(_no_time(text))
     moment = datetime.datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=datetime.UTC)
-    return math.floor(moment.timestamp())
+    seconds = math.floor((moment - _EPOCH) / datetime.timedelta(seconds=1))
+    if not _FIRST <= seconds <= _LAST:
+        # Such as 9999-12-31T23:59:59-14:00: there is no such time in UTC that could be written.
+        message = f"{text!r} is not within the years 1 to 9999 in UTC: write for example 2026-01-31T12:00:00Z"
+        raise ValueError(message)
+    return seconds
+
+
+def _no_time(value: object) -> str:
+    return f"{value!r} is not a time: write for example 2026-01-31T12:00:00Z"
 
 
 def format_time(seconds: float) -> str:
-    """Return *seconds* since the epoch as RFC 3339 in UTC with whole seconds, as Kubernetes writes times."""
-    return datetime.datetime.fromtimestamp(math.floor(seconds), datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Return *seconds* since the epoch as RFC 3339 in UTC with whole seconds, as Kubernetes writes times.
+
+    What lies beyond the calendar is written as its end: nothing that is added to a time makes it unwritable.
+    """
+    moment = _EPOCH + datetime.timedelta(seconds=math.floor(min(max(_FIRST, seconds), _LAST)))
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def parse_moment(text: object) -> float:
@@ -87,8 +104,8 @@ def parse_moment(text: object) -> float:
 
 
 def format_moment(seconds: float) -> str:
-    """Return *seconds* since the epoch as RFC 3339 in UTC with milliseconds."""
-    moment = datetime.datetime.fromtimestamp(math.floor(seconds * 1000) / 1000, datetime.UTC)
+    """Return *seconds* since the epoch as RFC 3339 in UTC with milliseconds, no further than the calendar goes."""
+    moment = _EPOCH + datetime.timedelta(milliseconds=math.floor(min(max(_FIRST, seconds), _LAST) * 1000))
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -121,9 +138,14 @@ STORED: Final = "stored"
 
 def _time(value: object, info: pydantic.ValidationInfo) -> int:
     if info.context == STORED and not isinstance(value, str):
-        message = f"{value!r} is not a time: write for example 2026-01-31T12:00:00Z"
-        raise ValueError(message)
+        raise ValueError(_no_time(value))
     return parse_time(value)
+
+
+def _moment(value: object, info: pydantic.ValidationInfo) -> float:
+    if info.context == STORED and not isinstance(value, str):
+        raise ValueError(_no_time(value))
+    return parse_moment(value)
 
 
 Timestamp = Annotated[
@@ -136,7 +158,7 @@ Timestamp = Annotated[
 
 Moment = Annotated[
     float,
-    pydantic.BeforeValidator(parse_moment),
+    pydantic.BeforeValidator(_moment),
     pydantic.PlainSerializer(format_moment, return_type=str),
     pydantic.WithJsonSchema({"type": "string", "format": "date-time"}),
 ]

@@ -68,6 +68,14 @@ class MarkDeployment:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class MarkRecord:
+    """Set annotations on the ControllerRevision that keeps a revision's template."""
+
+    hash: str
+    marks: tuple[tuple[str, str], ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class SetMinReady:
     """Set a Deployment's minReadySeconds."""
 
@@ -222,6 +230,7 @@ Record = AddFinalizer | RecordTemplate | RecordPolicy
 Action = (
     ScaleDeployment
     | MarkDeployment
+    | MarkRecord
     | CreateDeployment
     | SetMinReady
     | RepairTemplate

@@ -9,6 +9,8 @@ from headgate.api.status import Canary, Ending, HistoryEntry, Rejected, RolloutS
 _KEPT: Final = 10
 _DRILLS_KEPT: Final = 3
 _STOOD_KEPT: Final = 3
+AHEAD_SECONDS: Final = 86_400
+"""How far a clock may have been ahead: a mark of a later time than this was not made by any Headgate."""
 REJECTING: Final = (Ending.ROLLED_BACK, Ending.ABORTED)
 """The endings that are a verdict on the revision: it is not tried again by itself."""
 
@@ -109,9 +111,11 @@ def _trials(status: RolloutStatus, revision_hash: str) -> Iterator[HistoryEntry]
 def stable_of(canary: Side, before: Side | None, at: int) -> Side:
     """Return *canary* as the stable revision that it becomes *at* a time, after *before*.
 
-    By a clock that was set back it becomes it a second after the one before, so that times tell which came last.
+    By a clock that was set back it becomes it a second after the one before, so that times tell which came last. Not
+    after a time that is no time of any clock of today: no later mark would be believed.
     """
-    since = max(at, before.since + 1) if before is not None and before.since is not None else at
+    last = before.since if before is not None else None
+    since = at if last is None or last > at + AHEAD_SECONDS else max(at, last + 1)
     fields = canary.model_dump(include=set(Side.model_fields))
     return Side.model_validate({**fields, "since": since, "found": False})
 

@@ -78,7 +78,6 @@ class RolloutFacts:
     invalid: str
     """What is wrong with the spec, with path and remedy; empty when nothing is."""
     created: int = 0
-    """When it was created."""
     deleted: int = 0
     """When it was asked to go; 0: it was not."""
     scaled: int = 0
@@ -101,6 +100,9 @@ class TemplateRecord:
     uid: str = ""
     resource_version: str = ""
     template_bytes: int = 0
+    rejected: str = ""
+    rejected_for: str = ""
+    annotated: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -112,7 +114,6 @@ class PolicyRecord:
     policy: Policy
     created: float
     references: int = 1
-    """How many owners it has; 0 for an orphan."""
     uid: str = ""
     resource_version: str = ""
 
@@ -163,7 +164,6 @@ class DeploymentFacts:
     rejected_for: str = ""
     """Value of the annotation that says when and why it was rejected, or empty."""
     created: int = 0
-    """When it was created."""
     answering: int = 0
     """status.readyReplicas, never more than asked for: endpoints, some not ready for long enough to be available."""
     verified: bool = True

@@ -44,7 +44,7 @@ def recovered(situation: Situation) -> Move | None:
 
 
 def _words(situation: Situation, chosen: DeploymentFacts, leaving: DeploymentFacts | None) -> str:
-    marked = marks.stable_since(situation.seen.deployments, chosen.hash)
+    marked = marks.stable_since(situation.seen, chosen.hash)
     how = "is marked as stable and" if marked else "was found"
     text = f"revision {chosen.revision} {how} serving with {chosen.ready} ready pods".replace(
         "and serving", "and serves"
@@ -69,15 +69,20 @@ def _stable(situation: Situation, found: list[DeploymentFacts]) -> DeploymentFac
 def _just_promoted(situation: Situation, wanted: list[DeploymentFacts]) -> DeploymentFacts | None:
     """Return what the stable Service leads to, though no mark says yet that it is stable: no canary is led to by it."""
     seen, selected = situation.seen, _selected(situation)
-    if strategies.switches(seen.policy) or marks.stable_since(seen.deployments, selected):
+    if strategies.switches(seen.policy) or marks.stable_since(seen, selected):
         return None
-    return next((facts for facts in wanted if facts.hash == selected and not facts.rejected), None)
+    return next((facts for facts in wanted if facts.hash == selected and not _taken_back(situation, facts)), None)
+
+
+def _taken_back(situation: Situation, facts: DeploymentFacts) -> bool:
+    return marks.rejection(situation.seen, facts) is not None
 
 
 def _unscaled(situation: Situation, found: list[DeploymentFacts]) -> DeploymentFacts | None:
     """Return the newest revision that was not taken back, where that of the spec was and nothing has pods."""
-    good = [facts for facts in found if not facts.rejected]
-    taken_back = any(facts.rejected for facts in found if facts.hash == situation.target_hash)
+    good = [facts for facts in found if not _taken_back(situation, facts)]
+    condemned = {entry.hash for entry in marks.rejections(situation.seen, ())}
+    taken_back = situation.target_hash in condemned
     return max(good, key=lambda facts: facts.revision, default=None) if taken_back else None
 
 
@@ -89,14 +94,16 @@ def _selected(situation: Situation) -> str:
 def _settled(situation: Situation, wanted: list[DeploymentFacts]) -> list[DeploymentFacts]:
     """Return those that are not on their way in: the newest one that is what the spec wants, unless users have it."""
     newest = max(wanted, key=lambda facts: facts.revision)
-    others = [facts for facts in wanted if facts is not newest and not facts.rejected]
+    old = [facts for facts in wanted if facts is not newest]
+    # Where all of them bear the mark they served all the same: it must not promote what is on its way.
+    others = [facts for facts in old if not _taken_back(situation, facts)] or old
     on_its_way = newest.hash == situation.target_hash != _selected(situation)
     return others if on_its_way and others else wanted
 
 
 def _weight(situation: Situation, facts: DeploymentFacts) -> tuple[bool, bool, int, int]:
     # What the spec wants and is not ready may be on its way back from somewhere: what serves goes before it.
-    good = not facts.rejected and (facts.ready > 0 or facts.hash != situation.target_hash)
+    good = not _taken_back(situation, facts) and (facts.ready > 0 or facts.hash != situation.target_hash)
     return good, facts.hash == _selected(situation), facts.ready, -facts.revision
 
 
@@ -107,7 +114,7 @@ def _in_flight(situation: Situation, others: list[DeploymentFacts]) -> Deploymen
     """
 
     def nearness(facts: DeploymentFacts) -> tuple[bool, bool, int]:
-        return facts.hash == situation.target_hash, bool(facts.rejected), facts.revision
+        return facts.hash == situation.target_hash, _taken_back(situation, facts), facts.revision
 
     first = max(others, key=nearness, default=None)
     if first is None or any(nearness(first)[:2]) or strategies.recreates(situation.seen.policy):
@@ -121,11 +128,11 @@ def _warm(situation: Situation, chosen: DeploymentFacts, others: list[Deployment
     Users may still be on their way from it to the stable one.
     """
     seen = situation.seen
-    since = marks.stable_since(seen.deployments, chosen.hash) or situation.second
-    before = [facts for facts in others if marks.stable_since(seen.deployments, facts.hash)]
+    since = marks.stable_since(seen, chosen.hash) or situation.second
+    before = [facts for facts in others if marks.stable_since(seen, facts.hash)]
     if not seen.routed or not before or chosen.hash != situation.target_hash:
         return None
-    facts = max(before, key=lambda facts: marks.stable_since(seen.deployments, facts.hash))
+    facts = max(before, key=lambda facts: marks.stable_since(seen, facts.hash))
     return Warm(
         revision=facts.revision,
         hash=facts.hash,
@@ -162,7 +169,8 @@ def _canary(
     situation: Situation, chosen: DeploymentFacts, facts: DeploymentFacts, rejected: tuple[Rejected, ...]
 ) -> Canary:
     verdict = next((entry for entry in rejected if entry.hash == facts.hash), None)
-    started = facts.rejected.partition("/")[2]
+    latest = situation.second - 1  # the next attempt may start in this second
+    began = marks.started(facts.rejected) if verdict else None
     leaving = Leaving(
         ending=Ending.ROLLED_BACK if verdict else Ending.WITHDRAWN,
         reason=verdict.reason if verdict else "Recovered",
@@ -175,6 +183,6 @@ def _canary(
         revision=facts.revision,
         hash=facts.hash,
         ready=facts.ready,
-        started=int(started) if verdict else situation.second - 1,  # the next attempt may start in this second
+        started=latest if began is None else min(began, latest),
         leaving=leaving,
     )

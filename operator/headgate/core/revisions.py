@@ -17,6 +17,10 @@ HASH_LENGTH: Final = 10
 _NAME_LENGTH: Final = 30
 """With hash, ReplicaSet hash and pod suffix this makes 58 of the 63 characters that a pod's host name may have."""
 _LABEL_LENGTH: Final = 63
+MOST_REVISIONS: Final = 1_000_000_000
+"""One every second for 31 years. The fields of the CRD are of 64 bits."""
+_LEAP: Final = 1000
+"""How far two numbers that follow each other may lie apart: far more than the revisions that are kept in between."""
 _MOST_IMAGES: Final = 100
 _IMAGE_LENGTH: Final = 2048
 """As many as the status has room for."""
@@ -96,8 +100,22 @@ def may_be_shared(label: str) -> bool:
 
 
 def next_number(records: Iterable[TemplateRecord], *known: int) -> int:
-    """Return the number that a new revision gets: one more than any that is recorded or *known*."""
-    return max([0, *known, *(record.revision for record in records)]) + 1
+    """Return the number that a new revision gets: one more than any that is recorded or *known*, and credible."""
+    return max([0, *credible([*known, *(record.revision for record in records)])]) + 1
+
+
+def credible(numbers: Iterable[int]) -> list[int]:
+    """Return those of *numbers* that revisions of one Rollout can have.
+
+    Annotations and records can be edited, and a number that nothing leads to must not lead all later ones beyond what
+    the status can hold.
+    """
+    found: list[int] = []
+    for number in sorted(number for number in numbers if 0 < number <= MOST_REVISIONS):
+        if found and number > found[-1] + _LEAP:
+            break
+        found.append(number)
+    return found
 
 
 def images(template: Any) -> tuple[str, ...]:

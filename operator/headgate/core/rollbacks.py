@@ -23,17 +23,15 @@ _BY = f"annotation {names.ROLLBACK_TO}"
 def number(situation: Situation, revision_hash: str) -> int:
     """Return the number of a revision: the one that it had, or else the next one."""
     seen, status = situation.seen, situation.status
-    record = seen.templates.get(revision_hash)
-    if record is not None:
-        return record.revision
     past: list[HistoryEntry | Rejected] = [*status.history, *status.rejected]
-    had = next((entry.revision for entry in past if entry.hash == revision_hash), None)
-    if had is not None:
-        return had
     known = [entry.revision for entry in past]
     known += [facts.revision for facts in seen.deployments.values()]
     known += [status.stable.revision] if status.stable else []
-    return revisions.next_number(seen.templates.values(), *known)
+    record = seen.templates.get(revision_hash)
+    had = [record.revision] if record is not None else []
+    had += [entry.revision for entry in past if entry.hash == revision_hash]
+    following = revisions.next_number(seen.templates.values(), *known)
+    return next((number for number in had if number < following), following)
 
 
 def leads_back(situation: Situation) -> bool:
@@ -48,13 +46,14 @@ def leads_back(situation: Situation) -> bool:
 
 
 def can_go_back(situation: Situation, revision_hash: str) -> bool:
-    """Return whether a revision needs no steps, however it is asked for: it was stable, and it is still kept.
+    """Return whether a revision needs no steps, however it is asked for: it was stable, and its template is on record.
 
-    That the history names it is not enough: beyond spec.revisionHistoryLimit nothing of it is left to prove it by.
+    That the history names it is not enough: beyond spec.revisionHistoryLimit nothing of it is left to prove it by. Nor
+    does its Deployment prove it, which can be edited, or made by others: but for one that runs what the spec holds.
     """
-    seen = situation.seen
-    kept = revision_hash in seen.templates or revision_hash in seen.deployments
-    return kept and history.stood(situation.status, revision_hash)
+    seen, facts = situation.seen, situation.seen.deployments.get(revision_hash)
+    same = facts is not None and revision_hash == seen.rollout.template_hash and facts.verified and not facts.tampered
+    return (revision_hash in seen.templates or same) and history.stood(situation.status, revision_hash)
 
 
 def _open(situation: Situation) -> Iterator[Side]:
@@ -80,7 +79,9 @@ def _why_not(situation: Situation, value: str) -> str:
     if entry is None:
         return "no such revision has been stable"
     if history.stood(situation.status, entry.hash):
-        return f"the template of revision {entry.revision} is not on record any more"
+        words = f"the template of revision {entry.revision} is not on record any more"
+        there = entry.hash in situation.seen.deployments
+        return f"{words}, and its Deployment alone does not prove what was stable" if there else words
     return f"revision {entry.revision} was taken back or has never been stable"
 
 

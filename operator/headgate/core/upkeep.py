@@ -144,7 +144,9 @@ def _tidied(situation: Situation) -> list[Action]:
     if policy is None or situation.stable is None or situation.canary is not None or situation.stable.found:
         return []
     limit = policy.revision_history_limit
-    empty = [facts for facts in _others(situation) if facts.owner and not facts.replicas and not facts.pods]
+    # Where its controller has not seen the last change nobody has counted: pods may be on their way.
+    counted = [facts for facts in _others(situation) if facts.owner and facts.settled]
+    empty = [facts for facts in counted if not facts.replicas and not facts.pods]
     surplus = [facts for facts in empty if facts.drill]
     # Those that can be gone back to before those that were taken back: these are of use to nobody but their retry.
     others = [facts for facts in empty if not facts.drill]

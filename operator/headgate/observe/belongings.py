@@ -125,10 +125,14 @@ def _add(kept: _Kept, thing: Json, rollout_name: str) -> None:
     if not hash_ or (hash_, name) != (str(data.get("hash", "")), metadata["name"]):
         kept.strangers.append(_forged(metadata["name"]))
     elif kind == names.RECORD_TEMPLATE:
+        annotations = _mapping(metadata.get("annotations"))
         kept.templates[hash_] = TemplateRecord(
-            revision=objects.number(thing.get("revision")),
+            revision=objects.revision(thing.get("revision")),
             template=_mapping(content),
             template_bytes=len(text),
+            annotated=bool(annotations),
+            rejected=str(annotations.get(names.REJECTED, "")),
+            rejected_for=str(annotations.get(names.REJECTED_FOR, "")),
             **_place(metadata, hash_),
         )
     else:

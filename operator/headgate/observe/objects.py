@@ -42,6 +42,12 @@ def moment(value: Any) -> int:
         return 0
 
 
+def revision(value: Any) -> int:
+    """Return the number of a revision that *value* stands for, or 0 where no revision has such a one."""
+    found = number(value)
+    return found if 0 <= found <= revisions.MOST_REVISIONS else 0
+
+
 def owner(thing: Json) -> str:
     """Return the uid of the object's controller, or an empty text."""
     references = thing["metadata"].get("ownerReferences") or ()
@@ -62,7 +68,7 @@ def written(thing: Json) -> int | None:
     """Return when we last changed the object, as the API server keeps record of it; None: never."""
     for entry in thing["metadata"].get("managedFields") or ():
         if entry.get("manager") == names.OBJECT_MANAGER and entry.get("time"):
-            return values.parse_time(str(entry["time"]))
+            return moment(str(entry["time"])) or None
     return None
 
 
@@ -85,7 +91,7 @@ def deployment(thing: Json, expected: Mapping[str, str]) -> DeploymentFacts:
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
         hash=expected[names.POD_HASH],
-        revision=number(annotations.get(names.REVISION)),
+        revision=revision(annotations.get(names.REVISION)),
         owner=owner(thing),
         references=len(metadata.get("ownerReferences") or ()),
         labelled=expected.items() <= (metadata.get("labels") or {}).items(),
@@ -97,7 +103,7 @@ def deployment(thing: Json, expected: Mapping[str, str]) -> DeploymentFacts:
         created=values.parse_time(str(metadata["creationTimestamp"])) if metadata.get("creationTimestamp") else 0,
         answering=min(number(status.get("readyReplicas")), replicas),
         min_ready_seconds=number(wanted.get("minReadySeconds")),
-        rejected=annotations.get(names.REJECTED, ""),
+        rejected=str(annotations.get(names.REJECTED, "")),
         refusal=_refusal(status),
         tampered="",
         scaled_by=next(other_writers(thing, "spec", "replicas"), ""),

@@ -9,7 +9,7 @@ from headgate.api import names, nesting, spec, values
 from headgate.api.drill import Drill
 from headgate.core import revisions
 from headgate.core.model import Json, RolloutFacts
-from headgate.observe import cron
+from headgate.observe import cron, objects
 
 _MOST_PROBLEMS = 5
 
@@ -96,8 +96,7 @@ def recorded_policy(raw: Any) -> tuple[spec.Policy | None, str]:
 def _scaled(metadata: Json) -> int:
     """Return when spec.replicas was last set through the scale subresource; 0 for never."""
     entries = [_mapping(entry) for entry in metadata.get("managedFields") or ()]
-    times = [str(entry.get("time", "")) for entry in entries if entry.get("subresource") == "scale"]
-    return max((values.parse_time(time) for time in times if time), default=0)
+    return max((objects.moment(one.get("time", 0)) for one in entries if one.get("subresource") == "scale"), default=0)
 
 
 def _labels_alone(template: Json) -> Json:
