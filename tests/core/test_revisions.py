@@ -73,6 +73,14 @@ def test_label_values() -> None:
     assert "--" not in revisions.label_value(long)
 
 
+@pytest.mark.parametrize(
+    ("name", "shared"), [("web", False), ("web-2026", False), (f"web-{A}", True), ("x" * 70, True)]
+)
+def test_labels_that_two_rollouts_can_have(name: str, *, shared: bool) -> None:
+    """Only a name that looks like the label of a longer one can share that label."""
+    assert revisions.may_be_shared(revisions.label_value(name)) == shared
+
+
 def test_numbers() -> None:
     """A new revision's number is one more than any that is recorded or known, and the first one is 1."""
     record = World().recorded(A).templates[A]
