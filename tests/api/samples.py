@@ -7,6 +7,7 @@ import copy
 from typing import Any, Final
 
 from headgate.api import status
+from headgate.api.begun import Begun, BegunRoute
 
 SMALLEST: Final[dict[str, Any]] = {
     "apiVersion": "headgate.dev/v1alpha1",
@@ -95,6 +96,15 @@ STATUS: Final = status.RolloutStatus(
     ),
     template=status.TemplateStatus(hash="7c9d8e5f4", revision_hash="7c9d8e5f4"),
     policy="6b5d4c3f2",
+    begun=Begun(
+        strategy="canary",
+        max_surge="1",
+        max_unavailable="25%",
+        stable_service="web",
+        canary_service="web-canary",
+        routes=(BegunRoute(kind="HTTPRoute", name="web", rules=("all",)),),
+        drain_seconds=30,
+    ),
     stable=status.Side(revision=1, hash="5d8f6c9b7", **_SIDE),
     canary=status.Canary(
         revision=2,

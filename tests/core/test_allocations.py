@@ -10,6 +10,7 @@ from types import FrameType
 
 import pytest
 
+from headgate.core import begun
 from headgate.core.decide import decide
 from headgate.core.model import Observation
 from tests.core import ways
@@ -34,7 +35,10 @@ def in_flight() -> Observation:
 def breached() -> Observation:
     """Return the same with measurements that roll it back."""
     measured = ways.in_flight(metrics=(metric(),))
-    return measured.knows(last_tick=measured.now // 10 * 10 - 50).reads(0.9, 0.9, 0.9).observe()
+    seen = measured.knows(last_tick=measured.now // 10 * 10 - 50).reads(0.9, 0.9, 0.9).observe()
+    assert seen.policy is not None
+    noted = begun.of(seen.policy)  # it was when the canary started
+    return dataclasses.replace(seen, status=seen.status.model_copy(update={"begun": noted}))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def test_the_chains_in_order() -> None:
     at_rest = (
         "moving retimed cooled dated restarted due unsound restarting settled rejected held_back autoscaled unroutable"
     )
-    at_rest = f"unread {at_rest} unseen draining outdated start"
+    at_rest = f"unread {at_rest} unseen draining outdated taken start"
     for world, expected in (
         (World(), f"{backward} unread recovered first"),
         (World().stable(), f"{backward} {at_rest}"),

@@ -234,20 +234,52 @@ def test_h30_stable_is_created_again_where_nothing_of_it_is_in_doubt() -> None:
     world = world.but(deployments={B: world.deployments[B]})
     made = {part: decide(world.but(unread={part: FORBIDDEN}).observe()).actions for part in HOLDING}
 
-    assert {Part.AUTOSCALERS, Part.STATUS_PART} == {
+    assert {Part.AUTOSCALERS, Part.RECORDS, Part.POLICY, Part.TRAFFIC} == {
         part for part, actions in made.items() if any(isinstance(one, CreateDeployment) for one in actions)
     }
+
+
+def test_h30_stable_waits_for_old_pods_of_a_recreate_though_its_policy_is_unread() -> None:
+    """H30: no two versions of a recreate have pods at a time, whatever cannot be read."""
+    world = recreated().but(templates={}).recorded(A).recorded(B)
+    leaving = api.Leaving(ending=api.Ending.ABORTED, reason="Aborted", message="", by="", since=int(NOON) - 100)
+    canary = world.status.canary
+    world = world.with_status(canary=canary and canary.model_copy(update={"leaving": leaving}))
+    world = world.but(deployments={B: world.deployments[B]}, unread={Part.POLICY: FORBIDDEN})
+    made = {
+        count: any(isinstance(one, CreateDeployment) for one in decide(world.but(present=there).observe()).actions)
+        for count, there in ((0, {}), (2, {B: 2}))
+    }
+
+    assert {0: True, 2: False} == made
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        (Part.POLICY, "going back needs none of it"),
+        (Part.SIDES, "pods of the canary stay until that can be read"),
+        (Part.TRAFFIC, "let spec.traffic name what this rollout began with"),
+    ],
+)
+def test_h30_a_canary_that_leaves_says_what_is_unread(part: Part, said: str) -> None:
+    """H30: what cannot be read is named while it leaves, with what that means for it."""
+    world = by_routes().told(abort="now").but(unread={part: FORBIDDEN})
+    ready = next(one for one in decide(world.observe()).status.conditions if one.type == "Ready")
+
+    assert f"{part} cannot be read" in ready.message
+    assert said in ready.message
 
 
 def test_h30_a_stable_service_that_is_gone_is_created_on_the_way_back() -> None:
     """H30: that it is gone was said by the server; what it is called by the policy."""
     world = by_routes().told(abort="now").but(traffic=facts(stable=None, route=route(rule(0, 100))))
     made = {}
-    for part in (Part.RECORDS, Part.POLICY):
+    for part in (Part.RECORDS, Part.POLICY, Part.TRAFFIC):
         actions = decide(world.but(unread={part: FORBIDDEN}).observe()).actions
         made[part] = any(isinstance(one, CreateService) for one in actions)
 
-    assert {Part.RECORDS: True, Part.POLICY: False} == made
+    assert {Part.RECORDS: True, Part.POLICY: True, Part.TRAFFIC: False} == made
 
 
 def test_h30_a_service_that_was_turned_away_is_led_home() -> None:

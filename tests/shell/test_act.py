@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from headgate.act import Actor
-from headgate.core.actions import RemoveCommand
+from headgate.core.actions import RecordPolicy, RemoveCommand
 from headgate.core.faults import Conflict, Fault, Refused, Unreachable
 from headgate.core.model import Key, Notice
 from headgate.core.paths import TrafficFacts, Unreadable
@@ -91,3 +91,33 @@ async def test_a_way_back_that_was_not_read_is_looked_at_soon(ways: Any, *, urge
     result = await Actor(barred, barred).act(seen, dataclasses.replace(decision(), urgent=urgent))
 
     assert why == result.unreachable
+
+
+@pytest.mark.parametrize("same", [True, False])
+async def test_h34_a_record_that_exists_is_compared(*, same: bool) -> None:
+    """H34: its name proves nothing: one that keeps something else is refused with the remedy, and nothing goes on.
+
+    The comparison is a patch of tests alone, which changes nothing.
+    """
+    barred, compared = Barred(Refused("no")), list[Any]()
+
+    async def taken(*_: Any) -> Any:
+        raise Conflict("exists")
+
+    async def compare(_kind: Any, _namespace: str, _name: str, operations: Any, _manager: str) -> Any:
+        compared.extend(operations)
+        if not same:
+            raise Conflict("test failed")
+
+    async def written_status(*_: Any) -> Any:
+        return {"metadata": {"resourceVersion": "8"}}
+
+    vars(barred).update(create=taken, patch=compare, apply_status=written_status)
+    record = RecordPolicy(observation().rollout.policy_hash)
+    wanted = dataclasses.replace(decision(), write_status=True, urgent=False, records=(record,))
+    found = await Actor(barred, barred).act(observation(), wanted)
+
+    assert ["test"] == [one["op"] for one in compared]
+    assert same == found.status_written
+    assert same == (not found.refusals)
+    assert same or "delete it" in found.refusals[0]

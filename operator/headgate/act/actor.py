@@ -125,8 +125,8 @@ class Actor:
         try:
             await writes.record(self._writer, observation, record)
         except faults.Conflict:
-            # Its name is a hash of its content: one that exists says the same.
-            return
+            # Its name is a hash of its content, and the name alone proves nothing: another object may have taken it.
+            await writes.compare_record(self._writer, observation, record)
 
     async def _write_status(self, observation: Observation, decision: Decision, tally: _Tally) -> None:
         if not decision.write_status:

@@ -34,7 +34,7 @@ from headgate.core.actions import (
     SetWeights,
     WatchRoute,
 )
-from headgate.core.model import DeploymentFacts, Json, Kind, Observation, TemplateRecord
+from headgate.core.model import DeploymentFacts, Json, Kind, Observation, RolloutFacts, TemplateRecord
 
 
 def subject(observation: Observation, action: Action | Record) -> str:  # noqa: C901  # an arm a kind
@@ -60,17 +60,35 @@ def subject(observation: Observation, action: Action | Record) -> str:  # noqa: 
             return f"Deployment {revisions.deployment_name(observation.rollout.name, action.hash)}"
 
 
+def _record(rollout: RolloutFacts, action: RecordTemplate | RecordPolicy) -> Json:
+    match action:
+        case RecordTemplate():
+            return manifests.template_record(rollout, action.hash, action.revision)
+        case RecordPolicy():
+            return manifests.policy_record(rollout)
+        case _:
+            assert_never(action)
+
+
 async def record(writer: Writer, observation: Observation, action: RecordTemplate | RecordPolicy) -> None:
     """Create the ControllerRevision of *action*."""
     rollout = observation.rollout
-    match action:
-        case RecordTemplate():
-            body = manifests.template_record(rollout, action.hash, action.revision)
-        case RecordPolicy():
-            body = manifests.policy_record(rollout)
-        case _:
-            assert_never(action)
-    await writer.create(Kind.CONTROLLER_REVISION, rollout.namespace, body)
+    await writer.create(Kind.CONTROLLER_REVISION, rollout.namespace, _record(rollout, action))
+
+
+async def compare_record(writer: Writer, observation: Observation, action: RecordTemplate | RecordPolicy) -> None:
+    """Hold that the ControllerRevision that has the name of *action* keeps the same; a patch of tests changes nothing.
+
+    Raises:
+        Refused: if it keeps something else.
+    """
+    rollout = observation.rollout
+    body = _record(rollout, action)
+    name, same = body["metadata"]["name"], operation("test", pointer("data"), body["data"])
+    try:
+        await writer.patch(Kind.CONTROLLER_REVISION, rollout.namespace, name, [same], names.OBJECT_MANAGER)
+    except faults.Conflict as conflict:
+        raise faults.Refused(f"an object of that name keeps something else; delete it: {conflict}") from conflict
 
 
 async def add_finalizer(writer: Writer, observation: Observation, resource_version: str) -> Json | None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 import pydantic
 
 from headgate.api import cel
+from headgate.api.begun import Begun
 from headgate.api.conditions import Condition as Condition  # noqa: PLC0414 - a part of the status like those below
 from headgate.api.conditions import StatusModel as StatusModel  # noqa: PLC0414 - their base
 from headgate.api.values import Moment, Timestamp
@@ -355,6 +356,7 @@ class RolloutStatus(StatusModel):
     policy: str = pydantic.Field(
         default="", max_length=63, description="The hash of the strategy and analysis that were last accepted."
     )
+    begun: Begun | None = pydantic.Field(default=None, description="By what the rollout in flight is taken back.")
     stable: Side | None = pydantic.Field(default=None, description="The revision that users get.")
     canary: Canary | None = pydantic.Field(default=None, description="The revision that is on its way in or out.")
     warm: Warm | None = pydantic.Field(default=None, description="The revision to go back to by one write.")

@@ -23,6 +23,7 @@ from headgate.core import (
     policies,
     prescaling,
     promoted,
+    recording,
     restarts,
     resting,
     routing,
@@ -108,6 +109,7 @@ RESTING: Final[tuple[Rule, ...]] = (
     routing.unseen,
     promoted.draining,
     resting.outdated,
+    recording.taken,
     resting.start,
 )
 """Asked while nothing is in flight."""
@@ -179,6 +181,7 @@ def _recheck_at(
         *scaling.asked_again(situation),
         *restarts.looks(situation),
         *disputes.looks(situation.seen),
+        *(recording.looks(situation.seen) if situation.seen.strangers else ()),
         *resting.counted_again(situation),
     ]
     if not written and status != situation.seen.status:
@@ -211,6 +214,8 @@ def _with_waits(heard: commands.Heard, situation: Situation, rest: Rest) -> Rest
     seen, waits = situation.seen, prescaling.words(situation) + heard.waits
     if seen.policy_waits and policies.must_wait(situation.status):
         waits = f"; {_POLICY_WAITS}{waits}"
+    if seen.strangers:
+        waits += recording.waits(seen, situation.status.policy)
     if situation.status.restart is not None and situation.restart is None and not seen.rollout.deleting:
         waits = f"{waits}; {restarts.WAITS}"
     return dataclasses.replace(rest, message=f"{rest.message}{waits}")

@@ -38,7 +38,10 @@ _BLIND: Final = frozenset({Part.STATUS_PART, Part.POLICY, Part.TRAFFIC})
 """Without these it is not known where the users are to be."""
 _WAY_BACK: Final = frozenset({Part.SIDES, Part.TRAFFIC})
 """Without these it is not known whether the canary still has users."""
-_BEFORE_CREATION: Final = frozenset({Part.DEPLOYMENTS, Part.SIDES, Part.RECORDS, Part.POLICY, Part.TRAFFIC})
+_BEFORE_CREATION: Final = frozenset({Part.DEPLOYMENTS, Part.SIDES, Part.STATUS_PART})
+"""Without these it is not known whether stable's Deployment is missing, or what is wanted of it. Its template needs no
+list of records: it is one that was read, or the spec's, which has the hash of what it says."""
+_BEFORE_SERVICE: Final = frozenset({Part.STATUS_PART, Part.TRAFFIC})
 
 
 def of(situation: Situation) -> Mapping[Part, Unreadable]:
@@ -52,6 +55,20 @@ def hides_users(situation: Situation) -> bool:
     if traffic is not None and traffic.hides_users(switches=strategies.switches(seen.policy)):
         return True
     return not _WAY_BACK.isdisjoint(of(situation))
+
+
+def leaving_words(situation: Situation) -> str:
+    """Return what is unread while a canary leaves, and what that means for it, with a leading separator; or nothing."""
+    found = of(situation)
+    if not found:
+        return ""
+    told = f"; {words(found)}"
+    if Part.TRAFFIC in found:
+        remedy = "put the ControllerRevision back, or let spec.traffic name what this rollout began with"
+        return f"{told}; pods of the canary stay until its Services and routes are known: {remedy}"
+    if not _WAY_BACK.isdisjoint(found):
+        return f"{told}; pods of the canary stay until that can be read"
+    return f"{told}; going back needs none of it"
 
 
 def words(found: Mapping[Part, Unreadable]) -> str:
@@ -111,11 +128,17 @@ def _permitted(situation: Situation, found: frozenset[Part], action: Action) -> 
             return _sizes(situation, found, action, canary if back else None)
         case CreateDeployment():
             stable = situation.stable
-            return stable is not None and action.hash == stable.hash and _BEFORE_CREATION.isdisjoint(found)
+            return stable is not None and action.hash == stable.hash and _creatable(situation, found)
         case CreateService():
-            return back and _BLIND.isdisjoint(found)
+            return back and _BEFORE_SERVICE.isdisjoint(found)
         case _:
             return False
+
+
+def _creatable(situation: Situation, found: frozenset[Part]) -> bool:
+    """Return whether stable's Deployment may be made anew: users of an empty Service are served by nothing else."""
+    alone = not situation.recreates or situation.turnover.done
+    return alone and _BEFORE_CREATION.isdisjoint(found)
 
 
 def sizes(situation: Situation) -> Sizes:

@@ -21,6 +21,7 @@ from headgate.core import (
     effects,
     figures,
     marks,
+    recording,
     schedules,
     steps,
     strategies,
@@ -81,6 +82,8 @@ def _with_policy(seen: Observation, status: RolloutStatus) -> RolloutStatus:
         return status
     if not _ACCEPTING.isdisjoint(seen.unread):
         return status  # what is accepted has to be recorded first, and nothing is while anything is unread
+    if seen.strangers and recording.of_policy(seen):
+        return status  # nor where its name is taken
     changes: dict[str, object] = {"policy": rollout.policy_hash}
     if status.canary and status.stable and not status.canary.leaving and status.step and status.weight:
         changes["step"] = _resumed(seen, seen.policy, status.canary, status.step, status.weight)

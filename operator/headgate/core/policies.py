@@ -56,7 +56,10 @@ def _unknown(status: RolloutStatus, wanted: Policy | None, why: Unreadable | Non
         return InForce(wanted)  # none was accepted yet
     if wanted is not None and listed and not must_wait(status):
         return InForce(wanted)  # nothing is left that has to be taken back by the other one
-    gone = Unreadable(f"its ControllerRevision, of the policy {status.policy}, is gone")
+    gone = Unreadable(
+        f"its ControllerRevision, of the policy {status.policy}, is gone: put it back, or the strategy, analysis and "
+        "traffic of the spec as they were accepted, or abort"
+    )
     return InForce(None, unread=why or gone)
 
 

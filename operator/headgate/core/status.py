@@ -4,7 +4,7 @@ from typing import Any
 
 from headgate.api import names, values
 from headgate.api.status import CONDITIONS, Condition, Phase, RolloutStatus, Side
-from headgate.core import disputes, figures, gaps, marks, replicas, revisions, routing, scaling, verdicts
+from headgate.core import begun, disputes, figures, gaps, marks, replicas, revisions, routing, scaling, verdicts
 from headgate.core.model import Notice, Observation
 from headgate.core.situation import Rest, Situation
 
@@ -116,6 +116,7 @@ def concluded(situation: Situation, rest: Rest) -> RolloutStatus:
         "phase": rest.phase,
         "ready": f"{stable.ready + canary.ready}/{situation.total}",
         "conditions": _conditions(situation, rest),
+        "begun": begun.noted(situation.seen, status),
     }
     if status.traffic and (put := routing.remembered(situation)) != status.traffic.rules_put:
         changes["traffic"] = status.traffic.model_copy(update={"rules_put": put})

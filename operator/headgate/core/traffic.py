@@ -343,7 +343,8 @@ def _given_back(view: View) -> tuple[int | None, str]:
     if ready is None or not isinstance(service, ServiceFacts) or service.selects != view.stable_hash:
         return 0, ""
     if not ready and view.budget.total:
-        return None, f"no endpoint of Service {service.name} is ready: the canary keeps its share until one is"
+        kept = "the canary keeps its share until one is" if view.status.weight else "it leads to stable alone"
+        return None, f"no endpoint of Service {service.name} is ready: {kept}"
     if _short(view, ready):
         left = WHOLE - carries(ready, view.budget.total)
         if left < view.status.weight:

@@ -4,7 +4,7 @@ from collections.abc import Set as AbstractSet
 
 from headgate.api import names
 from headgate.api.status import Canary, Phase, Side
-from headgate.core import gaps, history, marks, prescaling, promoted, revisions, routing, scaling, verdicts
+from headgate.core import gaps, history, marks, prescaling, promoted, recording, revisions, routing, scaling, verdicts
 from headgate.core.actions import (
     Action,
     AddFinalizer,
@@ -39,9 +39,15 @@ def records(situation: Situation) -> tuple[Record, ...]:
         return tuple(wanted)
     for side in (status.stable, status.canary):
         unrecorded = side is not None and side.hash not in seen.templates
-        if side is not None and unrecorded and side.hash == seen.rollout.template_hash:
+        if side is None or not unrecorded or recording.of_template(seen, side.hash):
+            continue
+        if side.hash == seen.rollout.template_hash:
             wanted.append(RecordTemplate(side.hash, side.revision))
-    if status.policy == seen.rollout.policy_hash and status.policy not in seen.policies:
+    if (
+        status.policy == seen.rollout.policy_hash
+        and status.policy not in seen.policies
+        and not recording.of_policy(seen)
+    ):
         wanted.append(RecordPolicy(status.policy))
     return tuple(wanted)
 

@@ -160,6 +160,7 @@ def _retreats(situation: Situation, canary: Canary, leaving: Leaving, still: dep
         waits = f"{waits}, {situation.pods(canary).counted} canary pods left"
     if situation.routing is not None and situation.routing.waits:
         waits = f"{waits}; {situation.routing.waits}"
+    waits += gaps.leaving_words(situation) if situation.seen.unread else ""
     phase, which = Phase.ROLLING_BACK, ""
     if canary.drill is not None:
         phase, which = Phase.DRILLING, f"drill of revision {canary.revision}: "
@@ -190,6 +191,7 @@ def _comes_back(situation: Situation, leaving: Leaving) -> Rest:
         counted = situation.turnover.counted("canary")
         waits = f"{counted}; the next ones start once they are gone"
     again = recreate.looks_at(leaving.since, situation.now)
+    waits += gaps.leaving_words(situation) if situation.seen.unread else ""
     return Rest(Phase.ROLLING_BACK, leaving.reason, f"{leaving.message}; downtime is meant: {waits}", (again,))
 
 

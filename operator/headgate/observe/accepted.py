@@ -6,6 +6,7 @@ in its place is for going back alone, so it needs less: the kind of the strategy
 | from where | how much it says |
 |---|---|
 | what this process has read before | all |
+| the status, of what is in flight | its strategy's kind, Services, routes |
 | the record's own text, without what is not understood | its strategy's kind, Services, routes, metrics |
 | the spec's own text, without what is not understood | the same, though the spec may name others by now |
 """
@@ -16,11 +17,12 @@ from typing import Any, Final
 
 import pydantic
 
+from headgate.api.begun import Begun
 from headgate.api.spec import Analysis, Metric, Policy
 from headgate.api.status import RolloutStatus
 from headgate.api.strategy import Strategy
 from headgate.api.traffic import Traffic
-from headgate.core import policies
+from headgate.core import policies, recording, revisions
 from headgate.core.model import Key, RolloutFacts
 from headgate.core.paths import Part, Unreadable
 from headgate.observe.belongings import Records
@@ -141,6 +143,26 @@ def salvaged(raw: Any, otherwise: Any = None) -> Policy:
     return policy.model_copy(update=changes)
 
 
+def _as_begun(policy: Policy, begun: Begun) -> Policy | None:
+    """Return *policy* with the strategy, Services and routes that a rollout was begun by; None if unknown kinds."""
+    routes = [route.model_dump() for route in begun.routes]
+    ways = {
+        "stableService": begun.stable_service,
+        "canaryService": begun.canary_service,
+        "drain": f"{begun.drain_seconds}s",
+        **({"gatewayAPI": {"routes": routes}} if routes else {}),
+    }
+    text = policy.strategy.model_dump(by_alias=True, exclude_none=True, mode="json").get(begun.strategy, {})
+    bounds = {"maxSurge": begun.max_surge, "maxUnavailable": begun.max_unavailable}
+    stated = {name: int(bound) if bound.isdecimal() else bound for name, bound in bounds.items() if bound}
+    kept = {name: value for name, value in text.items() if name not in bounds}
+    strategy = _validated(Strategy, {begun.strategy: kept | stated})
+    traffic = _validated(Traffic, ways) if begun.stable_service else None
+    if not isinstance(strategy, Strategy) or (begun.stable_service and traffic is None):
+        return None
+    return policy.model_copy(update={"strategy": strategy, "traffic": traffic})
+
+
 def _metrics(raw: Any) -> tuple[Metric, ...]:
     """Return the metrics that are understood whole: half of one might judge otherwise than was meant."""
     found = _mapping(raw).get("metrics")
@@ -175,17 +197,31 @@ def found(
         gaps: what could not be read.
         memory: what was read before.
     """
-    known = records.policies.get(status.policy)
-    last: Policy | Unreadable | None = known.policy if known is not None else records.unread.get(status.policy)
-    if Part.RECORDS in gaps:
-        last = memory.policy(key, status.policy) or gaps[Part.RECORDS]
-    if not status.policy and (Part.STATUS_PART in gaps or policies.must_wait(status)):
-        last = gaps.get(Part.STATUS_PART, _UNNAMED)
-    same = rollout.policy_hash == status.policy
-    chosen = policies.in_force(status, wanted, last, same=same, listed=Part.RECORDS not in gaps)
+    same, listed = rollout.policy_hash == status.policy, Part.RECORDS not in gaps
+    last = _last(key, status, wanted if same else None, records, gaps, memory)
+    taken = recording.in_place_of(records.strangers, revisions.policy_name(rollout.name, rollout.policy_hash))
+    if taken and not same and isinstance(last, Policy):
+        return Accepted(last, last, waits=False, unread={})
+    chosen = policies.in_force(status, wanted, last, same=same, listed=listed)
     if chosen.unread is None:
         return Accepted(chosen.policy, last if isinstance(last, Policy) else None, chosen.waits, {})
-    return _in_its_place(key, rollout, status, chosen, records, memory)
+    return _in_its_place(rollout, status, chosen, records)
+
+
+def _last(
+    key: Key,
+    status: RolloutStatus,
+    same: Policy | None,
+    records: Records,
+    gaps: Mapping[Part, Unreadable],
+    memory: Memory,
+) -> Policy | Unreadable | None:
+    """Return the policy that was accepted last, by its hash: as recorded, as read before, or the *same* in the spec."""
+    if not status.policy and (Part.STATUS_PART in gaps or policies.must_wait(status)):
+        return gaps.get(Part.STATUS_PART, _UNNAMED)
+    known = records.policies.get(status.policy)
+    last = known.policy if known is not None else memory.policy(key, status.policy) or same
+    return last or gaps.get(Part.RECORDS) or records.unread.get(status.policy)
 
 
 def _tells_ways(text: Mapping[str, Any] | None, policy: Policy) -> bool:
@@ -197,19 +233,18 @@ def _tells_ways(text: Mapping[str, Any] | None, policy: Policy) -> bool:
 
 
 def _in_its_place(
-    key: Key,
     rollout: RolloutFacts,
     status: RolloutStatus,
     chosen: policies.InForce,
     records: Records,
-    memory: Memory,
 ) -> Accepted:
     why = chosen.unread or Unreadable("")
     unread = {Part.POLICY: why}
-    remembered, text = memory.policy(key, status.policy), records.texts.get(status.policy)
-    if remembered is not None:
-        return Accepted(remembered, remembered, chosen.waits, unread)
+    text = records.texts.get(status.policy)
     policy = salvaged(text if text is not None else rollout.policy, rollout.policy)
+    begun = _as_begun(policy, status.begun) if status.begun is not None else None
+    if begun is not None:
+        return Accepted(begun, None, chosen.waits, unread)
     if status.traffic is None and text is None:
         policy = policy.model_copy(update={"traffic": None})
     elif status.traffic is not None and not _tells_ways(text, policy):

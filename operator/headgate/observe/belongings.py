@@ -145,6 +145,29 @@ def _add(kept: _Kept, thing: Json, rollout_name: str) -> None:
         kept.texts[hash_] = _mapping(content)
 
 
+def said_of_record(thing: Json, rollout: RolloutFacts) -> str:
+    """Return what is said of a record that was asked for by its name; empty if it says what it has to.
+
+    One of an older Rollout of this name says the same, and goes with that.
+    """
+    metadata = thing["metadata"]
+    labelled = label(rollout.name).items() <= (metadata.get("labels") or {}).items()
+    kept = _Kept()
+    _add(kept, thing, rollout.name)
+    older = any(_is_older(one, rollout) for one in metadata.get("ownerReferences") or ())
+    if kept.strangers or (labelled and (older or objects.owner(thing) in ("", rollout.uid))):
+        return next(iter(kept.strangers), "")
+    return (
+        f"ControllerRevision {metadata['name']} stands where a record of ours is to be, without our label or under "
+        "another owner; delete it"
+    )
+
+
+def _is_older(reference: Mapping[str, Any], rollout: RolloutFacts) -> bool:
+    named = (reference.get("kind"), reference.get("name")) == (names.KIND, rollout.name)
+    return named and reference.get("uid") != rollout.uid
+
+
 def _mapping(value: Any) -> Json:
     return value if isinstance(value, dict) else {}
 

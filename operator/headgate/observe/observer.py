@@ -3,7 +3,6 @@
 import asyncio
 import dataclasses
 from collections.abc import Container, Iterable, Mapping
-from typing import Final
 
 from headgate.api import names
 from headgate.api.spec import Policy
@@ -14,7 +13,6 @@ from headgate.core.model import (
     DeploymentFacts,
     EndingPods,
     Identity,
-    Json,
     Key,
     Kind,
     Observation,
@@ -27,22 +25,13 @@ from headgate.core.model import (
 from headgate.core.paths import Part, TrafficFacts, Unreadable
 from headgate.core.remains import Remains
 from headgate.observe import accepted, autoscalers, belongings, cron, deployments, doubts, objects, rollouts, statuses
+from headgate.observe import records as recorded
 from headgate.observe.dry_runs import BesidePasses, DryRuns, InPasses
 from headgate.observe.identity import Identifier, confirmed_by
 from headgate.observe.jumps import Jumps
 from headgate.observe.others import Others
 from headgate.observe.roads import Roads
 from headgate.observe.sources import Clock, Measurements, Neighbours, Reader
-
-_NO_RECORDS: Final = belongings.Records({}, {})
-
-
-def _may_be_ours(thing: Json, uid: str) -> bool:
-    """Return whether a record is not somebody else's; what has no shape is looked at further on."""
-    try:
-        return objects.owner(thing) in ("", uid)
-    except doubts.MISSHAPEN:
-        return True
 
 
 def _rests(
@@ -184,7 +173,7 @@ class Observer:
     ) -> Observation:
         status, known = read.status, self._memory.deployments(key)
         owned, (records, unlisted) = await asyncio.gather(
-            deployments.read(self._reader, rollout, status, known), self._records(rollout)
+            deployments.read(self._reader, rollout, status, known), recorded.read(self._reader, rollout, status)
         )
         unread = {**read.unread, **owned.unread, **({Part.RECORDS: unlisted} if unlisted else {})}
         wanted = None if rollout.invalid else rollouts.parsed_policy(rollout.policy)
@@ -313,16 +302,6 @@ class Observer:
             mirrors=policy is not None and strategies.mirrors(policy),
             accepted=not chosen.unread,
         )
-
-    async def _records(self, rollout: RolloutFacts) -> tuple[belongings.Records, Unreadable | None]:
-        labels = {names.ROLLOUT: revisions.label_value(rollout.name)}
-        try:
-            things = await self._reader.select(Kind.CONTROLLER_REVISION, rollout.namespace, labels)
-            # What an older Rollout of this name left goes with it, and must not be counted on.
-            ours = (thing for thing in things if _may_be_ours(thing, rollout.uid))
-            return belongings.records(ours, rollout.name), None
-        except doubts.FAILED as error:
-            return _NO_RECORDS, doubts.unreadable(error)
 
     async def _target(
         self, rollout: RolloutFacts, status: RolloutStatus, records: belongings.Records, unread: Unreadable | None

@@ -6,6 +6,7 @@ After a rollback of the operator it meets what a newer one has written. What is 
 |---|---|
 | stable, canary, warm, rollback, what was put into routes | nothing is decided (`Part.STATUS`) |
 | the step, the weight, the floor, a restart, a rejection without its hash | nothing goes forward (`Part.STATUS_PART`) |
+| what a rollout was begun by | counts in whole, or as if it were not there |
 | the policy in force | as where its record cannot be read (`Part.POLICY`) |
 | a phase, a condition, a metric, an outcome, anything else | it is found anew, or is not counted on |
 
@@ -83,6 +84,8 @@ def read(raw: Any) -> Read:
                 break
             lost.add(_taken_out(text, told["loc"], places, missing=told["type"] == "missing"))
         else:
+            if any(path[0] == "begun" for path in lost):
+                status = status.model_copy(update={"begun": None})  # with a part of it users might be overlooked
             return Read(
                 _bounded(_single(status), lost), Stored(raw, _dropped(raw, places)), frozenset(lost), _unread(lost)
             )
