@@ -121,6 +121,19 @@ def test_h32_a_time_ahead_of_any_clock_is_no_mark() -> None:
     assert status.stable.hash == A
 
 
+@pytest.mark.parametrize(("old", "expected"), [(0, B), (1, A)])
+@pytest.mark.parametrize("own", [True, False])
+def test_h32_a_promotion_while_the_clock_was_ahead_is_found(old: int, expected: str, *, own: bool) -> None:
+    """H32: a time that lies too far ahead counts where all pods are of what bears it, and nowhere else."""
+    ahead: dict[str, Any] = {"stable_since": NOON + YEAR} if own else {}
+    by: dict[str, Any] = {} if own else {"successor": B, "succeeded_at": NOON + YEAR}
+    world = World().deployment(A, old, stable_since=NOON - 9000, **by).deployment(B, 10, **ahead).wants(B)
+    status = decide(world.ruled(policy(20, "pause")).but(status=api.RolloutStatus()).observe()).status
+
+    assert status.stable is not None
+    assert status.stable.hash == expected
+
+
 @pytest.mark.parametrize(("ahead", "marked"), [(DAY, True), (DAY + 1, False)])
 def test_what_would_not_be_believed_is_not_written(ahead: int, *, marked: bool) -> None:
     """A time that lies too far ahead is written as no mark: it would be written again in each pass."""

@@ -116,7 +116,18 @@ def newest(seen: Observation, after: int = 0) -> str | None:
         if not facts.drill and not facts.deleting and rejection(seen, facts) is None
     ]
     since, hash_ = max(dated, default=(0, ""))
+    if since and not after and not seen.deployments[hash_].replicas:
+        # It may have been succeeded while a clock was ahead: the one that was has the pods.
+        return max(_ahead(seen), default=(0, hash_))[1]
     return hash_ if since > after else None
+
+
+def _ahead(seen: Observation) -> list[tuple[int, str]]:
+    """Return when revisions of which pods are wanted became stable by clocks that were ahead."""
+    told = [(facts.succeeded_at, facts.successor) for facts in seen.deployments.values()]
+    told += [(facts.stable_since, facts.hash) for facts in seen.deployments.values()]
+    served = {facts.hash for facts in seen.deployments.values() if facts.replicas and not facts.rejected}
+    return [(at, hash_) for at, hash_ in told if at > seen.now + history.AHEAD_SECONDS and hash_ in served]
 
 
 def restored(seen: Observation, status: RolloutStatus) -> tuple[HistoryEntry, ...]:
