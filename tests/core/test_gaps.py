@@ -271,6 +271,13 @@ def test_h30_a_canary_that_leaves_says_what_is_unread(part: Part, said: str) -> 
     assert said in ready.message
 
 
+def test_h30_a_canary_that_leaves_says_nothing_of_pods_that_only_restarts_need() -> None:
+    """H30: what nothing of the way back rests on is not told as if something waited for it."""
+    decision = decide(by_routes().told(abort="now").but(unread={Part.PODS: FORBIDDEN}).observe())
+
+    assert "cannot be read" not in next(one for one in decision.status.conditions if one.type == "Ready").message
+
+
 def test_h30_a_stable_service_that_is_gone_is_created_on_the_way_back() -> None:
     """H30: that it is gone was said by the server; what it is called by the policy."""
     world = by_routes().told(abort="now").but(traffic=facts(stable=None, route=route(rule(0, 100))))
