@@ -1,6 +1,7 @@
 """A status is read part by part: a newer operator may have written it."""
 
 import copy
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -189,3 +190,65 @@ def test_nothing_is_unread_of_what_this_version_writes() -> None:
         read = statuses.read(world.status.written())
 
         assert (world.status, {}) == (read.status, read.unread)
+
+
+class Counted:
+    """Counts how often a status is validated as a whole."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.validations = 0
+        ours = api.RolloutStatus.model_validate_json
+
+        def counting(*args: Any, **options: Any) -> api.RolloutStatus:
+            self.validations += 1
+            return ours(*args, **options)
+
+        patch.setattr(api.RolloutStatus, "model_validate_json", counting)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_h33_however_much_is_strange_a_few_looks_are_enough(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """H33: all that is not understood is found in some looks, and parts without it are read as ever."""
+    dice, raw = random.Random(seed), full()
+    chosen = dice.sample(PLACES, dice.randrange(1, 60))
+    for path in sorted(chosen, key=len, reverse=True):
+        raw = put(raw, path, dice.choice(STRANGE))
+    for name in sorted(name for name, entries in raw.items() if isinstance(entries, list)):
+        raw[name] = raw[name] * dice.randrange(1, 30)
+    whole = statuses.read(full()).status
+    counted = Counted(monkeypatch)
+    read = statuses.read(raw)
+
+    assert counted.validations <= 8
+    assert () not in read.lost
+    touched = {path[0] for path in chosen} | {name for name, entries in raw.items() if isinstance(entries, list)}
+    fields = {name: field.alias or name for name, field in type(whole).model_fields.items()}
+    plain = {name for name, alias in fields.items() if alias not in touched}
+    assert [] == [name for name in plain if getattr(whole, name) != getattr(read.status, name)]
+
+
+@pytest.mark.parametrize("entry", [{"hash": 5}, {}, 7, "news", [[]], None], ids=repr)
+@pytest.mark.parametrize("field", ["rejected", "history", "analysis", "conditions", "heard"])
+@pytest.mark.parametrize("entries", [1_000, 20_000])
+def test_h33_the_size_of_a_status_costs_no_looks(
+    monkeypatch: pytest.MonkeyPatch, field: str, entry: Any, entries: int
+) -> None:
+    """H33: a list of twenty thousand entries is looked through as often as one of two, and the rest is read."""
+    good = full()[field][0]
+    counted = Counted(monkeypatch)
+    read = statuses.read({**full(), field: [good, *[entry] * entries]})
+
+    assert counted.validations <= 4
+    assert read.status.stable == statuses.read(full()).status.stable
+    many_fit = field == "heard" and isinstance(entry, str)  # understood one by one, and too many
+    assert many_fit or [good] == read.status.written()[field][:1]
+
+
+@pytest.mark.parametrize("side", ["stable", "canary"])
+def test_h33_a_flood_inside_a_part_is_not_counted_through(monkeypatch: pytest.MonkeyPatch, side: str) -> None:
+    """H33: where errors are beyond counting nothing of the status is understood, after one look."""
+    counted = Counted(monkeypatch)
+    read = statuses.read(put(full(), (side, "images"), [5] * 30_000))
+
+    assert {Part.STATUS} == set(read.unread)
+    assert counted.validations == 1

@@ -51,7 +51,13 @@ _STANDS_FOR: Final[Mapping[str, Mapping[str, Any]]] = {
     "traffic": {"weight": 0, "lowest": 0, "highest": 100},
 }
 """What stands for a field that is not understood, where the rest can do without it."""
-_MOST_LOST: Final = 400
+_MOST_ROUNDS: Final = 12
+"""Each takes out all that is not understood; only what lacks it then, one level up, is left for the next one."""
+_FIELDS: Final = frozenset(field.alias or name for name, field in RolloutStatus.model_fields.items())
+_MOST_ENTRIES: Final = 400
+"""Of one list: no Headgate keeps more than 20."""
+_MOST_ERRORS: Final = 20_000
+"""To tell of each takes 5 µs. All entries of all lists, with no field that is understood, have fewer."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -74,15 +80,18 @@ def read(raw: Any) -> Read:
         return _nothing(Stored(), "it is no object")
     text, lost = _without_nulls(raw), set[Path]()
     places = {name: list(range(len(entries))) for name, entries in raw.items() if isinstance(entries, list)}
-    for _ in range(_MOST_LOST):
+    for name in (name for name in _FIELDS & places.keys() if len(places[name]) > _MOST_ENTRIES):
+        del text[name][_MOST_ENTRIES:], places[name][_MOST_ENTRIES:]
+        lost.add((name, _MOST_ENTRIES))
+    for _ in range(_MOST_ROUNDS):
         try:
             # Strictly, as JSON: a word or a flag is no number, though it could be made into one.
             status = RolloutStatus.model_validate_json(json.dumps(text), strict=True, context=values.STORED)
         except pydantic.ValidationError as error:
-            told = error.errors()[0]
-            if not _existing(text, told["loc"]):
+            found = _strange(text, error)
+            if not found:
                 break
-            lost.add(_taken_out(text, told["loc"], places, missing=told["type"] == "missing"))
+            lost |= {_taken_out(text, path, places, instead) for path, instead in found}
         else:
             if any(path[0] == "begun" for path in lost):
                 status = status.model_copy(update={"begun": None})  # with a part of it users might be overlooked
@@ -90,6 +99,28 @@ def read(raw: Any) -> Read:
                 _bounded(_single(status), lost), Stored(raw, _dropped(raw, places)), frozenset(lost), _unread(lost)
             )
     return _nothing(Stored(raw), "nearly all of it is not understood")
+
+
+def _strange(text: Any, error: pydantic.ValidationError) -> list[tuple[Path, str]]:
+    """Return where there is something that is not understood, and which field something can stand for there.
+
+    Nothing stands in anything else that is there, and of a list the last entry comes first, so that none moves
+    another one. It is empty where as a whole *text* is not understood.
+    """
+    if error.error_count() > _MOST_ERRORS:
+        return []
+    found: dict[tuple[Path, str], None] = {}
+    for told in error.errors(include_url=False, include_context=False, include_input=False):
+        path = _existing(text, told["loc"])
+        field = str(told["loc"][len(path)]) if told["type"] == "missing" else ""
+        able = field in _STANDS_FOR.get(str(path[0]) if path else "", {}) and isinstance(_at(text, path), dict)
+        found[path, field if able else ""] = None
+    gone = {path for path, instead in found if not instead}
+    if () in gone:
+        return []
+    within = (any(path[:end] in gone for end in range(1, len(path))) for path, _ in found)
+    kept = [one for one, inside in zip(found, within, strict=True) if not inside and not (one[1] and one[0] in gone)]
+    return sorted(kept, key=lambda one: [(isinstance(part, str), part) for part in one[0]], reverse=True)
 
 
 def _without_nulls(raw: Any) -> Any:
@@ -107,7 +138,7 @@ def _nothing(stored: Stored, why: str) -> Read:
 
 def _dropped(raw: Json, places: Mapping[str, list[int]]) -> frozenset[tuple[str, int]]:
     """Return which entries of lists are not among the *places* that are left."""
-    return frozenset((name, at) for name, left in places.items() for at in range(len(raw[name])) if at not in left)
+    return frozenset((name, at) for name, left in places.items() for at in set(range(len(raw[name]))).difference(left))
 
 
 def _single(status: RolloutStatus) -> RolloutStatus:
@@ -130,18 +161,15 @@ def _bounded(status: RolloutStatus, lost: set[Path]) -> RolloutStatus:
     return status.model_copy(update={"traffic": traffic.model_copy(update={"highest": most})})
 
 
-def _taken_out(text: Json, location: Path, places: Mapping[str, list[int]], *, missing: bool) -> Path:
-    """Take out of *text* what stands at *location*, and return where that was.
+def _taken_out(text: Any, path: Path, places: Mapping[str, list[int]], instead: str) -> Path:
+    """Take out of *text* what stands at *path*, or put the field *instead* there, and return where that was.
 
     Of an entry of a list nothing moves for it: *places* keeps where each one stood.
     """
-    path = _existing(text, location)
-    field = str(location[len(path)]) if missing else ""
-    instead, holder = _STANDS_FOR.get(str(path[0]), {}), _at(text, path)
-    if field in instead and isinstance(holder, dict):
-        holder[field] = instead[field]
-        return (*path, field)
     head, last = str(path[0]), path[-1]
+    if instead:
+        _at(text, path)[instead] = _STANDS_FOR[head][instead]
+        return (*path, instead)
     if len(path) == 2 and isinstance(last, int):  # noqa: PLR2004  # a list of the status, and an entry of it
         if head in places:
             del places[head][last]
