@@ -76,18 +76,28 @@ class Memory:
     def __init__(self, clock: Clock) -> None:
         """Tell the time by *clock*."""
         self._clock = clock
-        self._known: collections.OrderedDict[Key, _Known] = collections.OrderedDict()
+        self._known: dict[Key, _Known] = {}
+        self._of_namespace = collections.defaultdict[str, collections.OrderedDict[Key, None]](collections.OrderedDict)
+        """Those of each namespace, the one that was asked about last at the end."""
 
     def _of(self, key: Key) -> _Known:
         known = self._known.setdefault(key, _Known())
-        self._known.move_to_end(key)
+        self._of_namespace[key.namespace].setdefault(key)
+        self._of_namespace[key.namespace].move_to_end(key)
         while len(self._known) > _MOST_KNOWN:
-            self._known.popitem(last=False)
+            # Of the namespace that has the most: whoever has many Rollouts makes nothing of others forgotten.
+            most = max(self._of_namespace.values(), key=len)
+            self.forget(next(iter(most)))
         return known
 
     def forget(self, key: Key) -> None:
         """Drop what is kept of *key*."""
         self._known.pop(key, None)
+        mine = self._of_namespace.get(key.namespace)
+        if mine is not None:
+            mine.pop(key, None)
+            if not mine:
+                del self._of_namespace[key.namespace]
 
     def deployments(self, key: Key) -> Mapping[str, DeploymentFacts]:
         """Return the Deployments of *key* as they were read last."""

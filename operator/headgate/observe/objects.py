@@ -30,7 +30,7 @@ def number(value: Any) -> int:
     """Return *value* as a whole number, or 0 where it is none."""
     try:
         return int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0
 
 

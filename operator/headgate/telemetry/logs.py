@@ -98,7 +98,10 @@ class _ForPeople(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         rollout = getattr(record, "rollout", "")
         record.about = f"{rollout}: " if rollout else ""
-        record.message = record.message.replace("\n", "\\n").replace("\r", "\\r")
+        # What objects say is quoted in it: neither a line of its own nor a command to a terminal may come of that.
+        record.message = "".join(
+            one if one.isprintable() else one.encode("unicode_escape").decode() for one in record.message
+        )
         detail = getattr(record, "observation", "")
         return super().formatMessage(record) + (f" observation={detail}" if detail else "")
 
