@@ -78,11 +78,9 @@ def read(raw: Any) -> Read:
     raw = nesting.shallow(raw)
     if not isinstance(raw, dict):
         return _nothing(Stored(), "it is no object")
-    text, lost = _without_nulls(raw), set[Path]()
+    text = _without_nulls(raw)
     places = {name: list(range(len(entries))) for name, entries in raw.items() if isinstance(entries, list)}
-    for name in (name for name in _FIELDS & places.keys() if len(places[name]) > _MOST_ENTRIES):
-        del text[name][_MOST_ENTRIES:], places[name][_MOST_ENTRIES:]
-        lost.add((name, _MOST_ENTRIES))
+    lost = _cut(text, places)
     for _ in range(_MOST_ROUNDS):
         try:
             # Strictly, as JSON: a word or a flag is no number, though it could be made into one.
@@ -99,6 +97,14 @@ def read(raw: Any) -> Read:
                 _bounded(_single(status), lost), Stored(raw, _dropped(raw, places)), frozenset(lost), _unread(lost)
             )
     return _nothing(Stored(raw), "nearly all of it is not understood")
+
+
+def _cut(text: Json, places: Mapping[str, list[int]]) -> set[Path]:
+    """Take out of *text* what is more than any list of ours has, and return where that begins."""
+    long = {name for name in _FIELDS & places.keys() if len(places[name]) > _MOST_ENTRIES}
+    for name in long:
+        del text[name][_MOST_ENTRIES:], places[name][_MOST_ENTRIES:]
+    return {(name, _MOST_ENTRIES) for name in long}
 
 
 def _strange(text: Any, error: pydantic.ValidationError) -> list[tuple[Path, str]]:
