@@ -93,6 +93,17 @@ def test_abort_wins() -> None:
     assert answers.ending(decide(after.observe())) is api.Ending.ABORTED
 
 
+def test_abort_keeps_nothing_for_later() -> None:
+    """H6: of a retry, a promote-full and an abort in one write the version takes its steps again, and no shortcut."""
+    world = rejected().told(retry=B, promote_full=B, abort="now")
+    first = decide(world.observe())
+    words = [notice.message for notice in first.notices if notice.reason == "CommandMismatch"]
+    assert f"headgate.dev/promote-full={B} had no effect: headgate.dev/abort was given beside it" in " ".join(words)
+    for decision in (first, decide(aftermath.after(world, first).observe())):
+        assert decision.status.canary is None or not decision.status.canary.full
+    assert not aftermath.after(world, first).commands
+
+
 def test_retry() -> None:
     """Retry starts a rejected revision again, from its first step and as an attempt of its own."""
     decision = decide(rejected().told(retry=B).observe())

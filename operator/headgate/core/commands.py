@@ -192,13 +192,25 @@ def _effect(situation: Situation, annotation: str, value: str) -> Move:
     return _EFFECTS[annotation](situation, value)
 
 
+def _stops(situation: Situation) -> bool:
+    """Return whether there is an abort that was not heard before this pass."""
+    value = situation.seen.rollout.annotations.get(names.ABORT)
+    return value is not None and _entry(names.ABORT, value) not in situation.seen.status.heard
+
+
 def _heard(situation: Situation, commands: Mapping[str, str], before: Mapping[str, str]) -> Heard:
     notices: tuple[Notice, ...] = ()
     present, early = dict(before), {}
+    stops = _stops(situation)
     for annotation, value in commands.items():
         known = _entry(annotation, value) in situation.seen.status.heard
         if not known and _is_early(situation, annotation, value.strip()):
-            early[annotation] = value
+            if not stops:
+                early[annotation] = value
+                continue
+            why = f"{names.ABORT} was given beside it: nothing is kept for later then; give it again"
+            notices = (*notices, *_mismatch(situation, annotation, value.strip(), why).notices)
+            present[annotation] = value
             continue
         if not known:
             move = _effect(situation, annotation, value.strip())
