@@ -194,7 +194,7 @@ def test_pods_that_come_a_second_time(over: Json) -> None:
     """Between a step that left none and the first users, no Gateway knows an empty Service."""
     begin = {"setMirrorRoute": specs.mirror(50), "setHeaderRoute": specs.header()}
     first = begin.get(next(iter(over)), specs.scale(replicas=2))
-    for seed in range(8, 12):
+    for seed in range(8, 24):
         shop = shops.shop(seed, steps=(first, specs.pause("20s"), over, specs.weight(10)), replicas=4)
         canary = shop.ship("web:2")
         assert "Healthy" == shop.settle()

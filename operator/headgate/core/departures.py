@@ -77,10 +77,7 @@ def _overtaken(status: RolloutStatus, templates: Templates, now: float) -> str:
 
 def _left(status: RolloutStatus, templates: Templates, now: float) -> set[str]:
     """Return the revisions that may be told as gone, or as replaced, in this pass."""
-    canary = status.canary
-    if canary is not None and status.stable is not None:
-        if canary.leaving is not None:
-            return {canary.hash}
+    if status.canary is not None and status.stable is not None:
         overtaken = _overtaken(status, templates, now)
         return {overtaken, *replaced(status, templates, now)} if overtaken else set()
     return set() if status.phase in _AT_REST else set(replaced(status, templates, now))
@@ -98,10 +95,20 @@ def counted(
     At rest there are none. Where all Services say that none of them serves, nobody needs to look at the pods. What is
     replaced behind Services stays warm, and has no pods in use when it goes.
     """
-    if traffic is not None and (status.canary is None or status.canary.leaving is None):
+    leaving = _leaving(status, deployments)
+    if traffic is not None and not leaving:
         return ()
-    emptied = [hash_ for hash_ in sorted(_left(status, templates, now)) if _emptied(deployments.get(hash_))]
+    emptied = [hash_ for hash_ in sorted(leaving or _left(status, templates, now)) if _emptied(deployments.get(hash_))]
     return tuple(hash_ for hash_ in emptied if traffic is None or serves(traffic, hash_))
+
+
+def _leaving(status: RolloutStatus, deployments: Mapping[str, DeploymentFacts]) -> set[str]:
+    """Return the canary that leaves; also one whose pods were let go by a pass whose status was not written."""
+    canary = status.canary
+    if canary is None or status.stable is None:
+        return set()
+    let_go = canary.hash in deployments and _emptied(deployments[canary.hash])
+    return {canary.hash} if canary.leaving is not None or let_go else set()
 
 
 def _emptied(facts: DeploymentFacts | None) -> bool:
@@ -116,7 +123,9 @@ def serves(traffic: TrafficFacts, revision_hash: str) -> bool:
 def _served(service: ServiceFacts | Unreadable | None, revision_hash: str) -> bool:
     if not isinstance(service, ServiceFacts) or isinstance(service.endpoints, Unreadable):
         return True
-    return bool(service.ready(revision_hash) or service.ending.get(revision_hash))
+    # Its slices may be older than its selector: where it selects them, the pods themselves are looked at.
+    selected = service.selects == revision_hash
+    return bool(selected or service.ready(revision_hash) or service.ending.get(revision_hash))
 
 
 # --- what follows from the count --------------------------------------------------------------------------------------

@@ -284,8 +284,8 @@ def _forward_waits(view: View, aim: Sizes, ready: int | None) -> str:
         return SETTLES.format(view.weight)
     if stable.counted > aim.stable or (stable.wanted != aim.stable and not stable.lost):
         return f"{stable.counted} stable pods, going to {aim.stable}"
-    if canary.wanted != aim.canary:
-        return f"{canary.wanted} canary pods, going down to {aim.canary}"
+    if canary.wanted != aim.canary or (canary.counted and not aim.canary):  # with none left the Service goes home first
+        return f"{max(canary.wanted, canary.counted)} canary pods, going down to {aim.canary}"
     return ""
 
 
