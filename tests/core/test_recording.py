@@ -2,8 +2,6 @@
 
 import dataclasses
 
-import pytest
-
 from headgate.api import status as api
 from headgate.core import recording, revisions
 from headgate.core.actions import RecordPolicy, RecordTemplate
@@ -33,16 +31,25 @@ def _ready(status: api.RolloutStatus) -> api.Condition:
     return next(one for one in status.conditions if one.type == "Ready")
 
 
-@pytest.mark.parametrize("kind", ["policy", "template"])
-def test_h34_nothing_starts_that_cannot_be_put_on_record(kind: str) -> None:
+def test_h34_nothing_starts_by_a_policy_that_cannot_be_put_on_record() -> None:
     """H34: the new version waits, says which object to delete, and is looked for again by itself."""
-    world = World().stable().wants(B)
-    found = decide(_policy_taken(world) if kind == "policy" else _template_taken(world, B))
+    found = decide(_policy_taken(World().stable().wants(B)))
 
     assert ("taken", None) == (found.rule, found.status.canary)
     assert "RecordTaken" == _ready(found.status).reason
     assert "delete it" in _ready(found.status).message
     assert () == found.records
+    assert found.recheck_at is not None
+
+
+def test_h34_a_forged_template_holds_nothing_up() -> None:
+    """H34: the version starts without a record, the forged one is told of, and its name is looked for again."""
+    found = decide(_template_taken(World().stable().wants(B), B))
+
+    assert found.status.canary is not None
+    assert B == found.status.canary.hash
+    assert RecordTemplate not in {type(record) for record in found.records}
+    assert any(one.type == "Disputed" and f"web-{B}" in one.message for one in found.status.conditions)
     assert found.recheck_at is not None
 
 

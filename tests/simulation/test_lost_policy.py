@@ -127,16 +127,15 @@ def test_h30_nothing_is_promoted_without_the_policy(way: Way, *, restart: bool) 
 
 
 @pytest.mark.parametrize("labelled", [True, False], ids=["with our label", "without"])
-@pytest.mark.parametrize("what", ["policy", "template"])
 @EVERY_WAY
-def test_h34_a_record_whose_name_is_taken(way: Way, what: str, *, labelled: bool) -> None:
-    """H34: what cannot be put on record does not start and is not accepted; deleting the forged one is all it takes."""
+def test_h34_a_policy_whose_name_is_taken(way: Way, *, labelled: bool) -> None:
+    """H34: no version starts by a policy that cannot be put on record; deleting the forged one is all it takes."""
     play = way.begun(8)
     world, before = play.world, play.stable
     assert world.rollout is not None
     wanted = play.spec("web:2", progressDeadlineSeconds=777)
     facts = rollouts.facts({**world.rollout, "spec": wanted}, ())
-    name = f"web-policy-{facts.policy_hash}" if what == "policy" else f"web-{facts.template_hash}"
+    name = f"web-policy-{facts.policy_hash}"
     accepted = world.status.policy
     _forge(play, name, labelled=labelled)
     world.apply(wanted)
@@ -145,11 +144,28 @@ def test_h34_a_record_whose_name_is_taken(way: Way, what: str, *, labelled: bool
     ready = next(one for one in world.status.conditions if one.type == "Ready")
     assert ("RecordTaken", True) == (ready.reason, name in ready.message), world.account()
     assert (before, None) == (play.stable, world.status.canary)
-    assert (accepted == world.status.policy) == (what == "policy")
+    assert accepted == world.status.policy
     assert (REPLICAS, REPLICAS) == world.pods_of(before)
 
     world.drop(Kind.CONTROLLER_REVISION, name)
     assert world.run_until(lambda: world.status.canary is not None, 60), world.account()
+
+
+@pytest.mark.parametrize("labelled", [True, False], ids=["with our label", "without"])
+@EVERY_WAY
+def test_h34_a_template_whose_name_is_taken(way: Way, *, labelled: bool) -> None:
+    """H34: a forged record of a template holds nothing up: its version starts, and an abort takes it back."""
+    play = way.begun(8)
+    world, before = play.world, play.stable
+    assert world.rollout is not None
+    name = f"web-{rollouts.facts({**world.rollout, 'spec': play.spec('web:2')}, ()).template_hash}"
+    _forge(play, name, labelled=labelled)
+    canary = way.reach(play)
+    assert name in next(one.message for one in world.status.conditions if one.type == "Disputed"), world.account()
+
+    abort(play)
+    assert world.run_until(lambda: world.status.canary is None, 600), world.account()
+    assert (before, (0, 0)) == (play.stable, world.pods_of(canary))
 
 
 @pytest.mark.parametrize("labelled", [True, False], ids=["with our label", "without"])

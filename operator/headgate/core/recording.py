@@ -1,7 +1,8 @@
 """What is to be put on record and cannot be, because another object has the name of its ControllerRevision.
 
-Nothing begins then that could not be taken back without that record: a policy is not accepted, and no new version
-starts. What is in force and in flight goes on, and no step back asks. It ends by itself once the object is deleted.
+A policy is not accepted then, and no version starts by it: what serves goes on by the one that was accepted last. A
+template is only told of: its version starts and can be promoted, for the Deployment holds it too. No step back asks for
+either. It ends by itself once the object is deleted.
 """
 
 from collections.abc import Iterable
@@ -47,9 +48,9 @@ def waits(seen: Observation, accepted: str) -> str:
 
 
 def taken(situation: Situation) -> Rest | None:
-    """Another object has the name of a record of a new version: that waits."""
+    """Another object has the name of the record of the policy by which a new version would start: that waits."""
     seen = situation.seen
-    words = (of_policy(seen) or of_template(seen, situation.wanted_hash)) if seen.strangers else ""
+    words = of_policy(seen) if seen.strangers else ""
     if not words or rollbacks.leads_back(situation):
         return None
     message = f"revision {situation.wanted_hash} waits until it can be put on record: {words}"

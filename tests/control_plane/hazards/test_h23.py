@@ -27,7 +27,7 @@ WRONG = {
     "deep": "spec.template.spec.affinity.a.a.a: nested deeper than 64 levels: make it flatter",
     "hostile-labels": "spec.selector.matchLabels: must be labels",
     "hostile-metric": "spec.analysis.metrics[0].name: must be lower-case letters, digits and '-'",
-    malformed.WRONG_SIDES: "status.canary, status.canary.revision, status.stable: not understood by this version",
+    malformed.WRONG_SIDES: "status.canary, status.stable: not understood by this version",
 }
 """What each says is wrong with it; the huge one is right."""
 
