@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from headgate.act import Actor
-from headgate.core.actions import RecordPolicy, RemoveCommand
+from headgate.core.actions import AdoptRecord, RecordPolicy, RemoveCommand
 from headgate.core.faults import Conflict, Fault, Refused, Unreachable
-from headgate.core.model import Key, Notice
+from headgate.core.model import Json, Key, Kind, Notice, TemplateRecord
 from headgate.core.paths import TrafficFacts, Unreadable
 from tests.shell.observations import KEY, decision, observation
 
@@ -121,3 +121,54 @@ async def test_h34_a_record_that_exists_is_compared(*, same: bool) -> None:
     assert same == found.status_written
     assert same == (not found.refusals)
     assert same or "delete it" in found.refusals[0]
+
+
+class Writing:
+    """An API server that takes everything, answers with *answer*, and remembers the patches."""
+
+    def __init__(self, answer: Json) -> None:
+        self.answer = answer
+        self.patches: list[tuple[Kind, str, list[Json]]] = []
+
+    async def apply_status(self, *_: Any) -> Json:
+        """Take it."""
+        return self.answer
+
+    async def patch(self, kind: Kind, _namespace: str, name: str, operations: list[Json], *_: Any, **__: Any) -> Json:
+        """Take it, and remember it."""
+        self.patches.append((kind, name, operations))
+        return self.answer
+
+    async def create(self, *_: Any) -> Json:
+        """Take it."""
+        return self.answer
+
+    delete = evict = create
+
+    def post(self, *_: Any) -> None:
+        """Hear it."""
+
+
+@pytest.mark.parametrize("version", ["7", ""])
+async def test_h34_a_record_is_adopted_as_it_was_seen(version: str) -> None:
+    """H34: what stands under the name of a record by now, and is another one, is not adopted in its place."""
+    record = TemplateRecord("web-abc", "abc", 1, {}, 0, references=0, uid="u", resource_version=version)
+    seen = dataclasses.replace(observation(), templates={"abc": record})
+    server: Any = Writing({})
+    await Actor(server, server).act(seen, dataclasses.replace(decision(), actions=(AdoptRecord("web-abc"),)))
+
+    [(kind, name, operations)] = server.patches
+    assert (Kind.CONTROLLER_REVISION, "web-abc") == (kind, name)
+    tested = [one["value"] for one in operations if one["op"] == "test"]
+    assert ([version] if version else []) == tested
+
+
+@pytest.mark.parametrize("answer", [{}, {"metadata": {}}, {"metadata": ["x"]}, {"kind": "Status"}])
+async def test_h29_an_odd_answer_to_the_status_stops_no_step_back(answer: Json) -> None:
+    """H29: whatever a success to the write of the status holds, what goes back is carried out."""
+    server: Any = Writing(answer)
+    heard = RemoveCommand("headgate.dev/abort", "now")
+    wanted = dataclasses.replace(decision(), write_status=True, urgent=True, actions=(heard,))
+    await Actor(server, server).act(observation(), wanted)
+
+    assert [kind for kind, _, _ in server.patches] == [Kind.ROLLOUT]

@@ -34,7 +34,7 @@ from headgate.core.actions import (
     SetWeights,
     WatchRoute,
 )
-from headgate.core.model import DeploymentFacts, Json, Kind, Observation, RolloutFacts, TemplateRecord
+from headgate.core.model import DeploymentFacts, Json, Kind, Observation, PolicyRecord, RolloutFacts, TemplateRecord
 
 
 def subject(observation: Observation, action: Action | Record) -> str:  # noqa: C901  # an arm a kind
@@ -187,11 +187,15 @@ def _owned(observation: Observation, references: int) -> Json:
     return operation("add", f"{path}/-", reference) if references else operation("add", path, [reference])
 
 
+def _seen(observation: Observation, name: str) -> tuple[str, str]:
+    """Return the uid and the resourceVersion of the record *name* as it was seen; empty texts where it was not."""
+    seen: list[TemplateRecord | PolicyRecord] = [*observation.templates.values(), *observation.policies.values()]
+    return next(((one.uid, one.resource_version) for one in seen if one.name == name), ("", ""))
+
+
 async def _drop(writer: Writer, observation: Observation, action: DropRecord) -> None:
     """Delete a record as it was seen: one of that name that was made since is another one's."""
-    kept = {one.name: (one.uid, one.resource_version) for one in observation.templates.values()}
-    kept |= {one.name: (one.uid, one.resource_version) for one in observation.policies.values()}
-    uid, version = kept.get(action.name, ("", ""))
+    uid, version = _seen(observation, action.name)
     namespace = observation.rollout.namespace
     await writer.delete(Kind.CONTROLLER_REVISION, namespace, action.name, uid, version)
 
@@ -207,8 +211,10 @@ async def _mark(writer: Writer, observation: Observation, action: MarkDeployment
 
 
 async def _adopt_record(writer: Writer, observation: Observation, action: AdoptRecord) -> None:
-    namespace, put = observation.rollout.namespace, _owned(observation, 0)
-    await writer.patch(Kind.CONTROLLER_REVISION, namespace, action.name, [put], names.OBJECT_MANAGER)
+    """Become the owner of a record as it was seen: one of that name that was made since is another one's."""
+    namespace, (_, version) = observation.rollout.namespace, _seen(observation, action.name)
+    operations = [*([unchanged(version)] if version else ()), _owned(observation, 0)]
+    await writer.patch(Kind.CONTROLLER_REVISION, namespace, action.name, operations, names.OBJECT_MANAGER)
 
 
 async def _remove_finalizer(writer: Writer, observation: Observation) -> None:
