@@ -85,6 +85,8 @@ def _etcd(site: Site) -> Component:
     flags = {
         "name": "local",
         "data-dir": site.layout.data / "etcd" / "member",
+        # 2 GB by default: pods with templates of 0.9 MB fill that in six minutes, and then no write is taken any more.
+        "quota-backend-bytes": 8 * 1024**3,
         "listen-client-urls": url,
         "advertise-client-urls": url,
         "listen-peer-urls": peer,
