@@ -32,16 +32,9 @@ def begun(way: str) -> worlds.Play:
     routed = fields.pop("traffic")
     play = worlds.play(1, **fields) if routed is None else shops.shop(1, traffic=routed, **fields)
     canary = play.ship("web:2")
-    assert play.world.run_until(functools.partial(_promoted, play, canary), 900), play.world.account()
+    assert play.world.run_until(functools.partial(worlds.promoted, play, canary), 900), play.world.account()
     play.settle()
     return play
-
-
-def _promoted(play: worlds.Play, canary: str) -> bool:
-    status = play.world.status
-    if status.canary is not None and not status.canary.full:
-        play.world.annotate(names.PROMOTE_FULL, canary)
-    return status.stable is not None and status.stable.hash == canary and status.warm is None
 
 
 def lose(play: worlds.Play) -> str:

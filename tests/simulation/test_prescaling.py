@@ -49,7 +49,7 @@ def flying(way: str, seed: int = 1, pace: Pace | None = None) -> worlds.Play:
         else shops.shop(seed, pace=pace, traffic=routed, **fields)
     )
     canary = play.ship("web:2")
-    assert play.world.run_until(functools.partial(promoted, play, canary), 900), play.world.account()
+    assert play.world.run_until(functools.partial(worlds.promoted, play, canary), 900), play.world.account()
     play.settle()
     play.world.pods.images["web:1"] = Image(ready_after_seconds=START_SECONDS)
     newest = play.ship("web:3")
@@ -60,14 +60,6 @@ def flying(way: str, seed: int = 1, pace: Pace | None = None) -> worlds.Play:
     assert play.world.status.canary is not None, play.world.account()
     assert play.world.status.canary.leaving is None, play.world.account()
     return play
-
-
-def promoted(play: worlds.Play, canary: str) -> bool:
-    """Return whether a canary is stable; until it is it is told to skip what it waits for."""
-    status = play.world.status
-    if status.canary is not None and not status.canary.full:
-        play.world.annotate(names.PROMOTE_FULL, canary)
-    return status.stable is not None and status.stable.hash == canary and status.warm is None
 
 
 def first(play: worlds.Play) -> str:

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from headgate.api import names
 from headgate.core.model import Json
 from headgate.simulation import specs
 from headgate.simulation.judges import Judges
@@ -76,3 +77,11 @@ def play(seed: int = 0, *, pace: Pace | None = None, **usual: Any) -> Play:
     world.apply(begun.spec("web:1"))
     assert begun.settle() == "Healthy"
     return begun
+
+
+def promoted(play: Play, canary: str) -> bool:
+    """Return whether a canary is stable; until it is it is told to skip what it waits for."""
+    status = play.world.status
+    if status.canary is not None and not status.canary.full:
+        play.world.annotate(names.PROMOTE_FULL, canary)
+    return status.stable is not None and status.stable.hash == canary and status.warm is None

@@ -37,6 +37,11 @@ def parsed(data: bytes) -> Any:
     return json.loads(_cut(data)) if deeper(value, KEPT) else value
 
 
+def mapping(value: Any) -> dict[str, Any]:
+    """Return *value* if it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
 def deeper(value: Any, levels: int) -> bool:
     """Return whether *value* has more than so many *levels* of objects and lists, one inside the other."""
     layer = [value] if isinstance(value, dict | list) else []

@@ -136,16 +136,18 @@ STORED: Final = "stored"
 """The validation context of what was read from the API server, where numbers are no times."""
 
 
-def _time(value: object, info: pydantic.ValidationInfo) -> int:
+def _as_stored(value: object, info: pydantic.ValidationInfo) -> object:
     if info.context == STORED and not isinstance(value, str):
         raise ValueError(_no_time(value))
-    return parse_time(value)
+    return value
+
+
+def _time(value: object, info: pydantic.ValidationInfo) -> int:
+    return parse_time(_as_stored(value, info))
 
 
 def _moment(value: object, info: pydantic.ValidationInfo) -> float:
-    if info.context == STORED and not isinstance(value, str):
-        raise ValueError(_no_time(value))
-    return parse_moment(value)
+    return parse_moment(_as_stored(value, info))
 
 
 Timestamp = Annotated[

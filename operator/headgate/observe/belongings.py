@@ -83,9 +83,9 @@ def deployments(rollout: RolloutFacts, things: Iterable[Json]) -> Deployments:
 
 def _namesake(thing: Json, rollout_name: str) -> bool:
     """Return whether another Rollout, whose label is the same as that of *rollout_name*, controls *thing*."""
-    holders = (one for one in thing["metadata"].get("ownerReferences") or () if one.get("controller"))
-    holder = next((str(one.get("name", "")) for one in holders if one.get("kind") == names.KIND), "")
-    return holder not in ("", rollout_name) and label(holder) == label(rollout_name)
+    holder = objects.controller(thing)
+    name = str(holder.get("name", "")) if holder.get("kind") == names.KIND else ""
+    return name not in ("", rollout_name) and label(name) == label(rollout_name)
 
 
 def _stranger(which: str, named: str) -> str:

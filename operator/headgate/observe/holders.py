@@ -5,10 +5,10 @@ Service is then tells the revision that it selects, whose hash was made with the
 """
 
 import dataclasses
-from collections.abc import Container, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Container, Iterable
+from typing import Final
 
-from headgate.api import dns
+from headgate.api import dns, nesting
 from headgate.core import revisions
 from headgate.core.model import Json, Kind, RolloutFacts
 from headgate.core.paths import ServiceFacts
@@ -76,11 +76,7 @@ def claimed(service: ServiceFacts, holder: str) -> ServiceFacts:
 def _has(rollout: Json, service: ServiceFacts) -> bool:
     """Return whether *service* selects a revision that is in use by *rollout*, or none and is named by it."""
     if service.selects:
-        status = _mapping(rollout.get("status"))
-        return service.selects in {_mapping(status.get(side)).get("hash") for side in _SIDES}
-    traffic = _mapping(_mapping(rollout.get("spec")).get("traffic"))
+        status = nesting.mapping(rollout.get("status"))
+        return service.selects in {nesting.mapping(status.get(side)).get("hash") for side in _SIDES}
+    traffic = nesting.mapping(nesting.mapping(rollout.get("spec")).get("traffic"))
     return service.name in (traffic.get("stableService"), traffic.get("canaryService"))
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -48,10 +48,16 @@ def revision(value: Any) -> int:
     return found if 0 <= found <= revisions.MOST_REVISIONS else 0
 
 
+def controller(thing: Json) -> Json:
+    """Return the reference to the object's controller; empty if it has none."""
+    references = thing["metadata"].get("ownerReferences") or ()
+    return next((reference for reference in references if reference.get("controller")), {})
+
+
 def owner(thing: Json) -> str:
     """Return the uid of the object's controller, or an empty text."""
-    references = thing["metadata"].get("ownerReferences") or ()
-    return next((str(reference["uid"]) for reference in references if reference.get("controller")), "")
+    holder = controller(thing)
+    return str(holder["uid"]) if holder else ""
 
 
 def other_writers(thing: Json, *path: str) -> Iterator[str]:
@@ -144,7 +150,7 @@ def present(pods: Iterable[Json], rollout_name: str, hashes: Container[str]) -> 
 
 def _alone(pod: Json) -> bool:
     """Return whether a pod belongs to nothing, as after an orphaning deletion of its ReplicaSet: it still runs."""
-    return not any(one.get("controller") for one in pod["metadata"].get("ownerReferences") or ())
+    return not controller(pod)
 
 
 def belonging(deployment_name: str, pods: Iterable[Json]) -> list[Json]:

@@ -18,7 +18,7 @@ from headgate.api.status import RolloutStatus
 from headgate.core import disputes, overlaps
 from headgate.core.model import Identity, Json, Key, Kind, RolloutFacts, Target
 from headgate.core.overlaps import Overlaps
-from headgate.observe import doubts
+from headgate.observe import doubts, objects
 from headgate.observe.sources import Clock, Neighbours, Reader
 
 PATIENCE_SECONDS: Final = 2.0
@@ -92,8 +92,7 @@ def _runs(pod: Json) -> str:
     labels = metadata.get("labels") or {}
     if names.POD_HASH in labels or metadata.get("deletionTimestamp") is not None or phase in ("Succeeded", "Failed"):
         return ""
-    holders = (one for one in metadata.get("ownerReferences") or () if one.get("controller"))
-    holder: Json = next(holders, {"kind": "Pod", "name": metadata["name"]})
+    holder: Json = objects.controller(pod) or {"kind": "Pod", "name": metadata["name"]}
     kind, name = holder.get("kind"), holder.get("name")
     if kind == "ReplicaSet" and name != (deployment := _without(name, labels.get("pod-template-hash"))):
         kind, name = "Deployment", deployment

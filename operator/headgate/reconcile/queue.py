@@ -241,11 +241,11 @@ class Queue:
     def _line(self, key: Key) -> str:
         return key.namespace + _HEAVY if key in self._heavy else key.namespace
 
-    def _free(self, line: str) -> bool:
-        return self._places.free(line.removesuffix(_HEAVY), heavy=line.endswith(_HEAVY))
+    def _free(self, line: str, *, urgent: bool = False) -> bool:
+        return self._places.free(line.removesuffix(_HEAVY), heavy=line.endswith(_HEAVY), urgent=urgent)
 
     def _free_urgently(self, line: str) -> bool:
-        return self._places.free(line.removesuffix(_HEAVY), heavy=line.endswith(_HEAVY), urgent=True)
+        return self._free(line, urgent=True)
 
     def _next(self) -> Key | None:
         """Take out the key whose turn it is; None if none may be given out now."""

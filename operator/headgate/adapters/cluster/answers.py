@@ -102,7 +102,7 @@ def check_object(thing: Json, resource: Resource, namespace: str, name: str) -> 
     Raises:
         ComeBackLater: if it is another one: something between us and the API server answered.
     """
-    metadata = _mapping(thing.get("metadata"))
+    metadata = nesting.mapping(thing.get("metadata"))
     asked = (name, namespace) if resource.namespaced else (name, "")
     if not _kind_fits(thing, resource, "") or (metadata.get("name"), metadata.get("namespace") or "") != asked:
         raise _another(resource, namespace, name)
@@ -114,7 +114,7 @@ def check_written(thing: Json, resource: Resource, namespace: str, name: str | N
     Raises:
         ComeBackLater: if it is another one, or a Status: whether anything was written is not known then.
     """
-    metadata = _mapping(thing.get("metadata"))
+    metadata = nesting.mapping(thing.get("metadata"))
     placed = metadata.get("namespace") in (None, "", namespace)
     if not _kind_fits(thing, resource, "") or not placed or (name and metadata.get("name") not in (None, name)):
         raise _another(resource, namespace, name or "")
@@ -159,7 +159,7 @@ def _kind_fits(thing: Json, resource: Resource, suffix: str) -> bool:
 def _asked_for(one: Any, resource: Resource, namespace: str, wanted: Mapping[str, str | None]) -> bool:
     if not isinstance(one, dict) or one.get("kind") not in (None, resource.kind, "PartialObjectMetadata"):
         return False
-    metadata = _mapping(one.get("metadata"))
+    metadata = nesting.mapping(one.get("metadata"))
     name, home, labels = metadata.get("name"), metadata.get("namespace") or "", metadata.get("labels") or {}
     if not isinstance(name, str) or not resource.names(name) or not isinstance(labels, dict):
         return False
@@ -170,7 +170,3 @@ def _asked_for(one: Any, resource: Resource, namespace: str, wanted: Mapping[str
 def _bears(labels: Iterable[tuple[str, Any]], wanted: Mapping[str, str | None]) -> bool:
     borne = dict(labels)
     return all(key in borne and value in (None, borne[key]) for key, value in wanted.items())
-
-
-def _mapping(value: Any) -> Json:
-    return value if isinstance(value, dict) else {}

@@ -99,18 +99,13 @@ def wordless(status: int) -> Fault:
 
 
 def _details(body: bytes) -> Json:
-    """Return the answer as the Status object that it should be, its details an object; or an empty one."""
+    """Return the answer as the Status object that it should be, or an empty one; its details are an object."""
     try:
-        parsed = nesting.parsed(body)
+        parsed = nesting.mapping(nesting.parsed(body))
     except ValueError:
-        return {}
-    if not isinstance(parsed, dict) or parsed.get("kind") != "Status":
-        return {}
-    return {**parsed, "details": _object(parsed.get("details"))}
-
-
-def _object(value: Any) -> Json:
-    return value if isinstance(value, dict) else {}
+        parsed = {}
+    status = parsed if parsed.get("kind") == "Status" else {}
+    return {**status, "details": nesting.mapping(status.get("details"))}
 
 
 def _words(status: int, details: Mapping[str, Any], body: bytes) -> str:
@@ -126,8 +121,8 @@ def _budget_words(words: str, details: Mapping[str, Any]) -> str:
     """Return the API server's words where a PodDisruptionBudget forbids an eviction, its name included; or nothing."""
     if _TWO_BUDGETS in words:
         return words
-    causes = _object(details.get("details")).get("causes")
-    told = map(_object, causes if isinstance(causes, list) else ())
+    causes = details["details"].get("causes")
+    told = map(nesting.mapping, causes if isinstance(causes, list) else ())
     said = [str(cause.get("message", "")) for cause in told if cause.get("reason") == "DisruptionBudget"]
     return " ".join((words, *said))[:WORDS_MAX] if said else ""
 
@@ -137,7 +132,7 @@ def _lost_test(status: int, details: Mapping[str, Any]) -> bool:
 
     A refused object is named in `details` with the causes; the answer to a failed test operation knows neither.
     """
-    about = _object(details.get("details"))
+    about = details["details"]
     return status == http.HTTPStatus.UNPROCESSABLE_ENTITY and not (about.get("name") or about.get("causes"))
 
 
@@ -146,7 +141,7 @@ def _names_object(details: Mapping[str, Any], request: Request) -> bool:
 
     An admission webhook or an aggregated server may miss something of its own, and says so in the same words.
     """
-    about = _object(details.get("details"))
+    about = details["details"]
     if details.get("reason") != "NotFound":
         return False
     # The API server writes the plural there; what writes nothing has named the object all the same.
@@ -158,12 +153,12 @@ def _names_object(details: Mapping[str, Any], request: Request) -> bool:
 
 def _not_served(details: Mapping[str, Any], body: bytes) -> bool:
     """Tell the API server's 404 for a group (plain text) or a kind (a Status without a name) from a proxy's page."""
-    nameless = not _object(details.get("details")).get("name")
+    nameless = not details["details"].get("name")
     return (details.get("reason") == "NotFound" and nameless) or body.strip() == _NO_SUCH_PATH
 
 
 def _retry_after(headers: Mapping[str, str], details: Mapping[str, Any]) -> float:
-    text = headers.get("Retry-After") or _object(details.get("details")).get("retryAfterSeconds") or 0
+    text = headers.get("Retry-After") or details["details"].get("retryAfterSeconds") or 0
     try:
         return min(max(float(text), 0.0), 60.0)
     except (ValueError, TypeError, OverflowError):
