@@ -136,18 +136,16 @@ STORED: Final = "stored"
 """The validation context of what was read from the API server, where numbers are no times."""
 
 
-def _as_stored(value: object, info: pydantic.ValidationInfo) -> object:
+def _time(value: object, info: pydantic.ValidationInfo) -> int:
     if info.context == STORED and not isinstance(value, str):
         raise ValueError(_no_time(value))
-    return value
-
-
-def _time(value: object, info: pydantic.ValidationInfo) -> int:
-    return parse_time(_as_stored(value, info))
+    return parse_time(value)
 
 
 def _moment(value: object, info: pydantic.ValidationInfo) -> float:
-    return parse_moment(_as_stored(value, info))
+    if info.context == STORED and not isinstance(value, str):
+        raise ValueError(_no_time(value))
+    return parse_moment(value)
 
 
 Timestamp = Annotated[
