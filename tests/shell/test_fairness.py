@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headgate.core.model import Key
 from headgate.reconcile import pace, places
@@ -286,6 +288,31 @@ def test_pace_delays_nothing_that_is_urgent() -> None:
         assert await shop.waits(VICTIM, lambda key: shop.queue.wake_at(key, virtual.clock() + 0.05)) <= 0.08
         await virtual.elapse(60)
         assert await shop.waits(VICTIM, shop.queue.wake) <= 0.02
+        await shop.workers.stop(0)
+
+    virtual.run(main)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["hurry", "due", "wake"]), st.floats(0.0, 1.0)), max_size=120))
+def test_pace_is_never_in_debt(woken: list[tuple[str, float]]) -> None:
+    """However often a key was looked at in a hurry or when it was due, a wake waits for no more than one period."""
+    kept, now = pace.Pace(), 0.0
+    for how, seconds in woken:
+        now += seconds
+        if how != "wake" or kept.delay_seconds(VICTIM, now) <= 0:
+            kept.used(VICTIM, now)
+        assert kept.delay_seconds(VICTIM, now) <= pace.PERIOD_SECONDS + 1e-9
+
+
+def test_spec_that_is_edited_all_the_time_slows_nothing_afterwards() -> None:
+    """A Rollout that was scaled a hundred times in ten seconds is looked at within a period when its pods move."""
+
+    async def main() -> None:
+        shop = Shop(lambda _: 0.001)
+        for _ in range(100):
+            shop.queue.hurry(VICTIM)
+            await virtual.elapse(0.1)
+        assert await shop.waits(VICTIM, shop.queue.wake) <= pace.PERIOD_SECONDS + 0.02
         await shop.workers.stop(0)
 
     virtual.run(main)

@@ -28,8 +28,13 @@ class Pace:
         return self._full_at.get(key, now) - now - (BURST - 1) * PERIOD_SECONDS
 
     def used(self, key: Key, now: float) -> None:
-        """Take in that a pass over *key* begins."""
-        self._full_at[key] = max(self._full_at.get(key, now), now) + PERIOD_SECONDS
+        """Take in that a pass over *key* begins.
+
+        An empty bucket owes nothing: passes that were urgent or due take what is there and never more. A Rollout that
+        was scaled a hundred times in ten seconds would otherwise be looked at half a minute late from then on.
+        """
+        full_at = max(self._full_at.get(key, now), now) + PERIOD_SECONDS
+        self._full_at[key] = min(full_at, now + BURST * PERIOD_SECONDS)
         self._full_at.move_to_end(key)
         for _ in range(2):  # one more than comes in, so that what is over goes
             oldest = next(iter(self._full_at))
