@@ -4,6 +4,7 @@ Owns the rules and their numbers; must not know which files they are held agains
 """
 
 import ast
+import functools
 import re
 from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
@@ -22,9 +23,15 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 Rule = Callable[[str, str], Iterator[str]]
 
 
+@functools.lru_cache(maxsize=1)
+def _nodes(text: str) -> tuple[ast.AST, ...]:
+    """Return all nodes of a module, parsed once for all rules that are held against it in a row."""
+    return tuple(ast.walk(ast.parse(text)))
+
+
 def short_functions(path: str, text: str) -> Iterator[str]:
     """Yield functions that are too long to be read at once."""
-    for node in ast.walk(ast.parse(text)):
+    for node in _nodes(text):
         if isinstance(node, FUNCTIONS):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             if lines > FUNCTION_LINES:
@@ -47,7 +54,7 @@ def telling_names(path: str, _text: str) -> Iterator[str]:
 
 def documented_tests(path: str, text: str) -> Iterator[str]:
     """Yield tests that do not say which truth they hold."""
-    for node in ast.walk(ast.parse(text)):
+    for node in _nodes(text):
         if isinstance(node, FUNCTIONS) and node.name.startswith("test_") and not ast.get_docstring(node):
             yield f"{path}:{node.lineno} {node.name} has no docstring"
 
@@ -63,14 +70,14 @@ def reasoned_silence(path: str, text: str) -> Iterator[str]:
 
 def no_sleep(path: str, text: str) -> Iterator[str]:
     """Yield sleeps: a test waits for a fact, never for a while."""
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"time.sleep", "asyncio.sleep", "sleep"}:
+    for node in _nodes(text):
+        if isinstance(node, ast.Call) and _called(node) in {"time.sleep", "asyncio.sleep", "sleep"}:
             yield f"{path}:{node.lineno} sleeps"
 
 
 def pure(path: str, text: str) -> Iterator[str]:
     """Yield what a pure module must not do: wait, look at a clock, throw dice, log, open."""
-    for node in ast.walk(ast.parse(text)):
+    for node in _nodes(text):
         if isinstance(node, (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)):
             yield f"{path}:{node.lineno} waits"
         elif isinstance(node, ast.Import):
@@ -81,8 +88,19 @@ def pure(path: str, text: str) -> Iterator[str]:
             yield from _impure_call(path, node)
 
 
+def _called(node: ast.Call) -> str:
+    """Return the dotted name of what is called; it begins with a dot where an expression has no name."""
+    parts: list[str] = []
+    owner = node.func
+    while isinstance(owner, ast.Attribute):
+        parts.append(owner.attr)
+        owner = owner.value
+    parts.append(owner.id if isinstance(owner, ast.Name) else "")
+    return ".".join(reversed(parts))
+
+
 def _impure_call(path: str, node: ast.Call) -> Iterator[str]:
-    called = ast.unparse(node.func)
+    called = _called(node)
     owner, _, name = called.rpartition(".")
     if called in IMPURE_CALLS:
         yield f"{path}:{node.lineno} calls {called}()"

@@ -26,12 +26,18 @@ HOST = re.compile("|".join(rf"(?<![\w-]){re.escape(host)}(?![\w-])" for host in 
 MACHINE_PATH = re.compile(r"(?<![\w.$}-])/(?:root|work|Users|home/\w[\w.-]*)/")
 
 
-@pytest.mark.parametrize("pattern", [HOST, MACHINE_PATH], ids=["host", "machine path"])
-def test_no_file_names_one(pattern: re.Pattern[str]) -> None:
+def test_no_file_names_one() -> None:
     """No text file of the project names one."""
-    found = [f"{name}: {match[0]}" for name, text in tree.texts().items() for match in pattern.finditer(text)]
+    texts = tree.texts()
+    hosts = [
+        f"{name}: {match[0]}"
+        for name, text in texts.items()
+        if any(host in text for host in HOSTS)  # a plain search takes a tenth of the time
+        for match in HOST.finditer(text)
+    ]
+    paths = [f"{name}: {match[0]}" for name, text in texts.items() for match in MACHINE_PATH.finditer(text)]
 
-    assert [] == found
+    assert [] == hosts + paths
 
 
 @pytest.mark.parametrize("host", HOSTS)
