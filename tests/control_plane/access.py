@@ -26,6 +26,10 @@ ROOTS: Final[Mapping[str, str]] = MappingProxyType(
         "pods": "api/v1",
         "services": "api/v1",
         "events": "apis/events.k8s.io/v1",
+        "namespaces": "api/v1",
+        "roles": "apis/rbac.authorization.k8s.io/v1",
+        "rolebindings": "apis/rbac.authorization.k8s.io/v1",
+        "selfsubjectaccessreviews": "apis/authorization.k8s.io/v1",
         "httproutes": _GATEWAYS,
         "grpcroutes": _GATEWAYS,
     }

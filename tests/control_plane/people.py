@@ -1,15 +1,17 @@
-"""People with few rights, as the API server sees them: the administrator's kubectl speaks for each.
+"""People with few rights, as the API server sees them: the administrator speaks for each.
 
 Owns who they are and what they are granted. Must not know what they write.
 """
 
 import dataclasses
+import functools
 import json
 import subprocess
 from collections.abc import Sequence
 from typing import Any
 
 from tests.control_plane.conftest import ControlPlane
+from tests.control_plane.writing import HttpWriter, Options
 
 Json = dict[str, Any]
 GATEWAY_GROUP = "gateway.networking.k8s.io"
@@ -26,13 +28,18 @@ SCALE = rule("rollouts/scale", verb="*", group="headgate.dev")
 STATUS = rule("rollouts/status", verb="*", group="headgate.dev")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True)
 class Person:
     """A user in one namespace."""
 
     control_plane: ControlPlane
     name: str
     namespace: str
+
+    @functools.cached_property
+    def http(self) -> HttpWriter:
+        """The person's own way to the API server, without kubectl."""
+        return HttpWriter(self.control_plane.cluster, self.namespace, user=self.name)
 
     def grant(self, *rules: Json) -> None:
         """Let the person do these things in the namespace, and nothing else from now on."""
@@ -46,9 +53,10 @@ class Person:
             "roleRef": {"apiGroup": group, "kind": "Role", "name": self.name},
             "subjects": [{"apiGroup": group, "kind": "User", "name": self.name}],
         }
-        listed = {"apiVersion": "v1", "kind": "List", "items": [role, binding]}
-        ended = self.control_plane.kubectl("apply", "-f", "-", stdin=json.dumps(listed))
-        assert ended.returncode == 0, ended.stderr
+        administrator = HttpWriter(self.control_plane.cluster, self.namespace)
+        granting = Options(manager="tests", force=True)
+        administrator.apply("roles", role, granting).done()
+        administrator.apply("rolebindings", binding, granting).done()
 
     def tries(self, *arguments: str, given: Json | None = None) -> subprocess.CompletedProcess[str]:
         """Return how kubectl ends in this person's name; *given* is what it reads from `-f -`."""

@@ -1,60 +1,32 @@
-"""What people write and the API server answers: refusals that say what would be right, and nothing lost of the rest."""
+"""What people write and the API server answers: refusals that say what would be right, and nothing lost of the rest.
 
-import json
-import uuid
+Most is asked over HTTP, as a dry run where nothing has to be stored. What kubectl makes of it, and prints, is kubectl's
+own in a few tests, which give it whole folders at once: each of its processes costs as much as twenty requests.
+"""
+
+import dataclasses
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pydantic
 import pytest
-import yaml
 
 from headgate.api import spec
 from tests.api import samples
 from tests.control_plane import manifests
 from tests.control_plane.conftest import ControlPlane, running
+from tests.control_plane.writing import DRY_RUN, HttpWriter, Options, created_namespace
 
 pytestmark = pytest.mark.control_plane
 
+Json = dict[str, Any]
 REFUSED = manifests.refused()
 ACCEPTED = manifests.accepted()
 COLUMNS = ["NAME", "PHASE", "STEP", "WEIGHT", "STABLE", "CANARY", "READY", "AGE"]
-
-
-class Namespace:
-    """A namespace of its own, and kubectl in it."""
-
-    def __init__(self, control_plane: ControlPlane, name: str) -> None:
-        self._control_plane = control_plane
-        self._name = name
-
-    def refuses(self, *arguments: str, stdin: str | None = None) -> str:
-        """Run kubectl, expect a refusal, and return its words."""
-        result = self._control_plane.kubectl(f"--namespace={self._name}", *arguments, stdin=stdin)
-        assert result.returncode != 0, result.stdout
-        return result.stderr
-
-    def does(self, *arguments: str, stdin: str | None = None) -> str:
-        """Run kubectl, expect that it succeeds without a warning, and return what it prints."""
-        result = self._control_plane.kubectl(f"--namespace={self._name}", *arguments, stdin=stdin)
-        assert (result.returncode, result.stderr) == (0, "")
-        return result.stdout
-
-    def accepts(self, rollout: Mapping[str, Any]) -> bool:
-        """Return whether the API server would take *rollout*."""
-        result = self._control_plane.kubectl(
-            f"--namespace={self._name}", "create", "--dry-run=server", "-f", "-", stdin=json.dumps(rollout)
-        )
-        return result.returncode == 0
-
-    def apply(self, rollout: Mapping[str, Any], *, manager: str) -> None:
-        """Apply *rollout* on the server's side as *manager*."""
-        self.does("apply", "--server-side", f"--field-manager={manager}", "-f", "-", stdin=json.dumps(rollout))
-
-    def get(self, name: str) -> dict[str, Any]:
-        """Return the Rollout as it is stored."""
-        rollout: dict[str, Any] = json.loads(self.does("get", "rollout", name, "--output=json"))
-        return rollout
+GITOPS = Options(manager="gitops")
+INJECTOR = Options(manager="injector")
+_NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +36,61 @@ def unattended() -> Iterator[ControlPlane]:
         yield started
 
 
-@pytest.fixture
-def namespace(unattended: ControlPlane) -> Namespace:
-    """A namespace that nobody else uses."""
-    name = f"input-{uuid.uuid4().hex[:8]}"
-    created = unattended.kubectl("create", "namespace", name)
-    assert created.returncode == 0, created.stderr
-    return Namespace(unattended, name)
+@pytest.fixture(scope="module")
+def server(unattended: ControlPlane) -> HttpWriter:
+    """The administrator's way to write in a namespace that these tests share: what they store is `fresh`."""
+    return created_namespace(unattended.cluster, "input")
+
+
+def fresh(name: str) -> Json:
+    """Return the accepted Rollout *name* under a name that no other test uses."""
+    rollout = ACCEPTED[name].rollout
+    return {**rollout, "metadata": {**rollout["metadata"], "name": f"{name}-{next(_NUMBERS)}"}}
+
+
+def name_of(rollout: Json) -> str:
+    """Return the name of *rollout*."""
+    return str(rollout["metadata"]["name"])
+
+
+def stored(server: HttpWriter, rollout: Json) -> Json:
+    """Return *rollout* as it is stored."""
+    return server.get("rollouts", name_of(rollout)).done()
+
+
+def quietly(control_plane: ControlPlane, *arguments: str) -> str:
+    """Run kubectl, expect that it succeeds without a warning, and return what it prints."""
+    ended = control_plane.kubectl(*arguments)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return ended.stdout
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Folder:
+    """The folder of accepted manifests, as kubectl applied it three times; Rollouts are by name."""
+
+    stored: Mapping[str, Json]
+    """After the first time."""
+    again: Mapping[str, str]
+    """What kubectl prints the second time."""
+    moved: Mapping[str, Json]
+    """After the third time, which is on the server's side."""
+
+
+@pytest.fixture(scope="module")
+def applied(unattended: ControlPlane) -> Folder:
+    """The accepted manifests in a namespace of their own; kubectl neither fails nor warns."""
+    inside = created_namespace(unattended.cluster, "applied")
+    command = ("apply", "--namespace=applied", f"--filename={manifests.FOLDER / 'accepted'}")
+
+    def listed() -> dict[str, Json]:
+        return {name_of(rollout): rollout for rollout in inside.get("rollouts", "").done()["items"]}
+
+    quietly(unattended, *command)
+    before = listed()
+    lines = quietly(unattended, *command).splitlines()
+    quietly(unattended, *command, "--server-side")
+    return Folder(before, {line.split()[0].partition("/")[2]: line for line in lines}, listed())
 
 
 def _with(rollout: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
@@ -88,25 +108,36 @@ def _without_nulls(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_refusal_names_path_and_remedy(name: str, namespace: Namespace) -> None:
+def test_refusal_names_path_and_remedy(name: str, server: HttpWriter) -> None:
     """Whoever writes something wrong is told where, and what would be right."""
     bad = REFUSED[name]
 
-    words = namespace.refuses("apply", "-f", str(bad.file))
+    words = server.create("rollouts", bad.rollout, DRY_RUN).refusal()
 
     assert bad.path in words
     assert bad.says in words
 
 
-def test_selector_cannot_be_changed(namespace: Namespace) -> None:
+def test_kubectl_prints_each_refusal(unattended: ControlPlane) -> None:
+    """Nothing of a refusal is lost on the way to the terminal, and nothing of a bad file is stored."""
+    inside = created_namespace(unattended.cluster, "refused")
+
+    ended = unattended.kubectl("apply", "--namespace=refused", f"--filename={manifests.FOLDER / 'refused'}")
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert [] == [name for name, bad in REFUSED.items() if bad.path not in ended.stderr or bad.says not in ended.stderr]
+    assert [] == inside.get("rollouts", "").done()["items"]
+
+
+def test_selector_cannot_be_changed(server: HttpWriter) -> None:
     """A selector decides which running pods are ours, so it stays."""
-    smallest = ACCEPTED["smallest"].rollout
-    namespace.does("apply", "-f", "-", stdin=json.dumps(smallest))
+    smallest = fresh("smallest")
+    server.create("rollouts", smallest).done()
     labels = {"app": "web", "tier": "front"}
     template = {**smallest["spec"]["template"], "metadata": {"labels": labels}}
 
-    changed = _with(smallest, selector={"matchLabels": labels}, template=template)
-    words = namespace.refuses("apply", "-f", "-", stdin=json.dumps(changed))
+    changed = {"spec": {"selector": {"matchLabels": labels}, "template": template}}
+    words = server.merge("rollouts", name_of(smallest), changed).refusal()
 
     assert "spec.selector: Forbidden" in words
     assert "put it back, or create another Rollout" in words
@@ -121,7 +152,7 @@ def test_password_is_not_repeated_by_the_model() -> None:
 
 
 @pytest.mark.parametrize(("field", "text"), samples.NOTATIONS, ids=str)
-def test_server_and_model_agree(field: str, text: object, namespace: Namespace) -> None:
+def test_server_and_model_agree(field: str, text: object, server: HttpWriter) -> None:
     """What the API server takes, the operator can read, and what one refuses the other does too."""
     rollout = samples.rollout_with(field, text)
     try:
@@ -130,113 +161,99 @@ def test_server_and_model_agree(field: str, text: object, namespace: Namespace) 
     except pydantic.ValidationError:
         readable = False
 
-    assert namespace.accepts(rollout) is readable
+    assert server.create("rollouts", rollout, DRY_RUN).accepted is readable
 
 
 # --- what is kept
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
-def test_applying_again_changes_nothing(name: str, namespace: Namespace) -> None:
+def test_applying_again_changes_nothing(name: str, applied: Folder) -> None:
     """GitOps sees no drift: the same file is unchanged the second time."""
-    file = str(ACCEPTED[name].file)
-    namespace.does("apply", "-f", file)
-
-    assert "unchanged" in namespace.does("apply", "-f", file)
+    assert applied.again[name] == f"rollout.headgate.dev/{name} unchanged"
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
-def test_server_side_applying_again_changes_nothing(name: str, namespace: Namespace) -> None:
+def test_server_side_applying_again_changes_nothing(name: str, server: HttpWriter) -> None:
     """Nor does server-side apply: the spec stays, and once the default of the status is stored nothing is written."""
-    rollout = ACCEPTED[name].rollout
-    namespace.apply(rollout, manager="gitops")
-    namespace.apply(rollout, manager="gitops")
-    before = namespace.get(name)
+    rollout = fresh(name)
+    server.apply("rollouts", rollout, GITOPS).done()
+    server.apply("rollouts", rollout, GITOPS).done()
+    before = stored(server, rollout)
 
-    namespace.apply(rollout, manager="gitops")
+    server.apply("rollouts", rollout, GITOPS).done()
 
-    assert before == namespace.get(name)
+    assert before == stored(server, rollout)
     assert before["metadata"]["generation"] == 1
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
-def test_moving_to_server_side_apply_is_quiet(name: str, namespace: Namespace) -> None:
+def test_moving_to_server_side_apply_is_quiet(name: str, applied: Folder) -> None:
     """Who applied on the client's side may go over to the server's: no conflict, no refusal, no change."""
-    file = str(ACCEPTED[name].file)
-    namespace.does("apply", "-f", file)
-    before = namespace.get(name)
-
-    namespace.does("apply", "--server-side", "-f", file)
-
-    assert _without_nulls(before["spec"]) == _without_nulls(namespace.get(name)["spec"])
+    assert _without_nulls(applied.stored[name]["spec"]) == _without_nulls(applied.moved[name]["spec"])
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
-def test_template_is_stored_as_written(name: str, namespace: Namespace) -> None:
+def test_template_is_stored_as_written(name: str, applied: Folder) -> None:
     """The template is a revision's identity: the API server adds nothing to it and drops nothing but nulls."""
-    rollout = ACCEPTED[name].rollout
+    written = ACCEPTED[name].rollout["spec"]["template"]
 
-    namespace.does("apply", "-f", str(ACCEPTED[name].file))
-
-    assert _without_nulls(rollout["spec"]["template"]) == namespace.get(name)["spec"]["template"]
+    assert _without_nulls(written) == applied.stored[name]["spec"]["template"]
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
-def test_stored_objects_are_read_as_they_were_written(name: str, namespace: Namespace) -> None:
+def test_stored_objects_are_read_as_they_were_written(name: str, applied: Folder) -> None:
     """The defaults of the schema are those of the model."""
     written = spec.RolloutSpec.model_validate(_without_nulls(ACCEPTED[name].rollout["spec"]))
 
-    namespace.does("apply", "-f", str(ACCEPTED[name].file))
-
-    assert written == spec.RolloutSpec.model_validate(_without_nulls(namespace.get(name)["spec"]))
+    assert written == spec.RolloutSpec.model_validate(_without_nulls(applied.stored[name]["spec"]))
 
 
-def test_defaults_are_shown(namespace: Namespace) -> None:
+def test_defaults_are_shown(applied: Folder) -> None:
     """Stored objects tell the truth, and leave the number of pods to whoever scales."""
-    namespace.does("apply", "-f", str(ACCEPTED["smallest"].file))
-    stored = namespace.get("smallest")
+    smallest = applied.stored["smallest"]
 
-    assert stored["spec"]["progressDeadlineSeconds"] == 600
-    assert stored["spec"]["paused"] is False
-    assert "replicas" not in stored["spec"]
-    assert stored["status"] == {"observedGeneration": -1}
+    assert smallest["spec"]["progressDeadlineSeconds"] == 600
+    assert smallest["spec"]["paused"] is False
+    assert "replicas" not in smallest["spec"]
+    assert smallest["status"] == {"observedGeneration": -1}
 
 
-def test_unset_fields_of_a_canary_can_be_taken_out_again(namespace: Namespace) -> None:
+def test_unset_fields_of_a_canary_can_be_taken_out_again(server: HttpWriter) -> None:
     """A canary that is emptied by server-side apply is one without settings, not a null that nobody wrote."""
-    smallest = ACCEPTED["smallest"].rollout
+    smallest = fresh("smallest")
     both = _with(smallest, strategy={"canary": {"maxSurge": 2, "maxUnavailable": 1}})
-    namespace.apply(both, manager="gitops")
+    server.apply("rollouts", both, GITOPS).done()
 
-    namespace.apply(smallest, manager="gitops")
+    server.apply("rollouts", smallest, GITOPS).done()
 
-    assert namespace.get("smallest")["spec"]["strategy"] == {"canary": {}}
+    assert stored(server, smallest)["spec"]["strategy"] == {"canary": {}}
 
 
 @pytest.mark.parametrize("analysis", [{}, {"metrics": []}, None], ids=str)
-def test_analysis_can_be_taken_out_again(analysis: dict[str, Any] | None, namespace: Namespace) -> None:
+def test_analysis_can_be_taken_out_again(analysis: Json | None, server: HttpWriter) -> None:
     """However somebody writes that nothing is watched, the API server takes it."""
-    rollout = ACCEPTED["design"].rollout
-    namespace.apply(rollout, manager="gitops")
+    rollout = fresh("design")
+    server.apply("rollouts", rollout, GITOPS).done()
 
-    namespace.apply(_with(rollout, analysis=analysis), manager="gitops")
+    server.apply("rollouts", _with(rollout, analysis=analysis), GITOPS).done()
 
-    assert not namespace.get("design")["spec"]["analysis"].get("metrics")
+    assert not stored(server, rollout)["spec"]["analysis"].get("metrics")
 
 
-def test_containers_are_merged_by_name(namespace: Namespace) -> None:
+def test_containers_are_merged_by_name(server: HttpWriter) -> None:
     """Two managers can each own a container, and a field of one, without taking the other's away."""
-    rollout = ACCEPTED["smallest"].rollout
+    rollout = fresh("smallest")
     metadata = rollout["spec"]["template"]["metadata"]
-    namespace.apply(rollout, manager="gitops")
+    server.apply("rollouts", rollout, GITOPS).done()
 
     added = [{"name": "sidecar", "image": "proxy"}, {"name": "web", "env": [{"name": "A", "value": "x"}]}]
     partial = {**rollout, "spec": {"template": {"metadata": metadata, "spec": {"containers": added}}}}
-    namespace.apply(partial, manager="injector")
-    namespace.apply(rollout, manager="gitops")
+    server.apply("rollouts", partial, INJECTOR).done()
+    server.apply("rollouts", rollout, GITOPS).done()
 
-    containers = {each["name"]: each for each in namespace.get("smallest")["spec"]["template"]["spec"]["containers"]}
-    assert containers == {
+    containers = stored(server, rollout)["spec"]["template"]["spec"]["containers"]
+    assert {each["name"]: each for each in containers} == {
         "web": {"name": "web", "image": "podinfo", "env": [{"name": "A", "value": "x"}]},
         "sidecar": {"name": "sidecar", "image": "proxy"},
     }
@@ -247,65 +264,69 @@ def test_containers_are_merged_by_name(namespace: Namespace) -> None:
 
 def test_explain_describes_fields(unattended: ControlPlane) -> None:
     """`kubectl explain` says what a field is for."""
-    strategy = unattended.kubectl("explain", "rollout.spec.strategy").stdout
-    explained = unattended.kubectl("explain", "rollout.spec.strategy.canary").stdout
+    strategy = quietly(unattended, "explain", "rollout.spec.strategy")
+    explained = quietly(unattended, "explain", "rollout.spec.strategy.canary")
 
     assert "How a new version takes over." in strategy
     assert "Ship a new version step by step." in explained
     assert all(field in explained for field in ("maxSurge", "maxUnavailable", "steps"))
 
 
-def test_columns(namespace: Namespace) -> None:
+def test_columns(unattended: ControlPlane) -> None:
     """`kubectl get hg` shows where every Rollout stands; wide says why."""
-    namespace.does("apply", "-f", str(ACCEPTED["smallest"].file))
-    status = json.dumps({"status": samples.STATUS.written()})
-    namespace.does("patch", "hg", "smallest", "--subresource=status", "--type=merge", f"--patch={status}")
+    inside = created_namespace(unattended.cluster, "columns")
+    inside.create("rollouts", ACCEPTED["smallest"].rollout).done()
+    inside.merge("rollouts", "smallest/status", {"status": samples.STATUS.written()}).done()
 
-    header, row = namespace.does("get", "hg").splitlines()
-    wide = namespace.does("get", "hg", "--output=wide")
+    header, row = quietly(unattended, "get", "hg", "--namespace=columns").splitlines()
+    wide = quietly(unattended, "get", "headgate", "--namespace=columns", "--output=wide")
 
     assert COLUMNS == header.split()
     assert ["smallest", "Progressing", "2/5", "20", "5d8f6c9b7", "7c9d8e5f4", "11/12"] == row.split()[:-1]
+    assert "smallest" in wide
     assert samples.MESSAGE in wide
-    assert "smallest" in namespace.does("get", "headgate")
 
 
-def test_status_comes_back_as_it_was_written(namespace: Namespace) -> None:
+def test_status_comes_back_as_it_was_written(server: HttpWriter) -> None:
     """The status is the controller's whole memory, so the API server keeps every field of it."""
-    namespace.does("apply", "-f", str(ACCEPTED["smallest"].file))
-    status = json.dumps({"status": samples.STATUS.written()})
-    namespace.does("patch", "hg", "smallest", "--subresource=status", "--type=merge", f"--patch={status}")
+    smallest = fresh("smallest")
+    server.create("rollouts", smallest).done()
+    server.merge("rollouts", f"{name_of(smallest)}/status", {"status": samples.STATUS.written()}).done()
 
-    stored = namespace.get("smallest")
+    found = stored(server, smallest)
 
-    assert samples.STATUS.written() == stored["status"]
-    assert stored["metadata"]["generation"] == 1
+    assert samples.STATUS.written() == found["status"]
+    assert found["metadata"]["generation"] == 1
 
 
-def test_status_is_not_written_with_the_spec(namespace: Namespace) -> None:
+def test_status_is_not_written_with_the_spec(server: HttpWriter) -> None:
     """Whoever applies a Rollout cannot claim anything in its status."""
-    rollout = {**ACCEPTED["smallest"].rollout, "status": {"phase": "Healthy"}}
+    smallest = fresh("smallest")
 
-    namespace.does("create", "-f", "-", stdin=yaml.safe_dump(rollout))
+    server.create("rollouts", {**smallest, "status": {"phase": "Healthy"}}).done()
 
-    assert namespace.get("smallest")["status"] == {"observedGeneration": -1}
+    assert stored(server, smallest)["status"] == {"observedGeneration": -1}
 
 
-def test_scaling(namespace: Namespace) -> None:
+def test_scaling(unattended: ControlPlane, server: HttpWriter) -> None:
     """People and autoscalers scale a Rollout as they scale a Deployment."""
-    namespace.does("apply", "-f", str(ACCEPTED["design"].file))
-    namespace.does("scale", "hg/design", "--replicas=7")
-    scale = json.loads(namespace.does("get", "hg", "design", "--subresource=scale", "--output=json"))
+    design = fresh("design")
+    server.create("rollouts", design).done()
 
+    quietly(unattended, "scale", f"hg/{name_of(design)}", "--namespace=input", "--replicas=7")
+
+    scale = server.get("rollouts", f"{name_of(design)}/scale").done()
     assert scale["spec"]["replicas"] == 7
-    assert namespace.get("design")["spec"]["replicas"] == 7
+    assert stored(server, design)["spec"]["replicas"] == 7
 
 
-def test_an_autoscaler_needs_replicas_once(namespace: Namespace) -> None:
+def test_an_autoscaler_needs_replicas_once(server: HttpWriter) -> None:
     """The scale of a Rollout whose replicas nobody ever set cannot be read; setting them once is enough."""
-    namespace.does("apply", "-f", str(ACCEPTED["smallest"].file))
+    smallest = fresh("smallest")
+    scale = f"{name_of(smallest)}/scale"
+    server.apply("rollouts", smallest, GITOPS).done()
 
-    assert "does not exist" in namespace.refuses("get", "hg", "smallest", "--subresource=scale")
-    namespace.does("scale", "hg/smallest", "--replicas=3")
-    namespace.does("apply", "-f", str(ACCEPTED["smallest"].file))
-    assert namespace.get("smallest")["spec"]["replicas"] == 3
+    assert "does not exist" in server.get("rollouts", scale).refusal()
+    server.merge("rollouts", scale, {"spec": {"replicas": 3}}).done()
+    server.apply("rollouts", smallest, GITOPS).done()
+    assert stored(server, smallest)["spec"]["replicas"] == 3

@@ -1,6 +1,7 @@
 """Consent on a real API server: a Rollout names only Services and routes that the one who writes it may patch."""
 
 import copy
+import dataclasses
 import json
 import uuid
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from tests.cluster import wait_until
 from tests.control_plane import people
 from tests.control_plane.conftest import ControlPlane, running
 from tests.control_plane.people import GATEWAY_GROUP, ROLLOUTS, SCALE, STATUS, Person, routes, rule
+from tests.control_plane.writing import DRY_RUN, Answer, HttpWriter, Options, created_namespace
 
 pytestmark = pytest.mark.control_plane
 
@@ -69,8 +71,7 @@ def guarded() -> Iterator[ControlPlane]:
         outsider.grant(ROLLOUTS)
 
         def refused() -> bool:
-            ended = outsider.tries("create", "--dry-run=server", "-f", "-", given=rollout())
-            return "denied request" in ended.stderr
+            return "denied request" in outsider.http.create("rollouts", rollout(), DRY_RUN).body.get("message", "")
 
         assert wait_until(refused, deadline_seconds=60), "the policy is not at work"
         yield started
@@ -83,15 +84,13 @@ Meet = Callable[..., Person]
 def meet(guarded: ControlPlane) -> Meet:
     """Makes people in a namespace of their own, each with these rights beside all of those over Rollouts."""
     namespace = f"consent-{uuid.uuid4().hex[:8]}"
-    created = guarded.kubectl("create", "namespace", namespace)
-    assert created.returncode == 0, created.stderr
+    created_namespace(guarded.cluster, namespace)
 
     def person(name: str, *rights: Json) -> Person:
         made = Person(guarded, name, namespace)
         made.grant(ROLLOUTS, SCALE, *rights)
         # Rights are known a moment after they were written.
-        asked = ("auth", "can-i", "create", "rollouts.headgate.dev")
-        assert wait_until(lambda: made.tries(*asked).returncode == 0, deadline_seconds=30)
+        assert wait_until(lambda: made.http.may("create", "rollouts", group="headgate.dev"), deadline_seconds=30)
         return made
 
     return person
@@ -117,8 +116,8 @@ def test_all_names_at_once_are_within_the_cost(meet: Meet, kind: str, right: Jso
     alice, bob = meet("alice", SERVICES, right), meet("bob")
     most = rollout(*routes(MOST, kind))
 
-    words = bob.is_refused("create", "-f", "-", given=most)
-    alice.does("create", "-f", "-", given=most)
+    words = bob.http.create("rollouts", most).refusal()
+    alice.http.create("rollouts", most).done()
 
     assert f"{STABLE}: bob may not patch services/web in namespace {bob.namespace}" in words
     assert "cost" not in words
@@ -132,7 +131,7 @@ def test_each_route_is_asked_about(meet: Meet, kind: str, right: Json, index: in
     bob = meet("bob", SERVICES, {**right, "resourceNames": others})
     resource = f"{kind.lower()}s.{GATEWAY_GROUP}"
 
-    words = bob.is_refused("create", "-f", "-", given=rollout(*routes(MOST, kind)))
+    words = bob.http.create("rollouts", rollout(*routes(MOST, kind))).refusal()
 
     assert f"{path_of(index)}: bob may not patch {resource}/{MOST[index]} in namespace {bob.namespace}" in words
     remedy = f"kubectl create role NAME --namespace={bob.namespace} --verb=patch --resource={resource}"
@@ -142,7 +141,7 @@ def test_each_route_is_asked_about(meet: Meet, kind: str, right: Json, index: in
 def test_the_remedy_works(meet: Meet) -> None:
     """Who is granted what the refusal says may write the Rollout."""
     bob = meet("bob", rule("services", "web-canary"))
-    words = bob.is_refused("create", "-f", "-", given=rollout())
+    words = bob.http.create("rollouts", rollout()).refusal()
     command = words.rpartition("kubectl ")[2].split()
     command[command.index("NAME")] = "granted"
     bob.control_plane.kubectl(*command)
@@ -150,7 +149,7 @@ def test_the_remedy_works(meet: Meet) -> None:
         "create", "rolebinding", "granted", "--role=granted", "--user=bob", f"--namespace={bob.namespace}"
     )
 
-    assert wait_until(lambda: bob.tries("create", "-f", "-", given=rollout()).returncode == 0, deadline_seconds=30)
+    assert wait_until(lambda: bob.http.create("rollouts", rollout()).accepted, deadline_seconds=30)
 
 
 @pytest.mark.parametrize(
@@ -171,9 +170,9 @@ def test_services_by_name(meet: Meet, rights: tuple[Json, ...], refused: str) ->
     bob = meet("bob", *rights)
 
     if refused:
-        assert f"{refused}: bob may not patch services/" in bob.is_refused("create", "-f", "-", given=rollout())
+        assert f"{refused}: bob may not patch services/" in bob.http.create("rollouts", rollout()).refusal()
     else:
-        bob.does("create", "-f", "-", given=rollout())
+        bob.http.create("rollouts", rollout()).done()
 
 
 def test_rights_elsewhere_do_not_count(meet: Meet, guarded: ControlPlane) -> None:
@@ -181,39 +180,56 @@ def test_rights_elsewhere_do_not_count(meet: Meet, guarded: ControlPlane) -> Non
     bob = meet("bob")
     Person(guarded, "bob", "default").grant(ROLLOUTS, SERVICES, HTTP, GRPC)
 
-    assert STABLE in bob.is_refused("create", "-f", "-", given=rollout())
+    assert STABLE in bob.http.create("rollouts", rollout()).refusal()
 
 
 def test_a_rollout_that_names_nothing_is_not_asked_about(meet: Meet) -> None:
     """Without spec.traffic, who may write Rollouts writes one."""
     bob = meet("bob")
 
-    bob.does("create", "-f", "-", given=without_traffic(rollout(*routes(["web"]))))
+    bob.http.create("rollouts", without_traffic(rollout(*routes(["web"])))).done()
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        ("create",),
-        ("create", "--dry-run=server"),
-        ("apply",),
-        ("apply", "--server-side"),
-        ("apply", "--server-side", "--dry-run=server"),
-    ],
-    ids=" ".join,
-)
-def test_every_way_of_writing_is_asked(meet: Meet, options: tuple[str, ...]) -> None:
+APPLY = Options(manager="kubectl", force=True)
+Way = Callable[[HttpWriter, Json], Answer]
+CREATING: dict[str, tuple[Way, Way | None]] = {
+    "create": (
+        lambda http, given: http.create("rollouts", given),
+        lambda http, given: http.replace("rollouts", given),
+    ),
+    "create, dry run": (lambda http, given: http.create("rollouts", given, DRY_RUN), None),
+    "apply --server-side": (
+        lambda http, given: http.apply("rollouts", given, APPLY),
+        lambda http, given: http.apply("rollouts", given, APPLY),
+    ),
+    "apply --server-side, dry run": (
+        lambda http, given: http.apply("rollouts", given, dataclasses.replace(APPLY, dry_run=True)),
+        None,
+    ),
+}
+"""How a person creates a Rollout and, where that stores one, names something else in it."""
+
+
+@pytest.mark.parametrize(("first", "again"), CREATING.values(), ids=CREATING)
+def test_every_way_of_writing_is_asked(meet: Meet, first: Way, again: Way | None) -> None:
     """However a person creates a Rollout, or names something else in one, the same is asked."""
     alice, bob = meet("alice", SERVICES, HTTP), meet("bob")
     given = rollout(*routes(["web"]))
 
-    assert STABLE in bob.is_refused(*options, "-f", "-", given=given)
-    alice.does(*options, "-f", "-", given=given)
-    if "--dry-run=server" not in options:
-        more = rollout(*routes(["web", "payroll"]))
-        again = (*(options if options[0] == "apply" else ("replace",)), "-f", "-")
-        force = ("--force-conflicts",) if "--server-side" in options else ()
-        assert path_of(1) in bob.is_refused(*again, *force, given=more)
+    assert STABLE in first(bob.http, given).refusal()
+    first(alice.http, given).done()
+    if again:
+        assert path_of(1) in again(bob.http, rollout(*routes(["web", "payroll"]))).refusal()
+
+
+def test_kubectl_apply_is_asked(meet: Meet) -> None:
+    """The same holds for `kubectl apply`, which prints what is asked."""
+    alice, bob = meet("alice", SERVICES, HTTP), meet("bob")
+    apply = ("apply", "-f", "-")
+
+    assert STABLE in bob.is_refused(*apply, given=rollout(*routes(["web"])))
+    alice.does(*apply, given=rollout(*routes(["web"])))
+    assert path_of(1) in bob.is_refused(*apply, given=rollout(*routes(["web", "payroll"])))
 
 
 # --- what changes
@@ -242,59 +258,73 @@ def edits() -> dict[str, tuple[Json, str]]:
     }
 
 
+def difference(was: Json, given: Json) -> Json:
+    """Return the merge patch that leads from one to the other, as client-side apply makes it."""
+    changes: Json = {}
+    for key, value in given.items():
+        before: Any = was.get(key)
+        if before != value:
+            both = isinstance(before, dict) and isinstance(value, dict)
+            changes[key] = difference(before, value) if both else value
+    return changes | {key: None for key in was if key not in given}
+
+
+STANDING = rollout(*routes(["web", "api"]))
+EDITING: dict[str, Way] = {
+    "apply": lambda http, given: http.merge("rollouts", "web", difference(STANDING, given), DRY_RUN),
+    "apply --server-side": lambda http, given: http.apply("rollouts", given, dataclasses.replace(APPLY, dry_run=True)),
+    "replace": lambda http, given: http.replace("rollouts", given, DRY_RUN),
+}
+
+
 @pytest.fixture(scope="module")
 def standing(guarded: ControlPlane) -> Person:
     """A person without any right to Services and routes, in a namespace with a Rollout that names some."""
-    guarded.kubectl("create", "namespace", "standing")
-    written = guarded.kubectl(
-        "apply", "--namespace=standing", "-f", "-", stdin=json.dumps(rollout(*routes(["web", "api"])))
-    )
-    assert written.returncode == 0, written.stderr
+    # As the manager that edits it, or server-side apply could take nothing out.
+    created_namespace(guarded.cluster, "standing").apply("rollouts", STANDING, APPLY).done()
     bob = Person(guarded, "bob", "standing")
     bob.grant(ROLLOUTS)
-    assert wait_until(lambda: bob.tries("get", "rollout", "web").returncode == 0, deadline_seconds=30)
+    assert wait_until(lambda: bob.http.may("patch", "rollouts", group="headgate.dev"), deadline_seconds=30)
     return bob
 
 
-@pytest.mark.parametrize("how", [("apply",), ("apply", "--server-side", "--force-conflicts"), ("replace",)], ids=str)
-@pytest.mark.parametrize("edit", edits())
-def test_only_new_names_are_asked_about(standing: Person, edit: str, how: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("way", EDITING.values(), ids=EDITING)
+@pytest.mark.parametrize(("given", "refused"), edits().values(), ids=edits())
+def test_only_new_names_are_asked_about(standing: Person, given: Json, refused: str, way: Way) -> None:
     """Who edits anything but the names is not asked, and of those only the new ones count."""
-    given, refused = edits()[edit]
-    command = (*how, "--dry-run=server", "-f", "-")
+    answer = way(standing.http, given)
 
     if refused:
-        assert f"{refused}: bob may not patch" in standing.is_refused(*command, given=given)
+        assert f"{refused}: bob may not patch" in answer.refusal()
     else:
-        standing.does(*command, given=given)
+        named = answer.done()["spec"].get("traffic")
+        assert (named is None) is ("traffic" not in given["spec"])
 
 
 def test_names_that_were_taken_out_are_asked_about_again(meet: Meet) -> None:
     """What a Rollout named once counts no more when it names it again."""
     alice, bob = meet("alice", SERVICES, HTTP), meet("bob")
-    alice.does("apply", "-f", "-", given=rollout(*routes(["web", "api"])))
-    bob.does("apply", "-f", "-", given=rollout(*routes(["web"])))
+    alice.http.create("rollouts", rollout(*routes(["web", "api"]))).done()
+    bob.http.replace("rollouts", rollout(*routes(["web"]))).done()
 
-    assert path_of(1) in bob.is_refused("apply", "-f", "-", given=rollout(*routes(["web", "api"])))
+    assert path_of(1) in bob.http.replace("rollouts", rollout(*routes(["web", "api"]))).refusal()
 
 
 def test_withdrawn_rights_stop_nothing_but_new_names(meet: Meet) -> None:
     """What was named with the right to it stays named: neither re-applied files nor the way out need it any more."""
     alice = meet("alice", SERVICES, HTTP)
-    alice.does("apply", "-f", "-", given=rollout(*routes(["web"])))
-    patch = '{"metadata": {"finalizers": ["headgate.dev/in-flight"]}}'
-    alice.does("patch", "rollout", "web", "--type=merge", "--patch", patch)
+    alice.http.apply("rollouts", rollout(*routes(["web"])), APPLY).done()
+    alice.http.merge("rollouts", "web", {"metadata": {"finalizers": ["headgate.dev/in-flight"]}}).done()
     alice.grant(ROLLOUTS, SCALE, STATUS)
-    assert wait_until(lambda: alice.tries("auth", "can-i", "patch", "services").returncode != 0, deadline_seconds=30)
+    assert wait_until(lambda: not alice.http.may("patch", "services"), deadline_seconds=30)
 
-    alice.does("apply", "-f", "-", given=rollout(*routes(["web"])))
-    alice.does("scale", "rollout", "web", "--replicas=5")
-    alice.does("annotate", "rollout", "web", "headgate.dev/abort=now")
-    status = '{"status": {"phase": "Healthy"}}'
-    alice.does("patch", "rollout", "web", "--subresource=status", "--type=merge", "--patch", status)
-    alice.does("delete", "rollout", "web", "--wait=false")
-    alice.does("patch", "rollout", "web", "--type=merge", "--patch", '{"metadata": {"finalizers": null}}')
-    assert "NotFound" in alice.is_refused("get", "rollout", "web")
+    alice.http.apply("rollouts", rollout(*routes(["web"])), APPLY).done()
+    alice.http.merge("rollouts", "web/scale", {"spec": {"replicas": 5}}).done()
+    alice.http.merge("rollouts", "web", {"metadata": {"annotations": {"headgate.dev/abort": "now"}}}).done()
+    alice.http.merge("rollouts", "web/status", {"status": {"phase": "Healthy"}}).done()
+    alice.http.delete("rollouts", "web").done()
+    alice.http.merge("rollouts", "web", {"metadata": {"finalizers": None}}).done()
+    assert "not found" in alice.http.get("rollouts", "web").refusal()
 
 
 def test_hostile_names_do_not_get_around_it(meet: Meet) -> None:
@@ -303,9 +333,9 @@ def test_hostile_names_do_not_get_around_it(meet: Meet) -> None:
     names = ("*", "../web", "web/", "web?x=y", "web\n", "a'b\"c", "w" * 253, "%2e%2e", "wéb")
 
     for name in names:
-        ended = bob.tries("create", "-f", "-", given=rollout(*routes([name])))
-        assert ended.returncode != 0, name
-        assert "Error from server" in ended.stderr or "is invalid" in ended.stderr
+        answer = bob.http.create("rollouts", rollout(*routes([name])))
+        assert not answer.accepted, name
+        assert f"{path_of(0)}" in answer.refusal(), name
 
 
 def test_owners_of_a_namespace_may_name_what_is_in_it(meet: Meet, guarded: ControlPlane) -> None:
@@ -313,7 +343,7 @@ def test_owners_of_a_namespace_may_name_what_is_in_it(meet: Meet, guarded: Contr
     jane = people.Person(guarded, "jane", meet("jane").namespace)
     bound = guarded.kubectl("create", "rolebinding", "edit", "--clusterrole=edit", "--user=jane", "-n", jane.namespace)
     assert bound.returncode == 0, bound.stderr
-    assert wait_until(lambda: jane.tries("auth", "can-i", "patch", "services").returncode == 0, deadline_seconds=30)
+    assert wait_until(lambda: jane.http.may("patch", "services"), deadline_seconds=30)
 
-    jane.does("create", "-f", "-", given=rollout())
-    assert path_of(0) in jane.is_refused("replace", "-f", "-", given=rollout(*routes(["web"])))
+    jane.http.create("rollouts", rollout()).done()
+    assert path_of(0) in jane.http.replace("rollouts", rollout(*routes(["web"]))).refusal()
