@@ -4,15 +4,15 @@ SIZE   ?= control-plane
 NAME   ?= headgate
 ON     ?= detect
 ROUNDS ?= 3
-TIERS  ?= core api simulation house docs adapters cluster shell chart control_plane e2e
+TIERS  ?= core api simulation house docs adapters cluster shell chart admission hazards life e2e
 
 # With a Python of your own (PYTHON=…) the virtual environment is yours too.
 VENV := $(if $(filter .venv/bin/python,$(PYTHON)),.venv/.installed)
 PINS := --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check format test test-core test-simulation test-control-plane test-e2e soak demo bench crds \
-	cluster cluster-down run requirements clean
+.PHONY: help venv check format test test-core test-simulation test-deep test-control-plane test-e2e soak demo bench \
+	crds cluster cluster-down run requirements clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,10 +55,13 @@ test-simulation: $(VENV) ## The invariants, in a virtual cluster
 	$(PYTHON) -m tests simulation
 
 test-control-plane: $(VENV) ## Against a real API server, built here the first time
-	$(PYTHON) -m tests control_plane
+	$(PYTHON) -m tests admission hazards life
 
 test-e2e: $(VENV) ## Real pods, Prometheus and users, on a node of its own (root)
 	$(PYTHON) -m tests e2e
+
+test-deep: $(VENV) ## Search for new faults for hours: 2,000 examples of everything random, all kill points
+	HYPOTHESIS_PROFILE=deep HEADGATE_ALL_KILL_POINTS=1 $(PYTHON) -m tests simulation hazards
 
 soak: $(VENV) ## Count what users lose over ROUNDS=3 promotions and as many rollbacks (root)
 	$(PYTHON) -m tests.e2e.soak $(ROUNDS)

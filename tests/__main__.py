@@ -1,6 +1,7 @@
 """Run tiers of tests, those that mostly wait beside the others: `python -m tests core house`.
 
-Owns the order, what makes a tier impossible on this machine, and the total. Must not know what any test does.
+Owns the order, what makes a tier impossible on this machine, what each took, and the total. Must not know what any test
+does. SIGTERM ends all tiers, and each takes down its clusters.
 With CI=true nothing may be skipped: there a skip, of a tier or of a test, is a failure.
 """
 
@@ -8,11 +9,15 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import IO
 from xml.etree import ElementTree as ET
 
@@ -30,12 +35,24 @@ class Tally:
     why_skipped: str = ""
     failures: tuple[str, ...] = ()
     """Names of the tests that failed: what they print stands far above the closing table."""
+    cost: "Cost | None" = None
 
     def verdict(self, *, on_ci: bool) -> str:
         """Return one word: passed, failed or skipped."""
         if self.gate_failed or self.failed or (on_ci and (self.skipped or self.why_skipped)):
             return "failed"
         return "skipped" if self.why_skipped else "passed"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Cost:
+    """What a tier took: time that passed, and time of processors for all processes that it started and waited for."""
+
+    wall_seconds: float
+    cpu_seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.wall_seconds:.0f} s, {self.cpu_seconds:.0f} s of CPU"
 
 
 Output = IO[str] | None
@@ -69,50 +86,101 @@ def _missing(size: str, output: Output) -> str:
     return f"the {size} cannot be built: {last}" if build.returncode else ""
 
 
-# A tier is a folder of tests/. Its function prepares what the tier stands on and returns why that is not to be had.
-TIERS: dict[str, Callable[[Output], str]] = {
-    "core": nothing_missing,
-    "api": nothing_missing,
-    "simulation": nothing_missing,
-    "house": nothing_missing,
-    "docs": nothing_missing,
-    "adapters": nothing_missing,
-    "cluster": node_missing,
-    "shell": control_plane_missing,
-    "chart": control_plane_missing,
-    "control_plane": control_plane_missing,
-    "e2e": node_missing,
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tier:
+    """Some tests, and what they stand on."""
+
+    paths: tuple[str, ...]
+    """Folders and files within tests/."""
+    missing: Callable[[Output], str] = nothing_missing
+    """Prepares what the tier stands on and returns why that is not to be had."""
+    beside: bool = False
+    """Whether it waits for pods, windows and drains most of its time, so that it runs beside the others."""
+    processes: int = 1
+    """How many of pytest's processes share its tests; each has a control plane and an operator of its own."""
+
+    def pytest(self) -> list[str]:
+        """Return pytest's arguments."""
+        paths = [f"tests/{path}" for path in self.paths]
+        # Tests move to a process that has none left: some files of one tier take a hundred times as long as others.
+        return [*paths, *(["-n", str(self.processes), "--dist", "worksteal"] if self.processes > 1 else [])]
+
+
+_ON_API_SERVER = ("test_bad_input.py", "test_consent.py", "proxy")
+TIERS = {
+    "core": Tier(("core",)),
+    "api": Tier(("api",)),
+    "simulation": Tier(("simulation",)),
+    "house": Tier(("house",)),
+    "docs": Tier(("docs",)),
+    "adapters": Tier(("adapters",)),
+    "cluster": Tier(("cluster",), node_missing),
+    "shell": Tier(("shell",), control_plane_missing),
+    "chart": Tier(("chart",), control_plane_missing),
+    "admission": Tier(tuple(f"control_plane/{name}" for name in _ON_API_SERVER), control_plane_missing),
+    "hazards": Tier(("control_plane/hazards",), control_plane_missing, beside=True),
+    "life": Tier(("control_plane/life",), control_plane_missing, beside=True, processes=3),
+    "e2e": Tier(("e2e",), node_missing, beside=True),
 }
-# These wait for pods, windows and drains most of their time: on 2 cores everything together takes half an hour, which
-# is what control_plane takes alone.
-BESIDE = ("control_plane", "e2e")
+_running: set[subprocess.Popen[bytes]] = set()
+_told_to_end = threading.Event()
 
 
 def run(tier: str, output: Output = None) -> Tally:
     """Run *tier* with pytest, under the coverage gate if it is core."""
-    if why := TIERS[tier](output):
+    if why := TIERS[tier].missing(output):
         print(f"skipped: {why}", flush=True, file=output)
         return Tally(why_skipped=why)
     tool = ["coverage", "run", "-m", "pytest"] if tier == "core" else ["pytest"]
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
-        code = call(*tool, f"tests/{tier}", f"--junit-xml={report}", output=output)
-        gate = call("coverage", "report", output=output) if tier == "core" and code == 0 else 0
-        return tally(report, gate_failed=code != 0 or gate != 0)
+        began = time.monotonic()
+        code, cpu_seconds = call(*tool, *TIERS[tier].pytest(), f"--junit-xml={report}", output=output)
+        cost = Cost(time.monotonic() - began, cpu_seconds)
+        gate = call("coverage", "report", output=output)[0] if tier == "core" and code == 0 else 0
+        return dataclasses.replace(tally(report, gate_failed=code != 0 or gate != 0), cost=cost)
 
 
-def call(*module_and_arguments: str, output: Output) -> int:
-    """Run a module with this Python at the root of the tree and return its exit code."""
+def call(*module_and_arguments: str, output: Output) -> tuple[int, float]:
+    """Run a module with this Python at the root of the tree and return its exit code and its seconds of CPU."""
     command = [sys.executable, "-m", *module_and_arguments]
     errors = None if output is None else subprocess.STDOUT
+    if _told_to_end.is_set():
+        return -signal.SIGTERM, 0.0
     with subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=errors) as program:
+        _running.add(program)
+        if _told_to_end.is_set():
+            _interrupt(program)
         try:
-            return program.wait()
+            return _ended(program)
         except KeyboardInterrupt:
             # It has heard of that as well, and takes its clusters down, for seconds. subprocess.run would kill it after
             # 0.25 s, and leave them.
             program.wait()
             raise
+        finally:
+            _running.discard(program)
+
+
+def _ended(program: subprocess.Popen[bytes]) -> tuple[int, float]:
+    """Wait for *program* and return its exit code, and its seconds of CPU with those of what it waited for."""
+    _, status, used = os.wait4(program.pid, 0)
+    program.returncode = os.waitstatus_to_exitcode(status)
+    return program.returncode, used.ru_utime + used.ru_stime
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    """Let all tiers take down what they have started: pytest does so on SIGINT, and knows nothing of SIGTERM."""
+    _told_to_end.set()
+    for program in list(_running):
+        _interrupt(program)
+
+
+def _interrupt(program: subprocess.Popen[bytes]) -> None:
+    # Not by Popen.send_signal, which would wait for it beside `_ended`.
+    if program.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(program.pid, signal.SIGINT)
 
 
 def tally(report: Path, *, gate_failed: bool) -> Tally:
@@ -139,11 +207,11 @@ def run_all(tiers: Sequence[str]) -> dict[str, Tally]:
     What the latter say is printed when they and the others are done.
     """
     titles = {tier: f"\n=== tier {number} of {len(tiers)}: {tier}" for number, tier in enumerate(tiers, start=1)}
-    beside = [tier for tier in tiers if tier in BESIDE and len(tiers) > 1]
+    beside = [tier for tier in tiers if TIERS[tier].beside and len(tiers) > 1]
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         outputs = {tier: stack.enter_context(Path(folder, tier).open("w+", encoding="utf-8")) for tier in beside}
-        background = stack.enter_context(concurrent.futures.ThreadPoolExecutor(max_workers=len(BESIDE)))
+        background = stack.enter_context(concurrent.futures.ThreadPoolExecutor(max_workers=len(TIERS)))
         waiting = {
             tier: background.submit(_titled, f"{titles[tier]}, beside the others", tier, output)
             for tier, output in outputs.items()
@@ -167,7 +235,7 @@ def describe(tier: str, result: Tally, *, on_ci: bool) -> str:
     detail = result.why_skipped or f"{result.passed} passed, {result.failed} failed, {result.skipped} skipped"
     if result.gate_failed and not result.failed:
         detail += "; too little is covered, or pytest itself failed: see above"
-    return f"{tier:<14} {result.verdict(on_ci=on_ci):<8} {detail}"
+    return f"{tier:<14} {result.verdict(on_ci=on_ci):<8} {detail}{f'; {result.cost}' if result.cost else ''}"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -177,6 +245,8 @@ def main(arguments: Sequence[str]) -> int:
         print(f"no such tier: {', '.join(unknown)} (there are {', '.join(TIERS)})", file=sys.stderr)
         return 2
     on_ci = os.environ.get("CI") == "true"
+    signal.signal(signal.SIGTERM, _end)
+    began = time.monotonic()
     results = run_all(tiers)
     print()
     for tier, result in results.items():
@@ -187,7 +257,12 @@ def main(arguments: Sequence[str]) -> int:
     for tier, result in results.items():
         for name in result.failures:
             print(f"failed in {tier}: {name}")
-    print(f"total: {passed} passed, {failed} failed, {skipped} skipped")
+    cpu_seconds = sum(result.cost.cpu_seconds for result in results.values() if result.cost)
+    took = Cost(time.monotonic() - began, cpu_seconds)
+    print(f"total: {passed} passed, {failed} failed, {skipped} skipped; {took}")
+    if _told_to_end.is_set():
+        print("ended by SIGTERM: the tests that were left did not run", file=sys.stderr)
+        return 128 + signal.SIGTERM
     return int(any(result.verdict(on_ci=on_ci) == "failed" for result in results.values()))
 
 

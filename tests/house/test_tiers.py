@@ -54,7 +54,7 @@ def test_failures_are_named(
     assert capsys.readouterr().out.splitlines()[-3:] == [
         "failed in core: a::bad",
         "failed in core: b::worse[1]",
-        "total: 1 passed, 2 failed, 0 skipped",
+        "total: 1 passed, 2 failed, 0 skipped; 0 s, 0 s of CPU",
     ]
 
 
@@ -130,7 +130,7 @@ def test_tier_alone_says_what_it_does_as_it_does_it(monkeypatch: pytest.MonkeyPa
 def test_output_of_a_tier_goes_where_it_is_told(tmp_path: Path) -> None:
     """All that a tier says on either stream is in its own output, and its exit code is its own."""
     with (tmp_path / "output").open("w+") as output:
-        code = tiers.call("tests", "no-such-tier", output=output)
+        code, _ = tiers.call("tests", "no-such-tier", output=output)
         output.seek(0)
 
         assert (2, True) == (code, "no such tier: no-such-tier" in output.read())
@@ -179,10 +179,59 @@ def test_make_test_runs_every_tier() -> None:
     assert list(tiers.TIERS) == found[1].split()
 
 
-def test_every_tier_with_tests_is_known() -> None:
-    """No folder of tests is forgotten."""
-    folders = {
-        path.parent.relative_to(tiers.ROOT / "tests").parts[0] for path in (tiers.ROOT / "tests").rglob("test_*.py")
-    }
+def test_every_test_is_in_one_tier() -> None:
+    """No file of tests is forgotten, and none runs twice."""
+    folder = tiers.ROOT / "tests"
+    for file in folder.rglob("test_*.py"):
+        mine = file.relative_to(folder)
+        having = [name for name, tier in tiers.TIERS.items() if any(mine.is_relative_to(path) for path in tier.paths)]
+        assert len(having) == 1, f"{mine} is in {having or 'no tier'}"
 
-    assert folders <= set(tiers.TIERS)
+
+def test_what_a_tier_took_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The closing table gives wall time and CPU of each tier, and of all."""
+    took = tiers.Cost(wall_seconds=61.0, cpu_seconds=122.4)
+    monkeypatch.setattr(tiers, "run", lambda _tier, _output: tiers.Tally(passed=1, cost=took))
+
+    assert 0 == tiers.main(["core", "api"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-3].endswith("1 passed, 0 failed, 0 skipped; 61 s, 122 s of CPU")
+    assert lines[-1].endswith("245 s of CPU")
+
+
+def test_cpu_of_processes_that_a_tier_started_counts(tmp_path: Path) -> None:
+    """The CPU of a program is its own and that of the programs that it waited for."""
+    spin = "import time; began = time.process_time()\nwhile time.process_time() - began < 0.3: pass"
+    (tmp_path / "spinning.py").write_text(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {spin!r}])")
+    with (tmp_path / "output").open("w+") as output, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(tmp_path))
+        code, cpu_seconds = tiers.call("spinning", output=output)
+
+    assert (0, True) == (code, cpu_seconds >= 0.3)
+
+
+def test_terminated_tests_clean_up(tmp_path: Path) -> None:
+    """After SIGTERM each tier takes down what it has started, no other tier begins, and the run has failed."""
+    (tmp_path / "test_lingering.py").write_text(LINGERING)
+    script = (
+        "import sys; from tests import __main__ as tiers\n"
+        f"there = tiers.Tier(({os.path.relpath(tmp_path, tiers.ROOT / 'tests')!r},))\n"
+        "tiers.TIERS = {'first': there, 'second': tiers.Tier(('core',))}\n"
+        "sys.exit(tiers.main(['first', 'second']))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=tiers.ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "PYTEST_ADDOPTS": "-s"},
+    ) as terminated:
+        assert terminated.stdout is not None
+        assert any("runs" in line for line in terminated.stdout)
+        terminated.send_signal(signal.SIGTERM)
+        said = terminated.stdout.read()
+        code = terminated.wait(PATIENCE_SECONDS)
+
+    assert (tmp_path / "cleaned").exists()
+    assert (128 + signal.SIGTERM, True) == (code, "1 passed" not in said)
