@@ -66,8 +66,6 @@ class Operator:
         self._cluster = cluster.Cluster(
             access, timeout_seconds=options.request_timeout_seconds, on_request=self._requested
         )
-        probe = functools.partial(self._cluster.probe, next(iter(options.namespaces), ""))
-        self._outage = Outage(self._queue, probe)
         self._events = EventPoster(self._cluster, on_outcome=self._metrics.posted)
         self._sampler = Sampler(servers, wake=self._queue.wake, hurry=self._queue.hurry, meter=self._metrics)
         self._dry_runs = BesidePasses(lambda key: self._passes.answered(key))  # noqa: PLW0108 - there are none yet
@@ -89,6 +87,8 @@ class Operator:
             answers=self._dry_runs,
             routes=triggers,
         )
+        probe = functools.partial(self._cluster.probe, next(iter(options.namespaces), ""))
+        self._outage = Outage(self._passes.hasten, probe)
         self._workers = Workers(self._queue, self._passes.run, options.workers)
         self._watches, self._resync = self._ears(options, triggers)
         self._server = Server(self._health(), self._metrics.expose)

@@ -30,9 +30,11 @@ class World:
         self.histories: list[HistoryEntry] = []
         self.ended: list[tuple[str, str]] = []
         self.phases: list[Phase | None] = []
-        self.queue = Queue(clock=virtual.clock, jitter=lambda: 0.5)
+        self.queue = Queue(clock=virtual.clock)
         self.followed: list[tuple[Named, ...]] = []
-        self.passes = Passes(self.queue, self, self.decide, self, self, self, clock=virtual.clock, routes=self)
+        self.passes = Passes(
+            self.queue, self, self.decide, self, self, self, clock=virtual.clock, jitter=lambda: 0.5, routes=self
+        )
 
     def decide(self, seen: Observation) -> Decision:
         """Decide as the test says."""

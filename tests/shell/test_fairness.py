@@ -27,7 +27,7 @@ class Shop:
 
     def __init__(self, lasts: Callable[[Key], float], count: int = 8) -> None:
         self.lasts = lasts
-        self.queue = Queue(clock=virtual.clock, jitter=lambda: 0.5)
+        self.queue = Queue(clock=virtual.clock)
         self.workers = Workers(self.queue, self.run, count)
         self.begun: list[tuple[Key, float]] = []
         self.running = 0

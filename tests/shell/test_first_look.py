@@ -41,7 +41,7 @@ class Setting:
         self.most_read: dict[str, int] = {}
         self.read = 0
         self.down = False
-        self.queue = Queue(clock=virtual.clock, jitter=lambda: 0.5)
+        self.queue = Queue(clock=virtual.clock)
         self.triggers = Triggers()
         self.look = FirstLook(self, self.queue, self.triggers, self.settled)
 

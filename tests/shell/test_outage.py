@@ -6,12 +6,10 @@ import logging
 import pytest
 
 from headgate.core.faults import Refused, Unreachable
-from headgate.core.model import Key
 from headgate.reconcile.outage import PROBE_SECONDS, Outage
-from headgate.reconcile.queue import Queue
 from tests.shell import virtual
-
-KEY = Key("shop", "web")
+from tests.shell.observations import KEY, observation
+from tests.shell.surroundings import World
 
 
 class Setting:
@@ -21,9 +19,19 @@ class Setting:
         self.away = True
         self.forbidden = False
         self.probes = 0
-        self.queue = Queue(clock=virtual.clock, jitter=lambda: 0.5)
-        self.outage = Outage(self.queue, self.probe, clock=virtual.clock)
+        self.world = World([*[Unreachable("away")] * 7, observation()])
+        self.queue = self.world.queue
+        self.outage = Outage(self.world.passes.hasten, self.probe, clock=virtual.clock)
         self.running = asyncio.create_task(self.outage.run())
+
+    async def fail(self, times: int) -> None:
+        """Make passes that cannot reach the server, without a wait between them."""
+        for _ in range(times):
+            await self.world.first_pass()
+
+    def failures(self) -> int:
+        """Return how many delays in a row were backed off."""
+        return self.world.passes._memories[KEY].retries.failures
 
     async def probe(self) -> None:
         """Ask as the cluster adapter does: the outcome is noted on the way."""
@@ -35,18 +43,18 @@ class Setting:
             raise Refused("rollouts.headgate.dev is forbidden at the cluster scope")
 
 
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what was logged of the server; what single passes say of themselves apart."""
+    return [line.getMessage() for line in caplog.records if line.name == Outage.__module__]
+
+
 def test_end_of_an_outage_ends_backoffs(caplog: pytest.LogCaptureFixture) -> None:
     """Seconds after the server is back every Rollout is looked at, and the log holds two lines."""
 
     async def main() -> None:
         setting = Setting()
-        for _ in range(7):
-            setting.queue.back_off(KEY)
-        setting.queue.forget(KEY)
+        await setting.fail(7)
         setting.outage.note("unreachable")
-        for _ in range(7):
-            setting.queue._failures[KEY] = 7
-        setting.queue.wake_at(KEY, virtual.EPOCH + 60)
         await virtual.elapse(30)
         assert setting.outage.problem() == "no answer from the API server for 30 s"
         setting.away = False
@@ -57,7 +65,7 @@ def test_end_of_an_outage_ends_backoffs(caplog: pytest.LogCaptureFixture) -> Non
 
     with caplog.at_level(logging.INFO):
         virtual.run(main)
-    assert len(caplog.records) == 2
+    assert len(told(caplog)) == 2
 
 
 def test_single_failure_is_no_outage(caplog: pytest.LogCaptureFixture) -> None:
@@ -65,7 +73,7 @@ def test_single_failure_is_no_outage(caplog: pytest.LogCaptureFixture) -> None:
 
     async def main() -> None:
         setting = Setting()
-        setting.queue.back_off(KEY)
+        await setting.fail(1)
         setting.outage.note("unreachable")
         setting.outage.note("cancelled")
         assert setting.outage.problem()
@@ -73,13 +81,14 @@ def test_single_failure_is_no_outage(caplog: pytest.LogCaptureFixture) -> None:
         assert not setting.outage.problem()
         await virtual.elapse(0.5)
         assert len(setting.queue) == 0
+        assert setting.failures() == 1
         await virtual.elapse(60)
         assert setting.probes == 0
         setting.running.cancel()
 
     with caplog.at_level(logging.INFO):
         virtual.run(main)
-    assert caplog.records == []
+    assert told(caplog) == []
 
 
 def test_a_rollouts_own_trouble_is_no_outage(caplog: pytest.LogCaptureFixture) -> None:
@@ -88,17 +97,16 @@ def test_a_rollouts_own_trouble_is_no_outage(caplog: pytest.LogCaptureFixture) -
     async def main() -> None:
         setting = Setting()
         setting.away = False
-        setting.queue._failures[KEY] = 7
-        setting.queue.wake_at(KEY, virtual.EPOCH + 60)
+        await setting.fail(7)
         setting.outage.note("unreachable")
         await virtual.elapse(30)
         assert (setting.outage.problem(), setting.probes) == ("", 1)
-        assert (len(setting.queue), setting.queue.failures(KEY)) == (0, 7)
+        assert (len(setting.queue), setting.failures()) == (0, 7)
         setting.running.cancel()
 
     with caplog.at_level(logging.INFO):
         virtual.run(main)
-    assert caplog.records == []
+    assert told(caplog) == []
 
 
 def test_after_an_outage_backing_off_begins_anew() -> None:
@@ -106,13 +114,15 @@ def test_after_an_outage_backing_off_begins_anew() -> None:
 
     async def main() -> None:
         setting = Setting()
-        for _ in range(7):
-            setting.queue.back_off(KEY)
+        await setting.fail(7)
         setting.outage.note("unreachable")
         await virtual.elapse(10)
         setting.away = False
         await virtual.elapse(PROBE_SECONDS)
-        assert setting.queue.back_off(KEY) <= 1
+        assert setting.failures() == 0
+        setting.world.seen = iter([Unreachable("429"), observation()])
+        await setting.world.first_pass()
+        assert await setting.world.next_pass() <= 1
         setting.running.cancel()
 
     virtual.run(main)
@@ -131,4 +141,4 @@ def test_refused_probe_is_an_answer(caplog: pytest.LogCaptureFixture) -> None:
 
     with caplog.at_level(logging.INFO):
         virtual.run(main)
-    assert caplog.records == []
+    assert told(caplog) == []

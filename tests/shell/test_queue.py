@@ -12,8 +12,8 @@ A, B, C, D = (Key("shop", name) for name in "abcd")
 
 
 def queue() -> Queue:
-    """Return a queue in virtual time without jitter."""
-    return Queue(clock=virtual.clock, jitter=lambda: 0.5)
+    """Return a queue in virtual time."""
+    return Queue(clock=virtual.clock)
 
 
 def test_many_wakes_are_one_pass() -> None:
@@ -211,69 +211,21 @@ def test_clock_that_jumps_ahead_wakes_within_half_a_minute() -> None:
     virtual.run(main)
 
 
-def test_backoff_grows_and_ends_at_a_minute() -> None:
-    """Failures in a row wait twice as long each, up to a minute; a success starts anew."""
-
-    async def main() -> None:
-        work = Queue(clock=virtual.clock, jitter=lambda: 1.0)
-        assert [work.back_off(A) for _ in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
-        assert work.back_off(B) == 1
-        work.recover(A)
-        assert work.back_off(A) == 1
-
-    virtual.run(main)
-
-
-def test_backoff_never_overflows() -> None:
-    """A key may fail for weeks."""
-
-    async def main() -> None:
-        work = Queue(clock=virtual.clock, jitter=lambda: 1.0)
-        assert [work.back_off(A) for _ in range(3000)][-1] == 60
-
-    virtual.run(main)
-
-
-def test_backoff_honours_what_the_server_asked() -> None:
-    """A server that says when to come back is not asked sooner."""
+def test_hastened_keys_come_sooner() -> None:
+    """A key comes at the sooner of two times; one that has no time stays out, and times of others stay as they are."""
 
     async def main() -> None:
         work = queue()
-        assert work.back_off(A, 20.0) == 20.0
-        await work.take()
-        assert virtual.clock() == pytest.approx(virtual.EPOCH + 20)
-
-    virtual.run(main)
-
-
-def test_backoff_is_spread() -> None:
-    """Keys that fail together do not come back together."""
-
-    async def main() -> None:
-        jitter = iter([0.0, 1.0])
-        work = Queue(clock=virtual.clock, jitter=lambda: next(jitter))
-        assert work.back_off(A) == 0.5
-        assert work.back_off(B) == 1.0
-
-    virtual.run(main)
-
-
-def test_return_of_the_server_ends_backoffs() -> None:
-    """Keys that back off come back soon when what they wait for has come; timers of others stay as they are."""
-
-    async def main() -> None:
-        work = queue()
-        for _ in range(7):
-            work.back_off(A)
-        work.forget(A)
-        for _ in range(7):
-            work.back_off(A)
+        work.wake_at(A, virtual.EPOCH + 60)
         work.wake_at(B, virtual.EPOCH + 20)
-        work.hasten(1.0)
+        for key, seconds in ((A, 1.0), (B, 30.0), (C, 1.0)):
+            work.hasten(key, seconds)
         assert await work.take() == A
-        assert virtual.clock() <= virtual.EPOCH + 1
+        assert virtual.clock() == pytest.approx(virtual.EPOCH + 1)
         assert await work.take() == B
-        assert virtual.clock() >= virtual.EPOCH + 20
+        assert virtual.clock() == pytest.approx(virtual.EPOCH + 20)
+        await virtual.elapse(1000)
+        assert len(work) == 0
 
     virtual.run(main)
 
@@ -283,7 +235,7 @@ def test_forgotten_key_does_not_wake() -> None:
 
     async def main() -> None:
         work = queue()
-        work.back_off(A)
+        work.wake_at(A, virtual.EPOCH + 1)
         work.forget(A)
         await virtual.elapse(100)
         assert len(work) == 0

@@ -30,7 +30,7 @@ class Setting:
         self.restarts = 0
         self.expected: list[str] = []
         self.remembered: set[Key] = set()
-        self.queue = Queue(clock=virtual.clock, jitter=lambda: 0.5)
+        self.queue = Queue(clock=virtual.clock)
         self.triggers = Triggers()
         self.resync = Resync(
             self,

@@ -43,7 +43,7 @@ class Operator:
         self.passes: list[float] = []
         """When, by the loop's time."""
         connection = world.around.connect()
-        self.queue = Queue(clock=self.clock, jitter=lambda: 0.5)
+        self.queue = Queue(clock=self.clock)
         settings = ServerSettings(address="http://prometheus:9090")
         self.sampler = Sampler(settings, wake=lambda key: wakes(self, key), clock=self.clock)
         observer = Observer(connection, self.sampler, self.clock, settle_seconds=SETTLE_SECONDS)

@@ -28,6 +28,8 @@ class Result:
     """What the server refused, each with the object and the server's words."""
     unreachable: str = ""
     """Why the server could not be asked; empty when it could."""
+    retry_after_seconds: float = 0.0
+    """For how long the server asked to be left alone."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -40,6 +42,7 @@ class _Tally:
     conflict: bool = False
     refusals: list[str] = dataclasses.field(default_factory=list)
     unreachable: str = ""
+    retry_after_seconds: float = 0.0
 
     @property
     def failed(self) -> bool:
@@ -50,11 +53,13 @@ class _Tally:
             self.conflict = True
         elif isinstance(fault, faults.Refused):
             self.refusals.append(f"{subject}: {fault}")
-        else:
+        elif isinstance(fault, faults.Unreachable):
             self.unreachable = f"{subject}: {fault}"
+            self.retry_after_seconds = max(self.retry_after_seconds, fault.retry_after_seconds)
 
     def result(self) -> Result:
-        return Result(self.status_written, self.conflict, tuple(self.refusals), self.unreachable)
+        refusals = tuple(self.refusals)
+        return Result(self.status_written, self.conflict, refusals, self.unreachable, self.retry_after_seconds)
 
 
 class Actor:

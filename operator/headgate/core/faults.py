@@ -17,6 +17,9 @@ class Fault(Exception):
 class Unreachable(Fault):
     """The server could not be asked, or did not answer in time or in earnest (transport errors, 429, 5xx)."""
 
+    retry_after_seconds: float = 0.0
+    """For how long the server asked to be left alone."""
+
 
 class Refused(Fault):
     """The server understood and said no (403, or 422 and 400 that are not about our own patch test)."""

@@ -12,7 +12,6 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from headgate.core.faults import Fault, Unreachable
-from headgate.reconcile.queue import Queue
 
 PROBE_SECONDS: Final = 2.0
 SPREAD_SECONDS: Final = 1.0
@@ -26,12 +25,13 @@ class Outage:
 
     def __init__(
         self,
-        queue: Queue,
+        hasten: Callable[[float], None],
         probe: Callable[[], Coroutine[Any, Any, None]],
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._queue = queue
+        """Ask by *probe*; when the server is back, call *hasten* with the seconds within which all may come back."""
+        self._hasten = hasten
         self._probe = probe
         self._clock = clock
         self._failing = asyncio.Event()
@@ -83,4 +83,4 @@ class Outage:
         self._away = False
         silent_seconds = 0.0 if since is None else self._clock() - since
         _log.info("the API server answers again after %.0f s", silent_seconds)
-        self._queue.hasten(SPREAD_SECONDS)
+        self._hasten(SPREAD_SECONDS)

@@ -1,45 +1,30 @@
-"""One pass over one Rollout: observe, decide, act, and when to look again. Owns what is remembered between passes.
+"""One pass over one Rollout: observe, decide, act, and carry out what `core.requeue` says of the next one.
 
-| how it ended | looked at again |
-|---|---|
-| well | when the decision says |
-| somebody was faster | at once; from the sixth time in a row after 50 ms, 100 ms, … |
-| the API server cannot be reached | after 1 s, 2 s, … 60 s |
-| the API server refused something | as decided, but within a minute |
-| it refused a step back to stable | after 1 s, 2 s, … 60 s |
-| a command came, and the pass did not go back | at once, half a second after it began |
-| a dry run is not answered yet | with its answer, or when it is time to say that there is none |
-| a bug of ours | as if unreachable, and logged with the Observation |
+Owns what is remembered between passes. When a Rollout is looked at again is not decided here.
 """
 
 import asyncio
 import dataclasses
 import logging
+import random
 import time
-from collections.abc import Callable, Iterable
-from typing import Final, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, Protocol
 
 from headgate.api.status import HistoryEntry, Phase
-from headgate.core import forward
+from headgate.core import forward, requeue
 from headgate.core.faults import Conflict, Refused, Unreachable
 from headgate.core.model import Decision, Key, Kind, Observation, Unwritten
 from headgate.core.remains import Remains
+from headgate.core.requeue import Requeue, Result, Retries
 from headgate.reconcile.queue import Queue
 from headgate.reconcile.record import record
 from headgate.reconcile.sightings import Named
 from headgate.telemetry.logs import about
 
-REFUSED_SECONDS: Final = 60.0
-FAILURES_TOLD: Final = 3
-CONFLICTS_AT_ONCE: Final = 5
-CONFLICT_SECONDS: Final = 0.05
-CONFLICT_SECONDS_MAX: Final = 5.0
 PASS_SECONDS_MAX: Final = 120.0
 """Each of a pass's calls has its own limit; this one is for what nobody thought of."""
-OVERTAKEN_SECONDS: Final = 0.5
-"""How long a pass may run on when something urgent comes: admission may hold up a new Deployment, but no abort of it.
-To be ended between two writes, or in one, is what a restart does to a pass, and as safe. Each that is ended gives the
-next one twice the time, so that commands without end, to a server that is slow, end no pass for ever."""
 
 HEAVY_BYTES: Final = 100_000
 """A template of this size or more makes a pass heavy; what people write has a tenth of it."""
@@ -50,26 +35,7 @@ ANSWER_SECONDS: Final = 0.1
 UNTOLD_SECONDS: Final = forward.UNTOLD_SECONDS
 
 _log = logging.getLogger(__name__)
-
-
-class Result(Protocol):
-    """What became of a Decision."""
-
-    @property
-    def status_written(self) -> bool:
-        """Whether the status was written."""
-
-    @property
-    def conflict(self) -> bool:
-        """Whether somebody was faster with something."""
-
-    @property
-    def refusals(self) -> tuple[str, ...]:
-        """What the API server refused, in its words."""
-
-    @property
-    def unreachable(self) -> str:
-        """Why something could not be written, or empty."""
+_RANDOM: Final = random.SystemRandom()  # it keeps no state
 
 
 class Observes(Protocol):
@@ -143,13 +109,9 @@ class Report(Protocol):
 class _Memory:
     """What is kept of a Rollout between passes. All of it may be lost at any time."""
 
-    refusals: tuple[str, ...] = ()
+    retries: Retries = dataclasses.field(default_factory=Retries)
     written_at: float = 0.0
     unwritten: Unwritten | None = None
-    conflicts: int = 0
-    """In a row."""
-    made_way: int = 0
-    """How many passes in a row were ended for something urgent."""
 
 
 class Passes:
@@ -165,6 +127,7 @@ class Passes:
         report: Report,
         *,
         clock: Callable[[], float] = time.time,
+        jitter: Callable[[], float] = _RANDOM.random,
         answers: Answers = _Prompt(),  # noqa: B008 - it has no state
         routes: Follows | None = None,
     ) -> None:
@@ -175,6 +138,7 @@ class Passes:
         self._measurements = measurements
         self._report = report
         self._clock = clock
+        self._jitter = jitter
         self._answers = answers
         self._routes = routes
         self._memories: dict[Key, _Memory] = {}
@@ -212,14 +176,11 @@ class Passes:
                 attempt.began = asyncio.get_running_loop().time()
                 self._attempts[key] = attempt
                 result = await self._attempt(key, attempt)
-        except Conflict:
-            result = self._conflict(key, urgent=False)
-        except Unreachable as fault:
-            result = self._unreachable(key, str(fault), getattr(fault, "retry_after_seconds", 0.0))
-        except Refused as fault:
-            result = self._refused(key, (str(fault),))
+        except (Conflict, Unreachable, Refused) as fault:
+            result = self._after(key, fault)
         except TimeoutError:
-            result = self._ended(key, attempt)
+            late = Unreachable(f"the pass took more than {PASS_SECONDS_MAX:g} s")
+            result = self._after(key, requeue.Early.OVERTAKEN if attempt.overtaken else late)
         except asyncio.CancelledError:
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
@@ -242,13 +203,10 @@ class Passes:
 
     async def _attempt(self, key: Key, attempt: "_Attempt") -> str:
         memory = self._memories.setdefault(key, _Memory())
-        attempt.made_way, memory.made_way = memory.made_way, 0
-        observation = await self._observer.observe(key, memory.refusals, memory.written_at)
+        attempt.patience_seconds = memory.retries.patience_seconds
+        observation = await self._observer.observe(key, memory.retries.refusals, memory.written_at)
         if observation is None:
-            self._forget(key)
-            for name in await self._actor.give_back(await self._observer.remains(key)):
-                _log.info("Service %s is the user's again: its Rollout is gone", name, extra=about(key))
-            return "gone"
+            return await self._gone(key)
         observation = dataclasses.replace(observation, unwritten=memory.unwritten)
         attempt.observation = observation
         self._take_in(key, observation)
@@ -260,8 +218,7 @@ class Passes:
         if decision.urgent:
             attempt.last()
         elif (asked_seconds := observation.target.asked_seconds) is not None and asked_seconds < UNTOLD_SECONDS:
-            self._queue.wake_at(key, self._clock() + UNTOLD_SECONDS - asked_seconds)
-            return "asked"
+            return self._after(key, requeue.Asked(UNTOLD_SECONDS - asked_seconds))
         result = await self._actor.act(observation, decision)
         memory.unwritten = decision.unwritten
         if result.status_written:
@@ -269,7 +226,7 @@ class Passes:
             if decision.status.history and decision.status.history != observation.status.history:
                 self._report.recorded(key, decision.status.history[0])
         self._report.stands(key, decision.status.phase)
-        return self._conclude(key, memory, decision, result)
+        return self._after(key, requeue.Acted(decision, result))
 
     def _take_in(self, key: Key, observation: Observation) -> None:
         kept_bytes = sum(record.template_bytes for record in observation.templates.values())
@@ -280,93 +237,59 @@ class Passes:
             ways = observation.traffic.routes if observation.traffic is not None else ()
             self._routes.follow(key, [(Kind(kind), key.namespace, name) for kind, name in ways])
 
-    def _conclude(self, key: Key, memory: _Memory, decision: Decision, result: Result) -> str:
-        memory.refusals = tuple(result.refusals)
-        if result.conflict:
-            return self._conflict(key, urgent=decision.urgent)
-        memory.conflicts = 0
-        if result.unreachable:
-            return self._unreachable(key, result.unreachable, 0.0)
-        if not (result.refusals and decision.urgent):
-            self._queue.recover(key)
-        if decision.recheck_at is not None:
-            self._queue.wake_at(key, decision.recheck_at)
-        if decision.quiet_until and not result.refusals:
-            self._measurements.quiet(key, decision.quiet_until)
-        if result.refusals and decision.urgent:
-            return self._refused_urgently(key, memory.refusals)
-        if result.refusals:
-            return self._refused(key, memory.refusals)
-        return "ok"
-
     def _overtaken(self, key: Key) -> None:
         """Take in that something urgent has come for *key* while a pass over it runs."""
         attempt = self._attempts.get(key)
         if attempt is not None and attempt.limit is not None and not (attempt.lasting or attempt.overtaken):
             attempt.overtaken = True
-            patience_seconds = OVERTAKEN_SECONDS * 2.0 ** min(attempt.made_way, 8)
-            ends = max(attempt.began + patience_seconds, asyncio.get_running_loop().time())
+            ends = max(attempt.began + attempt.patience_seconds, asyncio.get_running_loop().time())
             attempt.limit.reschedule(min(ends, attempt.began + PASS_SECONDS_MAX))
 
-    def _ended(self, key: Key, attempt: "_Attempt") -> str:
-        if not attempt.overtaken:
-            return self._unreachable(key, f"the pass took more than {PASS_SECONDS_MAX:g} s", 0.0)
-        self._memories.setdefault(key, _Memory()).made_way = attempt.made_way + 1
-        self._queue.hurry(key)
-        return "overtaken"
-
-    def _conflict(self, key: Key, *, urgent: bool) -> str:
+    def _after(self, key: Key, ending: requeue.Ending, extra: Mapping[str, Any] = MappingProxyType({})) -> str:
+        """Carry out what follows from how the pass over *key* ended, and return what it is counted as."""
         memory = self._memories.setdefault(key, _Memory())
-        memory.conflicts += 1
-        storm = memory.conflicts - CONFLICTS_AT_ONCE
-        if storm <= 0:
-            (self._queue.hurry if urgent else self._queue.wake)(key)
-        else:
-            delay_seconds = min(CONFLICT_SECONDS * 2.0 ** min(storm - 1, 16), CONFLICT_SECONDS_MAX)
-            self._queue.wake_after(key, delay_seconds)
-        return "conflict"
+        follows = requeue.after(memory.retries, ending, self._clock(), self._jitter())
+        memory.retries = follows.retries
+        self._requeue(key, follows)
+        if follows.quiet_until:
+            self._measurements.quiet(key, follows.quiet_until)
+        if follows.message:
+            told = {**about(key), **extra}
+            _log.log(follows.level, "%s", follows.message, extra=told, exc_info=ending is requeue.Early.BUG)
+        return follows.result
 
-    def _unreachable(self, key: Key, why: str, retry_after_seconds: float) -> str:
-        delay_seconds = self._queue.back_off(key, retry_after_seconds)
-        # Of an outage the log hears once (outage.py); one call that keeps failing is a Rollout's own trouble.
-        level = logging.WARNING if self._queue.failures(key) == FAILURES_TOLD else logging.DEBUG
-        _log.log(level, "no answer, trying again in %.0f s: %s", delay_seconds, why, extra=about(key))
-        return "unreachable"
+    def _requeue(self, key: Key, follows: Requeue) -> None:
+        if follows.at_once:
+            (self._queue.hurry if follows.urgent else self._queue.wake)(key)
+        elif follows.at is not None:
+            self._queue.wake_at(key, follows.at)
 
-    def _refused(self, key: Key, words: tuple[str, ...]) -> str:
-        self._memories.setdefault(key, _Memory()).refusals = words
-        self._queue.recover(key)
-        self._queue.wake_after(key, REFUSED_SECONDS)
-        _log.warning("the API server refused: %s", "; ".join(words), extra=about(key))
-        return "refused"
+    def hasten(self, spread_seconds: float) -> None:
+        """Look at all Rollouts that back off within *spread_seconds*: what they waited for has come.
 
-    def _refused_urgently(self, key: Key, words: tuple[str, ...]) -> str:
-        delay_seconds = self._queue.back_off(key)
-        _log.warning(
-            "the API server refused a step back, trying again in %.0f s: %s",
-            delay_seconds,
-            "; ".join(words),
-            extra=about(key),
-        )
-        return "refused"
+        They start from the beginning: of a server that has just come back the first answer may well be 429, and no
+        Rollout is to sit out a minute for that.
+        """
+        for key, memory in self._memories.items():
+            if memory.retries.failures:
+                memory.retries = dataclasses.replace(memory.retries, failures=0)
+                self._queue.hasten(key, spread_seconds * self._jitter())
 
     def _bug(self, key: Key, attempt: "_Attempt") -> str:
-        delay_seconds = self._queue.back_off(key)
-        extra = about(key)
-        if attempt.observation is not None:
-            extra["observation"] = _recorded(attempt.observation)
-        _log.exception(
-            "a bug in Headgate stopped this pass; please report it. Trying again in %.0f s", delay_seconds, extra=extra
-        )
-        return "bug"
+        seen = attempt.observation
+        return self._after(key, requeue.Early.BUG, {"observation": _recorded(seen)} if seen is not None else {})
 
-    def _forget(self, key: Key) -> None:
-        self._memories.pop(key, None)
+    async def _gone(self, key: Key) -> str:
         if self._routes is not None:
             self._routes.follow(key, ())
-        self._queue.forget(key)
         self._measurements.forget(key)
         self._report.stands(key, None)
+        for name in await self._actor.give_back(await self._observer.remains(key)):
+            _log.info("Service %s is the user's again: its Rollout is gone", name, extra=about(key))
+        # Not before: what could not be given back is tried again, later and later.
+        self._memories.pop(key, None)
+        self._queue.forget(key)
+        return "gone"
 
 
 @dataclasses.dataclass(slots=True)
@@ -378,8 +301,8 @@ class _Attempt:
     limit: asyncio.Timeout | None = None
     began: float = 0.0
     """By the loop's clock."""
-    made_way: int = 0
-    """How many passes before it in a row were ended for something urgent."""
+    patience_seconds: float = 0.0
+    """After how long it ends for something urgent."""
     lasting: bool = False
     """Whether it makes way for nothing."""
     overtaken: bool = False

@@ -10,7 +10,6 @@ given out twice a second (`pace`); times that were asked for are met.
 
 import asyncio
 import collections
-import random
 import time
 from collections.abc import Callable
 from typing import Final
@@ -26,25 +25,15 @@ _HEAVY: Final = " heavy"
 """Behind a namespace's name: its heavy Rollouts, which have turns of their own."""
 URGENT_IN_A_ROW: Final = 3
 """So many urgent keys are given out while others wait, then one of those."""
-BACKOFF_FIRST_SECONDS: Final = 1.0
-BACKOFF_LAST_SECONDS: Final = 60.0
 SLEEP_SECONDS_MAX: Final = 30.0
 """Timers look at the clock at least this often, so that a jump of the wall clock delays nothing for longer."""
-
-_RANDOM: Final = random.SystemRandom()  # it keeps no state
 
 
 class Queue:
     """Keys that wait for a pass. All methods belong to the event loop's thread."""
 
-    def __init__(
-        self,
-        *,
-        clock: Callable[[], float] = time.time,
-        jitter: Callable[[], float] = _RANDOM.random,
-    ) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._jitter = jitter
         self._places = Places(PLACES, self._nudge)
         self._pace = Pace()
         self._ready: Rounds[Key] = Rounds()
@@ -63,7 +52,6 @@ class Queue:
         """What workers have, and since when."""
         self._timers: dict[Key, tuple[float, asyncio.TimerHandle]] = {}
         """When each key is due by the wall clock, and its timer."""
-        self._failures: dict[Key, int] = {}
         self._waiters: collections.deque[asyncio.Future[None]] = collections.deque()
         self._moved_at = 0.0
         """When a key was last given out or back, by the loop's clock."""
@@ -117,47 +105,19 @@ class Queue:
         due = asyncio.get_running_loop().time() + max(at - self._clock(), 0.0)
         self._arm(key, at, due)
 
-    def wake_after(self, key: Key, seconds: float) -> None:
-        """Look at *key* in *seconds*, give or take a tenth so that keys do not march in step."""
-        self.wake_at(key, self._clock() + seconds * (0.9 + 0.2 * self._jitter()))
-
-    def back_off(self, key: Key, least_seconds: float = 0.0) -> float:
-        """Look at *key* later, the later the more often in a row this is called; return the delay in seconds."""
-        failures = self._failures.get(key, 0)
-        self._failures[key] = failures + 1
-        delay_seconds = min(BACKOFF_FIRST_SECONDS * 2.0 ** min(failures, 16), BACKOFF_LAST_SECONDS)
-        delay_seconds = max(delay_seconds * (0.5 + 0.5 * self._jitter()), least_seconds)
-        self.wake_at(key, self._clock() + delay_seconds)
-        return delay_seconds
-
-    def hasten(self, spread_seconds: float) -> None:
-        """Look at all keys that back off within *spread_seconds*: what they waited for has come.
-
-        They start from the beginning: of a server that has just come back the first answer may well be 429, and nobody
-        is to sit out a minute for that.
-        """
-        for key in self._failures:
-            if key in self._timers:
-                self.wake_at(key, self._clock() + spread_seconds * self._jitter())
-        self._failures.clear()
+    def hasten(self, key: Key, seconds: float) -> None:
+        """Look at *key* in *seconds* where it has a later time; one that has none waits already, or for nothing."""
+        if key in self._timers:
+            self.wake_at(key, self._clock() + seconds)
 
     def weigh(self, key: Key) -> None:
         """Take in, while a worker has *key*, that passes over it are heavy: few of these are given out at a time."""
         if key in self._busy:
             self._heavy.add(key)
 
-    def failures(self, key: Key) -> int:
-        """Return how often in a row `back_off` was called for *key*."""
-        return self._failures.get(key, 0)
-
-    def recover(self, key: Key) -> None:
-        """Let the next `back_off` of *key* start from the beginning."""
-        self._failures.pop(key, None)
-
     def forget(self, key: Key) -> None:
-        """Drop the timer and the failures of *key*: it is gone."""
+        """Drop the timer of *key* and what else is kept: it is gone."""
         self._disarm(key)
-        self._failures.pop(key, None)
         self._pace.forget(key)
         self._heavy.discard(key)
 

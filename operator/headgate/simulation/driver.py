@@ -1,7 +1,7 @@
 """An operator's process: wakes, passes, memory, and its death. Owns what `reconcile` owns in the real one.
 
-The rules of waking and of trying again are those of `headgate.reconcile`, told anew for virtual time: layers forbid to
-share them, and a simulated process that differs would find what the real one must survive, too.
+When it looks again after a pass is what `core.requeue` says, as in the real one. What wakes it is told anew for virtual
+time: layers forbid to share `headgate.reconcile`.
 """
 
 import dataclasses
@@ -10,9 +10,9 @@ import random
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
-from headgate.act import Actor, Result
+from headgate.act import Actor
 from headgate.api import names
-from headgate.core import decide, faults
+from headgate.core import decide, faults, requeue
 from headgate.core.model import Decision, Json, Key, Kind, Notice, Observation, Unwritten
 from headgate.observe import Observer
 from headgate.observe.dry_runs import InPasses
@@ -26,8 +26,6 @@ from headgate.simulation.metrics import Readings, Script
 from headgate.simulation.store import Change, Store
 
 RESYNC_SECONDS: Final = 600.0
-REFUSED_SECONDS: Final = 60.0
-CONFLICTS_AT_ONCE: Final = 5
 SLEEP_SECONDS_MAX: Final = 30.0
 SETTLE_SECONDS: Final = 20.0
 
@@ -36,11 +34,9 @@ SETTLE_SECONDS: Final = 20.0
 class _Memory:
     """What a process keeps of a Rollout between passes."""
 
-    refusals: tuple[str, ...] = ()
+    retries: requeue.Retries = dataclasses.field(default_factory=requeue.Retries)
     written_at: float = 0.0
     unwritten: Unwritten | None = None
-    conflicts: int = 0
-    failures: int = 0
     wake_at: float | None = None
     timer: int = 0
     """Which timer counts; older ones ring in vain."""
@@ -74,6 +70,8 @@ class Operator:
         self._stall = stall
         self._memories: dict[Key, _Memory] = {}
         self._stalled: set[Key] = set()
+        # Not from the world's dice: what else happens does not hang on how often a pass ended.
+        self._jitter = random.Random(around.agenda.now).random
         self.alive = True
         self._readings = Readings(around.script, around.agenda, self.wake, self.clock)
         connection = around.connect()
@@ -178,14 +176,8 @@ class Operator:
         self._around.journal.failed_reads.clear()
         try:
             observation = await self._observed(key, memory)
-        except faults.Conflict:
-            self._wake_at(key, self.clock())
-            return
-        except faults.Unreachable:
-            self._back_off(key, memory)
-            return
-        except faults.Refused as refusal:
-            self._refused(key, memory, (str(refusal),))
+        except (faults.Conflict, faults.Unreachable, faults.Refused) as fault:
+            self._after(key, memory, fault)
             return
         if observation is None:
             return
@@ -198,7 +190,7 @@ class Operator:
         self._around.agenda.after(seconds, lambda: self._awake(key, memory, observation, decision))
 
     async def _observed(self, key: Key, memory: _Memory) -> Observation | None:
-        found = await self._observer.observe(key, memory.refusals, memory.written_at)
+        found = await self._observer.observe(key, memory.retries.refusals, memory.written_at)
         observation = dataclasses.replace(found, unwritten=memory.unwritten) if found is not None else None
         if observation is None:
             self._readings.forget(key)
@@ -221,7 +213,7 @@ class Operator:
         memory.unwritten = decision.unwritten
         if result.status_written:
             memory.written_at = self.clock()
-        self._conclude(key, memory, decision, result)
+        self._after(key, memory, requeue.Acted(decision, result))
 
     def _noted(self, observation: Observation, decision: Decision) -> Pass:
         journal = self._around.journal
@@ -231,33 +223,15 @@ class Operator:
             listener(done)
         return done
 
-    def _conclude(self, key: Key, memory: _Memory, decision: Decision, result: Result) -> None:
-        memory.refusals = result.refusals
-        if result.conflict:
-            memory.conflicts += 1
-            storm = memory.conflicts - CONFLICTS_AT_ONCE
-            self._wake_at(key, self.clock() + (0.0 if storm <= 0 else min(0.05 * 2.0 ** min(storm - 1, 16), 5.0)))
-            return
-        memory.conflicts = 0
-        if result.unreachable:
-            self._back_off(key, memory)
-            return
-        memory.failures = 0
-        if decision.recheck_at is not None:
-            self._wake_at(key, decision.recheck_at)
-        if decision.quiet_until and not result.refusals:
-            self._readings.quiet(key, decision.quiet_until)
-        if result.refusals:
-            self._refused(key, memory, result.refusals)
-
-    def _back_off(self, key: Key, memory: _Memory) -> None:
-        seconds = min(2.0 ** min(memory.failures, 16), 60.0) * (0.5 + 0.5 * self._around.dice.random())
-        memory.failures += 1
-        self._wake_at(key, self.clock() + seconds)
-
-    def _refused(self, key: Key, memory: _Memory, words: tuple[str, ...]) -> None:
-        memory.refusals, memory.failures = words, 0
-        self._wake_at(key, self.clock() + REFUSED_SECONDS * (0.9 + 0.2 * self._around.dice.random()))
+    def _after(self, key: Key, memory: _Memory, ending: requeue.Ending) -> None:
+        follows = requeue.after(memory.retries, ending, self.clock(), self._jitter())
+        memory.retries = follows.retries
+        if follows.at_once:
+            self.wake(key)
+        elif follows.at is not None:
+            self._wake_at(key, follows.at)
+        if follows.quiet_until:
+            self._readings.quiet(key, follows.quiet_until)
 
 
 def _key(thing: Json) -> Key:
