@@ -143,7 +143,7 @@ def test_with_a_bad_version_in_flight(shop: Shop, to: str) -> None:
     shop.ship("v3", **WAYS["canary-route"])
     shop.wait_weight(25)
     shop.command("rollback-to", to)
-    shop.wait_weights(10, web=100, canary=0)
+    shop.wait_weights(30, web=100, canary=0)
     shop.wait_phase("RolledBack")
     shop.wait(lambda: shop.sizes() == {f"v{to}": 4}, f"only v{to} has pods")
 

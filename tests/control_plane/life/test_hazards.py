@@ -137,7 +137,7 @@ def test_h18_deployment_deleted(world: World) -> None:
     name = world.deployments()["v1"]["metadata"]["name"]
     world.kubectl("delete", "deployment", name, "-n", world.namespace)
     world.wait(lambda: world.sizes() == {"v1": 3, "v2": 1}, "stable is back")
-    assert wait_until(lambda: "DeploymentRecreated" in {reason for reason, _ in world.events()}, deadline_seconds=10)
+    assert wait_until(lambda: "DeploymentRecreated" in {reason for reason, _ in world.events()}, deadline_seconds=60)
 
 
 def test_h22_another_start_makes_no_revision(world: World, operator: operators.Operator) -> None:

@@ -13,7 +13,7 @@ from tests.control_plane.life.shops import Shop, service, traffic
 pytestmark = pytest.mark.control_plane
 
 GATED = {"canary": {"steps": [{"setWeight": 25}, {"pause": {}}]}}
-HEALS_SECONDS = 10.0
+HEALS_SECONDS = 25.0
 
 
 def another(world: World, name: str, selector: Json, labels: Json, version: str = "v1", **spec: object) -> World:

@@ -48,7 +48,7 @@ def test_whole_canary_without_analysis(world: World) -> None:
     assert "finalizers" not in world.rollout()["metadata"]
     kept = world.deployments()
     assert kept["v1"]["spec"]["replicas"] == 0
-    assert wait_until(lambda: "Promoted" in {reason for reason, _ in world.events()}, deadline_seconds=10)
+    assert wait_until(lambda: "Promoted" in {reason for reason, _ in world.events()}, deadline_seconds=60)
 
 
 def test_promotion_on_evidence(world: World, prometheus: ScriptedPrometheus) -> None:
@@ -83,7 +83,7 @@ def test_commands_for_others_are_refused_in_words(world: World) -> None:
     said = f"headgate.dev/promote={hash_}/1 had no effect: in flight is {hash_} at step 2; "
     said += f"headgate.dev/promote={hash_}/2 would match"
 
-    assert wait_until(lambda: ("CommandMismatch", said) in world.events(), deadline_seconds=10)
+    assert wait_until(lambda: ("CommandMismatch", said) in world.events(), deadline_seconds=60)
     assert world.status["phase"] == "Paused"
 
     world.command("promote-full", hash_)

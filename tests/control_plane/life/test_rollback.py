@@ -152,6 +152,6 @@ def test_h5_unavailable_stable_pod_does_not_block(world: World) -> None:
     world.wait(lambda: world.deployments()["v1"]["status"].get("availableReplicas") == 2, "one pod unavailable")
     world.command("abort", "now")
 
-    assert wait_until(lambda: world.sizes().get("v1") == 4, deadline_seconds=10)
+    assert wait_until(lambda: world.sizes().get("v1") == 4, deadline_seconds=60)
     world.ail(pod, "ready-")
     world.wait_phase("RolledBack")

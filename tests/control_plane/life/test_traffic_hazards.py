@@ -14,7 +14,7 @@ from tests.prometheus.server import ScriptedPrometheus
 
 pytestmark = pytest.mark.control_plane
 
-SECONDS = 10
+SECONDS = 25
 """Drift is repaired in seconds; this many where two cores run everything."""
 
 REFUSAL = """

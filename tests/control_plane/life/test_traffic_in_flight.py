@@ -15,7 +15,7 @@ from tests.prometheus.server import ScriptedPrometheus
 
 pytestmark = pytest.mark.control_plane
 
-SECONDS = 20
+SECONDS = 40
 """Going back takes one pass; this many seconds where two cores run everything."""
 
 

@@ -87,7 +87,7 @@ def watching(cluster: Cluster, namespace: str, folder: Path) -> Iterator[Timelin
     """Watch the Deployments of a namespace that has some already."""
     timeline = Timeline(folder / "deployments")
     with _watching(cluster, namespace, timeline.file, f"-o=jsonpath={_COLUMNS}"):
-        assert wait_until(lambda: timeline.file.stat().st_size > 0, deadline_seconds=10)
+        assert wait_until(lambda: timeline.file.stat().st_size > 0, deadline_seconds=60)
         yield timeline
 
 
