@@ -4,7 +4,7 @@ SIZE   ?= control-plane
 NAME   ?= headgate
 ON     ?= detect
 ROUNDS ?= 3
-TIERS  ?= core api simulation house docs adapters cluster shell chart admission hazards life e2e
+TIERS  ?= core api simulation house docs adapters cluster shell chart admission life hazards e2e
 
 # With a Python of your own (PYTHON=…) the virtual environment is yours too.
 VENV := $(if $(filter .venv/bin/python,$(PYTHON)),.venv/.installed)
@@ -55,7 +55,7 @@ test-simulation: $(VENV) ## The invariants, in a virtual cluster
 	$(PYTHON) -m tests simulation
 
 test-control-plane: $(VENV) ## Against a real API server, built here the first time
-	$(PYTHON) -m tests admission hazards life
+	$(PYTHON) -m tests admission life hazards
 
 test-e2e: $(VENV) ## Real pods, Prometheus and users, on a node of its own (root)
 	$(PYTHON) -m tests e2e

@@ -5,6 +5,7 @@ does. SIGTERM ends all tiers, and each takes down its clusters.
 With CI=true nothing may be skipped: there a skip, of a tier or of a test, is a failure.
 """
 
+import collections
 import concurrent.futures
 import contextlib
 import dataclasses
@@ -15,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -94,8 +95,11 @@ class Tier:
     """Folders and files within tests/."""
     missing: Callable[[Output], str] = nothing_missing
     """Prepares what the tier stands on and returns why that is not to be had."""
-    beside: bool = False
-    """Whether it waits for pods, windows and drains most of its time, so that it runs beside the others."""
+    lane: int = 0
+    """Tiers of one lane run one after another, the lanes beside each other; what is said in lane 0 is shown at once.
+
+    In the others are tiers that wait for pods, windows and drains most of their time.
+    """
     processes: int = 1
     """How many of pytest's processes share its tests; each has a control plane and an operator of its own."""
 
@@ -118,9 +122,9 @@ TIERS = {
     "shell": Tier(("shell",), control_plane_missing),
     "chart": Tier(("chart",), control_plane_missing),
     "admission": Tier(tuple(f"control_plane/{name}" for name in _ON_API_SERVER), control_plane_missing),
-    "hazards": Tier(("control_plane/hazards",), control_plane_missing, beside=True),
-    "life": Tier(("control_plane/life",), control_plane_missing, beside=True, processes=3),
-    "e2e": Tier(("e2e",), node_missing, beside=True),
+    "life": Tier(("control_plane/life",), control_plane_missing, lane=1, processes=3),
+    "hazards": Tier(("control_plane/hazards",), control_plane_missing, lane=1),
+    "e2e": Tier(("e2e",), node_missing, lane=2),
 }
 _running: set[subprocess.Popen[bytes]] = set()
 _told_to_end = threading.Event()
@@ -202,27 +206,37 @@ def tally(report: Path, *, gate_failed: bool) -> Tally:
 
 
 def run_all(tiers: Sequence[str]) -> dict[str, Tally]:
-    """Run *tiers* in order, each of BESIDE meanwhile, and return how each ended, in the order of *tiers*.
+    """Run the lanes of *tiers* beside each other, and return how each tier ended, in the order of *tiers*.
 
-    What the latter say is printed when they and the others are done.
+    What tiers say in lanes other than the first is printed when all are done.
     """
     titles = {tier: f"\n=== tier {number} of {len(tiers)}: {tier}" for number, tier in enumerate(tiers, start=1)}
-    beside = [tier for tier in tiers if TIERS[tier].beside and len(tiers) > 1]
+    lanes = collections.defaultdict(list)
+    for tier in tiers:
+        lanes[TIERS[tier].lane].append(tier)
+    shown = lanes.pop(min(lanes))
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        outputs = {tier: stack.enter_context(Path(folder, tier).open("w+", encoding="utf-8")) for tier in beside}
-        background = stack.enter_context(concurrent.futures.ThreadPoolExecutor(max_workers=len(TIERS)))
-        waiting = {
-            tier: background.submit(_titled, f"{titles[tier]}, beside the others", tier, output)
-            for tier, output in outputs.items()
+        outputs = {
+            tier: stack.enter_context(Path(folder, tier).open("w+", encoding="utf-8"))
+            for lane in lanes.values()
+            for tier in lane
         }
-        ended = {tier: _titled(titles[tier], tier, None) for tier in tiers if tier not in waiting}
-        for tier, future in waiting.items():
-            print(f"\n=== waiting for {tier}, begun beside the others", flush=True)
-            ended[tier] = future.result()
-            outputs[tier].seek(0)
-            print(outputs[tier].read(), end="", flush=True)
+        background = stack.enter_context(concurrent.futures.ThreadPoolExecutor(max_workers=len(TIERS)))
+        waiting = [background.submit(_lane, lane, titles, outputs) for lane in lanes.values()]
+        ended = _lane(shown, titles, {})
+        for future, lane in zip(waiting, lanes.values(), strict=True):
+            print(f"\n=== waiting for {', '.join(lane)}, begun beside the others", flush=True)
+            ended.update(future.result())
+            for tier in lane:
+                outputs[tier].seek(0)
+                print(outputs[tier].read(), end="", flush=True)
     return {tier: ended[tier] for tier in tiers}
+
+
+def _lane(tiers: Sequence[str], titles: Mapping[str, str], outputs: Mapping[str, IO[str]]) -> dict[str, Tally]:
+    """Run *tiers* one after another; those without an output of their own say what they do as they do it."""
+    return {tier: _titled(titles[tier], tier, outputs.get(tier)) for tier in tiers}
 
 
 def _titled(title: str, tier: str, output: Output) -> Tally:

@@ -92,6 +92,26 @@ def test_waiting_tier_runs_beside_the_others(
     assert ["e2e", "core", "total:"] == [line.split()[0] for line in said[2:]]
 
 
+def test_tiers_of_one_lane_run_one_after_another(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two cores carry one tier with many control planes at a time; what each said is printed under its own title."""
+    running: list[str] = []
+
+    def run(tier: str, output: tiers.Output = None) -> tiers.Tally:
+        running.append(tier)
+        met = [other for other in running if other != tier and tiers.TIERS[other].lane == tiers.TIERS[tier].lane]
+        print(f"{tier} has met {met}", file=output)
+        running.remove(tier)
+        return tiers.Tally(passed=1)
+
+    monkeypatch.setattr(tiers, "run", run)
+
+    assert 0 == tiers.main(["core", "life", "hazards", "e2e"])
+    said = [line for line in capsys.readouterr().out.splitlines() if " has met " in line]
+    assert [f"{tier} has met []" for tier in ("core", "life", "hazards", "e2e")] == said
+
+
 @pytest.mark.parametrize("broken", ["core", "e2e"])
 def test_failure_beside_the_others_is_a_failure(monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
     """Whichever of two tiers fails, the run has failed."""
