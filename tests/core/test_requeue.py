@@ -14,6 +14,7 @@ from headgate.core.requeue import Acted, Asked, Early, Ending, Level, Requeue, R
 
 NOW = 1_800_000_000.0
 EMPTY = RolloutStatus()
+NOTHING = Retries()
 ROUNDING_SECONDS = 1e-6
 """What a float of this size cannot tell apart."""
 
@@ -42,7 +43,7 @@ def unreachable(retry_after_seconds: float = 0.0) -> Unreachable:
     return fault
 
 
-def row(*endings: Ending, jitter: float = 1.0, retries: Retries = Retries()) -> list[Requeue]:  # noqa: B008 - frozen
+def row(*endings: Ending, jitter: float = 1.0, retries: Retries = NOTHING) -> list[Requeue]:
     """Return what follows from passes that end so, one after another."""
     answers = []
     for ending in endings:
