@@ -35,10 +35,16 @@ def control_plane() -> Iterator[ControlPlane]:
         cluster.stop(name)
 
 
-@pytest.fixture
-def release(helm: Helm, control_plane: ControlPlane) -> Iterator[Release]:
-    """A release that is not installed yet, in a cluster with the namespaces shop and blog."""
+@pytest.fixture(scope="session")
+def uninstalled(helm: Helm, control_plane: ControlPlane) -> Release:
+    """A release that is not installed, and that a test leaves so, in a cluster with the namespaces shop and blog."""
     made = Release(Helm(helm.program, helm.home, control_plane.kubeconfig), control_plane)
     made.prepare("shop", "blog")
-    yield made
-    made.forget()
+    return made
+
+
+@pytest.fixture
+def release(uninstalled: Release) -> Iterator[Release]:
+    """A release that a test may install."""
+    yield uninstalled
+    uninstalled.forget()

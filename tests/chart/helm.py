@@ -1,6 +1,8 @@
 """Runs the real Helm on our chart. Owns where it comes from and how values are given; must not know any value."""
 
+import copy
 import dataclasses
+import functools
 import importlib.metadata
 import json
 import os
@@ -57,13 +59,24 @@ class Helm:
 
     def text(self, values: Json, *options: str, namespace: str = "ops") -> str:
         """Return the chart rendered with *values* as release headgate in *namespace*."""
-        ended = self.run("template", "headgate", str(CHART), f"--namespace={namespace}", *options, values=values)
-        assert ended.returncode == 0, ended.stderr
-        return ended.stdout
+        return _rendered(self, (f"--namespace={namespace}", *options), json.dumps(values))
 
     def objects(self, values: Json, *options: str) -> list[Json]:
         """Return the objects that the chart renders with *values*."""
-        return [body for body in yaml.safe_load_all(self.text(values, *options)) if body]
+        return copy.deepcopy(_parsed(self.text(values, *options)))
+
+
+# Many tests look at the same objects: each set of values is rendered and parsed once in a run.
+@functools.cache
+def _rendered(helm: Helm, options: tuple[str, ...], values: str) -> str:
+    ended = helm.run("template", "headgate", str(CHART), *options, values=json.loads(values))
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+@functools.cache
+def _parsed(text: str) -> list[Json]:
+    return [body for body in yaml.safe_load_all(text) if body]
 
 
 def of_kind(objects: Sequence[Json], kind: str) -> list[Json]:

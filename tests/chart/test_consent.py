@@ -17,6 +17,7 @@ from tests.control_plane.life.reading import HttpReader
 from tests.control_plane.life.rollouts import manifest
 from tests.control_plane.life.shops import SERVICES, Shop, service
 from tests.control_plane.people import ROLLOUTS, Person
+from tests.control_plane.writing import DRY_RUN
 
 POLICY, BINDING = "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"
 SERVED = f"--api-versions=admissionregistration.k8s.io/v1/{POLICY}"
@@ -104,24 +105,25 @@ def test_a_service_is_taken_over_only_without_it(release: Release, tmp_path: Pat
     """Who may write Rollouts and no Services cannot have one switched; without the policy that was possible."""
     notes = release.install({**variants.SMALLEST, "consent": {"enabled": enabled}})
     assert ("consent.enabled is false: the right to write Rollouts" in notes) is not enabled
-    shop = Shop(release.kubectl, HttpReader(release.control_plane.cluster), "shop")
-    bob = Person(release.control_plane, "bob", "shop")
+    namespace = release.namespace("shop")
+    shop = Shop(release.kubectl, HttpReader(release.control_plane.cluster), namespace)
+    bob = Person(release.control_plane, "bob", namespace)
     bob.grant(ROLLOUTS)
     shop.add(service())
-    given = manifest("shop", "v1", strategy={"blueGreen": {}}, traffic=SERVICES)
-    dry_run = ("create", "--dry-run=server", "-f", "-")
-    assert wait_until(lambda: ("denied request" in bob.tries(*dry_run, given=given).stderr) is enabled, 60)
-    try:
-        with release.operator(tmp_path):
-            assert (bob.tries("create", "-f", "-", given=given).returncode == 0) is not enabled
-            if not enabled:
-                shop.wait_stable("v1")
-                given["spec"]["template"]["spec"]["containers"][0]["image"] = "registry.example/web:v2"
-                bob.does("apply", "-f", "-", given=given)
-                shop.wait(lambda: bool(shop.selects("web")), "the Service leads where the Rollout wants")
-            assert bool(shop.selects("web")) is not enabled
-    finally:
-        release.kubectl("delete", "service", "web", "web-canary", "-n", "shop", "--ignore-not-found")
+    given = manifest(namespace, "v1", strategy={"blueGreen": {}}, traffic=SERVICES)
+
+    def denied() -> bool:
+        return "denied request" in bob.http.create("rollouts", given, DRY_RUN).body.get("message", "")
+
+    assert wait_until(lambda: denied() is enabled, deadline_seconds=60)
+    with release.operator(tmp_path):
+        assert bob.http.create("rollouts", given).accepted is not enabled
+        if not enabled:
+            shop.wait_stable("v1")
+            template = {"spec": {"containers": [{"name": "app", "image": "registry.example/web:v2"}]}}
+            bob.http.merge("rollouts", "web", {"spec": {"template": template}}).done()
+            shop.wait(lambda: bool(shop.selects("web")), "the Service leads where the Rollout wants")
+        assert bool(shop.selects("web")) is not enabled
     assert {f"{POLICY}/headgate-consent.{NAMESPACE}"} == release.present(POLICY) or not enabled
     stored = json.loads(release.kubectl("get", BINDING, "-o", "json"))["items"]
     assert [f"headgate-consent.{NAMESPACE}"] * enabled == [body["spec"]["policyName"] for body in stored]

@@ -105,9 +105,10 @@ class HttpWriter:
         """Do as `kubectl delete --wait=false`."""
         return self._request("DELETE", kind, name, None, query={})
 
-    def may(self, verb: str, resource: str, *, group: str = "") -> bool:
+    def may(self, verb: str, resource: str, *, group: str = "", subresource: str = "") -> bool:
         """Do as `kubectl auth can-i`."""
         asked = {"namespace": self.namespace, "verb": verb, "resource": resource, "group": group}
+        asked |= {"subresource": subresource} if subresource else {}
         review = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",
