@@ -1,11 +1,13 @@
 """A judge that cannot fail holds nothing: each finds the operator that does what it must not."""
 
+import dataclasses
+import itertools
 from collections.abc import Callable
 
 import pytest
 
 from headgate.api import names
-from headgate.core import analysis, replicas
+from headgate.core import analysis, decide, replicas
 from headgate.core.replicas import Budget, Pods, Sizes
 from headgate.simulation import specs
 from headgate.simulation.judges import Violation
@@ -44,6 +46,12 @@ def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(analysis, "breach", lambda *_: "")
 
 
+def fickle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decide otherwise each time."""
+    honest, turns = decide.decide, itertools.count()
+    monkeypatch.setattr(decide, "decide", lambda seen: dataclasses.replace(honest(seen), rule=f"turn {next(turns)}"))
+
+
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
@@ -51,6 +59,7 @@ def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
         (greedy, "canary pods exist"),
         (credulous, "passes of 3"),
         (deaf, "and the canary stays"),
+        (fickle, "the same Observation gives another Decision"),
     ],
 )
 def test_judge_finds_the_broken_operator(monkeypatch: pytest.MonkeyPatch, broken: Broken, words: str) -> None:

@@ -18,6 +18,8 @@ KEPT: Final = 80
 LARGEST_BYTES: Final = 1024 * 1024
 """The size of a spec as JSON. etcd takes 1.5 MB, and a Deployment says more than its template."""
 
+_NESTS: Final = (dict, list)
+"""What has levels. `dict | list` would be made anew for each part of every object that is read."""
 _SIMPLE: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _TOKEN: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
 _CUT: Final = b"null"
@@ -44,9 +46,9 @@ def mapping(value: Any) -> dict[str, Any]:
 
 def deeper(value: Any, levels: int) -> bool:
     """Return whether *value* has more than so many *levels* of objects and lists, one inside the other."""
-    layer = [value] if isinstance(value, dict | list) else []
+    layer = [value] if isinstance(value, _NESTS) else []
     for _ in range(levels):
-        layer = [part for one in layer for part in _parts(one) if isinstance(part, dict | list)]
+        layer = [part for one in layer for part in _parts(one) if isinstance(part, _NESTS)]
         if not layer:
             return False
     return bool(layer)

@@ -100,7 +100,7 @@ class Capacity:
     def _removed(self, pod: Json, served: float) -> None:
         scene = self._scene
         owner = pod["metadata"]["ownerReferences"][0]["name"]
-        thing = scene.world.store.get(Kind.DEPLOYMENT, pod["metadata"]["namespace"], owner)
+        thing = scene.world.store.held(Kind.DEPLOYMENT, pod["metadata"]["namespace"], owner)
         if thing is None or scene.meddled or not scene.totals:
             return
         # One that has just become available cannot be known to be by whoever decided a moment ago.

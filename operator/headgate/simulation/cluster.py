@@ -73,7 +73,7 @@ class ApiServer:
         self, kind: Kind, namespace: str, name: str, operations: Sequence[Json], manager: str, subresource: str = ""
     ) -> Json | None:
         """Apply a JSON patch to everything but the status."""
-        thing = self.store.get(kind, namespace, name)
+        thing = self.store.held(kind, namespace, name)
         if thing is None:
             return None
         try:
@@ -97,7 +97,7 @@ class ApiServer:
 
     def apply_status(self, key: Key, uid: str, resource_version: str, status: Json) -> Json | None:
         """Server-side apply a Rollout's status."""
-        thing = self.store.get(Kind.ROLLOUT, key.namespace, key.name)
+        thing = self.store.held(Kind.ROLLOUT, key.namespace, key.name)
         if thing is None:
             return None
         if thing["metadata"]["uid"] != uid or thing["metadata"]["resourceVersion"] != resource_version:
@@ -106,7 +106,7 @@ class ApiServer:
 
     def write_status(self, kind: Kind, namespace: str, name: str, status: Json, manager: str) -> None:
         """Replace an object's status, as a controller does."""
-        thing = self.store.get(kind, namespace, name)
+        thing = self.store.held(kind, namespace, name)
         if thing is not None:
             self.store.update(kind, {**thing, "status": status}, manager, "status")
 
@@ -114,7 +114,7 @@ class ApiServer:
         self, kind: Kind, namespace: str, name: str, uid: str, manager: str, *, orphan: bool = False, version: str = ""
     ) -> None:
         """Delete an object if it is still the one with *uid*, at *version*."""
-        thing = self.store.get(kind, namespace, name)
+        thing = self.store.held(kind, namespace, name)
         if thing is None:
             return
         if uid and thing["metadata"]["uid"] != uid:
@@ -125,7 +125,7 @@ class ApiServer:
 
     def evict(self, namespace: str, name: str, uid: str) -> None:
         """Evict a pod if it is still the one with *uid*."""
-        thing = self.store.get(Kind.POD, namespace, name)
+        thing = self.store.held(Kind.POD, namespace, name)
         if thing is None:
             return
         if thing["metadata"]["uid"] != uid:

@@ -76,7 +76,7 @@ class Deployments:
         return self._sets.setdefault(thing["metadata"]["uid"], _ReplicaSets())
 
     def _get(self, namespace: str, name: str) -> Json | None:
-        thing = self._server.store.get(Kind.DEPLOYMENT, namespace, name)
+        thing = self._server.store.held(Kind.DEPLOYMENT, namespace, name)
         return thing if thing and thing["metadata"].get("deletionTimestamp") is None else None
 
     def _sync(self, namespace: str, name: str) -> None:

@@ -87,7 +87,7 @@ class Gateway:
     def _answer(self, change: Change) -> None:
         metadata = change.thing["metadata"]
         kind, namespace, name = change.kind, metadata["namespace"], metadata["name"]
-        route = self._server.store.get(kind, namespace, name)
+        route = self._server.store.held(kind, namespace, name)
         if self.habits.deaf:
             return
         if route is not None and self._names_us(route):
@@ -132,7 +132,7 @@ class Gateway:
         self._server.write_status(*place, {"parents": [*others, answer]}, self.manager)
 
     def _exists(self, route: Json, name: str) -> bool:
-        return self._server.store.get(Kind.SERVICE, route["metadata"]["namespace"], name) is not None
+        return not self._server.store.free(Kind.SERVICE, route["metadata"]["namespace"], name)
 
     def _tell(self, about: str) -> None:
         for listener in self.listeners:

@@ -1,10 +1,13 @@
 """JSON values as the API server gives them out: everybody gets a copy of their own. Ten times as fast as deepcopy."""
 
+from types import NoneType
 from typing import Any, Final, TypeVar
 
 _Value = TypeVar("_Value")
 _SHARED: Final = "managedFields"
 """Most of an object, always replaced as a whole, and changed by nobody."""
+_ATOMS: Final = frozenset({str, int, float, bool, NoneType})
+"""What holds nothing: to look a class up here takes a quarter of asking `isinstance`, and most members are such."""
 
 
 def copied(value: _Value) -> _Value:
@@ -16,9 +19,9 @@ def copied(value: _Value) -> _Value:
 def _copied(value: Any) -> Any:
     if isinstance(value, dict):
         return {
-            name: _copied(member) if isinstance(member, dict | list) and name != _SHARED else member
+            name: member if member.__class__ in _ATOMS or name == _SHARED else _copied(member)
             for name, member in value.items()
         }
     if isinstance(value, list):
-        return [_copied(member) if isinstance(member, dict | list) else member for member in value]
+        return [member if member.__class__ in _ATOMS else _copied(member) for member in value]
     return value

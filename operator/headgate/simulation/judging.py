@@ -139,6 +139,8 @@ class Scene:
         """The one in force: a rollout ends by the kind that it began with, as it is written by now."""
         self.traffic: Json | None = None
         """That in force."""
+        self._looked_at = ("", 0)
+        """The Rollout and the generation of it that was last looked at."""
         self._accepted: dict[str, Json] = {}
         """Valid specs by the hash of their policy."""
         self.totals: list[tuple[float, int]] = []
@@ -175,10 +177,13 @@ class Scene:
         self.status = self.world.understood(thing)
         if self.status.canary and (before.canary is None or before.canary.started != self.status.canary.started):
             self.flight_began = self.world.now
-        if not rollouts.problems(thing["spec"]):
+        # What makes the status newer leaves the spec as it was, and it is as valid as before.
+        identity = (thing["metadata"]["uid"], thing["metadata"]["generation"])
+        if identity != self._looked_at and not rollouts.problems(thing["spec"]):
             self.spec = thing["spec"]
             policy = {field: self.spec[field] for field in POLICY_FIELDS if field in self.spec}
             self._accepted[revisions.policy_hash(KEY.name, policy)] = self.spec
+        self._looked_at = identity
         self._come_into_force()
         replicas = thing["spec"].get("replicas")
         if isinstance(replicas, int) and (not self.totals or self.totals[-1][1] != replicas):

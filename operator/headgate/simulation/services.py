@@ -49,10 +49,10 @@ class Services:
     def _sync(self, namespace: str, name: str) -> None:
         self._due.discard((namespace, name))
         store = self._server.store
-        service = store.get(Kind.SERVICE, namespace, name)
+        service = store.held(Kind.SERVICE, namespace, name)
         for family in FAMILIES:
             slice_name = f"{name}-{family}"
-            known = store.get(Kind.ENDPOINT_SLICE, namespace, slice_name)
+            known = store.held(Kind.ENDPOINT_SLICE, namespace, slice_name)
             if service is None:
                 store.delete(Kind.ENDPOINT_SLICE, namespace, slice_name, MANAGER)
             elif known is None:

@@ -10,6 +10,7 @@ from headgate.simulation.judging import RECENT_SECONDS, Scene
 from headgate.simulation.pods import is_ready
 from headgate.simulation.store import Change
 from headgate.simulation.ways import Ways
+from headgate.simulation.world import KEY
 
 SCALING_SECONDS = 60.0
 """How long pods that were asked for of late may need to come."""
@@ -69,12 +70,11 @@ class Serving:
 
     def _inside(self) -> None:
         stable = self._ways.services[0]
-        if self._scene.world.store.get(Kind.SERVICE, self._namespace(), stable) is not None:
+        if not self._scene.world.store.free(Kind.SERVICE, self._namespace(), stable):
             self._alive(stable, self._scene.world.services.ready(stable), "the cluster")
 
     def _namespace(self) -> str:
-        rollout = self._scene.world.rollout
-        return str(rollout["metadata"]["namespace"]) if rollout else ""
+        return KEY.namespace if self._scene.world.exists else ""
 
     def _alive(self, service: str, uids: set[str], who: str) -> None:
         scene, pods, place = self._scene, self._scene.world.pods, (who, service)

@@ -45,7 +45,13 @@ class Store:
     def __init__(self, agenda: Agenda) -> None:
         self._agenda = agenda
         self._things: dict[Place, Json] = {}
+        self._sorted: dict[Kind, list[Json]] = {}
+        """By kind, in order of their places: what is looked through far more often than it changes."""
         self._owners: dict[str, ownership.Owners] = {}
+        self._leaves: dict[str, tuple[Json, dict[ownership.Path, Any]]] = {}
+        """By uid: an object as it was last kept, and its leaves."""
+        self._managed: dict[str, tuple[ownership.Owners, list[Json]]] = {}
+        """By uid: who owns what, and the same as managedFields."""
         self._version = 1000
         self._uids = 0
         self.listeners: list[Callable[[Change], None]] = []
@@ -60,12 +66,21 @@ class Store:
 
     def peek(self, kind: Kind, labels: Mapping[str, str] | None = None, namespace: str = "") -> list[Json]:
         """Return the objects themselves, for those who only look."""
+        found = self._sorted.get(kind)
+        if found is None:
+            places = sorted(place for place in self._things if place[0] is kind)
+            found = self._sorted[kind] = [self._things[place] for place in places]
         wanted = (labels or {}).items()
         return [
             thing
-            for (of, space, _), thing in sorted(self._things.items())
-            if of is kind and namespace in ("", space) and wanted <= (thing["metadata"].get("labels") or {}).items()
+            for thing in found
+            if namespace in ("", thing["metadata"]["namespace"])
+            and wanted <= (thing["metadata"].get("labels") or {}).items()
         ]
+
+    def held(self, kind: Kind, namespace: str, name: str) -> Json | None:
+        """Return the object itself, for those who only look, or None."""
+        return self._things.get((kind, namespace, name))
 
     def create(self, kind: Kind, body: Json, by: str) -> Json:
         """Keep *body* as a new object and return it as kept. Its name must be free."""
@@ -130,20 +145,32 @@ class Store:
 
     def _keep(self, kind: Kind, before: Json | None, thing: Json, by: ownership.Owner) -> None:
         if kind not in _UNOWNED:
-            owners = self._owners.get(thing["metadata"]["uid"], {})
-            old = ownership.tracked(before) if before else {}
-            self._owners[thing["metadata"]["uid"]] = ownership.updated(owners, old, ownership.tracked(thing), by)
+            uid = thing["metadata"]["uid"]
+            old, new = self._leaves_of(before) if before else {}, ownership.tracked(thing)
+            self._owners[uid] = ownership.updated(self._owners.get(uid, {}), old, new, by)
+            self._leaves[uid] = (thing, new)
         self._seal(kind, before, thing, by[0])
 
+    def _leaves_of(self, thing: Json) -> dict[ownership.Path, Any]:
+        last = self._leaves.get(thing["metadata"]["uid"])
+        return last[1] if last is not None and last[0] is thing else ownership.tracked(thing)
+
+    def _managed_fields(self, uid: str) -> list[Json]:
+        owners, last = self._owners[uid], self._managed.get(uid)
+        if last is None or last[0] != owners:
+            last = self._managed[uid] = (owners, ownership.written(owners))
+        return last[1]
+
     def _seal(self, kind: Kind, before: Json | None, thing: Json, by: str) -> None:
+        """Keep *thing*, of which nobody else has a part."""
         metadata = thing["metadata"]
         self._version += 1
         metadata["resourceVersion"] = str(self._version)
         if kind not in _UNOWNED:
-            metadata["managedFields"] = ownership.written(self._owners[metadata["uid"]])
-        kept = json_values.copied(thing)
-        self._things[kind, metadata["namespace"], metadata["name"]] = kept
-        self._tell(Change(kind, before, kept, by))
+            metadata["managedFields"] = self._managed_fields(metadata["uid"])
+        self._things[kind, metadata["namespace"], metadata["name"]] = thing
+        self._sorted.pop(kind, None)
+        self._tell(Change(kind, before, thing, by))
 
     def _released(self, kind: Kind, thing: Json) -> None:
         metadata = thing["metadata"]
@@ -155,7 +182,9 @@ class Store:
     def _remove(self, kind: Kind, thing: Json, by: str) -> None:
         metadata = thing["metadata"]
         gone = self._things.pop((kind, metadata["namespace"], metadata["name"]))
-        self._owners.pop(metadata["uid"], None)
+        self._sorted.pop(kind, None)
+        for kept in (self._owners, self._leaves, self._managed):
+            kept.pop(metadata["uid"], None)
         self._agenda.after(COLLECTED_AFTER_SECONDS, lambda: self._collect(metadata["uid"]))
         self._tell(Change(kind, gone, None, by))
 

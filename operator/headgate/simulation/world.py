@@ -56,6 +56,8 @@ class World:
         self.meant: Callable[[Any], Any] = lambda status: status
         """Puts a stored status into words of this version, where another one wrote it: users and judges know them."""
         self._counts = {True: 0, False: 0}
+        self._read: tuple[Any, Any, RolloutStatus] | None = None
+        """A stored status, what says how it is meant, and what it says: it is asked for far more often than written."""
         self.around = driver.Surroundings(self.store, self.agenda, self.script, self.journal, self.dice, self._connect)
         self.operator = driver.Operator(self.around)
 
@@ -101,8 +103,13 @@ class World:
         return self.store.get(Kind.ROLLOUT, KEY.namespace, KEY.name)
 
     @property
+    def exists(self) -> bool:
+        """Whether there is a Rollout."""
+        return self._peeked is not None
+
+    @property
     def _peeked(self) -> Json | None:
-        return next((one for one in self.store.peek(Kind.ROLLOUT) if one["metadata"]["name"] == KEY.name), None)
+        return self.store.held(Kind.ROLLOUT, KEY.namespace, KEY.name)
 
     @property
     def status(self) -> RolloutStatus:
@@ -111,7 +118,11 @@ class World:
 
     def understood(self, rollout: Json) -> RolloutStatus:
         """Return the status of *rollout* as the version that wrote it meant it."""
-        return statuses.read(self.meant(rollout.get("status"))).status
+        stored, read = rollout.get("status"), self._read
+        # What is kept is never changed in place, so that what is the same object says the same.
+        if read is None or read[0] is not stored or read[1] is not self.meant:
+            read = self._read = (stored, self.meant, statuses.read(self.meant(stored)).status)
+        return read[2]
 
     @property
     def phase(self) -> Phase:
@@ -130,12 +141,14 @@ class World:
 
     def deployment(self, revision_hash: str) -> Json | None:
         """Return a revision's Deployment."""
-        found = self.store.select(Kind.DEPLOYMENT, {names.POD_HASH: revision_hash})
-        return found[0] if found else None
+        return json_values.copied(self._deployment(revision_hash))
+
+    def _deployment(self, revision_hash: str) -> Json | None:
+        return next(iter(self.store.peek(Kind.DEPLOYMENT, {names.POD_HASH: revision_hash})), None)
 
     def pods_of(self, revision_hash: str) -> tuple[int, int]:
         """Return how many pods of a revision there are and how many of them serve; those on their way out apart."""
-        thing = self.deployment(revision_hash)
+        thing = self._deployment(revision_hash)
         living = self.deployments.of(thing) if thing else []
         return len(living), sum(self.deployments.serves(thing, pod) for pod in living) if thing else 0
 
@@ -243,7 +256,7 @@ class World:
         if not call.writes:
             self.journal.reads += 1
             return
-        before = self.store.get(call.kind, KEY.namespace, call.name)
+        before = self.store.held(call.kind, KEY.namespace, call.name)
         number = len(self.journal.passes) - 1
         write = journal.Write(call.at, call.verb, call.kind, call.name, json_values.copied(body or {}), before, number)
         self.journal.writes.append(write)
