@@ -76,7 +76,7 @@ def _rendered(helm: Helm, options: tuple[str, ...], values: str) -> str:
 
 @functools.cache
 def _parsed(text: str) -> list[Json]:
-    return [body for body in yaml.safe_load_all(text) if body]
+    return [body for body in yaml.load_all(text, Loader=yaml.CSafeLoader) if body]  # a tenth of SafeLoader's time
 
 
 def of_kind(objects: Sequence[Json], kind: str) -> list[Json]:

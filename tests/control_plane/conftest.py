@@ -60,6 +60,13 @@ def control_plane() -> Iterator[ControlPlane]:
         yield started
 
 
+@pytest.fixture(scope="session")
+def unattended() -> Iterator[ControlPlane]:
+    """A control plane without an operator: what is stored there is what was written."""
+    with running("unattended") as started:
+        yield started
+
+
 def _install(control_plane: ControlPlane) -> None:
     """Install the CRD and the policy of consent, and return once clients can use and read the CRD."""
     for text in (crds.text(), policies.text()):

@@ -6,7 +6,7 @@ own in a few tests, which give it whole folders at once: each of its processes c
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pydantic
@@ -15,7 +15,7 @@ import pytest
 from headgate.api import spec
 from tests.api import samples
 from tests.control_plane import manifests
-from tests.control_plane.conftest import ControlPlane, running
+from tests.control_plane.conftest import ControlPlane
 from tests.control_plane.writing import DRY_RUN, HttpWriter, Options, created_namespace
 
 pytestmark = pytest.mark.control_plane
@@ -27,13 +27,6 @@ COLUMNS = ["NAME", "PHASE", "STEP", "WEIGHT", "STABLE", "CANARY", "READY", "AGE"
 GITOPS = Options(manager="gitops")
 INJECTOR = Options(manager="injector")
 _NUMBERS = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def unattended() -> Iterator[ControlPlane]:
-    """A control plane without an operator: what is stored there is what was written."""
-    with running("input") as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import copy
 import dataclasses
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from headgate.api.traffic import ROUTES_MAX
 from headgate.cli import policies
 from tests.cluster import wait_until
 from tests.control_plane import people
-from tests.control_plane.conftest import ControlPlane, running
+from tests.control_plane.conftest import ControlPlane
 from tests.control_plane.people import GATEWAY_GROUP, ROLLOUTS, SCALE, STATUS, Person, routes, rule
 from tests.control_plane.writing import DRY_RUN, Answer, HttpWriter, Options, created_namespace
 
@@ -64,17 +64,16 @@ def without_traffic(given: Json) -> Json:
 
 
 @pytest.fixture(scope="module")
-def guarded() -> Iterator[ControlPlane]:
+def guarded(unattended: ControlPlane) -> ControlPlane:
     """A control plane without an operator, in which the policy is at work."""
-    with running("consent") as started:
-        outsider = Person(started, "outsider", "default")
-        outsider.grant(ROLLOUTS)
+    outsider = Person(unattended, "outsider", "default")
+    outsider.grant(ROLLOUTS)
 
-        def refused() -> bool:
-            return "denied request" in outsider.http.create("rollouts", rollout(), DRY_RUN).body.get("message", "")
+    def refused() -> bool:
+        return "denied request" in outsider.http.create("rollouts", rollout(), DRY_RUN).body.get("message", "")
 
-        assert wait_until(refused, deadline_seconds=60), "the policy is not at work"
-        yield started
+    assert wait_until(refused, deadline_seconds=60), "the policy is not at work"
+    return unattended
 
 
 Meet = Callable[..., Person]
