@@ -11,6 +11,7 @@ from tests.api import test_schema as schemas
 from tests.docs import pages
 
 TEXT = reference.text()
+TABLES = tuple(pages.tables(TEXT))
 FIELDS = {node.path: node for node in schemas.NODES if node.path not in ("spec", "status")}
 PLAIN = {path: node for path, node in FIELDS.items() if not path.endswith(("[]", ".*"))}
 
@@ -23,7 +24,7 @@ def test_the_page_in_the_tree_is_up_to_date() -> None:
 @pytest.mark.parametrize("path", PLAIN)
 def test_every_field_has_a_row(path: str) -> None:
     """No field of the resource is left out, and each row has the field's description."""
-    rows = [row for table in pages.tables(TEXT) for row in table if f"`{path}`" in row[0]]
+    rows = [row for table in TABLES for row in table if f"`{path}`" in row[0]]
     told = PLAIN[path].schema["description"].partition(" Default: ")[0].partition("$(")[0]
 
     assert rows
@@ -57,7 +58,7 @@ def test_every_rule_is_told(rule: cel.Rule) -> None:
 )
 def test_rows_are_in_words(path: str, cells: list[str]) -> None:
     """Type, default and bounds are what people write, not what a schema does."""
-    fields = [table for table in pages.tables(TEXT) if table[0][0] == "field" and table[0][1] == "type"]
+    fields = [table for table in TABLES if table[0][0] == "field" and table[0][1] == "type"]
     rows = {row[0].split("`")[1]: row for table in fields for row in table[1:]}
 
     assert rows[path][1:4] == cells
