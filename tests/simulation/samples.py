@@ -8,12 +8,13 @@ import functools
 import itertools
 import os
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 PROFILE: Final = os.environ.get("HYPOTHESIS_PROFILE", "ci")
 WHOLE: Final = PROFILE == "deep"
 """Whether nothing is left out."""
 
+_Value = TypeVar("_Value")
 _Pair = tuple[tuple[int, int], tuple[int, int]]
 """Of two parameters: which one, and which of its values."""
 
@@ -23,6 +24,17 @@ def covering(*values: Sequence[Any]) -> list[tuple[Any, ...]]:
     every = list(itertools.product(*(range(len(some)) for some in values)))
     chosen = every if WHOLE else _pairwise(every)
     return [tuple(some[at] for some, at in zip(values, case, strict=True)) for case in chosen]
+
+
+def some(values: Sequence[_Value], every: int) -> Sequence[_Value]:
+    """Return the first of *values* and each *every*-th one after it; with `deep` all."""
+    return values if WHOLE else values[::every]
+
+
+def halved(first: Sequence[Any], second: Sequence[Any]) -> list[tuple[Any, Any]]:
+    """Return half of the product of two parameters: each value meets every other one; with `deep` all of it."""
+    numbered = itertools.product(enumerate(first), enumerate(second))
+    return [(one, other) for (at, one), (place, other) in numbered if WHOLE or (at + place) % 2 == 0]
 
 
 def _pairs(case: tuple[int, ...]) -> set[_Pair]:

@@ -13,7 +13,7 @@ from headgate.simulation import faults, specs
 from headgate.simulation.judges import Violation
 from headgate.simulation.pods import Image
 from headgate.simulation.world import Pace
-from tests.simulation import shops, worlds
+from tests.simulation import samples, shops, worlds
 from tests.simulation.shops import abort
 
 QUICK: Json = {"interval": "5s", "window": "5s", "passesToAdvance": 1, "failuresToRollback": 1}
@@ -177,8 +177,12 @@ def test_the_judge_finds_a_hasty_switch(monkeypatch: pytest.MonkeyPatch) -> None
         shop.settle()
 
 
-@pytest.mark.parametrize("trouble", [faults.Trouble.CRASH_AFTER, faults.Trouble.LOST_ANSWER])
-@pytest.mark.parametrize(("end", "routed"), [*itertools.product(("promotion", "abort", "regret"), (False, True))])
+@pytest.mark.parametrize(
+    ("end", "routed", "trouble"),
+    samples.covering(
+        ("promotion", "abort", "regret"), (False, True), (faults.Trouble.CRASH_AFTER, faults.Trouble.LOST_ANSWER)
+    ),
+)
 def test_h12_killed_around_every_write(end: str, trouble: faults.Trouble, *, routed: bool) -> None:
     """Blue/green ends where it would have ended, and users were always served."""
     for ordinal in range(1, 22, 2 if trouble is faults.Trouble.CRASH_AFTER else 5):

@@ -10,7 +10,7 @@ from headgate.api.status import Outcome
 from headgate.core.model import Json, Kind
 from headgate.simulation import faults, specs
 from headgate.simulation.world import Pace
-from tests.simulation import shops, worlds
+from tests.simulation import samples, shops, worlds
 from tests.simulation.shops import abort, breach
 
 SLOW = Pace(call=0.3, lag=0.5)
@@ -69,13 +69,15 @@ def test_a_good_version_takes_over(plan: str, budget: Json) -> None:
     shops.rested(shop)
 
 
-@pytest.mark.parametrize("end", [abort, breach])
 @pytest.mark.parametrize(
-    ("plan", "index"),
-    [(plan, index) for plan, steps in PLANS.items() for index in range(1, len(steps) + 2)],
+    ("step", "end"),
+    samples.halved(
+        [(plan, index) for plan, steps in PLANS.items() for index in range(1, len(steps) + 2)], (abort, breach)
+    ),
 )
-def test_it_is_taken_back_from_every_step(plan: str, index: int, end: Callable[[worlds.Play], None]) -> None:
+def test_it_is_taken_back_from_every_step(step: tuple[str, int], end: Callable[[worlds.Play], None]) -> None:
     """Users first, then the pods, whatever the step had set."""
+    plan, index = step
     shop = play(2, plan)
     before = shop.stable
     shop.ship("web:2")
@@ -91,7 +93,7 @@ def test_it_is_taken_back_from_every_step(plan: str, index: int, end: Callable[[
 @pytest.mark.parametrize("trouble", [faults.Trouble.CRASH_AFTER, faults.Trouble.LOST_ANSWER])
 def test_h12_killed_around_every_write(plan: str, trouble: faults.Trouble) -> None:
     """A new process finds what the steps had set, and ends where the old one would have."""
-    for ordinal in range(1, 26, 4 if trouble is faults.Trouble.CRASH_AFTER else 9):
+    for ordinal in samples.some(range(1, 26, 4 if trouble is faults.Trouble.CRASH_AFTER else 9), 2):
         shop = play(3, plan)
         canary = shop.ship("web:2")
         shop.world.plan = faults.at_write(len(shop.world.journal.writes) + ordinal, trouble)
@@ -194,7 +196,7 @@ def test_pods_that_come_a_second_time(over: Json) -> None:
     """Between a step that left none and the first users, no Gateway knows an empty Service."""
     begin = {"setMirrorRoute": specs.mirror(50), "setHeaderRoute": specs.header()}
     first = begin.get(next(iter(over)), specs.scale(replicas=2))
-    for seed in range(8, 24):
+    for seed in samples.some(range(8, 24), 4):
         shop = shops.shop(seed, steps=(first, specs.pause("20s"), over, specs.weight(10)), replicas=4)
         canary = shop.ship("web:2")
         assert "Healthy" == shop.settle()

@@ -2,7 +2,6 @@
 
 import dataclasses
 import fractions
-import os
 import random
 from collections.abc import Callable
 
@@ -12,9 +11,8 @@ from headgate.api import names
 from headgate.core.model import Kind
 from headgate.simulation import faults, specs
 from headgate.simulation.world import Pace
-from tests.simulation import shops, worlds
+from tests.simulation import samples, shops, worlds
 
-DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
 PACE = Pace(call=0.0, lag=0.0)
 QUICK = specs.metric(interval="5s", window="5s", passesToAdvance=1, failuresToRollback=1)
 
@@ -157,7 +155,7 @@ def points(writes: int, trouble: faults.Trouble) -> list[int]:
     eight will do, unless there is more of that.
     """
     every = range(1, writes + 1)
-    if trouble is faults.Trouble.CRASH_AFTER or DEEP:
+    if trouble is faults.Trouble.CRASH_AFTER or samples.WHOLE:
         return list(every)
     return sorted(random.Random(writes).sample(every, min(8, writes)))
 

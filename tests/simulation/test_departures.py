@@ -12,7 +12,7 @@ from headgate.simulation import faults, specs
 from headgate.simulation.judges import Judges
 from headgate.simulation.pods import GRACE_SECONDS, Image
 from headgate.simulation.world import World
-from tests.simulation import shops, worlds
+from tests.simulation import samples, shops, worlds
 from tests.simulation.test_rollbacks import WAYS, begun, came_back
 
 SLACK_SECONDS: Final = 5
@@ -53,9 +53,7 @@ def left_at(play: worlds.Play, hash_: str) -> float:
     return play.world.now
 
 
-@pytest.mark.parametrize("seconds", ENDS)
-@pytest.mark.parametrize("how", [abort, put_back])
-@pytest.mark.parametrize("way", OTHERS)
+@pytest.mark.parametrize(("way", "how", "seconds"), samples.covering(OTHERS, (abort, put_back), ENDS))
 def test_taken_back(way: str, how: Callable[[worlds.Play], None], seconds: float) -> None:
     """RolledBack is said when nothing of it answers any more, and soon after that."""
     play = begun(way, seed=21)
@@ -176,8 +174,7 @@ def test_a_first_version_that_is_replaced(seconds: float) -> None:
     assert "Healthy" == first.settle()
 
 
-@pytest.mark.parametrize("seconds", ENDS)
-@pytest.mark.parametrize("way", OTHERS)
+@pytest.mark.parametrize(("way", "seconds"), samples.halved(OTHERS, ENDS))
 def test_gone_back_to_by_command(way: str, seconds: float) -> None:
     """A cold rollback is told as done when nothing of the version that was left answers."""
     play = begun(way, seed=28)

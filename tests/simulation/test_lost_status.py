@@ -9,7 +9,7 @@ from headgate.api import names
 from headgate.core.model import Json, Kind
 from headgate.simulation import specs
 from headgate.simulation.world import KEY
-from tests.simulation import shops, worlds
+from tests.simulation import samples, shops, worlds
 
 STEPS = (specs.weight(20), specs.weight(50), specs.weight(100), specs.pause())
 
@@ -134,9 +134,7 @@ def image(play: worlds.Play) -> str:
     return str(thing["spec"]["template"]["spec"]["containers"][0]["image"])
 
 
-@pytest.mark.parametrize("down", [False, True], ids=["operator up", "operator down"])
-@pytest.mark.parametrize("routed", [False, True], ids=["by pods", "by a route"])
-@pytest.mark.parametrize("name", SITUATIONS)
+@pytest.mark.parametrize(("name", "routed", "down"), samples.covering(list(SITUATIONS), (False, True), (False, True)))
 def test_h32_the_status_is_lost(name: str, *, routed: bool, down: bool) -> None:
     """H32: what was stable stays stable, users are served throughout, and a rejection is remembered with its reason."""
     situation, stable, phase, rejected = SITUATIONS[name]

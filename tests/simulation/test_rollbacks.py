@@ -11,7 +11,7 @@ from headgate.core.model import Json, Kind
 from headgate.simulation import faults, specs
 from headgate.simulation.pods import Image
 from headgate.simulation.world import Pace
-from tests.simulation import shops, worlds
+from tests.simulation import samples, shops, worlds
 from tests.simulation.shops import QUICK
 
 SLOW: Final = Pace(call=0.3, lag=0.5)
@@ -111,8 +111,7 @@ def test_cold_by_template(way: str) -> None:
     assert ("RolledBack", "spec.template") == (play.world.status.history[0].reason, play.world.status.history[0].by)
 
 
-@pytest.mark.parametrize("seconds", MOMENTS)
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("way", "seconds"), samples.halved(list(WAYS), MOMENTS))
 def test_at_any_moment_of_a_third_version(way: str, seconds: float) -> None:
     """In preview, at a step, while it is promoted, while the second one is warm, or at rest: it ends on the first."""
     play = begun(way, seed=2, pace=SLOW)
@@ -192,9 +191,14 @@ def test_from_its_record_where_the_deployment_is_gone(way: str) -> None:
     came_back(play)
 
 
-@pytest.mark.parametrize("trouble", [faults.Trouble.CRASH_AFTER, faults.Trouble.LOST_ANSWER])
-@pytest.mark.parametrize("how", [command, revert])
-@pytest.mark.parametrize("way", ["canary by pods", "canary with a route", "blueGreen by Services", "recreate"])
+@pytest.mark.parametrize(
+    ("way", "how", "trouble"),
+    samples.covering(
+        ("canary by pods", "canary with a route", "blueGreen by Services", "recreate"),
+        (command, revert),
+        (faults.Trouble.CRASH_AFTER, faults.Trouble.LOST_ANSWER),
+    ),
+)
 def test_h12_killed_around_every_write(way: str, how: Callable[[worlds.Play], None], trouble: faults.Trouble) -> None:
     """It ends where it would have ended, is carried out once, and rejects what it should."""
     for ordinal in range(1, 14, 2):
