@@ -112,7 +112,7 @@ def test_conflicts_come_back_at_once_and_do_not_spin(*, reading: bool, urgent: b
 
     assert delays(answers) == [0] * 5 + [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5, 5, 5]
     assert {one.result for one in answers} == {"conflict"}
-    assert [one.urgent for one in answers[:5]] == [urgent and not reading] * 5
+    assert [one.urgent for one in answers] == [urgent and not reading] * 15
     assert delays(row(acted(Result()), ending, retries=answers[-1].retries)) == [None, 0]
 
 
@@ -230,7 +230,8 @@ def test_step_back_is_tried_again_before_any_other(
 
     assert urgent.at_once == other.at_once
     assert urgent.at_once or (urgent.at or 0) <= (other.at or 0) + ROUNDING_SECONDS
-    assert urgent.urgent >= other.urgent
+    assert urgent.urgent or urgent.result == "ok"
+    assert not other.urgent
 
 
 @given(KEPT, st.lists(st.tuples(st.booleans(), JITTERS), min_size=1, max_size=30))

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.core.model import Key
+from headgate.core.turns import URGENT_IN_A_ROW
 from headgate.reconcile import pace, places
-from headgate.reconcile.queue import URGENT_IN_A_ROW, Queue
+from headgate.reconcile.queue import Queue
 from headgate.reconcile.workers import Workers
 from tests.shell import virtual
 

@@ -66,7 +66,7 @@ class Setting:
 
     def woken(self) -> set[Key]:
         """Return the keys that wait."""
-        return set(self.queue._ready)
+        return set(self.queue._turns.ready)
 
 
 def looked(setting: Setting) -> list[str]:

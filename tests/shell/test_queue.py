@@ -211,6 +211,28 @@ def test_clock_that_jumps_ahead_wakes_within_half_a_minute() -> None:
     virtual.run(main)
 
 
+def test_urgent_time_goes_before_those_that_wait() -> None:
+    """A key whose time is urgent goes first when it has come, whether it waits by then or not; its next time is new."""
+
+    async def main() -> None:
+        work = queue()
+        for key in (B, C, D):
+            work.wake(key)
+        work.wake_at(A, virtual.EPOCH + 10, urgent=True)
+        work.wake_at(A, virtual.EPOCH + 1)  # the earlier one counts, and it is urgent still
+        work.wake_at(D, virtual.EPOCH + 2, urgent=True)
+        await virtual.elapse(3)
+        assert [await work.take() for _ in range(4)] == [A, D, B, C]
+        for key in (A, B, C, D):
+            work.done(key)
+        work.wake(B)
+        work.wake_at(A, virtual.EPOCH + 5)
+        await virtual.elapse(5)
+        assert [await work.take() for _ in range(2)] == [B, A]
+
+    virtual.run(main)
+
+
 def test_hastened_keys_come_sooner() -> None:
     """A key comes at the sooner of two times; one that has no time stays out, and times of others stay as they are."""
 

@@ -67,8 +67,8 @@ class Setting:
 
     def drained(self) -> set[Key]:
         """Return the keys that wait, and let them wait no more."""
-        found = set(self.queue._ready)
-        self.queue._ready.clear()
+        found = set(self.queue._turns.ready)
+        self.queue._turns.ready.clear()
         self.queue._dirty.clear()
         return found
 

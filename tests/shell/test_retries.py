@@ -82,3 +82,24 @@ def test_urgent_conflict_is_hurried(*, urgent: bool, hurried: list[Key], monkeyp
         assert told == hurried
 
     virtual.run(main)
+
+
+@pytest.mark.parametrize("result", [Result(refusals=("no",)), Result(unreachable="down"), Result(conflict=True)])
+@pytest.mark.parametrize("urgent", [False, True])
+def test_step_back_that_failed_keeps_its_place(result: Result, *, urgent: bool) -> None:
+    """However a write towards stable failed, its next try goes before Rollouts that wait and are not urgent."""
+
+    async def main() -> None:
+        world = World([observation()] * 9, [result] * 6)
+        world.decided = lambda _: dataclasses.replace(decision(), urgent=urgent)
+        for _ in range(6 if result.conflict else 1):
+            await world.first_pass()
+        other = Key("shop", "other")
+        world.queue.wake(other)
+        assert await world.queue.take() == other  # several urgent ones have gone before it: it had its turn
+        world.queue.done(other)
+        world.queue.wake(other)
+        await virtual.elapse(61)
+        assert [await world.queue.take() for _ in range(2)] == ([KEY, other] if urgent else [other, KEY])
+
+    virtual.run(main)

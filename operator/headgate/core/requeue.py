@@ -14,7 +14,8 @@ carry out the same answers. Knows no queue and no clock: the time and the jitter
 | a dry run is not answered yet | with its answer, or when it is time to say that there is none |
 | a bug in Headgate | as if unreachable, and logged with the Observation |
 
-A step back to stable does not wait for a Retry-After: it is tried again after 1 s, 2 s, … 60 s whatever that says.
+A step back to stable that failed goes before Rollouts that are not urgent when its time has come. It does not wait for
+a Retry-After: it is tried again after 1 s, 2 s, … 60 s whatever that says.
 """
 
 import dataclasses
@@ -180,7 +181,7 @@ def _acted(kept: Retries, ending: Acted, now: float, jitter: float) -> Requeue:
     if result.unreachable:
         asked_seconds = 0.0 if decision.urgent else result.retry_after_seconds
         delay_seconds = _backoff_seconds(kept, jitter, asked_seconds)
-        return _unreachable(kept, result.unreachable, now, delay_seconds)
+        return _unreachable(kept, result.unreachable, now, delay_seconds, urgent=decision.urgent)
     decided_at = None if decision.recheck_at is None else max(decision.recheck_at, now)
     if result.refusals and decision.urgent:
         return _refused_urgently(kept, decided_at, now, _backoff_seconds(kept, jitter))
@@ -196,15 +197,15 @@ def _conflict(kept: Retries, now: float, jitter: float, *, urgent: bool) -> Requ
     if storm <= 0:
         return Requeue(kept, "conflict", at_once=True, urgent=urgent)
     delay_seconds = min(CONFLICT_SECONDS * 2.0 ** min(storm - 1, _DOUBLINGS_MAX), CONFLICT_SECONDS_MAX)
-    return Requeue(kept, "conflict", at=now + delay_seconds * (0.9 + 0.2 * jitter))
+    return Requeue(kept, "conflict", at=now + delay_seconds * (0.9 + 0.2 * jitter), urgent=urgent)
 
 
-def _unreachable(kept: Retries, why: str, now: float, delay_seconds: float) -> Requeue:
+def _unreachable(kept: Retries, why: str, now: float, delay_seconds: float, *, urgent: bool = False) -> Requeue:
     kept = _failed(kept)
     # Of an outage the log hears once (outage.py); one call that keeps failing is a Rollout's own trouble.
     level = Level.WARNING if kept.failures == FAILURES_TOLD else Level.DEBUG
     message = f"no answer, trying again in {delay_seconds:.0f} s: {why}"
-    return Requeue(kept, "unreachable", at=now + delay_seconds, level=level, message=message)
+    return Requeue(kept, "unreachable", at=now + delay_seconds, urgent=urgent, level=level, message=message)
 
 
 def _refused(kept: Retries, decided_at: float | None, now: float, jitter: float) -> Requeue:
@@ -217,7 +218,7 @@ def _refused_urgently(kept: Retries, decided_at: float | None, now: float, delay
     words = "; ".join(kept.refusals)
     message = f"the API server refused a step back, trying again in {delay_seconds:.0f} s: {words}"
     at = _earlier(now + delay_seconds, decided_at)
-    return Requeue(_failed(kept), "refused", at=at, level=Level.WARNING, message=message)
+    return Requeue(_failed(kept), "refused", at=at, urgent=True, level=Level.WARNING, message=message)
 
 
 def _bug(kept: Retries, now: float, delay_seconds: float) -> Requeue:

@@ -262,7 +262,7 @@ class Passes:
         if follows.at_once:
             (self._queue.hurry if follows.urgent else self._queue.wake)(key)
         elif follows.at is not None:
-            self._queue.wake_at(key, follows.at)
+            self._queue.wake_at(key, follows.at, urgent=follows.urgent)
 
     def hasten(self, spread_seconds: float) -> None:
         """Look at all Rollouts that back off within *spread_seconds*: what they waited for has come.

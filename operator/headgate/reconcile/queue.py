@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Final
 
 from headgate.core.model import Key
-from headgate.core.rounds import Rounds
+from headgate.core.turns import Turns
 from headgate.reconcile.pace import Pace
 from headgate.reconcile.places import Places
 
@@ -23,8 +23,6 @@ PLACES: Final = 8
 """Keys that are given out at a time, unless said otherwise."""
 _HEAVY: Final = " heavy"
 """Behind a namespace's name: its heavy Rollouts, which have turns of their own."""
-URGENT_IN_A_ROW: Final = 3
-"""So many urgent keys are given out while others wait, then one of those."""
 SLEEP_SECONDS_MAX: Final = 30.0
 """Timers look at the clock at least this often, so that a jump of the wall clock delays nothing for longer."""
 
@@ -36,22 +34,20 @@ class Queue:
         self._clock = clock
         self._places = Places(PLACES, self._nudge)
         self._pace = Pace()
-        self._ready: Rounds[Key] = Rounds()
-        self._urgent: Rounds[Key] = Rounds()
-        """Those that are given out before those in _ready, three times out of four."""
-        self._in_a_row = 0
-        """How many urgent ones were given out since one that is not."""
+        self._turns = Turns()
         self.overtaken: Callable[[Key], None] = lambda _: None
         """Called with a key that is hurried while a worker has it."""
         self._hurried: set[Key] = set()
         """Keys that workers have, and that are urgent when they come back."""
         self._dirty: dict[Key, float] = {}
-        """What has to be looked at, and since when; a key that a worker has stands here only, not in _ready."""
+        """What has to be looked at, and since when; a key that a worker has stands here only, not in _turns."""
         self._heavy: set[Key] = set()
         self._busy: dict[Key, float] = {}
         """What workers have, and since when."""
         self._timers: dict[Key, tuple[float, asyncio.TimerHandle]] = {}
         """When each key is due by the wall clock, and its timer."""
+        self._urgently: set[Key] = set()
+        """Keys with a timer that are urgent when it rings."""
         self._waiters: collections.deque[asyncio.Future[None]] = collections.deque()
         self._moved_at = 0.0
         """When a key was last given out or back, by the loop's clock."""
@@ -63,7 +59,7 @@ class Queue:
         return self._places.most
 
     def __len__(self) -> int:
-        return len(self._ready) + len(self._urgent)
+        return len(self._turns)
 
     # --- waking ------------------------------------------------------------------------------------------------------
 
@@ -82,21 +78,25 @@ class Queue:
 
     def hurry(self, key: Key) -> None:
         """Wake *key* before those that are only woken: users may be hurt while it waits behind hundreds of others."""
-        if self._closed or self._urgent.holds(self._line(key), key):
+        if self._closed or self._turns.urgent.holds(self._line(key), key):
             return
         self._dirty.setdefault(key, asyncio.get_running_loop().time())
         if key in self._busy:
             self._hurried.add(key)
             self.overtaken(key)
             return
-        self._ready.discard(self._line(key), key)
-        self._urgent.add(self._line(key), key)
+        self._turns.hurry(self._line(key), key)
         self._nudge()
 
-    def wake_at(self, key: Key, at: float) -> None:
-        """Look at *key* at *at*, in seconds since the epoch; of two such times the earlier one counts."""
+    def wake_at(self, key: Key, at: float, *, urgent: bool = False) -> None:
+        """Look at *key* at *at*, in seconds since the epoch; of two such times the earlier one counts.
+
+        If either is *urgent* it then goes before those that are not.
+        """
         if self._closed:
             return
+        if urgent:
+            self._urgently.add(key)
         current = self._timers.get(key)
         if current is not None:
             if current[0] <= at:
@@ -168,8 +168,7 @@ class Queue:
             timer.cancel()
         self._timers.clear()
         self._places.close()
-        self._ready.clear()
-        self._urgent.clear()
+        self._turns.clear()
         self._dirty.clear()
         while self._waiters:
             self._nudge()
@@ -186,7 +185,8 @@ class Queue:
 
         However many wait, and however long the passes take that run now: these are no reason.
         """
-        if self._places.full() or not (self._urgent.may_take(self._free_urgently) or self._ready.may_take(self._free)):
+        turns = self._turns
+        if self._places.full() or not (turns.urgent.may_take(self._free_urgently) or turns.ready.may_take(self._free)):
             return 0.0
         return min(self.waiting_seconds(), asyncio.get_running_loop().time() - self._moved_at)
 
@@ -209,20 +209,12 @@ class Queue:
 
     def _next(self) -> Key | None:
         """Take out the key whose turn it is; None if none may be given out now."""
-        if self._places.full():
-            return None
-        others_turn = self._in_a_row >= URGENT_IN_A_ROW
-        for line in (self._ready, self._urgent) if others_turn else (self._urgent, self._ready):
-            key = line.take(self._free_urgently if line is self._urgent else self._free)
-            if key is not None:
-                self._in_a_row = 0 if line is self._ready else self._in_a_row + 1
-                return key
-        return None
+        return None if self._places.full() else self._turns.take(self._free, self._free_urgently)
 
     def _offer(self, key: Key, now: float) -> None:
         self._dirty.setdefault(key, now)
         if key not in self._busy:
-            self._ready.add(self._line(key), key)
+            self._turns.add(self._line(key), key)
             self._nudge()
 
     def _nudge(self) -> None:
@@ -244,10 +236,14 @@ class Queue:
             self._arm(key, at, due)
             return
         del self._timers[key]
-        if key not in self._dirty:
+        if key in self._urgently:
+            self._urgently.discard(key)
+            self.hurry(key)
+        elif key not in self._dirty:
             self._offer(key, asyncio.get_running_loop().time())
 
     def _disarm(self, key: Key) -> None:
+        self._urgently.discard(key)
         armed = self._timers.pop(key, None)
         if armed is not None:
             armed[1].cancel()

@@ -4,6 +4,8 @@
 `observe.Reader` and `act.Writer`, takes virtual time, and suffers the faults that were planned.
 """
 
+import asyncio
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
@@ -161,19 +163,33 @@ class Connection:
         self._latency = latency
         self._heard = heard
         self._counts = counts
+        self.ends: Callable[[], float] = lambda: math.inf
+        """Says when calls end that run then: the process gives up the pass that waits for them."""
+
+    def _overdue(self, seconds: float) -> bool:
+        """Let time pass, until the pass has to end at most; return whether it has."""
+        end = self._agenda.now + seconds
+        while self._agenda.step(min(end, self.ends())):
+            pass  # what happens may be what the pass has to end for
+        return self._agenda.now >= self.ends()
 
     def _call(self, verb: str, kind: Kind, name: str, take: Callable[[], _Answer], body: Json | None = None) -> _Answer:
-        self._agenda.elapse(self._latency())
+        overdue = self._overdue(self._latency())
         writes = verb in troubles.WRITES
         self._counts[writes] += 1
         call = troubles.Call(verb, kind, name, self._agenda.now, self._counts[writes])
         trouble = troubles.possible(self._plan(call), call)
         if trouble is troubles.Trouble.HANGS:
-            self._agenda.elapse(troubles.HANG_SECONDS)
+            overdue = self._overdue(troubles.HANG_SECONDS)
+        # The call of a pass that is given up has taken effect or not: as well the one as the other.
+        if overdue and (call.ordinal % 2 or trouble is troubles.Trouble.HANGS):
+            raise asyncio.CancelledError
         if trouble is not None:
             troubles.before(trouble, call)
         self._heard(call, body)
         answer = take()
+        if overdue:
+            raise asyncio.CancelledError
         if trouble is troubles.Trouble.GARBAGE:
             garbled: _Answer = troubles.garbled(call, answer)
             return garbled

@@ -4,8 +4,10 @@ When it looks again after a pass is what `core.requeue` says, as in the real one
 time: layers forbid to share `headgate.reconcile`.
 """
 
+import asyncio
 import dataclasses
 import json
+import math
 import random
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
@@ -14,6 +16,7 @@ from headgate.act import Actor
 from headgate.api import names
 from headgate.core import decide, faults, requeue
 from headgate.core.model import Decision, Json, Key, Kind, Notice, Observation, Unwritten
+from headgate.core.turns import Turns
 from headgate.observe import Observer
 from headgate.observe.dry_runs import InPasses
 from headgate.observe.jumps import Jumps
@@ -38,9 +41,23 @@ class _Memory:
     written_at: float = 0.0
     unwritten: Unwritten | None = None
     wake_at: float | None = None
+    urgent: bool = False
+    """Whether it is hurried then."""
     timer: int = 0
     """Which timer counts; older ones ring in vain."""
     dirty: bool = False
+
+
+@dataclasses.dataclass(slots=True)
+class _Attempt:
+    """The pass that runs, and when it has to end for something urgent."""
+
+    key: Key
+    began: float
+    patience_seconds: float
+    lasting: bool = False
+    """Whether it makes way for nothing: it goes back to stable itself."""
+    ends: float = math.inf
 
 
 @dataclasses.dataclass(slots=True)
@@ -73,8 +90,11 @@ class Operator:
         # Not from the world's dice: what else happens does not hang on how often a pass ended.
         self._jitter = random.Random(around.agenda.now).random
         self.alive = True
-        self._readings = Readings(around.script, around.agenda, self.wake, self.clock)
+        self._turns = Turns()
+        self._attempt: _Attempt | None = None
+        self._readings = Readings(around.script, around.agenda, self.wake, self.clock, hurry=self.hurry)
         connection = around.connect()
+        connection.ends = lambda: self._attempt.ends if self._attempt is not None else math.inf
         # Dry runs are answered in the pass: nothing here runs beside it.
         self._observer = Observer(
             connection,
@@ -114,10 +134,20 @@ class Operator:
         memory = self._memories.setdefault(key, _Memory())
         if self.alive and not memory.dirty:
             memory.dirty = True
-            self._around.agenda.after(0.0, lambda: self._run(key))
+            self._turns.add(key.namespace, key)
+            self._around.agenda.after(0.0, self._work)
 
-    def _wake_at(self, key: Key, at: float) -> None:
+    def hurry(self, key: Key) -> None:
+        """Wake *key* before those that are only woken; a pass over it that runs makes way, if it does not go back."""
+        self.wake(key)
+        self._turns.hurry(key.namespace, key)
+        attempt, now = self._attempt, self._around.agenda.now
+        if attempt is not None and attempt.key == key and not attempt.lasting and attempt.ends == math.inf:
+            attempt.ends = max(attempt.began + attempt.patience_seconds, now)
+
+    def _wake_at(self, key: Key, at: float, *, urgent: bool = False) -> None:
         memory = self._memories.setdefault(key, _Memory())
+        memory.urgent = memory.urgent or urgent
         if memory.wake_at is None or at < memory.wake_at:
             memory.wake_at = at
             memory.timer += 1
@@ -136,7 +166,7 @@ class Operator:
         if self.clock() < memory.wake_at:
             self._arm(key, timer)
         else:
-            self.wake(key)
+            (self.hurry if memory.urgent else self.wake)(key)
 
     def _resync(self) -> None:
         if self.alive:
@@ -147,18 +177,24 @@ class Operator:
     def _heard(self, change: Change) -> None:
         for key in _worth_a_pass(change, self._around.store):
             if not self._around.loses(change):
-                self.wake(key)
+                (self.hurry if _is_wish(change) else self.wake)(key)
 
     # --- working -----------------------------------------------------------------------------------------------------
 
-    def _run(self, key: Key) -> None:
-        memory = self._memories.get(key)
-        if not self.alive or memory is None:
+    def _work(self) -> None:
+        """Make a pass over the Rollout whose turn it is; called once for each that waits."""
+        if not self.alive:
             return
+        key = None if self._around.busy else self._turns.take(_free, _free)
+        memory = self._memories.get(key) if key is not None else None
+        if key is not None and key in self._stalled:
+            self._turns.add(key.namespace, key)
         if self._around.busy or key in self._stalled:
-            self._around.agenda.after(0.01, lambda: self._run(key))
+            self._around.agenda.after(0.01, self._work)
             return
-        memory.dirty, memory.wake_at = False, None
+        if key is None or memory is None:
+            return
+        memory.dirty, memory.urgent, memory.wake_at = False, False, None
         memory.timer += 1
         self._alone(self._pass(key, memory))
 
@@ -174,14 +210,23 @@ class Operator:
 
     async def _pass(self, key: Key, memory: _Memory) -> None:
         self._around.journal.failed_reads.clear()
+        self._attempt = _Attempt(key, self._around.agenda.now, memory.retries.patience_seconds)
         try:
-            observation = await self._observed(key, memory)
+            await self._looked(key, memory, self._attempt)
         except (faults.Conflict, faults.Unreachable, faults.Refused) as fault:
             self._after(key, memory, fault)
-            return
+        except asyncio.CancelledError:
+            self._after(key, memory, requeue.Early.OVERTAKEN)
+        finally:
+            self._attempt = None
+
+    async def _looked(self, key: Key, memory: _Memory, attempt: _Attempt) -> None:
+        observation = await self._observed(key, memory)
         if observation is None:
             return
         decision = decide.decide(observation)
+        if decision.urgent:
+            attempt.lasting, attempt.ends = True, math.inf
         seconds = self._stall()
         if not seconds:
             await self._act(key, memory, observation, decision)
@@ -227,15 +272,33 @@ class Operator:
         follows = requeue.after(memory.retries, ending, self.clock(), self._jitter())
         memory.retries = follows.retries
         if follows.at_once:
-            self.wake(key)
+            (self.hurry if follows.urgent else self.wake)(key)
         elif follows.at is not None:
-            self._wake_at(key, follows.at)
+            self._wake_at(key, follows.at, urgent=follows.urgent)
         if follows.quiet_until:
             self._readings.quiet(key, follows.quiet_until)
 
 
+def _free(_line: str) -> bool:
+    return True
+
+
 def _key(thing: Json) -> Key:
     return Key(thing["metadata"]["namespace"], thing["metadata"]["name"])
+
+
+def _is_wish(change: Change) -> bool:
+    """Return whether users of a Rollout want something new by *change*: a template, a command, a deletion."""
+    if change.kind is not Kind.ROLLOUT:
+        return False
+    before, after = (_wishes(thing) if thing is not None else None for thing in (change.before, change.after))
+    return before is None or before != after
+
+
+def _wishes(thing: Json) -> Any:
+    metadata = thing["metadata"]
+    ours = {name: text for name, text in (metadata.get("annotations") or {}).items() if name.startswith(names.GROUP)}
+    return metadata.get("generation"), metadata.get("deletionTimestamp"), ours
 
 
 def _rollout_facts(thing: Json) -> Any:

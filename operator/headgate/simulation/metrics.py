@@ -11,7 +11,7 @@ from typing import Final
 
 from headgate.api.spec import Threshold
 from headgate.api.status import Outcome
-from headgate.core.analysis import judge
+from headgate.core.analysis import completes_breach, judge
 from headgate.core.model import Key, MeasureRequest, Reading, Sample
 from headgate.simulation.agenda import Agenda
 
@@ -71,6 +71,8 @@ class _Series:
     interval_seconds: int
     settle_seconds: float
     threshold: Threshold
+    request: MeasureRequest
+    """As the last pass made it."""
     samples: dict[int, Sample] = dataclasses.field(default_factory=dict)
     problem: str = ""
     asking: bool = False
@@ -88,6 +90,11 @@ class _Series:
         theirs = (request.query, request.interval_seconds, request.settle_seconds, request.metric.threshold)
         return mine == theirs
 
+    def completes_breach(self) -> bool:
+        """Return whether what is known may be all that a breach needs."""
+        first = self.request.first
+        return completes_breach(self.request, [self.samples[tick] for tick in sorted(self.samples) if tick >= first])
+
 
 class Readings:
     """Fits `observe.Measurements`: asks in the background, in virtual time, and wakes who waits.
@@ -95,11 +102,23 @@ class Readings:
     As the real one it waits by itself for the tick that a pass names, and wakes once with the answer or the problem.
     """
 
-    def __init__(self, script: Script, agenda: Agenda, wake: Callable[[Key], None], clock: Callable[[], float]) -> None:
-        """Read from *script*; *wake* is called when more is known, *clock* is what its process believes."""
+    def __init__(
+        self,
+        script: Script,
+        agenda: Agenda,
+        wake: Callable[[Key], None],
+        clock: Callable[[], float],
+        *,
+        hurry: Callable[[Key], None],
+    ) -> None:
+        """Read from *script*; *wake* is called when more is known, *clock* is what its process believes.
+
+        Where that may complete a breach *hurry* is called instead.
+        """
         self._script = script
         self._agenda = agenda
         self._wake = wake
+        self._hurry = hurry
         self._clock = clock
         self._series: dict[tuple[Key, str], _Series] = {}
         self.closed = False
@@ -128,8 +147,10 @@ class Readings:
         place = (key, request.metric.name)
         series = self._series.get(place)
         if series is None or not series.asks(request):
-            series = _Series(request.query, request.interval_seconds, request.settle_seconds, request.metric.threshold)
+            asked = (request.query, request.interval_seconds, request.settle_seconds, request.metric.threshold)
+            series = _Series(*asked, request)
             self._series[place] = series
+        series.request = request
         settled = self._clock() - series.settle_seconds
         # Of a clock that was set back: what was read ahead of time was read too early.
         series.samples = {tick: sample for tick, sample in series.samples.items() if tick <= settled}
@@ -174,8 +195,13 @@ class Readings:
                 series.awaited = ticks.stop
             else:
                 series.awaited = None
-                self._wake(place[0])
+                (self._hurry if self._breaches(series, ticks) else self._wake)(place[0])
         self._proceed(place, series)
+
+    @staticmethod
+    def _breaches(series: _Series, ticks: range) -> bool:
+        samples = [series.samples[tick] for tick in ticks if tick in series.samples]
+        return Outcome.FAILED in {judge(series.threshold, sample) for sample in samples} and series.completes_breach()
 
     @staticmethod
     def _passed_quietly(series: _Series, ticks: range) -> bool:
