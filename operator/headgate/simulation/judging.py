@@ -5,6 +5,7 @@ The arithmetic here is written from the design, by brute force, and on purpose n
 
 import dataclasses
 import fractions
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 
@@ -77,14 +78,19 @@ class Bounds:
             return self.total, 0
         if percent == 100:  # noqa: PLR2004  # the whole
             return 0, self.total
-        share = fractions.Fraction(percent, 100)
-        pairs = [
-            (stable, canary)
-            for stable in range(1, self.total + 1)
-            for canary in range(1, self.total + 1)
-            if self.total <= stable + canary <= self.most
-        ]
-        return min(pairs, key=lambda pair: (abs(fractions.Fraction(pair[1], sum(pair)) - share), sum(pair), pair[1]))
+        return _nearest(self.total, self.most, percent)
+
+
+@functools.cache
+def _nearest(total: int, most: int, percent: int) -> tuple[int, int]:
+    share = fractions.Fraction(percent, 100)
+    pairs = [
+        (stable, canary)
+        for stable in range(1, total + 1)
+        for canary in range(1, total + 1)
+        if total <= stable + canary <= most
+    ]
+    return min(pairs, key=lambda pair: (abs(fractions.Fraction(pair[1], sum(pair)) - share), sum(pair), pair[1]))
 
 
 def _amount(count: int | str, total: int) -> fractions.Fraction:
