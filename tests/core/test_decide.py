@@ -7,7 +7,7 @@ import pytest
 from headgate.api import names
 from headgate.api import status as api
 from headgate.core import decide as module
-from headgate.core import forward, opening, resting, situation, verdicts
+from headgate.core import forward, opening, recovery, resting, situation, verdicts
 from headgate.core.actions import RemoveCommand
 from headgate.core.decide import decide
 from headgate.core.model import Identity, Observation, PodTrouble, Target
@@ -247,7 +247,7 @@ def test_rules_of_a_flight_are_silent_at_rest(rule: module.Rule) -> None:
     assert verdicts.patience_ends(at_rest) == ()
 
 
-@pytest.mark.parametrize("rule", [resting.recovered, resting.first, resting.settled], ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("rule", [recovery.recovered, resting.first, resting.settled], ids=lambda rule: rule.__name__)
 def test_rules_of_rest_are_silent_elsewhere(rule: module.Rule) -> None:
     """A rule about a stable revision, or about the want of one, says nothing where the other holds."""
     elsewhere = World() if rule is resting.settled else World().stable()

@@ -28,9 +28,6 @@ LATE = parent(current=False, accepted=False)
 REFUSING = parent(accepted=False, words="NotAllowedByListeners: no")
 
 
-# --- arithmetic -------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("total", "percent", "expected"), [(10, 1, 1), (10, 20, 2), (10, 21, 3), (0, 50, 0), (3, 100, 3)]
 )

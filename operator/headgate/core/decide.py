@@ -24,6 +24,7 @@ from headgate.core import (
     prescaling,
     promoted,
     recording,
+    recovery,
     restarts,
     resting,
     routing,
@@ -55,7 +56,7 @@ BACKWARD: Final[tuple[Rule, ...]] = (
     promoted.fallen,
 )
 """Asked always."""
-FIRST: Final[tuple[Rule, ...]] = (gaps.unread, resting.recovered, resting.first)
+FIRST: Final[tuple[Rule, ...]] = (gaps.unread, recovery.recovered, resting.first)
 """Asked while there is no stable revision."""
 FORWARD: Final[tuple[Rule, ...]] = (
     gaps.unread,
@@ -256,6 +257,7 @@ def _concluded(
         return Decision(rule, status, write, (), letting_go, said, again, urgent=True)
     urgent = situation.canary is not None and situation.canary.leaving is not None
     records = upkeep.records(situation)
+    said = (*said, *scaling.told(seen.status, status), *upkeep.repairs(situation))
     actions = (*upkeep.actions(situation, rest.phase), *(heard.confirmed if urgent else heard.removals))
     return Decision(
         rule=rule,
@@ -263,7 +265,7 @@ def _concluded(
         write_status=write,
         records=records,
         actions=actions,
-        notices=(*said, *scaling.told(seen.status, status), *upkeep.repairs(situation), *routing.repairs(situation)),
+        notices=(*said, *routing.repairs(situation)),
         recheck_at=_paced(recheck_at, seen.now, idle=not (write or records or actions)),
         urgent=urgent,
         unwritten=None if write else figures.unwritten(seen, status),

@@ -21,10 +21,7 @@ from headgate.core import (
     verdicts,
 )
 from headgate.core.model import Notice, RolloutFacts
-from headgate.core.recovery import recovered
 from headgate.core.situation import Move, Rest, Situation
-
-__all__ = ["counted_again", "first", "held_back", "outdated", "recovered", "rejected", "settled", "start"]
 
 
 def _canary(situation: Situation) -> Canary:

@@ -1,7 +1,16 @@
 """The rules and the writes about traffic: what stands in its way, and the actions that follow from a plan."""
 
 from headgate.api.status import Phase
-from headgate.core import contests, extras, prescaling, revisions, rollbacks, routes, traffic_problems, verdicts
+from headgate.core import (
+    contests,
+    extras,
+    history,
+    prescaling,
+    revisions,
+    rollbacks,
+    routes,
+    traffic_problems,
+)
 from headgate.core.actions import (
     Action,
     CreateService,
@@ -75,7 +84,7 @@ def contested(situation: Situation) -> Rest | None:
 
 def _mark(situation: Situation) -> str:
     canary = situation.canary
-    if canary is None or canary.leaving is None or canary.leaving.ending not in verdicts.REJECTING:
+    if canary is None or canary.leaving is None or canary.leaving.ending not in history.REJECTING:
         return ""
     return revisions.attempt(canary.hash, canary.started)
 

@@ -4,7 +4,7 @@ from collections.abc import Set as AbstractSet
 
 from headgate.api import names
 from headgate.api.status import Canary, Phase, Side
-from headgate.core import gaps, history, marks, prescaling, promoted, recording, revisions, routing, scaling, verdicts
+from headgate.core import gaps, history, marks, prescaling, promoted, recording, revisions, routing, scaling
 from headgate.core.actions import (
     Action,
     AddFinalizer,
@@ -186,7 +186,7 @@ def actions(situation: Situation, phase: Phase) -> tuple[Action, ...]:
     if situation.status.restart is not None and situation.restart is not None:
         wanted += [EvictPod(pod.name, pod.uid) for pod in situation.restart.evict]
     if canary is not None:
-        verdict = canary.leaving is not None and canary.leaving.ending in verdicts.REJECTING
+        verdict = canary.leaving is not None and canary.leaving.ending in history.REJECTING
         rejected = revisions.attempt(canary.hash, canary.started) if verdict else ""
         why = marks.reasons(canary.leaving) if canary.leaving else ""
         wanted += _sized(situation, canary, sizes.canary, rejected, why)

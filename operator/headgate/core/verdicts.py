@@ -19,7 +19,6 @@ LOOK_SECONDS = 3
 """How often pods that should serve all users are asked why none does."""
 _WORDS_AFTER_SECONDS = 5
 """When a pod that does not start has usually said why; no watch tells us of it."""
-REJECTING = history.REJECTING
 PARTING_SECONDS: Final = 60
 """How long a deletion goes on trying where its way back is refused: as often as it takes a policy to be mended, and no
 longer than people wait for `kubectl delete`."""
@@ -41,7 +40,7 @@ def leave(situation: Situation, canary: Canary, ending: Ending, reason: str, mes
         or history.attempt_stood(status, canary),
     )
     rejected = status.rejected
-    if ending in REJECTING and canary.drill is None:
+    if ending in history.REJECTING and canary.drill is None:
         entry = Rejected(
             revision=canary.revision, hash=canary.hash, reason=reason, message=leaving.message, at=situation.second
         )
@@ -51,9 +50,11 @@ def leave(situation: Situation, canary: Canary, ending: Ending, reason: str, mes
     changed["weight"] = weight.model_copy(update={"desired": 0, "since": None})
     if status.rollback and status.rollback.hash == canary.hash:
         changed["rollback"] = None
-    notice = Notice("RollbackStarted", f"revision {canary.revision} is taken back: {message}", ending in REJECTING)
+    notice = Notice(
+        "RollbackStarted", f"revision {canary.revision} is taken back: {message}", ending in history.REJECTING
+    )
     if canary.drill is not None:
-        alarms = ending in REJECTING or by == "headgate"
+        alarms = ending in history.REJECTING or by == "headgate"
         notice = Notice("DrillEnds", f"drill of revision {canary.revision}: {message}", alarms)
     return Move(situation.with_canary(leaving=leaving).model_copy(update=changed), (notice,))
 
