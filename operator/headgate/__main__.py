@@ -22,8 +22,8 @@ from headgate.act import Actor
 from headgate.adapters import cluster
 from headgate.adapters.metrics.sampling import Sampler
 from headgate.adapters.metrics.settings import NotAllowed, ServerSettings
-from headgate.core.decide import decide
 from headgate.core.model import Key
+from headgate.core.rollout.decide import decide
 from headgate.observe import Observer
 from headgate.observe.dry_runs import BesidePasses
 from headgate.observe.jumps import Jumps

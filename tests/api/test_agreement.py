@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from headgate.api import cel
 from headgate.api.spec import RolloutSpec
-from headgate.core import queries
+from headgate.core.analysis.providers import prometheus
 from tests.control_plane import manifests
 
 ACCEPTED = manifests.accepted()
@@ -53,7 +53,7 @@ def test_there_are_many_ways_to_be_wrong() -> None:
 def test_queries_that_are_taken_have_no_unknown_variable(text: str) -> None:
     """Nothing that looks like a variable reaches Prometheus unfilled."""
     if re.fullmatch(cel.QUERY, text):
-        assert queries.unknown_variables(text) == ()
+        assert prometheus.unknown_variables(text) == ()
 
 
 @given(TEXTS)

@@ -10,7 +10,7 @@ from headgate.api import cel, crd, schema
 from headgate.api.model import SpecModel
 from headgate.api.spec import RolloutSpec
 from headgate.cli import crds
-from headgate.core import queries
+from headgate.core.analysis.providers import prometheus
 
 SIZE_LIMIT = 100_000
 # The only alternatives that a structural schema may have.
@@ -225,9 +225,9 @@ def test_every_field_of_the_models_is_there() -> None:
 
 def test_variables_of_queries_are_the_ones_that_are_filled_in() -> None:
     """The API server takes exactly those variables that the operator knows."""
-    assert set(queries.NAMES) == set(cel.QUERY_VARIABLES)
+    assert set(prometheus.NAMES) == set(cel.QUERY_VARIABLES)
     assert all(
-        f"$({name})" in BY_PATH["spec.analysis.metrics[].prometheus.query"]["description"] for name in queries.NAMES
+        f"$({name})" in BY_PATH["spec.analysis.metrics[].prometheus.query"]["description"] for name in prometheus.NAMES
     )
 
 

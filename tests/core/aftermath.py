@@ -4,8 +4,9 @@ import dataclasses
 from typing import Any
 
 from headgate.api import names, values
-from headgate.core import actions, model
-from headgate.core.decide import decide
+from headgate.core import model
+from headgate.core.model import actions
+from headgate.core.rollout.decide import decide
 from tests.core.worlds import UID, World, policy_hash
 
 

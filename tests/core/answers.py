@@ -4,7 +4,8 @@ import re
 from typing import Final
 
 from headgate.api import status as api
-from headgate.core import actions, model
+from headgate.core import model
+from headgate.core.model import actions
 
 GO_ON: Final = """; to go on: kubectl patch rollout web --type=merge -p '{"spec":{"paused":false}}'"""
 """What is said where spec.paused stops something."""

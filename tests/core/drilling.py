@@ -5,12 +5,12 @@ from typing import Any, Final
 from headgate.api import spec
 from headgate.api import status as api
 from headgate.api.drill import Drill
-from headgate.core import revisions
-from headgate.core.decide import decide
+from headgate.core.revisions import identity
+from headgate.core.rollout.decide import decide
 from tests.core import aftermath, ways
 from tests.core.worlds import PLAN, A, World, metric, policy
 
-DRILL: Final = revisions.drill_hash(A)
+DRILL: Final = identity.drill_hash(A)
 EVERY_MINUTE: Final = Drill.model_validate({"schedule": "* * * * *", "within": "30s"})
 SCHEDULED: Final = PLAN.model_copy(update={"drill": EVERY_MINUTE})
 WATCHED: Final = policy(20, "pause", 50, metrics=(metric(),))

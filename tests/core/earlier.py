@@ -6,7 +6,7 @@ Owns what the history and the records say there. Must not know what ought to hap
 from typing import Any
 
 from headgate.api import status as api
-from headgate.core.decide import decide
+from headgate.core.rollout.decide import decide
 from tests.core import aftermath
 from tests.core.worlds import NOON, A, B, C, World, policy
 

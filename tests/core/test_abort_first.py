@@ -11,10 +11,10 @@ import pytest
 
 from headgate.api import names
 from headgate.api import status as api
-from headgate.core import decide as module
-from headgate.core.actions import RemoveFinalizer, SelectRevision, SetWeights
-from headgate.core.decide import decide
 from headgate.core.model import Decision
+from headgate.core.model.actions import RemoveFinalizer, SelectRevision, SetWeights
+from headgate.core.rollout import decide as module
+from headgate.core.rollout.decide import decide
 from tests.core import ways
 from tests.core.ways import CANARY, STABLE, facts, known, parent, route, routed, rule, service
 from tests.core.worlds import NOON, A, B, C, World, metric

@@ -10,9 +10,9 @@ from types import FrameType
 
 import pytest
 
-from headgate.core import begun
-from headgate.core.decide import decide
 from headgate.core.model import Observation
+from headgate.core.rollout import started_with
+from headgate.core.rollout.decide import decide
 from tests.core import ways
 from tests.core.worlds import World, metric
 
@@ -37,7 +37,7 @@ def breached() -> Observation:
     measured = ways.in_flight(metrics=(metric(),))
     seen = measured.knows(last_tick=measured.now // 10 * 10 - 50).reads(0.9, 0.9, 0.9).observe()
     assert seen.policy is not None
-    noted = begun.of(seen.policy)  # it was when the canary started
+    noted = started_with.of(seen.policy)  # it was when the canary started
     return dataclasses.replace(seen, status=seen.status.model_copy(update={"begun": noted}))
 
 

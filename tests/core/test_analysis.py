@@ -6,26 +6,26 @@ from hypothesis import strategies as st
 
 from headgate.api import spec
 from headgate.api.status import MetricStatus, Outcome
-from headgate.core import analysis
+from headgate.core.analysis import fold
 from headgate.core.model import Reading, Sample
 from tests.core import answers
 from tests.core.worlds import NOON, SETTLE, metric
 
 BAD, GOOD = 0.5, 0.001
 ERRORS = metric()
-LONG_AGO = analysis.Span(judged_from=0, weight_since=NOON - 3600)
+LONG_AGO = fold.Span(judged_from=0, weight_since=NOON - 3600)
 
 
 def state(**changes: object) -> MetricStatus:
     """Return the state of the metric as it begins at noon, with *changes*."""
-    (fresh,) = analysis.begin((ERRORS,), NOON)
+    (fresh,) = fold.begin((ERRORS,), NOON)
     return fresh.model_copy(update=changes)
 
 
-def folded(before: MetricStatus, *values: float | None, span: analysis.Span = LONG_AGO, first: int = 1) -> MetricStatus:
+def folded(before: MetricStatus, *values: float | None, span: fold.Span = LONG_AGO, first: int = 1) -> MetricStatus:
     """Return the state after so many ticks, from the *first* after noon on."""
     samples = tuple(Sample(NOON + 10 * at, value) for at, value in enumerate(values, start=first))
-    (after,) = analysis.fold((ERRORS,), (before,), {"errors": Reading(samples)}, span, NOON + 100)
+    (after,) = fold.fold((ERRORS,), (before,), {"errors": Reading(samples)}, span, NOON + 100)
     return after
 
 
@@ -47,12 +47,12 @@ def folded(before: MetricStatus, *values: float | None, span: analysis.Span = LO
 )
 def test_judge(bounds: dict[str, float], value: float | None, expected: Outcome) -> None:
     """H8: the bounds themselves pass, and no value that is missing or not finite passes or fails."""
-    assert expected == analysis.judge(spec.Threshold.model_validate(bounds), Sample(NOON, value))
+    assert expected == fold.judge(spec.Threshold.model_validate(bounds), Sample(NOON, value))
 
 
 def test_judge_keeps_what_the_server_made_of_it() -> None:
     """Where there is no single value, the sample says whether there was none or several."""
-    assert analysis.judge(ERRORS.threshold, Sample(NOON, None, Outcome.AMBIGUOUS)) is Outcome.AMBIGUOUS
+    assert fold.judge(ERRORS.threshold, Sample(NOON, None, Outcome.AMBIGUOUS)) is Outcome.AMBIGUOUS
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_counts(values: tuple[float | None, ...], passes: int, failures: int, ve
 @pytest.mark.parametrize(("since", "passes"), [(-60, 3), (-50, 3), (-49, 2), (-31, 1), (-30, 1), (-29, 0), (None, 0)])
 def test_passes_need_their_whole_window_at_the_weight(since: int | None, passes: int) -> None:
     """A pass counts only if its window of 60 s begins after the change of weight: here at noon -50, -40 and -30."""
-    span = analysis.Span(0, None if since is None else NOON + since)
+    span = fold.Span(0, None if since is None else NOON + since)
 
     assert passes == folded(state(), GOOD, GOOD, GOOD, span=span).passes
 
@@ -87,14 +87,14 @@ def test_passes_need_their_whole_window_at_the_weight(since: int | None, passes:
 @pytest.mark.parametrize("since", [None, 0, -10])
 def test_failures_count_at_any_weight(since: int | None) -> None:
     """A failure counts from the first tick on, whatever part of its window lies at the present weight."""
-    span = analysis.Span(0, None if since is None else NOON + since)
+    span = fold.Span(0, None if since is None else NOON + since)
 
     assert folded(state(), BAD, BAD, span=span).failures == 2
 
 
 def test_windows_into_an_earlier_attempt_say_nothing() -> None:
     """What an earlier attempt at the same revision did is neither held against this one nor in its favour."""
-    span = analysis.Span(judged_from=NOON - 30, weight_since=NOON - 3600)
+    span = fold.Span(judged_from=NOON - 30, weight_since=NOON - 3600)
     after = folded(state(), BAD, GOOD, span=span)
 
     assert (after.verdict, after.passes, after.failures, after.last_judged) == (Outcome.NO_DATA, 0, 0, None)
@@ -130,8 +130,8 @@ def test_since_and_value() -> None:
 def test_a_problem_is_an_error_that_leaves_ticks_unread() -> None:
     """H7: what cannot be read counts for nothing, is told with its start, and is read later."""
     reading = {"errors": Reading((Sample(NOON + 10, GOOD),), problem="refused " * 1000)}
-    (after,) = analysis.fold((ERRORS,), (state(),), reading, LONG_AGO, NOON + 100.7)
-    (later,) = analysis.fold((ERRORS,), (after,), reading, LONG_AGO, NOON + 200)
+    (after,) = fold.fold((ERRORS,), (state(),), reading, LONG_AGO, NOON + 100.7)
+    (later,) = fold.fold((ERRORS,), (after,), reading, LONG_AGO, NOON + 200)
 
     assert (after.verdict, after.passes, after.last_tick, after.since) == (Outcome.ERROR, 1, NOON + 10, NOON + 100)
     assert len(after.message) == 1000
@@ -141,7 +141,7 @@ def test_a_problem_is_an_error_that_leaves_ticks_unread() -> None:
 def test_a_breach_is_not_hidden_by_a_problem() -> None:
     """Once a metric has failed often enough, no later trouble with reading changes its state."""
     breached = folded(state(), BAD, BAD)
-    (after,) = analysis.fold((ERRORS,), (breached,), {"errors": Reading((), "down")}, LONG_AGO, NOON + 100)
+    (after,) = fold.fold((ERRORS,), (breached,), {"errors": Reading((), "down")}, LONG_AGO, NOON + 100)
 
     assert after == breached
 
@@ -149,7 +149,7 @@ def test_a_breach_is_not_hidden_by_a_problem() -> None:
 def test_long_messages_are_cut() -> None:
     """What a server says of a tick is kept as far as the status has room."""
     samples = (Sample(NOON + 10, None, Outcome.AMBIGUOUS, "x" * 5000),)
-    (after,) = analysis.fold((ERRORS,), (state(),), {"errors": Reading(samples)}, LONG_AGO, NOON + 30)
+    (after,) = fold.fold((ERRORS,), (state(),), {"errors": Reading(samples)}, LONG_AGO, NOON + 30)
 
     assert after.message == "x" * 1000
 
@@ -157,9 +157,9 @@ def test_long_messages_are_cut() -> None:
 def test_the_fold_of_several() -> None:
     """Every metric is folded by its own reading, in the order of the policy; one that has no state is not invented."""
     metrics = (metric("latency"), ERRORS, metric("new"))
-    states = (*analysis.begin((ERRORS,), NOON), *analysis.begin((metric("latency"),), NOON))
+    states = (*fold.begin((ERRORS,), NOON), *fold.begin((metric("latency"),), NOON))
     reading = {"latency": Reading((Sample(NOON + 10, BAD),))}
-    after = analysis.fold(metrics, states, reading, LONG_AGO, NOON + 20)
+    after = fold.fold(metrics, states, reading, LONG_AGO, NOON + 20)
 
     assert [(known.name, known.failures) for known in after] == [("latency", 1), ("errors", 0)]
 
@@ -178,15 +178,15 @@ def test_breach(failures: int, allowed: int, expected: str) -> None:
     """A metric that failed as often in a row as allowed is a breach, told with its value and bound."""
     bad = state(failures=failures, value="0.5")
 
-    assert expected == analysis.breach((metric("other"), metric(failuresToRollback=allowed)), (bad,))
+    assert expected == fold.breach((metric("other"), metric(failuresToRollback=allowed)), (bad,))
 
 
 def test_bound_texts() -> None:
     """A bound is told as people write it."""
     both = spec.Threshold.model_validate({"min": 1, "max": 2.5})
-    assert analysis.bound_text(both) == ">= 1 and <= 2.5"
-    assert analysis.bound_text(ERRORS.threshold) == "<= 0.01"
-    assert analysis.bound_text(spec.Threshold.model_validate({"min": 0.99})) == ">= 0.99"
+    assert fold.bound_text(both) == ">= 1 and <= 2.5"
+    assert fold.bound_text(ERRORS.threshold) == "<= 0.01"
+    assert fold.bound_text(spec.Threshold.model_validate({"min": 0.99})) == ">= 0.99"
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ def test_unread(interval: str, last_tick: int, settled: float, expected: tuple[i
     Where none has settled yet it is said which one comes next.
     """
     watched = metric(interval=interval)
-    requests = analysis.unread((watched,), (state(last_tick=last_tick),), {"errors": "up"}, settled + SETTLE, SETTLE)
+    requests = fold.unread((watched,), (state(last_tick=last_tick),), {"errors": "up"}, settled + SETTLE, SETTLE)
 
     assert [(request.first, request.last) for request in requests] == [expected]
     assert all(request.query == "up" and request.metric == watched for request in requests)
@@ -223,23 +223,23 @@ def test_breach_is_foreseen(enough: int, failures: int, values: list[float | Non
     """Samples complete a breach if the fold of them does; where there is one already, none completes another."""
     watched = ERRORS.model_copy(update={"failures_to_rollback": enough})
     before = state(failures=failures)
-    (request,) = analysis.unread((watched,), (before,), {"errors": "up"}, NOON + 100, SETTLE)
+    (request,) = fold.unread((watched,), (before,), {"errors": "up"}, NOON + 100, SETTLE)
     samples = tuple(Sample(NOON + 10 * at, value) for at, value in enumerate(values, start=1))
-    after = analysis.fold((watched,), (before,), {"errors": Reading(samples)}, LONG_AGO, NOON + 100)
+    after = fold.fold((watched,), (before,), {"errors": Reading(samples)}, LONG_AGO, NOON + 100)
 
-    breached = bool(analysis.breach((watched,), after)) and failures < enough
-    assert analysis.completes_breach(request, samples) == breached
+    breached = bool(fold.breach((watched,), after)) and failures < enough
+    assert fold.completes_breach(request, samples) == breached
 
 
 def test_unread_needs_a_state_and_a_query() -> None:
     """A metric without a state, or whose query is not to be asked now, is not measured."""
-    assert analysis.unread((ERRORS,), (), {"errors": "up"}, NOON + 100, SETTLE) == ()
-    assert analysis.unread((ERRORS,), (state(),), {}, NOON + 100, SETTLE) == ()
+    assert fold.unread((ERRORS,), (), {"errors": "up"}, NOON + 100, SETTLE) == ()
+    assert fold.unread((ERRORS,), (state(),), {}, NOON + 100, SETTLE) == ()
 
 
-def found(known: MetricStatus, now: float, watched: spec.Metric = ERRORS) -> analysis.Evidence:
+def found(known: MetricStatus, now: float, watched: spec.Metric = ERRORS) -> fold.Evidence:
     """Return the evidence at a weight that holds since noon."""
-    return analysis.evidence((watched,), (known,), NOON, now, SETTLE)
+    return fold.evidence((watched,), (known,), NOON, now, SETTLE)
 
 
 @pytest.mark.parametrize(
@@ -261,8 +261,8 @@ def test_evidence_is_a_number_of_passes(passes: int, missing: str) -> None:
 
 def test_evidence_of_nothing() -> None:
     """A metric that has no state is missing; without metrics there is nothing to prove."""
-    assert analysis.evidence((ERRORS,), (), NOON, NOON, SETTLE).missing == ("errors has not been measured",)
-    assert analysis.Evidence() == analysis.evidence((), (), NOON, NOON, SETTLE)
+    assert fold.evidence((ERRORS,), (), NOON, NOON, SETTLE).missing == ("errors has not been measured",)
+    assert fold.Evidence() == fold.evidence((), (), NOON, NOON, SETTLE)
 
 
 @pytest.mark.parametrize(("now", "proved"), [(105, True), (125, True), (126, False), (3700, False)])
@@ -339,21 +339,21 @@ def test_an_error_lasts_for_as_long_as_reading_fails(now: int, doomed: str) -> N
 def test_weights_and_edits() -> None:
     """A new weight takes passes, not failures; an edited metric begins anew, the others go on."""
     known = state(passes=2, failures=1)
-    assert [(fresh.passes, fresh.failures) for fresh in analysis.at_new_weight((known,))] == [(0, 1)]
+    assert [(fresh.passes, fresh.failures) for fresh in fold.at_new_weight((known,))] == [(0, 1)]
     edited = metric(passesToAdvance=9)
-    assert analysis.carried((ERRORS,), (ERRORS,), (known,), NOON + 5) == (known,)
-    assert analysis.carried((ERRORS,), (edited,), (known,), NOON + 5) == analysis.begin((edited,), NOON + 5)
-    added = analysis.carried((ERRORS,), (metric("new"), ERRORS), (known,), NOON + 5)
-    assert added == (*analysis.begin((metric("new"),), NOON + 5), known)
-    assert analysis.carried((ERRORS,), (), (known,), NOON) == ()
-    assert analysis.carried((ERRORS,), (ERRORS,), (), NOON) == analysis.begin((ERRORS,), NOON)
+    assert fold.carried((ERRORS,), (ERRORS,), (known,), NOON + 5) == (known,)
+    assert fold.carried((ERRORS,), (edited,), (known,), NOON + 5) == fold.begin((edited,), NOON + 5)
+    added = fold.carried((ERRORS,), (metric("new"), ERRORS), (known,), NOON + 5)
+    assert added == (*fold.begin((metric("new"),), NOON + 5), known)
+    assert fold.carried((ERRORS,), (), (known,), NOON) == ()
+    assert fold.carried((ERRORS,), (ERRORS,), (), NOON) == fold.begin((ERRORS,), NOON)
 
 
 @pytest.mark.parametrize("then", ["Rollback", "Advance"])
 def test_a_metric_that_was_added_waits_from_then_on(then: str) -> None:
     """A metric added in the middle of a long pause has gone without data only since it was added."""
     watched = metric(noData={"after": "30s", "then": then})
-    (known,) = analysis.begin((watched,), NOON + 900)
+    (known,) = fold.begin((watched,), NOON + 900)
     evidence = found(known, NOON + 925, watched)
 
     assert (evidence.doomed, evidence.blind) == ("", ())

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from headgate.api.status import Phase
-from headgate.core.actions import ScaleDeployment
-from headgate.core.decide import decide
 from headgate.core.model import AutoscalerFacts
+from headgate.core.model.actions import ScaleDeployment
+from headgate.core.rollout.decide import decide
 from tests.core import aftermath, answers, earlier, ways
 from tests.core.test_blue_green import BY_HAND, at, by
 from tests.core.worlds import NOON, A, B, World, policy

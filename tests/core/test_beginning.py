@@ -7,9 +7,9 @@ import pytest
 
 from headgate.api import spec
 from headgate.api import status as api
-from headgate.core.actions import CreateDeployment, DeleteDeployment, ScaleDeployment
-from headgate.core.decide import decide
 from headgate.core.model import Decision, PodTrouble
+from headgate.core.model.actions import CreateDeployment, DeleteDeployment, ScaleDeployment
+from headgate.core.rollout.decide import decide
 from tests.core import aftermath, answers
 from tests.core.worlds import NOON, A, B, World, metric, policy
 

@@ -5,9 +5,9 @@ import pytest
 from headgate.api.begun import Begun
 from headgate.api.strategy import Strategy
 from headgate.api.traffic import GatewayAPI, Route, Traffic
-from headgate.core import begun
-from headgate.core.decide import decide
-from headgate.core.paths import Part, Unreadable
+from headgate.core.model.traffic import Part, Unreadable
+from headgate.core.rollout import started_with
+from headgate.core.rollout.decide import decide
 from tests.core import ways
 from tests.core.worlds import B, World, policy
 
@@ -17,7 +17,7 @@ def test_h30_each_strategy_is_known_by_its_name(strategy: str) -> None:
     """H30: by pods there is no more to know than the strategy."""
     ruled = policy(20).model_copy(update={"strategy": Strategy.model_validate({strategy: {}})})
 
-    assert (strategy, "") == (begun.of(ruled).strategy, begun.of(ruled).stable_service)
+    assert (strategy, "") == (started_with.of(ruled).strategy, started_with.of(ruled).stable_service)
 
 
 def test_h30_services_routes_and_drain_are_known() -> None:
@@ -27,8 +27,8 @@ def test_h30_services_routes_and_drain_are_known() -> None:
         stable_service="web", canary_service="web-canary", gateway_api=GatewayAPI(routes=(route,)), drain_seconds=1.5
     )
     ruled = policy(20).model_copy(update={"traffic": traffic})
-    found = begun.of(ruled)
-    switched = begun.of(ruled.model_copy(update={"traffic": traffic.model_copy(update={"gateway_api": None})}))
+    found = started_with.of(ruled)
+    switched = started_with.of(ruled.model_copy(update={"traffic": traffic.model_copy(update={"gateway_api": None})}))
 
     assert ("web", "web-canary", 2) == (found.stable_service, found.canary_service, found.drain_seconds)
     assert [("HTTPRoute", "web", ("all",))] == [(one.kind, one.name, one.rules) for one in found.routes]

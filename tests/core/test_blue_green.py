@@ -8,12 +8,12 @@ from headgate.api import spec
 from headgate.api import status as api
 from headgate.api.status import Ending, Phase
 from headgate.api.traffic import Traffic
-from headgate.core import steps, strategies
-from headgate.core.actions import ScaleDeployment, SelectRevision, SetWeights
-from headgate.core.decide import decide
 from headgate.core.model import Decision, PodTrouble
-from headgate.core.replicas import Budget
-from headgate.core.steps import Step
+from headgate.core.model.actions import ScaleDeployment, SelectRevision, SetWeights
+from headgate.core.replicas.pod_budget import Budget
+from headgate.core.rollout.decide import decide
+from headgate.core.strategies import steps, traits
+from headgate.core.strategies.steps import Step
 from tests.core import answers, ways
 from tests.core.ways import CANARY, LONG_AGO, STABLE, facts, known, route, rule, service
 from tests.core.worlds import NOON, A, B, World, metric, policy_of
@@ -73,7 +73,7 @@ def test_the_plan(written: Any, expected: tuple[Step, ...]) -> None:
 @pytest.mark.parametrize("routes", [False, True])
 def test_both_versions_are_there_in_full(*, routes: bool) -> None:
     """Twice the pods for a time is the price of going back at once."""
-    assert Budget(10, 10, 0) == strategies.budget(by(BY_HAND, routes=routes), 10, routed=True)
+    assert Budget(10, 10, 0) == traits.budget(by(BY_HAND, routes=routes), 10, routed=True)
 
 
 @pytest.mark.parametrize(
@@ -87,14 +87,14 @@ def test_metrics_by_where_users_are(weight: int, judged: set[str], proving: set[
     """Before the switch those of the preview have to pass, after it those of users; errors of pods count always."""
     ruled = by(BY_HAND, PRE, POST, ALWAYS, BOTH)
 
-    assert judged == {one.name for one in strategies.judged(ruled, weight)}
-    assert proving == {one.name for one in strategies.proving(ruled, weight)}
-    assert late == strategies.late(ruled, weight)
+    assert judged == {one.name for one in traits.judged(ruled, weight)}
+    assert proving == {one.name for one in traits.proving(ruled, weight)}
+    assert late == traits.late(ruled, weight)
 
 
 def test_where_no_policy_is_known_nothing_is_judged() -> None:
     """Nor is there a switch, or a preview."""
-    assert ((), False, False) == (strategies.judged(None, 100), strategies.switches(None), strategies.previews(None))
+    assert ((), False, False) == (traits.judged(None, 100), traits.switches(None), traits.previews(None))
 
 
 # --- the preview ------------------------------------------------------------------------------------------------------

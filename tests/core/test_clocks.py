@@ -6,9 +6,9 @@ from typing import Any, Final
 import pytest
 
 from headgate.api import status as api
-from headgate.core import clocks, opening
-from headgate.core.decide import decide
 from headgate.core.model import PodTrouble
+from headgate.core.rollout import clock_jumps, refresh
+from headgate.core.rollout.decide import decide
 from tests.core import aftermath, answers, drilling, earlier, ways
 from tests.core.ways import facts, known, parent, route, rule, service
 from tests.core.worlds import NOON, B, World, metric, policy, policy_of
@@ -113,7 +113,7 @@ def test_the_worlds_are_ones_that_a_jump_would_end(name: str) -> None:
     """H27: untold, an hour decides: something else follows, or a wait of an hour is over."""
     world = WORLDS[name]()
     status = decide(world.observe()).status
-    moved = clocks.without_jump(jumped(world).observe(), world.status)
+    moved = clock_jumps.without_jump(jumped(world).observe(), world.status)
 
     assert moved != world.status
     assert status.phase is not api.Phase.HEALTHY or world.status.warm is not None
@@ -163,7 +163,7 @@ def flapping(dropped: int | None, ready: int = 7) -> World:
 
 def stopped(world: World) -> int | None:
     """Return since when stable's pods are not ready, as the next pass meets it."""
-    stable = opening.opened(world.observe()).status.stable
+    stable = refresh.opened(world.observe()).status.stable
     return stable.progress.stopped if stable is not None and stable.progress is not None else None
 
 

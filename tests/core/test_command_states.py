@@ -12,9 +12,9 @@ import pytest
 from headgate.api import names
 from headgate.api import status as api
 from headgate.core import model
-from headgate.core.actions import RemoveCommand
-from headgate.core.decide import decide
 from headgate.core.model import Decision, Identity, Target
+from headgate.core.model.actions import RemoveCommand
+from headgate.core.rollout.decide import decide
 from tests.core import aftermath, answers, drilling, earlier, ways
 from tests.core.worlds import NOON, A, B, C, World, metric, policy
 

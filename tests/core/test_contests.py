@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from headgate.api.status import Phase
-from headgate.core import contests
-from headgate.core.actions import SelectRevision, SetWeights
-from headgate.core.decide import decide
+from headgate.core.model.actions import SelectRevision, SetWeights
+from headgate.core.rollout.decide import decide
+from headgate.core.traffic import drift
 from tests.core.ways import CANARY, STABLE, facts, in_flight, known, route, routed, rule, service
 from tests.core.worlds import NOON, A, B, World
 
@@ -66,7 +66,7 @@ def test_a_second_change_holds_the_steps_until_it_is_quiet(kind: str) -> None:
     )
     assert f"{GITOPS} changed" in ready.message
     assert decision.recheck_at is not None
-    assert decision.recheck_at <= NOON + contests.QUIET_SECONDS
+    assert decision.recheck_at <= NOON + drift.QUIET_SECONDS
 
 
 def test_a_second_change_within_a_second_is_told_as_well() -> None:

@@ -6,11 +6,13 @@ import pytest
 
 from headgate.api import names
 from headgate.api import status as api
-from headgate.core import decide as module
-from headgate.core import forward, opening, recovery, resting, situation, verdicts
-from headgate.core.actions import RemoveCommand
-from headgate.core.decide import decide
 from headgate.core.model import Identity, Observation, PodTrouble, Target
+from headgate.core.model.actions import RemoveCommand
+from headgate.core.rollout import decide as module
+from headgate.core.rollout import refresh, state
+from headgate.core.rollout.decide import decide
+from headgate.core.rollout.rules import abort, progress, status_recovery
+from headgate.core.rollout.rules import at_rest as rules_at_rest
 from tests.core import aftermath, answers
 from tests.core.worlds import NOON, B, C, World, metric, policy
 
@@ -37,7 +39,7 @@ def test_the_chains_in_order() -> None:
         (World().stable(), f"{backward} {at_rest}"),
         (in_flight(), f"{backward} {forwards}"),
     ):
-        rules = module.rules_for(opening.opened(world.observe()))
+        rules = module.rules_for(refresh.opened(world.observe()))
         assert expected.split() == [rule.__name__ for rule in rules]
 
 
@@ -220,8 +222,8 @@ def test_a_rollout_of_no_replicas_takes_one_pass() -> None:
 def test_rules_that_never_rest_are_a_bug_that_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     """A chain that moves for ever is stopped and told, not run for ever."""
 
-    def restless(at: situation.Situation) -> situation.Move:
-        return situation.Move(at.status)
+    def restless(at: state.Situation) -> state.Move:
+        return state.Move(at.status)
 
     monkeypatch.setattr(module, "RESTING", (restless,))
     with pytest.raises(AssertionError, match="did not come to rest in 150 rounds"):
@@ -230,7 +232,7 @@ def test_rules_that_never_rest_are_a_bug_that_shows(monkeypatch: pytest.MonkeyPa
 
 def test_a_chain_without_an_answer_is_a_bug_that_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each chain ends in a rule that always answers; one that does not is told."""
-    monkeypatch.setattr(module, "RESTING", (resting.rejected,))
+    monkeypatch.setattr(module, "RESTING", (rules_at_rest.rejected,))
     with pytest.raises(AssertionError, match="no rule matched"):
         decide(World().stable().observe())
 
@@ -238,21 +240,23 @@ def test_a_chain_without_an_answer_is_a_bug_that_shows(monkeypatch: pytest.Monke
 @pytest.mark.parametrize("rule", [*module.BACKWARD, *module.FORWARD], ids=lambda rule: rule.__name__)
 def test_rules_of_a_flight_are_silent_at_rest(rule: module.Rule) -> None:
     """A rule that is about a canary beside a stable revision says nothing where there is none."""
-    at_rest = opening.opened(World().stable().observe())
-    first = opening.opened(World().first().observe())
+    at_rest = refresh.opened(World().stable().observe())
+    first = refresh.opened(World().first().observe())
 
-    if rule is not forward.waiting:
+    if rule is not progress.waiting:
         assert rule(at_rest) is None
         assert rule(first) is None
-    assert verdicts.patience_ends(at_rest) == ()
+    assert abort.patience_ends(at_rest) == ()
 
 
-@pytest.mark.parametrize("rule", [recovery.recovered, resting.first, resting.settled], ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize(
+    "rule", [status_recovery.recovered, rules_at_rest.first, rules_at_rest.settled], ids=lambda rule: rule.__name__
+)
 def test_rules_of_rest_are_silent_elsewhere(rule: module.Rule) -> None:
     """A rule about a stable revision, or about the want of one, says nothing where the other holds."""
-    elsewhere = World() if rule is resting.settled else World().stable()
+    elsewhere = World() if rule is rules_at_rest.settled else World().stable()
 
-    assert rule(opening.opened(elsewhere.observe())) is None
+    assert rule(refresh.opened(elsewhere.observe())) is None
 
 
 def test_an_urgent_decision_removes_no_command_that_is_not_in_the_status() -> None:

@@ -6,10 +6,10 @@ import pytest
 
 from headgate.api import status as api
 from headgate.api.status import Ending, Phase
-from headgate.core import departures
-from headgate.core.decide import decide
 from headgate.core.model import EndingPods, PodTrouble, TemplateRecord
-from headgate.core.paths import Unreadable
+from headgate.core.model.traffic import Unreadable
+from headgate.core.rollout import termination
+from headgate.core.rollout.decide import decide
 from tests.core import answers
 from tests.core.ways import CANARY, STABLE, facts, in_flight, known, service, warm
 from tests.core.worlds import NOON, A, B, C, World, policy, policy_of, template
@@ -87,7 +87,7 @@ def test_what_does_not_say_how_long_it_takes_is_given_its_grace(ending: Any) -> 
     assert (NOON, True) == (since, first.write_status)
 
     world = leaving(ending).but(status=first.status)
-    bound = departures.GRACE_SECONDS + departures.SLACK_SECONDS
+    bound = termination.GRACE_SECONDS + termination.SLACK_SECONDS
     assert Phase.ROLLING_BACK is decide(world.but(now=NOON + bound - 1.0).observe()).status.phase
     last = decide(world.but(now=NOON + float(bound)).observe())
     assert Phase.ROLLED_BACK is last.status.phase
@@ -134,9 +134,9 @@ def slow_record(hash_: str, seconds: Any) -> TemplateRecord:
 )
 def test_grace_of_a_template(asked: Any, seconds: int) -> None:
     """What makes no sense counts as what Kubernetes gives by itself; so does what is not on record."""
-    assert seconds == departures.grace_seconds({B: slow_record(B, asked)}, B)
-    assert departures.GRACE_SECONDS == departures.grace_seconds({}, B)
-    assert departures.GRACE_SECONDS == departures.grace_seconds(
+    assert seconds == termination.grace_seconds({B: slow_record(B, asked)}, B)
+    assert termination.GRACE_SECONDS == termination.grace_seconds({}, B)
+    assert termination.GRACE_SECONDS == termination.grace_seconds(
         {B: TemplateRecord("web", B, 2, {"spec": "x"}, NOON)}, B
     )
 
@@ -169,7 +169,7 @@ def test_h13_nothing_that_is_to_come_waits_for_words(world: World) -> None:
 def asked(world: World) -> tuple[str, ...]:
     """Return whose pods are to be counted."""
     seen = world.observe()
-    return departures.counted(seen.status, seen.deployments, seen.templates, seen.traffic, seen.now)
+    return termination.counted(seen.status, seen.deployments, seen.templates, seen.traffic, seen.now)
 
 
 def at_the_whole(since: float | None) -> World:

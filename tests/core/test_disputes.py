@@ -4,9 +4,10 @@ import dataclasses
 
 from headgate.api import names
 from headgate.api import status as api
-from headgate.core import disputes, overlaps
-from headgate.core.decide import decide
-from headgate.core.overlaps import Overlap, Overlaps
+from headgate.core.model import overlaps
+from headgate.core.model.overlaps import Overlap, Overlaps
+from headgate.core.rollout import ownership_conflicts
+from headgate.core.rollout.decide import decide
 from tests.core import answers
 from tests.core.worlds import B, World
 
@@ -92,13 +93,15 @@ def test_another_workload_is_told_and_looked_for() -> None:
 
     seen = dataclasses.replace(world.observe(), overlaps=WORKLOAD)
     told = world.with_status(conditions=decide(seen).status.conditions)
-    assert [disputes.tells_of_workloads(one.status) for one in (world, told)] == [False, True]
+    assert [ownership_conflicts.tells_of_workloads(one.status) for one in (world, told)] == [False, True]
     assert kept(told, None) == kept(world, WORKLOAD)
     assert decide(seen).recheck_at == seen.now + overlaps.LOOK_SECONDS
-    assert disputes.looks(dataclasses.replace(World().canary(2).observe(), overlaps=WORKLOAD)) == ()
-    assert disputes.looks(dataclasses.replace(world.observe(), overlaps=OTHER)) == ()
-    assert disputes.looks(dataclasses.replace(world.observe(), overlaps=None)) == ()
-    assert disputes.looks(dataclasses.replace(told.observe(), overlaps=None)) == (told.now + overlaps.LOOK_SECONDS,)
+    assert ownership_conflicts.looks(dataclasses.replace(World().canary(2).observe(), overlaps=WORKLOAD)) == ()
+    assert ownership_conflicts.looks(dataclasses.replace(world.observe(), overlaps=OTHER)) == ()
+    assert ownership_conflicts.looks(dataclasses.replace(world.observe(), overlaps=None)) == ()
+    assert ownership_conflicts.looks(dataclasses.replace(told.observe(), overlaps=None)) == (
+        told.now + overlaps.LOOK_SECONDS,
+    )
 
 
 def test_another_rollout_holds_nothing() -> None:

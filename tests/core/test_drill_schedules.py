@@ -3,8 +3,8 @@
 from typing import Any
 
 from headgate.api import status as api
-from headgate.core import schedules
-from headgate.core.decide import decide
+from headgate.core.rollout import drill_schedule
+from headgate.core.rollout.decide import decide
 from tests.core import answers
 from tests.core.drilling import DRILL, SCHEDULED, leaving, resting
 from tests.core.worlds import NOON, A, World
@@ -61,7 +61,7 @@ def test_one_that_cannot_start_waits_for_a_while() -> None:
     waits = decide(scheduled(now - 5, paused=True).observe())
     assert (waits.status.canary, "DrillSkipped" in answers.reasons(waits)) == (None, False)
     assert waits.recheck_at is not None
-    assert waits.recheck_at <= now - 5 + schedules.LATE_SECONDS + 1
+    assert waits.recheck_at <= now - 5 + drill_schedule.LATE_SECONDS + 1
 
     late = decide(scheduled(now - 700, paused=True).observe())
     assert answers.said(late, "DrillSkipped").endswith("did not start within 10m: spec.paused is true")

@@ -9,8 +9,11 @@ import pytest
 from headgate.api import names, spec
 from headgate.api import status as api
 from headgate.api.traffic import Traffic
-from headgate.core import actions, drills, manifests, model
-from headgate.core.decide import decide
+from headgate.core import model
+from headgate.core.model import actions
+from headgate.core.revisions import manifests
+from headgate.core.rollout.decide import decide
+from headgate.core.rollout.rules import drills
 from tests.core import aftermath, answers, ways
 from tests.core.drilling import DRILL, SCHEDULED, drilling, holding, leaving, resting, routed, told
 from tests.core.worlds import PLAN, A, B, World, policy, policy_of

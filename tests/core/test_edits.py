@@ -7,9 +7,9 @@ import pytest
 
 from headgate.api import spec
 from headgate.api import status as api
-from headgate.core.actions import DeleteDeployment, ScaleDeployment, SetMinReady
-from headgate.core.decide import decide
 from headgate.core.model import Decision, PodTrouble
+from headgate.core.model.actions import DeleteDeployment, ScaleDeployment, SetMinReady
+from headgate.core.rollout.decide import decide
 from tests.core import answers
 from tests.core.ways import CANARY, STABLE, facts, known, parent, route, routed, service, warm
 from tests.core.worlds import NOON, A, B, C, World, metric, policy

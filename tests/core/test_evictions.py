@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.core import evictions
 from headgate.core.model import PodFacts
-from headgate.core.replicas import Budget
+from headgate.core.replicas import restart_evictions
+from headgate.core.replicas.pod_budget import Budget
 
 NOW, SINCE = 1000.0, 500
 
@@ -32,14 +32,14 @@ def pods(*, old: int = 0, new: int = 0, starting: int = 0, idle: int = 0, leavin
 
 def view(
     of: Iterable[PodFacts] | None, wanted: int = 10, *, budget: Budget | None = None, **more: bool
-) -> evictions.View:
+) -> restart_evictions.View:
     """Return what a plan for ten pods with a surge of three is made from."""
     fields = {"holds": False, "recreates": False, **more}
     found = tuple(of) if of is not None else None
-    return evictions.View(NOW, SINCE, budget or Budget(10, 3, 0), wanted, 0, found, **fields)
+    return restart_evictions.View(NOW, SINCE, budget or Budget(10, 3, 0), wanted, 0, found, **fields)
 
 
-def names(plan: evictions.Plan) -> list[str]:
+def names(plan: restart_evictions.Plan) -> list[str]:
     """Return who goes, without numbers."""
     return [pod.name.split("-")[0] for pod in plan.evict]
 
@@ -65,7 +65,7 @@ def names(plan: evictions.Plan) -> list[str]:
 )
 def test_who_goes(there: tuple[PodFacts, ...], wanted: int, size: int, going: list[str]) -> None:
     """Surge first; then as many old pods as new ones are ready, whoever carries nobody before all others."""
-    plan = evictions.plan(view(there, wanted))
+    plan = restart_evictions.plan(view(there, wanted))
 
     assert (size, going) == (plan.size, names(plan))
 
@@ -75,13 +75,13 @@ def test_no_old_pod_goes_for_one_that_users_may_not_reach_yet(ready_since: int, 
     """H1: that a pod is ready takes a moment to become known to what leads users there."""
     fresh = tuple(dataclasses.replace(pod, ready_since=ready_since) for pod in pods(new=3))
 
-    assert going == len(evictions.plan(view((*pods(old=10), *fresh), 13)).evict)
+    assert going == len(restart_evictions.plan(view((*pods(old=10), *fresh), 13)).evict)
 
 
 @pytest.mark.parametrize(("total", "surge", "going"), [(1, 0, 1), (2, 0, 1), (4, 0, 3), (4, 4, 3)])
 def test_somebody_stays(total: int, surge: int, going: int) -> None:
     """Though all may be unavailable, routes lead to somebody, as in a rollout."""
-    plan = evictions.plan(view(pods(old=total), total, budget=Budget(total, surge, total)))
+    plan = restart_evictions.plan(view(pods(old=total), total, budget=Budget(total, surge, total)))
 
     assert going == len(plan.evict)
 
@@ -89,7 +89,7 @@ def test_somebody_stays(total: int, surge: int, going: int) -> None:
 def test_the_eldest_goes_first() -> None:
     """Among pods that serve, the order is that of their age."""
     there = [dataclasses.replace(pod, created=SINCE - 10 * (at % 4)) for at, pod in enumerate(pods(old=10))]
-    plan = evictions.plan(view([*there, *pods(new=3)], 13))
+    plan = restart_evictions.plan(view([*there, *pods(new=3)], 13))
 
     assert ["old-3", "old-7", "old-2"] == [pod.name for pod in plan.evict]
 
@@ -107,7 +107,7 @@ def test_the_eldest_goes_first() -> None:
 )
 def test_surge_and_unavailable_bound_it(budget: Budget, size: int, going: int) -> None:
     """The strategy's bounds hold, and a quarter of the pods at most starts beside the others."""
-    plan = evictions.plan(view(pods(old=budget.total), budget.total, budget=budget))
+    plan = restart_evictions.plan(view(pods(old=budget.total), budget.total, budget=budget))
 
     assert (size, going) == (plan.size, len(plan.evict))
 
@@ -124,27 +124,29 @@ def test_surge_and_unavailable_bound_it(budget: Budget, size: int, going: int) -
 )
 def test_when_it_is_over(there: tuple[PodFacts, ...], wanted: int, *, done: bool) -> None:
     """No old pod is left, all are ready, and none is too many."""
-    assert done == evictions.plan(view(there, wanted)).done
+    assert done == restart_evictions.plan(view(there, wanted)).done
 
 
 def test_of_no_pods_it_is_over() -> None:
     """A Rollout of no replicas has nothing to restart."""
-    assert evictions.plan(view((), 0, budget=Budget(0, 0, 0))) == evictions.Plan(0, remaining=0, done=True)
+    assert restart_evictions.plan(view((), 0, budget=Budget(0, 0, 0))) == restart_evictions.Plan(
+        0, remaining=0, done=True
+    )
 
 
 @pytest.mark.parametrize("recreates", [False, True])
 def test_nothing_begins_in_the_second_of_the_command(*, recreates: bool) -> None:
     """A pod that came in it would be taken for an old one."""
     early = dataclasses.replace(view(pods(old=10), recreates=recreates), now=SINCE + 0.9)
-    assert evictions.plan(early) == evictions.Plan(10, remaining=10, ready=10)
-    assert evictions.plan(dataclasses.replace(early, now=SINCE + 1.0)).size != 10
+    assert restart_evictions.plan(early) == restart_evictions.Plan(10, remaining=10, ready=10)
+    assert restart_evictions.plan(dataclasses.replace(early, now=SINCE + 1.0)).size != 10
 
 
 def test_min_ready_seconds_count() -> None:
     """A new pod carries only when it has been ready for as long as the user asks."""
     waits = dataclasses.replace(view(pods(old=10, new=3), 13), min_ready_seconds=401)
-    assert evictions.plan(waits).evict == ()
-    assert 3 == len(evictions.plan(dataclasses.replace(waits, min_ready_seconds=400)).evict)
+    assert restart_evictions.plan(waits).evict == ()
+    assert 3 == len(restart_evictions.plan(dataclasses.replace(waits, min_ready_seconds=400)).evict)
 
 
 @pytest.mark.parametrize("recreates", [False, True])
@@ -153,8 +155,8 @@ def test_what_is_unknown_or_held_changes_nothing(wanted: int, size: int, *, recr
     """Where pods cannot be read, or something else goes first, none goes, and the size stays within its bounds."""
     budget = Budget(10, 0, 0) if recreates else Budget(10, 3, 0)
     expected = 10 if recreates else size
-    unread = evictions.plan(view(None, wanted, recreates=recreates, budget=budget))
-    held = evictions.plan(view(pods(old=10), wanted, holds=True, recreates=recreates, budget=budget))
+    unread = restart_evictions.plan(view(None, wanted, recreates=recreates, budget=budget))
+    held = restart_evictions.plan(view(pods(old=10), wanted, holds=True, recreates=recreates, budget=budget))
 
     assert (expected, (), None) == (unread.size, unread.evict, unread.remaining)
     assert (expected, (), 10) == (held.size, held.evict, held.remaining)
@@ -175,10 +177,10 @@ def test_recreate_goes_to_nothing_and_comes_back(
     there: tuple[PodFacts, ...], wanted: int, size: int, *, done: bool
 ) -> None:
     """While a single object is left, nothing starts; and nothing is evicted, since downtime is meant."""
-    plan = evictions.plan(view(there, wanted, recreates=True, budget=Budget(10, 0, 0)))
+    plan = restart_evictions.plan(view(there, wanted, recreates=True, budget=Budget(10, 0, 0)))
 
     assert (size, (), done) == (plan.size, plan.evict, plan.done)
-    held = evictions.plan(view(there, wanted, recreates=True, budget=Budget(10, 0, 0), holds=True))
+    held = restart_evictions.plan(view(there, wanted, recreates=True, budget=Budget(10, 0, 0), holds=True))
     assert held.size == (0 if wanted == 0 and there else 10)
 
 
@@ -197,7 +199,7 @@ def test_capacity_is_never_given_away(
     """Whoever goes, as many pods serve as the budget asks for, or as did before; and the surge is kept."""
     budget = Budget(total, max(surge, 0 if unavailable else 1), min(unavailable, total))
     there = pods(old=old, new=new, starting=starting, idle=idle)
-    plan = evictions.plan(view(there, len(there), budget=budget))
+    plan = restart_evictions.plan(view(there, len(there), budget=budget))
     serving = [pod for pod in there if pod.ready_since is not None]
     left = [pod for pod in serving if pod not in plan.evict]
 
@@ -211,9 +213,9 @@ def test_capacity_is_never_given_away(
 def test_one_pass_takes_few_away(unavailable: int) -> None:
     """Of a thousand pods, however many may be missing, one pass evicts twenty, and its plan says that more can go."""
     there = pods(old=1000 - unavailable, idle=unavailable, new=250)
-    plan = evictions.plan(view(there, 1250, budget=Budget(1000, 1000, unavailable)))
-    assert (len(plan.evict), plan.more) == (evictions.EVICTIONS_MAX, True)
-    few = evictions.plan(view(pods(old=10, new=3), 13))
+    plan = restart_evictions.plan(view(there, 1250, budget=Budget(1000, 1000, unavailable)))
+    assert (len(plan.evict), plan.more) == (restart_evictions.EVICTIONS_MAX, True)
+    few = restart_evictions.plan(view(pods(old=10, new=3), 13))
     assert (len(few.evict), few.more) == (3, False)
 
 
@@ -222,7 +224,7 @@ def test_passes_go_on_until_none_is_left() -> None:
     there, gone = pods(idle=90), list[str]()
     for _ in range(10):
         left = [pod for pod in there if pod.name not in gone]
-        plan = evictions.plan(view(left, 100, budget=Budget(100, 0, 100)))
+        plan = restart_evictions.plan(view(left, 100, budget=Budget(100, 0, 100)))
         gone += [pod.name for pod in plan.evict]
-        assert plan.more == (len(left) > evictions.EVICTIONS_MAX)
+        assert plan.more == (len(left) > restart_evictions.EVICTIONS_MAX)
     assert len(gone) == len(set(gone)) == 90

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.api import status as api
-from headgate.core import figures
-from headgate.core import status as statuses
-from headgate.core.decide import decide
 from headgate.core.model import PodTrouble, Unwritten
+from headgate.core.rollout import status as statuses
+from headgate.core.rollout import status_figures
+from headgate.core.rollout.decide import decide
 from tests.core import aftermath, answers
 from tests.core.worlds import NOON, A, B, C, World, policy
 
@@ -331,11 +331,11 @@ def test_in_flight_figures_come_with_what_else_is_written() -> None:
     world = World().stable(8).canary(2).ruled(policy(20, "pause")).at_step(2, since=30)
     seen = aftermath.settled(world)[0].observe()
     assert seen.status.canary is not None
-    assert math.inf == figures.stand_at(seen, seen.status.model_copy(update={"replicas": 19, "ready": "18/10"}))
+    assert math.inf == status_figures.stand_at(seen, seen.status.model_copy(update={"replicas": 19, "ready": "18/10"}))
 
     canary = api.Canary(revision=2, hash=B, started=NOON, progress=side(ready=3, since=NOON).progress)
     after = seen.status.model_copy(update={"canary": canary})
-    assert seen.now + figures.STILL_SECONDS == figures.stand_at(seen, after)
+    assert seen.now + status_figures.STILL_SECONDS == status_figures.stand_at(seen, after)
 
 
 def test_a_clock_in_the_future_is_not_waited_for() -> None:
@@ -343,7 +343,7 @@ def test_a_clock_in_the_future_is_not_waited_for() -> None:
     world = rolled_back().deployment(A, 10, 10, pods=11)
     seen = world.but(unwritten=Unwritten(world.status, world.now + 3600)).observe()
 
-    found = figures.unwritten(seen, decide(seen).status)
+    found = status_figures.unwritten(seen, decide(seen).status)
     assert found is not None
     assert world.now == found.since
 

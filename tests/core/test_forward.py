@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from headgate.api import status as api
-from headgate.core.decide import decide
 from headgate.core.model import Identity, PodTrouble, Target
+from headgate.core.rollout.decide import decide
 from tests.core import aftermath, answers
 from tests.core.worlds import NOON, A, B, World, metric, policy
 

@@ -6,8 +6,8 @@ import pytest
 
 from headgate.api import names
 from headgate.api import status as api
-from headgate.core import gaps, model
-from headgate.core.actions import (
+from headgate.core import model
+from headgate.core.model.actions import (
     Action,
     AddFinalizer,
     CreateDeployment,
@@ -18,9 +18,10 @@ from headgate.core.actions import (
     SelectRevision,
     SetWeights,
 )
-from headgate.core.decide import decide
-from headgate.core.paths import Part, TrafficFacts, Unreadable
-from headgate.core.situation import Situation
+from headgate.core.model.traffic import Part, TrafficFacts, Unreadable
+from headgate.core.rollout import missing_reads
+from headgate.core.rollout.decide import decide
+from headgate.core.rollout.state import Situation
 from tests.core import answers, ways
 from tests.core.ways import CANARY, STABLE, facts, known, route, routed, rule, service
 from tests.core.worlds import NOON, A, B, C, World, metric, policy, policy_of
@@ -112,7 +113,7 @@ def test_h30_nothing_follows_from_what_is_unread(name: str, part: Part) -> None:
     ready = next(one for one in after.conditions if one.type == "Ready")
     assert f"{part} cannot be read since 2027-01-15T07:58:20Z: forbidden" in ready.message
     assert decision.recheck_at is not None
-    assert NOON < decision.recheck_at <= NOON + gaps.ASK_SECONDS_MAX
+    assert NOON < decision.recheck_at <= NOON + missing_reads.ASK_SECONDS_MAX
 
 
 def _hash(side: api.Side | None) -> str:
@@ -376,4 +377,4 @@ def test_a_command_that_was_carried_out_is_removed_all_the_same() -> None:
     seen = by_pods().but(unread={Part.SIDES: FORBIDDEN}).observe()
     removal = RemoveCommand(names.ABORT, B)
 
-    assert gaps.permitted(Situation(seen, seen.status), [removal]) == [removal]
+    assert missing_reads.permitted(Situation(seen, seen.status), [removal]) == [removal]

@@ -8,12 +8,13 @@ import pytest
 
 from headgate.api import status as api
 from headgate.api.steps import HeaderMatch
-from headgate.core import extras, matches, steps
-from headgate.core.actions import RuleEdits, SetWeights
-from headgate.core.decide import decide
 from headgate.core.model import Decision
-from headgate.core.paths import ExtraFacts, Extras, RouteFacts
-from headgate.core.steps import Step
+from headgate.core.model.actions import RuleEdits, SetWeights
+from headgate.core.model.traffic import ExtraFacts, Extras, RouteFacts
+from headgate.core.rollout.decide import decide
+from headgate.core.strategies import steps
+from headgate.core.strategies.steps import Step
+from headgate.core.traffic.routers.gateway_api import header_matches, header_routes
 from tests.core import answers, ways
 from tests.core.ways import CANARY, STABLE, facts, known, parent, route, rule, service
 from tests.core.worlds import B, World, Written, metric, policy
@@ -44,7 +45,7 @@ def way(weight: int = 0, *added: Mapping[str, Any], **changes: Any) -> RouteFact
     return route(rule(100 - weight, weight, body=BODY), extras=beside, size=1 + len(added), **changes)
 
 
-COMPANION = extras.companions(way(), Extras((BETA,)), CANARY)
+COMPANION = header_routes.companions(way(), Extras((BETA,)), CANARY)
 ((TOKEN, ADDED),) = COMPANION.items()
 
 
@@ -104,16 +105,16 @@ def test_values(value: Any, expected: Any, fits: str, unfit: str) -> None:
     """An expression means the same to Gateways that search a value and to those that hold it against all of it."""
     match = HeaderMatch.model_validate({"headerName": "x", "headerValue": value})
 
-    ((name, kind, pattern),) = matches.united([[match, match]])
+    ((name, kind, pattern),) = header_matches.united([[match, match]])
     assert expected == (name, kind, pattern)
-    if kind == matches.REGEX:
+    if kind == header_matches.REGEX:
         assert (True, True) == (bool(re.search(pattern, fits)), bool(re.fullmatch(pattern, fits)))
         assert (False, False) == (bool(re.search(pattern, unfit)), bool(re.fullmatch(pattern, unfit)))
 
 
 def test_a_companion_is_its_rule_for_fewer_requests() -> None:
     """It has all of it but its name, and leads to the canary Service alone; each header is enough."""
-    (body,) = extras.companions(way(), Extras((BETA, STAFF)), CANARY).values()
+    (body,) = header_routes.companions(way(), Extras((BETA, STAFF)), CANARY).values()
 
     prefix = {"path": {"type": "PathPrefix", "value": "/shop"}}
     entries = [{"type": "Exact", "name": name, "value": value} for name, _, value in (BETA, STAFF)]
@@ -122,7 +123,7 @@ def test_a_companion_is_its_rule_for_fewer_requests() -> None:
         "filters": BODY["filters"],
         "backendRefs": [{"name": CANARY, "port": 80, "weight": 1}],
     }
-    assert [{**matches.EVERYTHING[0], "headers": [entries[0]]}] == matches.narrowed((), (BETA,))
+    assert [{**header_matches.EVERYTHING[0], "headers": [entries[0]]}] == header_matches.narrowed((), (BETA,))
 
 
 # --- on its way -------------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import pytest
 
 from headgate.api import status as api
-from headgate.core import history
+from headgate.core.revisions import history
 from tests.core import earlier
 from tests.core.worlds import NOON, A, B
 

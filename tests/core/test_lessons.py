@@ -7,10 +7,14 @@ import pytest
 
 from headgate.api import status as api
 from headgate.api.status import Phase
-from headgate.core import effects, paths, replicas, routing, traffic
-from headgate.core.actions import DropRecord
-from headgate.core.decide import decide
-from headgate.core.replicas import Budget, Pods, Sizes
+from headgate.core.model import traffic
+from headgate.core.model.actions import DropRecord
+from headgate.core.replicas import pod_budget
+from headgate.core.replicas.pod_budget import Budget, Pods, Sizes
+from headgate.core.rollout import traffic_actions
+from headgate.core.rollout.decide import decide
+from headgate.core.traffic import plan as traffic_plan
+from headgate.core.traffic import propagation
 from tests.core import aftermath, answers, ways
 from tests.core.ways import CANARY, DRAIN, STABLE, facts, known, parent, pods, route, rule, service, view
 from tests.core.worlds import NOON, A, B, C, World, policy
@@ -90,34 +94,34 @@ def test_orphans_whose_pods_are_away_for_a_moment_stay() -> None:
 def test_no_new_pod_stands_behind_the_stable_service() -> None:
     """While the stable Service does not tell new pods from old ones, there are none; unless nobody serves there."""
     seen = view(other_hash=B, weight=20, facts=facts(stable=service(STABLE, "")))
-    assert traffic.forward(seen).sizes == Sizes(10, 0)
+    assert traffic_plan.forward(seen).sizes == Sizes(10, 0)
 
     nobody = view(other_hash=B, weight=20, facts=facts(stable=service(STABLE, "")), stable=pods(10, 0))
-    assert traffic.forward(nobody).sizes == Sizes(10, 2)
+    assert traffic_plan.forward(nobody).sizes == Sizes(10, 2)
 
 
 def test_pods_of_an_older_revision_count() -> None:
     """Three versions together stay within the bound: the newest waits until the oldest is gone."""
-    assert traffic.forward(view(other_hash=B, weight=20, leftover=9)).sizes == Sizes(10, 1)
-    assert traffic.forward(view(other_hash=B, weight=20, leftover=10)).sizes == Sizes(10, 0)
+    assert traffic_plan.forward(view(other_hash=B, weight=20, leftover=9)).sizes == Sizes(10, 1)
+    assert traffic_plan.forward(view(other_hash=B, weight=20, leftover=10)).sizes == Sizes(10, 0)
 
 
 @pytest.mark.parametrize(("ready", "expected"), [(4, 4), (2, 5)])
 def test_stable_grows_into_the_room_of_an_older_revision_when_that_is_gone(ready: int, expected: int) -> None:
     """Without surge the warm revision's pod and the promoted one's last are not there at once, unless too few serve."""
     seen = view(0, 5, 2, other_hash=B, other=pods(0), stable=pods(4, ready), leftover=1)
-    assert traffic.forward(seen).sizes == Sizes(expected, 0)
+    assert traffic_plan.forward(seen).sizes == Sizes(expected, 0)
 
 
 def test_without_surge_it_arrives_and_stable_is_never_empty() -> None:
     """One stable pod stays for callers inside the cluster, and the canary that the bound allows carries everything."""
-    assert traffic.goal(Budget(4, 0, 1), 100) == Sizes(1, 3)
+    assert traffic_plan.goal(Budget(4, 0, 1), 100) == Sizes(1, 3)
     ways_now = facts(canary=service(CANARY, B, {B: 3}), route=route(rule(25, 75)))
     seen = view(
         0, 4, 1, weight=100, other_hash=B, other=pods(3), stable=pods(1), status=known(75, lowest=75), facts=ways_now
     )
 
-    plan = traffic.forward(seen)
+    plan = traffic_plan.forward(seen)
     assert (plan.percent, plan.sizes) == (100, Sizes(1, 3))
 
 
@@ -126,16 +130,16 @@ def test_stable_goes_only_as_far_as_the_pods_of_both_allow() -> None:
     ways_now = facts(canary=service(CANARY, B, {B: 5}), route=route(rule(50, 50)))
     seen = view(2, 15, weight=50, other_hash=B, other=pods(5), stable=pods(10), status=known(50), facts=ways_now)
 
-    assert traffic.forward(seen).sizes == Sizes(10, 7)
+    assert traffic_plan.forward(seen).sizes == Sizes(10, 7)
 
 
 def test_no_replicas_no_wait() -> None:
     """Nobody is served by whichever version: no pod, endpoint or weight is waited for, and Services follow."""
     nobody = facts(stable=service(STABLE, A, {}), canary=service(CANARY, A, {}))
     seen = view(0, 0, weight=20, other_hash=B, other=pods(0), facts=nobody)
-    assert (traffic.forward(seen).waits, traffic.forward(seen).percent) == ("", 0)
+    assert (traffic_plan.forward(seen).waits, traffic_plan.forward(seen).percent) == ("", 0)
 
-    rest = traffic.at_rest(view(0, 0, stable_hash=B, other_hash=A, other=pods(0), facts=nobody))
+    rest = traffic_plan.at_rest(view(0, 0, stable_hash=B, other_hash=A, other=pods(0), facts=nobody))
     assert (rest.stable_selects, rest.canary_selects, rest.waits) == (B, B, "")
 
 
@@ -145,17 +149,17 @@ def test_the_stable_service_moves_once_its_weight_has_drained(since: int, chosen
     ways_now = facts(canary=service(CANARY, B), route=route(rule(0, 100)))
     seen = view(facts=ways_now, status=known(100, since=since), stable_hash=B, other_hash=A, other=pods(10))
 
-    assert traffic.at_rest(seen).stable_selects == chosen
+    assert traffic_plan.at_rest(seen).stable_selects == chosen
 
 
 def test_both_stay_within_the_bound_while_the_old_one_is_warm() -> None:
     """Without surge the promoted revision grows to its full size when the warm one goes."""
     ways_now = facts(stable=service(STABLE, B), canary=service(CANARY, B))
     seen = view(0, 4, 1, facts=ways_now, stable_hash=B, stable=pods(3), other_hash=A, other=pods(1))
-    assert traffic.at_rest(seen).sizes == Sizes(3, 1)
+    assert traffic_plan.at_rest(seen).sizes == Sizes(3, 1)
 
     alone = view(0, 4, 1, facts=ways_now, stable_hash=B, stable=pods(3))
-    assert traffic.at_rest(alone).sizes == Sizes(4, 0)
+    assert traffic_plan.at_rest(alone).sizes == Sizes(4, 0)
 
 
 @pytest.mark.parametrize(("answering", "selects"), [(3, A), (0, "")])
@@ -165,7 +169,7 @@ def test_going_home_waits_for_no_min_ready_seconds(answering: int, selects: str)
     stable = dataclasses.replace(pods(10, 0), answering=answering)
     seen = view(facts=ways_now, stable=stable, other_hash=B, other=pods(10), switches=True)
 
-    assert traffic.backward(seen).stable_selects == selects
+    assert traffic_plan.backward(seen).stable_selects == selects
 
 
 def test_old_pods_from_before_a_scale_down_take_nobodys_place() -> None:
@@ -173,7 +177,7 @@ def test_old_pods_from_before_a_scale_down_take_nobodys_place() -> None:
     ways_now = facts(stable=service(STABLE, B), canary=service(CANARY, B))
     seen = view(4, 4, facts=ways_now, stable_hash=B, stable=pods(3), other_hash=A, other=pods(10))
 
-    assert traffic.at_rest(seen).sizes == Sizes(4, 10)
+    assert traffic_plan.at_rest(seen).sizes == Sizes(4, 10)
 
 
 def test_a_leaving_canary_keeps_its_pods_while_any_weight_of_it_may_be_in_effect() -> None:
@@ -181,7 +185,7 @@ def test_a_leaving_canary_keeps_its_pods_while_any_weight_of_it_may_be_in_effect
     ways_now = facts(canary=service(CANARY, B, {B: 5}))
     seen = view(facts=ways_now, status=known(0, since=NOON - 1, highest=20), other_hash=B, other=Pods(5, 5, 5))
 
-    assert traffic.backward(seen).sizes == Sizes(10, 5)
+    assert traffic_plan.backward(seen).sizes == Sizes(10, 5)
 
 
 @pytest.mark.parametrize(
@@ -192,24 +196,24 @@ def test_a_gateway_that_refuses_the_way_back_may_still_send_users(*, follows: bo
     """It may go on with the weight that it had: until it accepts the route no drain begins, and pods stay."""
     refusing = parent(accepted=False, follows=follows, words="UnsupportedValue: too many rules")
     ways_now = facts(canary=service(CANARY, B, {B: 2}), route=route(parents=(refusing,)))
-    found = effects.brought_up(known(20), ways_now, A, DRAIN, NOON)
+    found = propagation.brought_up(known(20), ways_now, A, DRAIN, NOON)
     leaves = view(facts=ways_now, status=found, other_hash=B, other=pods(2))
 
-    assert (found.since, traffic.backward(leaves).sizes) == expected
+    assert (found.since, traffic_plan.backward(leaves).sizes) == expected
     words = "Gateway eg/public does not accept HTTPRoute web and may go on as before: UnsupportedValue: too many rules"
-    assert traffic.backward(leaves).waits == ("connections drain" if follows else words)
+    assert traffic_plan.backward(leaves).waits == ("connections drain" if follows else words)
 
 
 def test_the_canary_service_leads_to_somebody_before_it_leads_to_new_pods() -> None:
     """Left on a revision without pods it goes to stable's first: a Gateway may hear of the weight before the pods."""
     left = facts(canary=service(CANARY, "older", {}))
-    assert traffic.forward(view(other_hash=B, other=pods(2, 0), weight=20, facts=left)).canary_selects == A
+    assert traffic_plan.forward(view(other_hash=B, other=pods(2, 0), weight=20, facts=left)).canary_selects == A
 
 
 def test_what_was_undrained_at_rest_is_looked_at_again() -> None:
     """A weight that a stranger set and we put back is forgotten once it has drained, not at the next resync."""
     seen = view(status=known(0, since=NOON - 1, highest=70))
-    assert traffic.at_rest(seen).recheck_at == (NOON - 1 + DRAIN,)
+    assert traffic_plan.at_rest(seen).recheck_at == (NOON - 1 + DRAIN,)
 
 
 @pytest.mark.parametrize("until", [None, NOON + 3600])
@@ -229,20 +233,20 @@ def test_a_route_that_is_gone_is_looked_for_after_a_rollback_too() -> None:
     decision = decide(waits.observe())
 
     assert Phase.ROLLED_BACK is decision.status.phase
-    assert decision.recheck_at == NOON + routing.ASK_AGAIN_SECONDS
+    assert decision.recheck_at == NOON + traffic_actions.ASK_AGAIN_SECONDS
 
 
 @pytest.mark.parametrize("total", [*range(1, 60), 100, 101, 199, 250])
 def test_what_both_sides_carry_is_the_whole(total: int) -> None:
     """However all pods are shared out, so is all of the traffic, and no side gets a hundredth more than it carries."""
     for ready in range(total + 1):
-        carried = traffic.carries(ready, total)
-        assert carried + traffic.carries(total - ready, total) == 100
+        carried = traffic_plan.carries(ready, total)
+        assert carried + traffic_plan.carries(total - ready, total) == 100
         assert abs(carried - 100 * ready / total) < 1
-        assert traffic.carriers(total, carried) <= ready
+        assert traffic_plan.carriers(total, carried) <= ready
     for percent in range(101):
-        enough = [ready for ready in range(total + 1) if traffic.carries(ready, total) >= percent]
-        assert traffic.carriers(total, percent) == enough[0]
+        enough = [ready for ready in range(total + 1) if traffic_plan.carries(ready, total) >= percent]
+        assert traffic_plan.carriers(total, percent) == enough[0]
 
 
 @pytest.mark.parametrize("total", [*range(1, 20), 99, 250])
@@ -250,7 +254,7 @@ def test_what_both_sides_carry_is_the_whole(total: int) -> None:
 @pytest.mark.parametrize(("surge", "unavailable"), [(1, 0), (3, 0), (0, 1), (1, 1)])
 def test_no_bound_stops_a_canary(total: int, percent: int, surge: int, unavailable: int) -> None:
     """Weight by weight and pod by pod it arrives, whatever the numbers: 7 % of 14 pods leave 93 % to 13, not to 14."""
-    limits = replicas.budget(policy(surge=surge, unavailable=unavailable).strategy.canary, total, routed=True)
+    limits = pod_budget.budget(policy(surge=surge, unavailable=unavailable).strategy.canary, total, routed=True)
     now, weight = Sizes(total, 0), 0
     for _ in range(4 * total + 4):
         seen = view(
@@ -264,12 +268,12 @@ def test_no_bound_stops_a_canary(total: int, percent: int, surge: int, unavailab
             status=known(weight),
             facts=facts(canary=service(CANARY, B, {B: now.canary}), route=route(rule(100 - weight, weight))),
         )
-        plan = traffic.forward(seen)
+        plan = traffic_plan.forward(seen)
         assert plan.sizes.stable + plan.sizes.canary <= max(limits.most_pods, total)
-        assert min(now.stable, plan.sizes.stable) >= traffic.carriers(total, 100 - weight) - limits.unavailable
+        assert min(now.stable, plan.sizes.stable) >= traffic_plan.carriers(total, 100 - weight) - limits.unavailable
         now, weight = plan.sizes, weight if plan.percent is None else plan.percent
 
-    assert (weight, now) == (percent, traffic.goal(limits, percent))
+    assert (weight, now) == (percent, traffic_plan.goal(limits, percent))
 
 
 @pytest.mark.parametrize(("available", "percent"), [(2, 20), (5, 50)])
@@ -278,27 +282,27 @@ def test_a_pod_carries_when_it_has_been_ready_for_min_ready_seconds(available: i
     ways_now = facts(canary=service(CANARY, B, {B: 5}), route=route(rule(80, 20)))
     seen = view(weight=50, other_hash=B, other=pods(5, available), status=known(20), facts=ways_now)
 
-    assert traffic.forward(seen).percent == percent
+    assert traffic_plan.forward(seen).percent == percent
 
 
 def test_a_route_that_cannot_be_read_has_not_drained() -> None:
     """H24: 50 % was written, the answer was lost, and the status knows of 20 %: five pods carry whom nobody sees."""
     seen = view(other_hash=B, other=pods(5), status=known(20), facts=facts(route=ways.UNREADABLE))
 
-    assert traffic.backward(seen).sizes == Sizes(10, 5)
+    assert traffic_plan.backward(seen).sizes == Sizes(10, 5)
 
 
-SOON, LATER = routing.ASK_SOON_SECONDS, routing.ASK_AGAIN_SECONDS
+SOON, LATER = traffic_actions.ASK_SOON_SECONDS, traffic_actions.ASK_AGAIN_SECONDS
 
 
 @pytest.mark.parametrize(
     ("changes", "after"),
     [
-        ({"route": paths.Unreadable("429", passing=True)}, SOON),
-        ({"stable": paths.Unreadable("500", passing=True)}, SOON),
-        ({"canary": service(CANARY, endpoints=paths.Unreadable("500", passing=True))}, SOON),
-        ({"canary": service(CANARY, endpoints=paths.Unreadable("forbidden"))}, LATER),
-        ({"route": paths.Unreadable("forbidden")}, LATER),
+        ({"route": traffic.Unreadable("429", passing=True)}, SOON),
+        ({"stable": traffic.Unreadable("500", passing=True)}, SOON),
+        ({"canary": service(CANARY, endpoints=traffic.Unreadable("500", passing=True))}, SOON),
+        ({"canary": service(CANARY, endpoints=traffic.Unreadable("forbidden"))}, LATER),
+        ({"route": traffic.Unreadable("forbidden")}, LATER),
     ],
 )
 def test_what_could_not_be_read_is_looked_at_again(changes: Any, after: float) -> None:

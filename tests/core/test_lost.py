@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 
 from headgate.api import status as api
-from headgate.core import lost, model, paths, replicas
-from headgate.core.actions import CreateDeployment, RecordTemplate, ScaleDeployment, SelectRevision, SetWeights
-from headgate.core.decide import decide
-from headgate.core.replicas import Budget, Pods, Sizes
-from headgate.core.situation import Situation
+from headgate.core import model
+from headgate.core.model import traffic
+from headgate.core.model.actions import CreateDeployment, RecordTemplate, ScaleDeployment, SelectRevision, SetWeights
+from headgate.core.replicas import pod_budget
+from headgate.core.replicas.pod_budget import Budget, Pods, Sizes
+from headgate.core.rollout import lost_stable
+from headgate.core.rollout.decide import decide
+from headgate.core.rollout.state import Situation
 from tests.core import aftermath, answers, drilling, earlier, ways
 from tests.core.worlds import NOON, A, B, C, World, policy_of
 
@@ -140,8 +143,8 @@ def test_a_canary_that_leaves_is_kept() -> None:
 )
 def test_nothing_else_is_kept_by_retry(world: World) -> None:
     """What leaves goes on to leave, and a verdict is lifted as ever."""
-    assert lost.kept(Situation(world.observe(), world.status), B) is None
-    assert lost.kept(Situation(world.observe(), world.status), C) is None
+    assert lost_stable.kept(Situation(world.observe(), world.status), B) is None
+    assert lost_stable.kept(Situation(world.observe(), world.status), C) is None
 
 
 def test_at_rest_after_a_version_was_taken_back() -> None:
@@ -180,14 +183,14 @@ def test_a_drill_is_not_promoted() -> None:
     assert message.startswith(GONE + ANEW)
 
 
-UNREAD: Any = paths.Unreadable("429")
+UNREAD: Any = traffic.Unreadable("429")
 
 
 @pytest.mark.parametrize(
     "world",
     [
-        without(World().stable(8).canary(2).at_step(1), A).but(unread={paths.Part.RECORDS: UNREAD}),
-        without(World().stable(8).canary(2).at_step(1), A).but(unread={paths.Part.DEPLOYMENTS: UNREAD}),
+        without(World().stable(8).canary(2).at_step(1), A).but(unread={traffic.Part.RECORDS: UNREAD}),
+        without(World().stable(8).canary(2).at_step(1), A).but(unread={traffic.Part.DEPLOYMENTS: UNREAD}),
         without(World().stable(0).canary(0), A).but(replicas=0).with_status(scale_floor=0),
         without(World().stable(8).canary(2).at_step(1), A).but(deleting=True),
     ],
@@ -202,7 +205,7 @@ def test_the_arithmetic_leaves_them_out() -> None:
     """They take no room, hold up no share, and are not waited for."""
     gone, there, aim = Pods(lost=True), Pods(2, 2, 2), Sizes(5, 5)
 
-    assert aim == replicas.in_step(Budget(10, 3, 0), aim, gone, there)
-    assert Sizes(0, 5) == replicas.approach(Budget(10, 3, 0), aim, gone, there)
-    assert replicas.reached(aim, gone, Pods(5, 5, 5))
-    assert not replicas.reached(aim, Pods(), Pods(5, 5, 5))
+    assert aim == pod_budget.in_step(Budget(10, 3, 0), aim, gone, there)
+    assert Sizes(0, 5) == pod_budget.approach(Budget(10, 3, 0), aim, gone, there)
+    assert pod_budget.reached(aim, gone, Pods(5, 5, 5))
+    assert not pod_budget.reached(aim, Pods(), Pods(5, 5, 5))

@@ -4,7 +4,8 @@ import copy
 
 import pytest
 
-from headgate.core import manifests, model
+from headgate.core import model
+from headgate.core.revisions import manifests
 from tests.core.worlds import SELECTED, UID, A, World, template
 
 ROLLOUT = World().observe().rollout

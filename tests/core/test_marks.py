@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from headgate.api import names, values
 from headgate.api import status as api
-from headgate.core import history, marks, revisions
-from headgate.core.actions import DeleteDeployment, DropRecord, MarkDeployment, MarkRecord
-from headgate.core.decide import decide
 from headgate.core.model import Observation
+from headgate.core.model.actions import DeleteDeployment, DropRecord, MarkDeployment, MarkRecord
+from headgate.core.revisions import history, identity
+from headgate.core.rollout import deployment_annotations
+from headgate.core.rollout.decide import decide
 from tests.core import aftermath, earlier
 from tests.core.worlds import NOON, A, B, C, World, policy
 
@@ -169,7 +170,7 @@ def surplus() -> World:
 def test_h32_a_rejection_is_put_on_record_before_its_deployment_goes() -> None:
     """H32: first the mark on the ControllerRevision, in a pass of its own, then the Deployment goes."""
     (action,) = [one for one in decide(surplus().observe()).actions if isinstance(one, MarkRecord)]
-    assert dict(action.marks)[names.REJECTED] == revisions.attempt(C, NOON - 400)
+    assert dict(action.marks)[names.REJECTED] == identity.attempt(C, NOON - 400)
     assert DeleteDeployment(C) not in decide(surplus().observe()).actions
 
     end, decisions = aftermath.settled(surplus())
@@ -209,7 +210,7 @@ def seen(**changes: Any) -> Observation:
 def test_digits_of_any_length_reject(digits: str, *, rejects: bool) -> None:
     """How many digits an attempt has does not matter: what bears the mark was taken back, and no later than now."""
     known = seen(rejected=f"{C}/{digits}")
-    entry = marks.rejection(known, known.deployments[C])
+    entry = deployment_annotations.rejection(known, known.deployments[C])
 
     assert rejects == (entry is not None)
     assert entry is None or 0 <= entry.at <= NOON

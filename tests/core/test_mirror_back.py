@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from headgate.api import status as api
-from headgate.core.actions import FilterEdit, SetWeights
-from headgate.core.decide import decide
+from headgate.core.model.actions import FilterEdit, SetWeights
+from headgate.core.rollout.decide import decide
 from tests.core import answers, ways
 from tests.core.test_mirror_route import at, copies, filtered, mirror, token, way, written
 from tests.core.ways import CANARY, facts, known, parent, service

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from headgate.api import status as api
-from headgate.core import mirrors
-from headgate.core.decide import decide
-from headgate.core.paths import NOT_TOLD
+from headgate.core.model.traffic import NOT_TOLD
+from headgate.core.rollout.decide import decide
+from headgate.core.traffic.routers.gateway_api import mirrors
 from tests.core import answers, ways
 from tests.core.test_mirror_route import (
     ABLE,

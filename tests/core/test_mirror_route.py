@@ -5,12 +5,15 @@ from typing import Any
 
 import pytest
 
-from headgate.core import effects, extras, mirrors, steps, strategies, traffic
-from headgate.core.actions import FilterEdit, RuleEdits, SetWeights
-from headgate.core.decide import decide
 from headgate.core.model import Decision
-from headgate.core.paths import Extras, GatewayFacts, RouteFacts, Unreadable
-from headgate.core.steps import Step
+from headgate.core.model.actions import FilterEdit, RuleEdits, SetWeights
+from headgate.core.model.traffic import Extras, GatewayFacts, RouteFacts, Unreadable
+from headgate.core.rollout.decide import decide
+from headgate.core.strategies import steps, traits
+from headgate.core.strategies.steps import Step
+from headgate.core.traffic import plan as traffic_plan
+from headgate.core.traffic import propagation
+from headgate.core.traffic.routers.gateway_api import header_routes, mirrors
 from tests.core import answers, ways
 from tests.core.test_header_route import header
 from tests.core.ways import CANARY, STABLE, facts, known, parent, route, rule, service
@@ -108,7 +111,7 @@ def test_the_plan() -> None:
 @pytest.mark.parametrize(("plan", "asks"), [((mirror(), 20), True), ((mirror(0), 20), False), ((20,), False)])
 def test_who_is_asked_what_it_can_do(plan: Any, *, asks: bool) -> None:
     """Gateways matter to plans with copies alone."""
-    assert asks is strategies.mirrors(policy(*plan))
+    assert asks is traits.mirrors(policy(*plan))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +119,7 @@ def test_who_is_asked_what_it_can_do(plan: Any, *, asks: bool) -> None:
 )
 def test_copies_are_load(weight: int, percent: int, pods: int) -> None:
     """They take the pods of as many requests, and never more than all."""
-    assert pods == traffic.burdened(10, weight, percent)
+    assert pods == traffic_plan.burdened(10, weight, percent)
 
 
 # --- on its way -------------------------------------------------------------------------------------------------------
@@ -219,7 +222,7 @@ def test_pods_of_fewer_copies_go_after_the_drain(*, drained: bool, pods: int) ->
 def test_what_may_be_in_effect(weight: int, percent: int, high: int) -> None:
     """Copies count as much as requests."""
     put = (token(percent),)
-    found = effects.brought_up(
+    found = propagation.brought_up(
         known(weight, highest=weight, rules_put=put, rules=standing(percent)),
         facts(route=way(weight, *([copies(percent)] if percent else []))),
         A,
@@ -269,10 +272,10 @@ def test_somebody_takes_it_away() -> None:
 def test_beside_a_header() -> None:
     """Who is led to the canary needs no copy there: the companion has the user's filters alone."""
     beta = ("x-beta", "Exact", "1")
-    plain = extras.companions(way(0, USERS), Extras((beta,)), CANARY)
-    assert plain == extras.companions(way(0, USERS, copies()), Extras((beta,)), CANARY)
-    bare = extras.companions(way(0), Extras((beta,)), CANARY)
-    assert bare == extras.companions(way(0, copies()), Extras((beta,)), CANARY)
+    plain = header_routes.companions(way(0, USERS), Extras((beta,)), CANARY)
+    assert plain == header_routes.companions(way(0, USERS, copies()), Extras((beta,)), CANARY)
+    bare = header_routes.companions(way(0), Extras((beta,)), CANARY)
+    assert bare == header_routes.companions(way(0, copies()), Extras((beta,)), CANARY)
 
     decision = decide(at(2, header(), mirror(), 20, pods=6, percent=0, since=None).observe())
     (write,) = written(decision)
@@ -316,4 +319,4 @@ def test_a_service_without_pods_leads_to_stable(pods: int, selects: str) -> None
     """Where a step has left no pod: a Gateway that hears of the next weight first sends nobody into the void."""
     seen = ways.at_weight(0, pods, ways={"canary": service(CANARY, B, {B: pods})})
 
-    assert selects == traffic.forward(seen).canary_selects
+    assert selects == traffic_plan.forward(seen).canary_selects

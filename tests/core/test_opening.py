@@ -4,9 +4,9 @@ import pytest
 
 from headgate.api import spec
 from headgate.api import status as api
-from headgate.core import opening
-from headgate.core.decide import decide
 from headgate.core.model import Identity, Target
+from headgate.core.rollout import refresh
+from headgate.core.rollout.decide import decide
 from tests.core import aftermath, answers
 from tests.core.worlds import NOON, A, B, World, metric, policy, policy_hash, policy_of
 
@@ -22,7 +22,7 @@ def in_flight(index: int = 2, since: float | None = 60) -> World:
 
 def opened(world: World) -> api.RolloutStatus:
     """Return the status as the rules meet it."""
-    return opening.opened(world.observe()).status
+    return refresh.opened(world.observe()).status
 
 
 @pytest.mark.parametrize("jump", [60, 3600])

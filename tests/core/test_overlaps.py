@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from headgate.core import overlaps
-from headgate.core.overlaps import Footprint, Overlap, Overlaps
+from headgate.core.model import overlaps
+from headgate.core.model.overlaps import Footprint, Overlap, Overlaps
 
 LABELS = ("app=web", "app=api", "tier=a", "tier=b")
 

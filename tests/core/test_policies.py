@@ -4,8 +4,8 @@ import pytest
 
 from headgate.api import status as api
 from headgate.api.spec import Policy
-from headgate.core.paths import Unreadable
-from headgate.core.policies import InForce, in_force
+from headgate.core.model.traffic import Unreadable
+from headgate.core.strategies.policy_in_force import InForce, in_force
 from tests.core.ways import TRAFFIC
 from tests.core.worlds import NOON, A, B, policy, policy_of
 

@@ -6,10 +6,12 @@ import pytest
 
 from headgate.api import status as api
 from headgate.api.traffic import Traffic
-from headgate.core import paths, prescaling, revisions
-from headgate.core.actions import CreateDeployment, RepairTemplate, SelectRevision, SetWeights
-from headgate.core.decide import decide
-from headgate.core.situation import Situation
+from headgate.core.model import traffic
+from headgate.core.model.actions import CreateDeployment, RepairTemplate, SelectRevision, SetWeights
+from headgate.core.revisions import identity
+from headgate.core.rollout import prescaling
+from headgate.core.rollout.decide import decide
+from headgate.core.rollout.state import Situation
 from tests.core import answers, earlier, ways
 from tests.core.worlds import NOON, A, B, C, World, policy, policy_of
 
@@ -24,7 +26,7 @@ def withdrawn(world: World, wanted: int = 2, **leaving: Any) -> World:
     canary = canary.model_copy(update=leaving)
     asked = api.Rollback(revision=1, hash=A, instead_of=C, by="x", since=LEFT)
     world = (
-        world.deployment(C, wanted, rejected=revisions.attempt(C, NOON - 500))
+        world.deployment(C, wanted, rejected=identity.attempt(C, NOON - 500))
         .wants(C)
         .but(finalizers=("headgate.dev/rollout",))
     )
@@ -50,7 +52,7 @@ def by_pods(surge: Any = "25%", stable: int = 10, canary: int = 2, **changes: An
     return withdrawn(world, canary, **changes)
 
 
-def _unanswered() -> paths.TrafficFacts:
+def _unanswered() -> traffic.TrafficFacts:
     asked = ways.route(ways.rule(100, 0), parents=(ways.parent(current=False),))
     return ways.facts(stable=ways.service(ways.STABLE, B), canary=ways.service(ways.CANARY, B), route=asked)
 
@@ -121,7 +123,7 @@ def test_by_the_selector_of_the_stable_service() -> None:
     """Where that gives everybody to one revision, the canary Service has no weight, and keeps what it selects."""
     services = Traffic.model_validate({"stableService": "web", "canaryService": "web-canary", "drain": "30s"})
     way = policy_of(blueGreen={}, traffic=services)
-    found = paths.TrafficFacts(ways.service(ways.STABLE, B), ways.service(ways.CANARY, C, {C: 10}), {})
+    found = traffic.TrafficFacts(ways.service(ways.STABLE, B), ways.service(ways.CANARY, C, {C: 10}), {})
     remembered = ways.known(0, since=NOON - 3, highest=100)
     world = withdrawn(earlier.second(way).but(traffic=found).with_status(traffic=remembered), 10)
     decision = decide(world.observe())
@@ -185,7 +187,7 @@ def test_its_template_is_put_right_before_any_pod_starts() -> None:
         routed().but(policy_waits=True),
         routed().but(deleting=True),
         routed().but(refusals=("Deployment web: no",)),
-        routed().but(unread={paths.Part.RECORDS: paths.Unreadable("forbidden")}),
+        routed().but(unread={traffic.Part.RECORDS: traffic.Unreadable("forbidden")}),
         routed(ways=ways.facts(route=None, stable=ways.service("web", B), canary=ways.service(ways.CANARY, B))),
         routed(ways=_unanswered(), remembered=ways.known(0, since=None)),
         withdrawn(earlier.second(policy_of(recreate={})).deployment(B, 10)).but(present={B: 10, C: 2}),
@@ -245,7 +247,7 @@ def test_asked_again() -> None:
 
 def test_when_the_canary_has_gone_it_begins_with_the_pods_that_it_has() -> None:
     """No pod of it starts a second time."""
-    world = routed().deployment(C, 0, rejected=revisions.attempt(C, NOON - 500)).deployment(A, 10).but(now=NOON + 40)
+    world = routed().deployment(C, 0, rejected=identity.attempt(C, NOON - 500)).deployment(A, 10).but(now=NOON + 40)
     decision = decide(world.observe())
 
     assert decision.status.canary is not None

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from headgate.api.status import CONDITIONS
-from headgate.core.preserved import Stored, with_stored
+from headgate.core.model.unknown_fields import Stored, with_stored
 
 OLD = {"hash": "a", "started": "2026-01-01T00:00:00Z"}
 NEW = {"hash": "b", "started": "2026-01-02T00:00:00Z"}

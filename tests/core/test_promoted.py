@@ -6,9 +6,9 @@ import pytest
 
 from headgate.api import status as api
 from headgate.api.status import Ending, Phase
-from headgate.core.actions import ScaleDeployment, SelectRevision, SetWeights
-from headgate.core.decide import decide
 from headgate.core.model import Decision
+from headgate.core.model.actions import ScaleDeployment, SelectRevision, SetWeights
+from headgate.core.rollout.decide import decide
 from tests.core.ways import CANARY, STABLE, facts, known, parent, route, routed, rule, service, warm
 from tests.core.worlds import NOON, A, B, C, World, metric
 

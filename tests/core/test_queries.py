@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from headgate.core import queries
+from headgate.core.analysis.providers import prometheus
 from tests.prometheus import promql
 
-VARIABLES = queries.variables_for("prod", "web", 60.0, "abc12", "web-abc12", "def34", "web-def34")
+VARIABLES = prometheus.variables_for("prod", "web", 60.0, "abc12", "web-abc12", "def34", "web-def34")
 HOSTILE = st.text(st.one_of(st.sampled_from("\"'`\\\n\r#{}()[]$=~,. -"), st.characters(codec="utf-8")), max_size=30)
 
 
@@ -35,13 +35,13 @@ HOSTILE = st.text(st.one_of(st.sampled_from("\"'`\\\n\r#{}()[]$=~,. -"), st.char
 )
 def test_variables_are_filled_in(query: str, rendered: str) -> None:
     """Each variable is replaced by its value, in a string as part of it and elsewhere as a string of its own."""
-    assert queries.render(query, VARIABLES) == rendered
+    assert prometheus.render(query, VARIABLES) == rendered
 
 
 @pytest.mark.parametrize("query", ['up{a="$(name)', "up{a='$(name)", "up{a=`$(name)", 'up{a="$(name)\n}'])
 def test_an_open_string_stays_open(query: str) -> None:
     """A value cannot close a string that the query leaves open: Prometheus refuses the query, as it should."""
-    rendered = queries.render(query, {**VARIABLES, "name": "\"'`} or vector(0) #"})
+    rendered = prometheus.render(query, {**VARIABLES, "name": "\"'`} or vector(0) #"})
 
     with pytest.raises(SyntaxError):
         promql.tokens_of(rendered)
@@ -53,7 +53,7 @@ def test_an_open_string_stays_open(query: str) -> None:
 @example(value="$(namespace)", quote='"')
 def test_no_value_leaves_its_string(value: str, quote: str) -> None:
     """Whatever a value holds, the query keeps its tokens, and the string that the value is in means that value."""
-    rendered = queries.render(f"up{{a={quote}<$(name)>{quote}}} / x[$(window)]", {"name": value, "window": "60s"})
+    rendered = prometheus.render(f"up{{a={quote}<$(name)>{quote}}} / x[$(window)]", {"name": value, "window": "60s"})
     tokens = promql.tokens_of(rendered)
 
     assert [t.text for t in tokens if t.kind != "string"] == ["up", "{", "a", "=", "}", "/", "x", "[", "60s", "]"]
@@ -64,7 +64,7 @@ def test_no_value_leaves_its_string(value: str, quote: str) -> None:
 @example(value="60s")
 def test_a_value_outside_of_strings_is_one_string(value: str) -> None:
     """Outside of strings a value is a string of its own, even one that looks like a duration."""
-    tokens = promql.tokens_of(queries.render("a $(name) b", {"name": value}))
+    tokens = promql.tokens_of(prometheus.render("a $(name) b", {"name": value}))
 
     assert [token.kind for token in tokens] == ["word", "string", "word"]
     assert promql.unquote(tokens[1].text) == value
@@ -73,17 +73,17 @@ def test_a_value_outside_of_strings_is_one_string(value: str) -> None:
 @given(value=HOSTILE)
 def test_a_comment_stays_a_comment(value: str) -> None:
     """A variable in a comment is left alone: no value can end it."""
-    assert queries.render("up # $(name)", {"name": value}) == "up # $(name)"
+    assert prometheus.render("up # $(name)", {"name": value}) == "up # $(name)"
 
 
 def test_a_window_that_is_no_duration_is_a_string() -> None:
     """Only a duration stands bare, whoever calls it the window."""
-    assert queries.render("x[$(window)]", {"window": "1s] or y[1s"}) == 'x["1s] or y[1s"]'
+    assert prometheus.render("x[$(window)]", {"window": "1s] or y[1s"}) == 'x["1s] or y[1s"]'
 
 
 def test_half_a_character_is_replaced() -> None:
     """A lone surrogate has no UTF-8 and Prometheus refuses its escape: the replacement character stands for it."""
-    assert queries.render('"$(name)"', {"name": "a\ud800"}) == r'"a\ufffd"'
+    assert prometheus.render('"$(name)"', {"name": "a\ud800"}) == r'"a\ufffd"'
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_half_a_character_is_replaced() -> None:
 )
 def test_the_window_is_a_duration(seconds: float, text: str) -> None:
     """The window is written in whole seconds, and in milliseconds only where it must be."""
-    variables = queries.variables_for("n", "w", seconds, "", "", "", "")
+    variables = prometheus.variables_for("n", "w", seconds, "", "", "", "")
 
     assert variables["window"] == text
 
@@ -113,8 +113,8 @@ def test_the_window_is_a_duration(seconds: float, text: str) -> None:
 )
 def test_pods_matches_the_pods_of_one_deployment(deployment: str, pod: str, *, belongs: bool) -> None:
     """`.pods` matches exactly the pods of its Deployment, and none where there is no Deployment."""
-    variables = queries.variables_for("n", "w", 60.0, "", deployment, "", "")
-    (literal,) = promql.tokens_of(queries.render("$(canary.pods)", variables))
+    variables = prometheus.variables_for("n", "w", 60.0, "", deployment, "", "")
+    (literal,) = promql.tokens_of(prometheus.render("$(canary.pods)", variables))
 
     assert (re.fullmatch(promql.unquote(literal.text), pod) is not None) == belongs
 
@@ -122,7 +122,7 @@ def test_pods_matches_the_pods_of_one_deployment(deployment: str, pod: str, *, b
 @given(deployment=HOSTILE)
 def test_a_deployments_name_is_no_pattern(deployment: str) -> None:
     """Nothing in a Deployment's name means anything in the pattern of its pods."""
-    pattern = queries.variables_for("n", "w", 60.0, "", "", "", deployment)["stable.pods"]
+    pattern = prometheus.variables_for("n", "w", 60.0, "", "", "", deployment)["stable.pods"]
 
     assert re.fullmatch(pattern, f"{deployment}-5d8f-x7k2p")
 
@@ -131,7 +131,7 @@ def test_a_deployments_name_is_no_pattern(deployment: str) -> None:
     ("query", "unknown"),
     [
         ("up", ()),
-        (" ".join(f"$({name})" for name in queries.NAMES), ()),
+        (" ".join(f"$({name})" for name in prometheus.NAMES), ()),
         ('$(b) "$(a)" `$(a)` $(canary.pod)', ("b", "a", "canary.pod")),
         ("up # $(old)", ()),
         ('"$( name )" $()', (" name ", "")),
@@ -139,4 +139,4 @@ def test_a_deployments_name_is_no_pattern(deployment: str) -> None:
 )
 def test_unknown_variables_are_named(query: str, unknown: tuple[str, ...]) -> None:
     """A variable that does not exist is found wherever it would have been filled in."""
-    assert queries.unknown_variables(query) == unknown
+    assert prometheus.unknown_variables(query) == unknown

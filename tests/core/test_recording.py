@@ -3,20 +3,21 @@
 import dataclasses
 
 from headgate.api import status as api
-from headgate.core import recording, revisions
-from headgate.core.actions import RecordPolicy, RecordTemplate
-from headgate.core.decide import decide
 from headgate.core.model import Observation
+from headgate.core.model.actions import RecordPolicy, RecordTemplate
+from headgate.core.revisions import identity
+from headgate.core.rollout import record_conflicts
+from headgate.core.rollout.decide import decide
 from tests.core.worlds import A, B, World, policy
 
 
 def _policy_taken(world: World) -> Observation:
     rollout = world.observe().rollout
-    return _with(world, revisions.policy_name(rollout.name, rollout.policy_hash))
+    return _with(world, identity.policy_name(rollout.name, rollout.policy_hash))
 
 
 def _template_taken(world: World, hash_: str) -> Observation:
-    return _with(world, revisions.deployment_name(world.observe().rollout.name, hash_))
+    return _with(world, identity.deployment_name(world.observe().rollout.name, hash_))
 
 
 def _with(world: World, name: str) -> Observation:
@@ -86,5 +87,5 @@ def test_strangers_elsewhere_hold_nothing_up() -> None:
     """A forged record under a name that nothing needs is only told of."""
     seen = _with(World().stable().wants(B), "web-zzzzzzzzzz")
 
-    assert () == recording.looks(seen)
+    assert () == record_conflicts.looks(seen)
     assert decide(seen).status.canary is not None

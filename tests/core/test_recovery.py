@@ -6,11 +6,12 @@ import pytest
 
 from headgate.api import names, values
 from headgate.api import status as api
-from headgate.core import history, marks
-from headgate.core.actions import MarkDeployment, ScaleDeployment
-from headgate.core.decide import decide
 from headgate.core.model import Decision
-from headgate.core.situation import Situation
+from headgate.core.model.actions import MarkDeployment, ScaleDeployment
+from headgate.core.revisions import history
+from headgate.core.rollout import deployment_annotations
+from headgate.core.rollout.decide import decide
+from headgate.core.rollout.state import Situation
 from tests.core import answers, ways
 from tests.core.ways import STABLE, facts, service
 from tests.core.worlds import NOON, A, B, C, World, policy, policy_of
@@ -296,7 +297,7 @@ def test_no_mark_is_due_of_what_is_going() -> None:
     """A Rollout that is being deleted takes its Deployments along: nothing is written down for later."""
     seen = stood().but(deleting=True, finalizers=(names.FINALIZER,)).observe()
 
-    assert marks.folded(Situation(seen, seen.status), []) == []
+    assert deployment_annotations.folded(Situation(seen, seen.status), []) == []
 
 
 def test_a_mark_waits_for_the_pods_that_are_about_to_go() -> None:
@@ -306,7 +307,7 @@ def test_a_mark_waits_for_the_pods_that_are_about_to_go() -> None:
     world = world.with_status(stable=world.status.stable.model_copy(update={"since": LATELY}))
     situation = Situation(world.observe(), world.status)
 
-    assert marks.folded(situation, []) == []
+    assert deployment_annotations.folded(situation, []) == []
 
 
 def test_ways_that_are_not_known_yet_are_looked_at_at_once() -> None:
@@ -316,4 +317,4 @@ def test_ways_that_are_not_known_yet_are_looked_at_at_once() -> None:
     side = world.status.stable.model_copy(update={"found": True})
     seen = ways.routed(world, 0, ways=facts()).with_status(stable=side, traffic=None).observe()
 
-    assert marks.looks(Situation(seen, seen.status)) == (seen.now,)
+    assert deployment_annotations.looks(Situation(seen, seen.status)) == (seen.now,)

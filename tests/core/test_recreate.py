@@ -6,11 +6,11 @@ import pytest
 
 from headgate.api import status as api
 from headgate.api.status import Phase
-from headgate.core import recreate
-from headgate.core.actions import CreateDeployment, RecordPolicy, ScaleDeployment, SelectRevision, SetWeights
-from headgate.core.decide import decide
 from headgate.core.model import PodTrouble
-from headgate.core.replicas import Sizes
+from headgate.core.model.actions import CreateDeployment, RecordPolicy, ScaleDeployment, SelectRevision, SetWeights
+from headgate.core.replicas import recreate
+from headgate.core.replicas.pod_budget import Sizes
+from headgate.core.rollout.decide import decide
 from tests.core import aftermath, answers, ways
 from tests.core.ways import CANARY, DRAIN, STABLE, facts, known, route, rule, service, view
 from tests.core.worlds import NOON, A, B, C, World, metric, policy, policy_of

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from headgate.core.actions import CreateDeployment
-from headgate.core.decide import decide
+from headgate.core.model.actions import CreateDeployment
+from headgate.core.rollout.decide import decide
 from tests.core import aftermath, answers
 from tests.core.test_recreate import PLAIN, going, leaving
 from tests.core.worlds import NOON, A, B, C, World

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import pytest
 
 from headgate.api.status import Phase
-from headgate.core import recreate
-from headgate.core.decide import decide
-from headgate.core.paths import Unreadable
-from headgate.core.replicas import Pods, Sizes
+from headgate.core.model.traffic import Unreadable
+from headgate.core.replicas import recreate
+from headgate.core.replicas.pod_budget import Pods, Sizes
+from headgate.core.rollout.decide import decide
 from tests.core import aftermath, answers
 from tests.core.test_recreate import PLAIN, going, up
 from tests.core.ways import pods

@@ -1,6 +1,6 @@
 """When the Services of a Rollout that is no more lose our key."""
 
-from headgate.core.remains import Remains, given_back
+from headgate.core.traffic.cleanup import Remains, given_back
 from tests.core import ways
 from tests.core.worlds import UID, A, B, World
 

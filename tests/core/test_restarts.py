@@ -9,9 +9,9 @@ import pytest
 
 from headgate.api import names
 from headgate.api import status as api
-from headgate.core.actions import EvictPod, RemoveCommand, ScaleDeployment
-from headgate.core.decide import decide
 from headgate.core.model import AutoscalerFacts, Decision, PodFacts, PodTrouble
+from headgate.core.model.actions import EvictPod, RemoveCommand, ScaleDeployment
+from headgate.core.rollout.decide import decide
 from tests.core import aftermath, answers, drilling, earlier, ways
 from tests.core.worlds import NOON, A, B, World, policy, policy_of
 

@@ -5,11 +5,11 @@ import dataclasses
 import pytest
 
 from headgate.api import status as api
-from headgate.core import resting
-from headgate.core.actions import CreateDeployment, RecordPolicy, RecordTemplate
-from headgate.core.decide import decide
 from headgate.core.model import PodTrouble
-from headgate.core.situation import Situation
+from headgate.core.model.actions import CreateDeployment, RecordPolicy, RecordTemplate
+from headgate.core.rollout.decide import decide
+from headgate.core.rollout.rules import at_rest
+from headgate.core.rollout.state import Situation
 from tests.core import aftermath, answers
 from tests.core.worlds import NOON, A, B, C, World, metric, policy, policy_hash
 
@@ -321,4 +321,4 @@ def test_nothing_is_said_of_what_was_not_rejected() -> None:
     """A template that was never taken back is met for the first time, or is the stable one."""
     seen = World().stable(10).observe()
 
-    assert resting.met_again(Situation(seen, seen.status)) == ()
+    assert at_rest.met_again(Situation(seen, seen.status)) == ()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from headgate.core import revisions
+from headgate.core.revisions import identity
 from tests.core.worlds import A, World, template
 
 
@@ -18,26 +18,24 @@ from tests.core.worlds import A, World, template
 )
 def test_template_hashes_are_golden(name: str, held: object, expected: str) -> None:
     """H22: these hashes hold in every release, or an upgrade of Headgate would restart every workload."""
-    assert expected == revisions.template_hash(name, held)
+    assert expected == identity.template_hash(name, held)
 
 
 def test_policy_hash_is_golden() -> None:
     """The hash of a policy holds in every release and is not that of an equal template."""
-    assert revisions.policy_hash("web", {"strategy": {"canary": {}}}) == "pqgn6trrs9"
-    assert revisions.template_hash("web", {"strategy": {"canary": {}}}) != "pqgn6trrs9"
+    assert identity.policy_hash("web", {"strategy": {"canary": {}}}) == "pqgn6trrs9"
+    assert identity.template_hash("web", {"strategy": {"canary": {}}}) != "pqgn6trrs9"
 
 
 def test_canonical() -> None:
     """The canonical form sorts keys at every depth, keeps the order of lists, and is ASCII without white space."""
-    assert revisions.canonical({"b": [2, 1], "a": {"ü": None, "d": 1.0}}) == '{"a":{"d":1.0,"\\u00fc":null},"b":[2,1]}'
+    assert identity.canonical({"b": [2, 1], "a": {"ü": None, "d": 1.0}}) == '{"a":{"d":1.0,"\\u00fc":null},"b":[2,1]}'
 
 
 def test_parts_of_a_digest_matter() -> None:
     """A name and a template hash together: neither alone tells revisions of two Rollouts apart."""
-    assert (
-        len({revisions.digest("a", "b"), revisions.digest("b", "a"), revisions.digest("a"), revisions.digest("b")}) == 4
-    )
-    assert revisions.is_hash(revisions.digest("a"))
+    assert len({identity.digest("a", "b"), identity.digest("b", "a"), identity.digest("a"), identity.digest("b")}) == 4
+    assert identity.is_hash(identity.digest("a"))
 
 
 @pytest.mark.parametrize(
@@ -45,7 +43,7 @@ def test_parts_of_a_digest_matter() -> None:
 )
 def test_what_is_no_hash(text: str) -> None:
     """A hash has ten characters of our alphabet, which has no vowels and nothing that looks like something else."""
-    assert not revisions.is_hash(text)
+    assert not identity.is_hash(text)
 
 
 @pytest.mark.parametrize(
@@ -59,18 +57,18 @@ def test_what_is_no_hash(text: str) -> None:
 )
 def test_deployment_names(name: str, expected: str) -> None:
     """A Deployment's name is cut so that its pods keep it, and never ends its prefix with a separator."""
-    assert expected == revisions.deployment_name(name, A)
-    assert revisions.policy_name(name, A) == expected.replace(A, f"policy-{A}")
+    assert expected == identity.deployment_name(name, A)
+    assert identity.policy_name(name, A) == expected.replace(A, f"policy-{A}")
 
 
 def test_label_values() -> None:
     """A name of up to 63 characters is its own label value; a longer one fits and stays apart from others."""
     long = f"{'x' * 51}-{'y' * 200}"
-    assert revisions.label_value("x" * 63) == "x" * 63
-    assert revisions.label_value(long).startswith("x" * 51 + "-")
-    assert len(revisions.label_value(long)) <= 63
-    assert revisions.label_value(long) != revisions.label_value(long + "y")
-    assert "--" not in revisions.label_value(long)
+    assert identity.label_value("x" * 63) == "x" * 63
+    assert identity.label_value(long).startswith("x" * 51 + "-")
+    assert len(identity.label_value(long)) <= 63
+    assert identity.label_value(long) != identity.label_value(long + "y")
+    assert "--" not in identity.label_value(long)
 
 
 @pytest.mark.parametrize(
@@ -78,15 +76,15 @@ def test_label_values() -> None:
 )
 def test_labels_that_two_rollouts_can_have(name: str, *, shared: bool) -> None:
     """Only a name that looks like the label of a longer one can share that label."""
-    assert revisions.may_be_shared(revisions.label_value(name)) == shared
+    assert identity.may_be_shared(identity.label_value(name)) == shared
 
 
 def test_numbers() -> None:
     """A new revision's number is one more than any that is recorded or known, and the first one is 1."""
     record = World().recorded(A).templates[A]
-    assert revisions.next_number(()) == 1
-    assert revisions.next_number((record,)) == 2
-    assert revisions.next_number((record,), 7, 3) == 8
+    assert identity.next_number(()) == 1
+    assert identity.next_number((record,)) == 2
+    assert identity.next_number((record,), 7, 3) == 8
 
 
 @pytest.mark.parametrize(
@@ -95,7 +93,7 @@ def test_numbers() -> None:
 )
 def test_a_number_that_nothing_leads_to_is_ignored(known: tuple[int, ...], expected: int) -> None:
     """Annotations can be edited: one of them must not lead all later numbers beyond what the status can hold."""
-    assert revisions.next_number((), *known) == expected
+    assert identity.next_number((), *known) == expected
 
 
 @pytest.mark.parametrize(
@@ -113,27 +111,27 @@ def test_a_number_that_nothing_leads_to_is_ignored(known: tuple[int, ...], expec
 )
 def test_images(held: object, expected: tuple[str, ...]) -> None:
     """Images are told in order, at most as many as the status holds; a malformed template has none."""
-    assert expected == revisions.images(held)
+    assert expected == identity.images(held)
 
 
 def test_texts() -> None:
     """A selector is sorted text, and an attempt is told by its hash and start."""
-    assert revisions.selector_text({"b": "2", "a": "1"}) == "a=1,b=2"
-    assert revisions.attempt(A, 12) == f"{A}/12"
+    assert identity.selector_text({"b": "2", "a": "1"}) == "a=1,b=2"
+    assert identity.attempt(A, 12) == f"{A}/12"
 
 
 def test_record_of_target() -> None:
     """The spec holds the raw template of a revision only if it is written in the same way, not if it means the same."""
     rollout = World().but(written="other").observe().rollout
-    assert not revisions.record_of_target(rollout, A)
-    assert revisions.record_of_target(rollout, "other")
+    assert not identity.record_of_target(rollout, A)
+    assert identity.record_of_target(rollout, "other")
 
 
 def test_the_hash_in_a_name() -> None:
     """Only a name that is given to that revision of that Rollout tells its hash."""
-    hash_ = revisions.template_hash("web", {})
-    name = revisions.deployment_name("web", hash_)
+    hash_ = identity.template_hash("web", {})
+    name = identity.deployment_name("web", hash_)
 
-    assert hash_ == revisions.hash_in_name("web", name)
-    assert "" == revisions.hash_in_name("shop", name)
-    assert "" == revisions.hash_in_name("web", "web-canary")
+    assert hash_ == identity.hash_in_name("web", name)
+    assert "" == identity.hash_in_name("shop", name)
+    assert "" == identity.hash_in_name("web", "web-canary")

@@ -3,8 +3,8 @@
 import pytest
 
 from headgate.api import status as api
-from headgate.core.decide import decide
 from headgate.core.model import PodTrouble
+from headgate.core.rollout.decide import decide
 from tests.core import answers
 from tests.core.worlds import A, B, World, metric, policy
 

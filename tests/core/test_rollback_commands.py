@@ -6,10 +6,11 @@ import pytest
 
 from headgate.api import names
 from headgate.api import status as api
-from headgate.core import revisions, rollbacks
-from headgate.core.decide import decide
 from headgate.core.model import Identity, Target
-from headgate.core.situation import Situation
+from headgate.core.revisions import identity as revisions_identity
+from headgate.core.rollout import rollbacks
+from headgate.core.rollout.decide import decide
+from headgate.core.rollout.state import Situation
 from tests.core import aftermath, answers, earlier, ways
 from tests.core.worlds import NOON, A, B, C, World, policy, policy_of
 
@@ -273,7 +274,9 @@ def test_the_way_back_leads_by_the_pods_that_serve() -> None:
 
 def test_to_one_whose_name_is_taken() -> None:
     """Its template is on record, and a Deployment of another owner has its name: it is not among the choices."""
-    taken = f"Deployment {revisions.deployment_name('web', A)} is controlled by another owner; rename or delete it"
+    taken = (
+        f"Deployment {revisions_identity.deployment_name('web', A)} is controlled by another owner; rename or delete it"
+    )
     world = earlier.second(earlier.PLAN)
     without = {hash_: facts for hash_, facts in world.deployments.items() if hash_ != A}
     seen = world.but(deployments=without, foreign=(taken,)).recorded(A).observe()

@@ -6,10 +6,13 @@ import pytest
 
 from headgate.api import names
 from headgate.api import status as api
-from headgate.core import model, promoted, rollbacks, steps, strategies
-from headgate.core.actions import CreateDeployment, RemoveCommand, ScaleDeployment, SelectRevision
-from headgate.core.decide import decide
-from headgate.core.situation import Situation
+from headgate.core import model
+from headgate.core.model.actions import CreateDeployment, RemoveCommand, ScaleDeployment, SelectRevision
+from headgate.core.rollout import rollbacks
+from headgate.core.rollout.decide import decide
+from headgate.core.rollout.rules import promotion
+from headgate.core.rollout.state import Situation
+from headgate.core.strategies import steps, traits
 from tests.core import aftermath, answers, earlier, ways
 from tests.core.worlds import NOON, A, B, C, World, metric, policy, policy_of
 
@@ -194,8 +197,8 @@ def test_what_it_is_to_mend_is_not_held_against_it() -> None:
     """A metric of the whole service counts once all users are back; one of its own pods counts at once."""
     by = policy(20, metrics=(OWN, ALL))
 
-    assert {"all"} == strategies.late(by, 100, goes_back=True)
-    assert set() == strategies.late(by, 100)
+    assert {"all"} == traits.late(by, 100, goes_back=True)
+    assert set() == traits.late(by, 100)
 
 
 def test_it_is_watched() -> None:
@@ -224,7 +227,7 @@ def test_what_was_left_is_warm(judged_from: int, *, goes_back: bool) -> None:
     stable = api.Side(revision=2, hash=B)
     canary = api.Canary(revision=1, hash=A, started=NOON - 300, judged_from=NOON - 300, goes_back=goes_back)
 
-    assert judged_from == promoted.warmed(stable, canary, NOON - 100, NOON).judged_from
+    assert judged_from == promotion.warmed(stable, canary, NOON - 100, NOON).judged_from
 
 
 @pytest.mark.parametrize("value", ["now", A])

@@ -6,9 +6,9 @@ import pytest
 
 from headgate.api import status as api
 from headgate.api.status import Phase
-from headgate.core import strategies
-from headgate.core.decide import decide
-from headgate.core.replicas import Budget
+from headgate.core.replicas.pod_budget import Budget
+from headgate.core.rollout.decide import decide
+from headgate.core.strategies import traits
 from tests.core import aftermath, answers, ways
 from tests.core.ways import CANARY, STABLE, facts, known, route, rule, service
 from tests.core.worlds import NOON, A, B, World, metric, policy_of
@@ -34,7 +34,7 @@ def rolling(old: int, new: int, ready: int | None = None, since: float | None = 
 @pytest.mark.parametrize("routed", [False, True])
 def test_budget(written: Any, expected: Budget, *, routed: bool) -> None:
     """As a Deployment rounds, a quarter more by default, and none fewer; routes make no difference to that."""
-    assert expected == strategies.budget(policy_of(rollingUpdate=written), 10, routed=routed)
+    assert expected == traits.budget(policy_of(rollingUpdate=written), 10, routed=routed)
 
 
 def test_it_says_how_many_pods_there_will_be() -> None:
@@ -69,7 +69,7 @@ def test_progress_is_told_in_percent(world: World, sizes: Any, said: str, share:
 def test_the_whole_life(surge: Any, unavailable: Any, replicas: int) -> None:
     """Never more pods than the surge allows, never fewer than the budget; at its end the new revision is stable."""
     by = policy_of(rollingUpdate={"maxSurge": surge, "maxUnavailable": unavailable})
-    limits = strategies.budget(by, replicas, routed=False)
+    limits = traits.budget(by, replicas, routed=False)
     world = World().but(replicas=replicas).stable(replicas).recorded(B).ruled(by).wants(B)
     for _ in range(60):
         decision = decide(world.observe())
@@ -122,5 +122,5 @@ def test_the_old_pods_are_kept_for_connections_only() -> None:
     """It knows no scaleDownDelay: after the promotion behind routes they go once these have drained."""
     seen = World().ruled(PLAIN).observe()
 
-    assert 0 == strategies.scale_down_delay_seconds(seen.policy)
+    assert 0 == traits.scale_down_delay_seconds(seen.policy)
     assert seen.now == NOON

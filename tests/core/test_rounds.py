@@ -5,7 +5,7 @@ import collections
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.core.rounds import Rounds
+from headgate.core.round_robin import Rounds
 
 ITEMS = st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 9)), max_size=40)
 

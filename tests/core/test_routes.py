@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.core import routes
-from headgate.core.paths import RuleFacts
+from headgate.core.model.traffic import RuleFacts
+from headgate.core.traffic.routers.gateway_api import route_weights
 from tests.core.ways import route, rule
 
 
@@ -25,13 +25,13 @@ def test_percent_becomes_two_weights(
     stable: int, canary: int | None, foreign: int, percent: int, expected: tuple[int, int]
 ) -> None:
     """Alone the sum becomes 100; beside others it stays, and the canary's part is rounded down."""
-    assert routes.weights(rule(stable, canary, foreign), percent) == expected
+    assert route_weights.weights(rule(stable, canary, foreign), percent) == expected
 
 
 @given(st.integers(0, 500), st.integers(0, 500), st.integers(1, 500), st.integers(0, 100))
 def test_others_keep_their_share(stable: int, canary: int, foreign: int, percent: int) -> None:
     """Beside other backends our sum never changes, and no weight is negative."""
-    ours = routes.weights(rule(stable, canary, foreign), percent)
+    ours = route_weights.weights(rule(stable, canary, foreign), percent)
 
     assert sum(ours) == stable + canary
     assert min(ours) >= 0
@@ -40,9 +40,9 @@ def test_others_keep_their_share(stable: int, canary: int, foreign: int, percent
 @given(st.integers(1, 500), st.integers(0, 100))
 def test_what_was_written_is_recognised(total: int, percent: int) -> None:
     """A rule that holds what was written for a percentage needs no other write for it."""
-    stable, canary = routes.weights(rule(total, 0, 1), percent)
+    stable, canary = route_weights.weights(rule(total, 0, 1), percent)
 
-    assert routes.at(rule(stable, canary, 1), percent)
+    assert route_weights.at(rule(stable, canary, 1), percent)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_what_was_written_is_recognised(total: int, percent: int) -> None:
 )
 def test_a_little_share_is_not_none(stable: int, canary: int, expected: int) -> None:
     """The share is rounded up: a thousandth of the traffic is traffic."""
-    assert routes.share(rule(stable, canary)) == expected
+    assert route_weights.share(rule(stable, canary)) == expected
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_little_share_is_not_none(stable: int, canary: int, expected: int) -> 
 )
 def test_at_rest_any_sum_will_do(found: RuleFacts, percent: int, *, expected: bool) -> None:
     """Without weight for the canary a rule stays as its user wrote it."""
-    assert routes.at(found, percent) == expected
+    assert route_weights.at(found, percent) == expected
 
 
 @pytest.mark.parametrize(
@@ -75,12 +75,12 @@ def test_at_rest_any_sum_will_do(found: RuleFacts, percent: int, *, expected: bo
 )
 def test_coarse_weights_are_known(sum_: int, percent: int, *, expected: bool) -> None:
     """Whether a step can be met exactly follows from our sum alone."""
-    assert routes.exact(rule(sum_, 0, 1), percent) == expected
+    assert route_weights.exact(rule(sum_, 0, 1), percent) == expected
 
 
 def test_several_rules_have_a_range() -> None:
     """Rules that differ, as in the middle of a write that was cut off, count with their least and their most."""
     mixed = [route(rule(100, 0), rule(50, 50)), route(rule(80, 20))]
 
-    assert (routes.lowest(mixed), routes.highest(mixed)) == (0, 50)
-    assert (routes.lowest([]), routes.highest([])) == (0, 0)
+    assert (route_weights.lowest(mixed), route_weights.highest(mixed)) == (0, 50)
+    assert (route_weights.lowest([]), route_weights.highest([])) == (0, 0)

@@ -7,9 +7,9 @@ import pytest
 
 from headgate.api import status as api
 from headgate.api.status import Phase
-from headgate.core.actions import ReleaseService, ScaleDeployment, SelectRevision, SetWeights, WatchRoute
-from headgate.core.decide import decide
 from headgate.core.model import Identity, Target
+from headgate.core.model.actions import ReleaseService, ScaleDeployment, SelectRevision, SetWeights, WatchRoute
+from headgate.core.rollout.decide import decide
 from tests.core.ways import (
     CANARY,
     STABLE,

@@ -7,18 +7,19 @@ from typing import Any
 import pytest
 
 from headgate.api.status import RULES_MAX, RULES_PUT_MAX, Ending, Leaving, RolloutStatus
-from headgate.core import extras, mirrors, revisions
-from headgate.core.decide import decide
 from headgate.core.model import Decision
-from headgate.core.paths import ExtraFacts, RouteFacts
-from headgate.core.situation import Situation
+from headgate.core.model.traffic import ExtraFacts, RouteFacts
+from headgate.core.revisions import identity
+from headgate.core.rollout.decide import decide
+from headgate.core.rollout.state import Situation
+from headgate.core.traffic.routers.gateway_api import header_routes, mirrors
 from tests.core import answers, ways
 from tests.core.test_header_route import ADDED, BODY, TOKEN, at, header, way, written
 from tests.core.test_mirror_route import copies
 from tests.core.ways import CANARY, known, route, rule, service
 from tests.core.worlds import B
 
-OLD = tuple(revisions.digest(f"old {number}") for number in range(RULES_PUT_MAX))
+OLD = tuple(identity.digest(f"old {number}") for number in range(RULES_PUT_MAX))
 """Of rules that a long rollout put into routes, and that stand nowhere any more."""
 
 
@@ -46,7 +47,7 @@ def test_what_stands_nowhere_makes_room() -> None:
 def test_what_stands_is_never_forgotten_for_it() -> None:
     """Rules of ours in a route have to be taken away one day, however old they are."""
     standing = way(0, ours(1), ours(2))
-    (one, two) = (extras.token(standing, extra.body) for extra in standing.extras)
+    (one, two) = (header_routes.token(standing, extra.body) for extra in standing.extras)
     remembered = known(0, rules=(one, two), highest=1, rules_put=(one, *OLD[:997], two, OLD[998]))
     world = at(1, header(), 20, added=False, route=standing, remembered=remembered)
     decision = decide(world.observe())
@@ -59,8 +60,8 @@ def test_what_stands_is_never_forgotten_for_it() -> None:
 def test_what_cannot_be_remembered_is_not_added(*, leaving: bool) -> None:
     """With no room the step waits and says why; going back takes all of them away all the same."""
     standing = way(0, *(ours(number) for number in range(RULES_PUT_MAX)))
-    tokens = tuple(extras.token(standing, extra.body) for extra in standing.extras)
-    remembered = known(0, rules=extras.held([standing], tokens), highest=1, rules_put=tokens)
+    tokens = tuple(header_routes.token(standing, extra.body) for extra in standing.extras)
+    remembered = known(0, rules=header_routes.held([standing], tokens), highest=1, rules_put=tokens)
     world = at(1, header(), 20, added=False, route=standing, remembered=remembered)
     if leaving:
         canary = world.status.canary
@@ -99,9 +100,9 @@ def test_no_room_is_made_beside_a_route_that_cannot_be_read() -> None:
     assert situation.view is not None
     assert situation.routing is not None
 
-    plan = dataclasses.replace(situation.routing, extras=extras.asked(situation.flight, situation.step))
+    plan = dataclasses.replace(situation.routing, extras=header_routes.asked(situation.flight, situation.step))
 
-    assert extras.remembered(situation.view, plan, in_flight=True) == OLD
+    assert header_routes.remembered(situation.view, plan, in_flight=True) == OLD
 
 
 def test_edits_of_a_route_without_end() -> None:
@@ -115,7 +116,7 @@ def test_edits_of_a_route_without_end() -> None:
         for one in written(decision):
             standing = [body for body in standing if body not in [drop.body for drop in one.edits.drops]]
             standing += one.edits.adds
-        assert {extras.token(found, one) for one in standing} <= set(put(decision))
+        assert {header_routes.token(found, one) for one in standing} <= set(put(decision))
         assert decision.status.traffic is not None
         remembered = decision.status.traffic
 
@@ -137,16 +138,16 @@ def test_copies_of_our_filter_take_no_room() -> None:
     found = mirroring(*range(1, 101))
     token = mirrors.token(found, copies())
 
-    assert extras.held([found], (token,)) == (f"{token}:1", f"{token}:100")
-    assert extras.held([mirroring(5, 5)], (token,)) == (f"{token}:5",)
+    assert header_routes.held([found], (token,)) == (f"{token}:1", f"{token}:100")
+    assert header_routes.held([mirroring(5, 5)], (token,)) == (f"{token}:5",)
 
 
 def test_what_stands_fits_into_a_status() -> None:
     """Of more rules than that, the rest is one mark, which tells that one of them is another."""
     many = [way(0, *(ours(number) for number in numbers)) for numbers in (range(400), range(1, 401))]
-    known_ = [extras.token(many[0], ours(number)) for number in range(401)]
-    held = [extras.held([one], known_) for one in many]
+    known_ = [header_routes.token(many[0], ours(number)) for number in range(401)]
+    held = [header_routes.held([one], known_) for one in many]
 
     assert [RULES_MAX, RULES_MAX] == [len(names) for names in held]
     assert held[0][-1] != held[1][-1]
-    assert len(extras.held([way(0, *(ours(number) for number in range(RULES_MAX)))], known_)) == RULES_MAX
+    assert len(header_routes.held([way(0, *(ours(number) for number in range(RULES_MAX)))], known_)) == RULES_MAX

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from headgate.api import status as api
-from headgate.core import opening
-from headgate.core.decide import decide
 from headgate.core.model import Decision
+from headgate.core.rollout import refresh
+from headgate.core.rollout.decide import decide
 from tests.core import aftermath, answers
 from tests.core.ways import CANARY, facts, known, parent, route, routed, rule, service
 from tests.core.worlds import NOON, B, World, metric
@@ -121,7 +121,7 @@ def test_once_it_counts_an_answer_may_be_late() -> None:
 def test_only_a_clock_that_was_set_back_makes_a_start_lie_further_ahead(ahead: int, expected: int) -> None:
     """H27: two seconds and what is rounded up are written down ahead; a start beyond that becomes now."""
     world = World().stable(8).canary(2).at_step(1, since=-ahead).but(clock_set_back=True)
-    status = opening.opened(world.observe()).status
+    status = refresh.opened(world.observe()).status
 
     assert status.weight is not None
     assert status.step is not None

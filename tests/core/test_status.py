@@ -5,9 +5,9 @@ import dataclasses
 import pytest
 
 from headgate.api import status as api
-from headgate.core import status
-from headgate.core.decide import decide
 from headgate.core.model import Identity, Target
+from headgate.core.rollout import status
+from headgate.core.rollout.decide import decide
 from tests.core import aftermath, answers
 from tests.core.ways import CANARY, facts, parent, route, rule, service
 from tests.core.ways import in_flight as in_flight_with_route

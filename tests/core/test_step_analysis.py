@@ -6,10 +6,10 @@ import pytest
 
 from headgate.api import spec
 from headgate.api import status as api
-from headgate.core import steps, strategies
-from headgate.core.decide import decide
 from headgate.core.model import Decision
-from headgate.core.steps import Step
+from headgate.core.rollout.decide import decide
+from headgate.core.strategies import steps, traits
+from headgate.core.strategies.steps import Step
 from tests.core import answers, ways
 from tests.core.ways import CANARY, facts, known, route, rule, service
 from tests.core.worlds import NOON, B, World, Written, metric, policy
@@ -55,9 +55,9 @@ def test_metrics_by_step(
     """Those of a step are judged in it alone, and count from the moment on at which its weight held."""
     ruled = policy(metrics=(SMOKE, USERS, BOTH))
 
-    assert judged == {one.name for one in strategies.judged(ruled, weight, asked)}
-    assert proving == {one.name for one in strategies.proving(ruled, weight, asked)}
-    assert late == strategies.late(ruled, weight, asked)
+    assert judged == {one.name for one in traits.judged(ruled, weight, asked)}
+    assert proving == {one.name for one in traits.proving(ruled, weight, asked)}
+    assert late == traits.late(ruled, weight, asked)
 
 
 def test_nobody_measures_before_it() -> None:
@@ -149,4 +149,4 @@ def test_promotion_is_watched_by_the_others() -> None:
     """While the old revision is warm, no step asks for anything."""
     world = ways.warm(metrics=(SMOKE, USERS))
 
-    assert {"users"} == {one.name for one in strategies.judged(world.observe().policy, 100)}
+    assert {"users"} == {one.name for one in traits.judged(world.observe().policy, 100)}

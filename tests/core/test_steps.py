@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.core import steps
-from headgate.core.steps import Step
+from headgate.core.strategies import steps
+from headgate.core.strategies.steps import Step
 from tests.core.worlds import policy
 
 WRITTEN = st.lists(st.integers(0, 100), max_size=8).map(sorted)

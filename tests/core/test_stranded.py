@@ -6,13 +6,13 @@ import pytest
 
 from headgate.api import status as api
 from headgate.api.status import Ending
-from headgate.core import rescues
-from headgate.core.actions import SelectRevision, SetWeights
-from headgate.core.decide import decide
 from headgate.core.model import Decision
-from headgate.core.paths import Unreadable
-from headgate.core.replicas import Budget, Pods
-from headgate.core.situation import Situation
+from headgate.core.model.actions import SelectRevision, SetWeights
+from headgate.core.model.traffic import Unreadable
+from headgate.core.replicas.pod_budget import Budget, Pods
+from headgate.core.rollout.decide import decide
+from headgate.core.rollout.state import Situation
+from headgate.core.traffic import unready_stable
 from tests.core import answers
 from tests.core.ways import CANARY, STABLE, facts, in_flight, known, route, rule, service
 from tests.core.worlds import NOON, A, B, World, policy
@@ -144,7 +144,7 @@ def test_h44_nobody_is_led_away_without_need(world: World) -> None:
 )
 def test_who_serves_alone(stable: Pods, other: Pods, total: int, *, expected: bool) -> None:
     """A version whose pods carry everybody, beside one of which none is ready."""
-    assert expected == rescues.serves_alone(Budget(total, 1, 0), stable, other)
+    assert expected == unready_stable.serves_alone(Budget(total, 1, 0), stable, other)
 
 
 def test_a_plan_without_a_clock_says_no_time() -> None:
@@ -153,7 +153,7 @@ def test_a_plan_without_a_clock_says_no_time() -> None:
     view = Situation(seen, seen.status).view
     assert view is not None
     leaving = api.Leaving(ending=Ending.ABORTED, reason="x", since=NOON, had_all=True)
-    assert rescues.backward(view, leaving).waits.endswith("users are led to these")
+    assert unready_stable.backward(view, leaving).waits.endswith("users are led to these")
 
 
 # --- by command -------------------------------------------------------------------------------------------------------

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from headgate.core import effects, traffic
-from headgate.core.replicas import Budget, Pods, Sizes
+from headgate.core.replicas.pod_budget import Budget, Pods, Sizes
+from headgate.core.traffic import plan as traffic_plan
+from headgate.core.traffic import propagation
 from tests.core.ways import (
     CANARY,
     DRAIN,
@@ -33,8 +34,8 @@ REFUSING = parent(accepted=False, words="NotAllowedByListeners: no")
 )
 def test_pods_carry_at_least_the_weight(total: int, percent: int, expected: int) -> None:
     """A part of a pod is a pod."""
-    assert traffic.needed(total, percent) == expected
-    assert traffic.carries(expected, total) >= percent
+    assert traffic_plan.needed(total, percent) == expected
+    assert traffic_plan.carries(expected, total) >= percent
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_pods_carry_at_least_the_weight(total: int, percent: int, expected: int)
 )
 def test_stable_stays_as_whole_as_the_surge_allows(surge: int, percent: int, expected: Sizes) -> None:
     """What the bound leaves over is stable's: the way back is short."""
-    assert traffic.goal(Budget(10, surge, 0), percent) == expected
+    assert traffic_plan.goal(Budget(10, surge, 0), percent) == expected
 
 
 # --- what was, and may still be, in effect ---------------------------------------------------------------------------
@@ -57,7 +58,7 @@ def test_stable_stays_as_whole_as_the_surge_allows(surge: int, percent: int, exp
 
 def brought_up(before: Any, now: float = NOON, **ways: Any) -> Any:
     """Return what is remembered after a look at *ways*."""
-    return effects.brought_up(before, facts(**ways), A, DRAIN, now)
+    return propagation.brought_up(before, facts(**ways), A, DRAIN, now)
 
 
 def test_a_new_weight_is_in_effect_once_accepted() -> None:
@@ -118,11 +119,11 @@ def test_the_stable_service_is_home_when_it_leads_to_stable_alone(before: Any, s
 # --- up ---------------------------------------------------------------------------------------------------------------
 
 
-def waiting(**changes: Any) -> traffic.Plan:
+def waiting(**changes: Any) -> traffic_plan.Plan:
     """Return the plan for a canary of two pods that has no weight yet and is to get 20 percent."""
     ways = {"canary": service(CANARY, B, {B: 2}), **changes.pop("ways", {})}
     fields = {"facts": facts(**ways), "other_hash": B, "other": pods(2), "weight": 20, **changes}
-    return traffic.forward(view(**fields))
+    return traffic_plan.forward(view(**fields))
 
 
 @pytest.mark.parametrize(
@@ -171,9 +172,9 @@ def test_weight_rises_only_where_everything_is_ready(changes: Any, percent: int 
         (at_weight(0, 0, total=0, surge=0, stable=pods(0)), "", None),
     ],
 )
-def test_weight_holds_when_nothing_is_waited_for(seen: traffic.View, words: str, settled: int | None) -> None:
+def test_weight_holds_when_nothing_is_waited_for(seen: traffic_plan.View, words: str, settled: int | None) -> None:
     """Accepted is not programmed: a weight settles before it counts."""
-    plan = traffic.forward(seen)
+    plan = traffic_plan.forward(seen)
 
     assert (plan.waits, plan.settled_at) == (words, settled)
 
@@ -182,14 +183,14 @@ def test_a_canary_without_endpoints_loses_its_weight() -> None:
     """Nobody is sent to where nobody answers."""
     dead = at_weight(20, 2, facts=facts(canary=service(CANARY, B, {}), route=route(rule(80, 20))))
 
-    assert traffic.forward(dead).percent == 0
+    assert traffic_plan.forward(dead).percent == 0
 
 
 def test_weight_is_kept_while_some_endpoints_are_left() -> None:
     """A pod that restarts is the others' load, and no reason to shift traffic to and fro."""
     fewer = at_weight(20, 2, facts=facts(canary=service(CANARY, B, {B: 1}), route=route(rule(80, 20))))
 
-    assert traffic.forward(fewer).percent == 20
+    assert traffic_plan.forward(fewer).percent == 20
 
 
 @pytest.mark.parametrize(
@@ -238,14 +239,14 @@ def test_no_selector_moves_under_traffic(changes: Any, stable_selects: str, cana
         (at_weight(0, 0, surge=2, asked=100, stable=Pods(10, 10, 0, answering=9), flees_at=NOON), Sizes(9, 2)),
     ],
 )
-def test_sizes_on_the_way_up(seen: traffic.View, expected: Sizes) -> None:
+def test_sizes_on_the_way_up(seen: traffic_plan.View, expected: Sizes) -> None:
     """Within the surge, stable first; fewer only once the weight that they carried has drained."""
-    assert traffic.forward(seen).sizes == expected
+    assert traffic_plan.forward(seen).sizes == expected
 
 
 def test_the_bound_is_told() -> None:
     """Whoever set a small maxSurge reads that it is what takes the time."""
-    plan = traffic.forward(at_weight(10, 1, surge=1, asked=50, status=known(10, since=NOON - 20)))
+    plan = traffic_plan.forward(at_weight(10, 1, surge=1, asked=50, status=known(10, since=NOON - 20)))
 
     assert (
         plan.waits
@@ -273,7 +274,7 @@ def test_the_bound_is_told() -> None:
 )
 def test_nothing_but_an_empty_stable_side_delays_an_abort(changes: Any, percent: int | None, words: str) -> None:
     """H5: one ready endpoint is enough, and what cannot be read is no excuse."""
-    plan = traffic.backward(at_weight(20, 2, **changes))
+    plan = traffic_plan.backward(at_weight(20, 2, **changes))
 
     assert (plan.percent, plan.waits[: len(words)]) == (percent, words)
 
@@ -293,7 +294,7 @@ def test_a_shrunken_stable_side_gets_what_it_carries(
     """With a bounded surge stable is smaller than everybody: it grows back first; but not for ever."""
     ways = {"stable": service(endpoints={A: ready})}
     seen = at_weight(weight, 5, surge=1, stable=pods(10, ready), ways=ways, waits_without_progress=waits)
-    plan = traffic.backward(seen)
+    plan = traffic_plan.backward(seen)
 
     assert (plan.percent, plan.waits) == (percent, words)
 
@@ -311,9 +312,9 @@ def test_a_shrunken_stable_side_gets_what_it_carries(
         (at_weight(30, 5, surge=1, stable=pods(6), status=known(30)), Sizes(10, 3)),
     ],
 )
-def test_canary_pods_stay_until_drained(seen: traffic.View, expected: Sizes) -> None:
+def test_canary_pods_stay_until_drained(seen: traffic_plan.View, expected: Sizes) -> None:
     """Stable grows at once, whatever the surge; canary pods go when neither routes nor the stable Service need them."""
-    assert traffic.backward(seen).sizes == expected
+    assert traffic_plan.backward(seen).sizes == expected
 
 
 @pytest.mark.parametrize(
@@ -328,7 +329,7 @@ def test_canary_pods_stay_until_drained(seen: traffic.View, expected: Sizes) -> 
 def test_a_drain_is_told(status: Any, parents: Any, words: str, again: tuple[float, ...]) -> None:
     """What still keeps canary pods has a name."""
     ways = facts(canary=service(CANARY, B), route=route(parents=parents))
-    plan = traffic.backward(at_weight(0, 2, facts=ways, status=status))
+    plan = traffic_plan.backward(at_weight(0, 2, facts=ways, status=status))
 
     assert (plan.waits, plan.recheck_at) == (words, again)
 
@@ -343,7 +344,7 @@ def test_the_stable_service_is_taken_back_once_it_can_carry(surge: int, ready: i
         surge=surge, facts=ways, stable=pods(10, ready), other_hash=B, other=pods(10), waits_without_progress=waits
     )
 
-    assert traffic.backward(seen).stable_selects == expected
+    assert traffic_plan.backward(seen).stable_selects == expected
 
 
 # --- at rest ----------------------------------------------------------------------------------------------------------
@@ -351,9 +352,9 @@ def test_the_stable_service_is_taken_back_once_it_can_carry(surge: int, ready: i
 
 def test_at_rest_nothing_is_written() -> None:
     """All weight on stable, both Services select stable, whatever sum the route's weights have."""
-    plan = traffic.at_rest(view(facts=facts(route=route(rule(1, None)))))
+    plan = traffic_plan.at_rest(view(facts=facts(route=route(rule(1, None)))))
 
-    assert plan == traffic.Plan(Sizes(10, 0), percent=0)
+    assert plan == traffic_plan.Plan(Sizes(10, 0), percent=0)
 
 
 @pytest.mark.parametrize(
@@ -372,7 +373,7 @@ def test_at_rest_everything_leads_to_stable(
     ways: Any, status: Any, percent: int | None, selects: tuple[str, str], words: str
 ) -> None:
     """What strangers changed is put back; a Service that selects nobody's pods any more leads to stable."""
-    plan = traffic.at_rest(view(facts=facts(**ways), status=status))
+    plan = traffic_plan.at_rest(view(facts=facts(**ways), status=status))
 
     assert (plan.percent, (plan.stable_selects, plan.canary_selects)) == (percent, selects)
     assert plan.waits.startswith(words) if words else plan.waits == ""
@@ -391,7 +392,7 @@ def test_after_a_promotion_the_selector_moves_before_the_weight(
 ) -> None:
     """Users come by the canary Service until the stable one leads to the new pods, and to these alone."""
     ways = facts(stable=stable, canary=service(CANARY, B), route=route(rule(0, 100)))
-    plan = traffic.at_rest(view(facts=ways, status=known(100), stable_hash=B, other_hash=A, other=pods(10)))
+    plan = traffic_plan.at_rest(view(facts=ways, status=known(100), stable_hash=B, other_hash=A, other=pods(10)))
 
     assert (plan.percent, plan.stable_selects, plan.canary_selects, plan.waits) == (percent, selects, "", words)
     assert plan.sizes == Sizes(10, 10)

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from headgate.api.status import Phase
-from headgate.core.actions import CreateService, SelectRevision, SetWeights
-from headgate.core.decide import decide
-from headgate.core.paths import RouteFacts
-from headgate.core.traffic_problems import Ahead, ports_to_create, problems
+from headgate.core.model.actions import CreateService, SelectRevision, SetWeights
+from headgate.core.model.traffic import RouteFacts
+from headgate.core.rollout.decide import decide
+from headgate.core.traffic.problems import Ahead, ports_to_create, problems
 from tests.core.ways import CANARY, HTTP, UNREADABLE, facts, in_flight, parent, route, routed, rule, service
 from tests.core.worlds import A, B, World, template
 

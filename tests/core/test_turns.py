@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.core.model import Key
-from headgate.core.turns import URGENT_IN_A_ROW, Turns
+from headgate.core.pass_order import URGENT_IN_A_ROW, Turns
 
 A, B, C = (Key("shop", name) for name in "abc")
 

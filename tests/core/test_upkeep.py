@@ -6,8 +6,8 @@ import pytest
 
 from headgate.api import names
 from headgate.api import status as api
-from headgate.core import opening, upkeep
-from headgate.core.actions import (
+from headgate.core.model import PolicyRecord
+from headgate.core.model.actions import (
     AddFinalizer,
     AdoptDeployment,
     AdoptRecord,
@@ -21,8 +21,8 @@ from headgate.core.actions import (
     ScaleDeployment,
     SetMinReady,
 )
-from headgate.core.decide import decide
-from headgate.core.model import PolicyRecord
+from headgate.core.rollout import refresh, workload_actions
+from headgate.core.rollout.decide import decide
 from tests.core import aftermath, answers
 from tests.core.worlds import NOON, PLAN, A, B, C, World, policy, policy_hash
 
@@ -257,7 +257,7 @@ def test_nothing_is_tidied_without_a_policy() -> None:
     """Where no policy can be read, nobody knows how much history is wanted."""
     world = old(World().stable(), 5).but(invalid="wrong", accepted=None)
 
-    assert upkeep.actions(opening.opened(world.observe()), api.Phase.HEALTHY) == ()
+    assert workload_actions.actions(refresh.opened(world.observe()), api.Phase.HEALTHY) == ()
 
 
 def test_min_ready_seconds_follow_the_policy() -> None:

@@ -5,9 +5,9 @@ import pytest
 from headgate.api import names
 from headgate.api import status as api
 from headgate.api.spec import FailFast
-from headgate.core.actions import RemoveFinalizer, ScaleDeployment
-from headgate.core.decide import decide
 from headgate.core.model import Identity, PodTrouble, Target
+from headgate.core.model.actions import RemoveFinalizer, ScaleDeployment
+from headgate.core.rollout.decide import decide
 from tests.core import aftermath, answers
 from tests.core.worlds import NOON, A, B, C, World, metric, policy
 

@@ -9,8 +9,10 @@ from typing import Any, Final
 from headgate.api import names, spec
 from headgate.api import status as api
 from headgate.api.traffic import Traffic
-from headgate.core import paths, replicas, traffic
-from headgate.core.paths import ParentFacts, RouteFacts, RuleFacts, ServiceFacts, TrafficFacts
+from headgate.core.model import traffic
+from headgate.core.model.traffic import ParentFacts, RouteFacts, RuleFacts, ServiceFacts, TrafficFacts
+from headgate.core.replicas import pod_budget
+from headgate.core.traffic import plan as traffic_plan
 from tests.core.worlds import NOON, SELECTED, A, B, World, Written, policy
 
 STABLE, CANARY = "web", "web-canary"
@@ -96,13 +98,15 @@ def known(weight: int = 0, since: int | None = LONG_AGO, **changes: Any) -> api.
     return api.TrafficStatus(weight=weight, since=since, **fields)
 
 
-def pods(wanted: int, ready: int | None = None, existing: int | None = None, *, settled: bool = True) -> replicas.Pods:
+def pods(
+    wanted: int, ready: int | None = None, existing: int | None = None, *, settled: bool = True
+) -> pod_budget.Pods:
     """Return so many pods, all of them there and ready unless said otherwise."""
     there = wanted if existing is None else existing
-    return replicas.Pods(wanted, there, wanted if ready is None else ready, settled)
+    return pod_budget.Pods(wanted, there, wanted if ready is None else ready, settled)
 
 
-def view(surge: int = 10, total: int = 10, unavailable: int = 0, **changes: Any) -> traffic.View:
+def view(surge: int = 10, total: int = 10, unavailable: int = 0, **changes: Any) -> traffic_plan.View:
     """Return what a plan is made from: ten stable pods that carry everything."""
     fields = {
         "now": NOON,
@@ -113,10 +117,10 @@ def view(surge: int = 10, total: int = 10, unavailable: int = 0, **changes: Any)
         "stable": pods(total),
         **changes,
     }
-    return traffic.View(budget=replicas.Budget(total, surge, unavailable), **fields)
+    return traffic_plan.View(budget=pod_budget.Budget(total, surge, unavailable), **fields)
 
 
-def at_weight(weight: int, wanted: int, asked: int | None = None, **changes: Any) -> traffic.View:
+def at_weight(weight: int, wanted: int, asked: int | None = None, **changes: Any) -> traffic_plan.View:
     """Return a canary of *wanted* pods with *weight*, in effect everywhere for long, on its way to what was *asked*."""
     found = {"canary": service(CANARY, B, {B: wanted}), "route": route(rule(100 - weight, weight))}
     ways = facts(**{**found, **changes.pop("ways", {})})
@@ -165,4 +169,4 @@ def _whole() -> api.Progress:
     return api.Progress(desired=10, ready=10, since=NOON - 5000)
 
 
-UNREADABLE: Final = paths.Unreadable("forbidden")
+UNREADABLE: Final = traffic.Unreadable("forbidden")

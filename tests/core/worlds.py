@@ -10,7 +10,11 @@ from typing import Any, Final
 
 from headgate.api import names, spec, strategy
 from headgate.api import status as api
-from headgate.core import model, paths, revisions, steps, traffic
+from headgate.core import model
+from headgate.core.model import traffic as model_traffic
+from headgate.core.revisions import identity
+from headgate.core.strategies import steps
+from headgate.core.traffic import plan as traffic_plan
 
 NOON: Final = 1_800_000_000
 """A multiple of 10 and of 60, so that ticks fall on it."""
@@ -68,7 +72,7 @@ def policy_of(metrics: tuple[spec.Metric, ...] = (), *, traffic: Any = None, **w
 
 def policy_hash(of: spec.Policy | None) -> str:
     """Return a hash by which policies differ."""
-    return revisions.digest(of.model_dump_json()) if of else ""
+    return identity.digest(of.model_dump_json()) if of else ""
 
 
 PLAN: Final = policy(20, "2m", 50, "pause", 80)
@@ -105,16 +109,16 @@ class World:
     refusals: tuple[str, ...] = ()
     unwritten: model.Unwritten | None = None
     foreign: tuple[str, ...] = ()
-    traffic: paths.TrafficFacts | None = None
-    present: Mapping[str, int] | paths.Unreadable | None = None
-    ending: Mapping[str, model.EndingPods] | paths.Unreadable | None = None
+    traffic: model_traffic.TrafficFacts | None = None
+    present: Mapping[str, int] | model_traffic.Unreadable | None = None
+    ending: Mapping[str, model.EndingPods] | model_traffic.Unreadable | None = None
     next_drill: int | None = None
     pods: tuple[model.PodFacts, ...] | None = None
     policy_waits: bool = False
     autoscalers: tuple[model.AutoscalerFacts, ...] = ()
     scaled: int = 0
     written_at: float = NOON
-    unread: Mapping[paths.Part, paths.Unreadable] = dataclasses.field(default_factory=dict)
+    unread: Mapping[model_traffic.Part, model_traffic.Unreadable] = dataclasses.field(default_factory=dict)
     clock_set_back: bool = False
     jumped_seconds: float = 0.0
 
@@ -135,7 +139,7 @@ class World:
             references=1,
             labelled=True,
             settled=True,
-            name=revisions.deployment_name("web", revision_hash),
+            name=identity.deployment_name("web", revision_hash),
             uid=f"uid-of-{revision_hash}",
             resource_version="1",
             hash=revision_hash,
@@ -157,7 +161,7 @@ class World:
     def recorded(self, revision_hash: str) -> "World":
         """Return this world with the template of a revision on record."""
         number = {A: 1, B: 2, C: 3}.get(revision_hash, 9)
-        name = revisions.deployment_name("web", revision_hash)
+        name = identity.deployment_name("web", revision_hash)
         record = model.TemplateRecord(name, revision_hash, number, template(revision_hash), NOON - 9000)
         return self.but(templates={**self.templates, revision_hash: record})
 
@@ -166,7 +170,7 @@ class World:
         if self.accepted is None:
             return self
         hash_ = policy_hash(self.accepted)
-        record = model.PolicyRecord(revisions.policy_name("web", hash_), hash_, self.accepted, NOON - 9000)
+        record = model.PolicyRecord(identity.policy_name("web", hash_), hash_, self.accepted, NOON - 9000)
         return self.but(policies={**self.policies, hash_: record})
 
     def stable(self, wanted: int = 10, ready: int | None = None, **changes: Any) -> "World":
@@ -355,7 +359,7 @@ def _futures(world: World) -> Iterator[str]:
     status, latest = world.status, world.now + 1
     moments = [state.last_tick for state in status.analysis]
     # These are written down as soon as a weight was accepted, from when on it will have settled.
-    settling = traffic.SETTLE_SECONDS if world.traffic else 0
+    settling = traffic_plan.SETTLE_SECONDS if world.traffic else 0
     starts = [part.since for part in (status.step, status.weight) if part and part.since is not None]
     moments += [start - settling for start in starts]
     moments += [status.canary.started] if status.canary else []

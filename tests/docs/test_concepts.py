@@ -7,7 +7,8 @@ import pytest
 from headgate.api.spec import FailFast
 from headgate.api.status import Outcome, Phase
 from headgate.api.strategy import Canary
-from headgate.core import replicas, situation
+from headgate.core.replicas import pod_budget
+from headgate.core.rollout import state
 from tests.docs import pages, said
 
 PAGE = pages.page("concepts")
@@ -19,15 +20,15 @@ WEIGHTS = [
 ]
 
 
-def _pods(count: int) -> replicas.Pods:
-    return replicas.Pods(count, count, count)
+def _pods(count: int) -> pod_budget.Pods:
+    return pod_budget.Pods(count, count, count)
 
 
 @pytest.mark.parametrize(("total", "weight", "cell"), WEIGHTS)
 def test_weights_are_worked_out(total: int, weight: int, cell: str) -> None:
     """The table of weights is what the arithmetic gives with the defaults."""
-    sizes = replicas.split(replicas.budget(Canary(), total), weight)
-    share = replicas.share_percent(_pods(sizes.stable), _pods(sizes.canary))
+    sizes = pod_budget.split(pod_budget.budget(Canary(), total), weight)
+    share = pod_budget.share_percent(_pods(sizes.stable), _pods(sizes.canary))
 
     assert f"{sizes.stable} + {sizes.canary} = {share} %" == cell
 
@@ -36,12 +37,12 @@ def test_retreat_is_worked_out() -> None:
     """The table of a way back is what the arithmetic gives, and maxUnavailable 3 empties the canary at once."""
     ready, canary = TABLES["ready stable pods"]
     asked = [
-        replicas.retreat(replicas.budget(Canary(), 10), replicas.Pods(10, 10, int(count)), _pods(3), 0).canary
+        pod_budget.retreat(pod_budget.budget(Canary(), 10), pod_budget.Pods(10, 10, int(count)), _pods(3), 0).canary
         for count in ready[1:]
     ]
 
     assert list(map(str, asked)) == canary[1:]
-    assert replicas.retreat(replicas.budget(Canary(max_unavailable=3), 10), _pods(7), _pods(3), 0).canary == 0
+    assert pod_budget.retreat(pod_budget.budget(Canary(max_unavailable=3), 10), _pods(7), _pods(3), 0).canary == 0
 
 
 @pytest.mark.parametrize(("head", "words"), [("phase", Phase), ("verdict", Outcome)])
@@ -60,11 +61,11 @@ def test_all_ways_back_are_named() -> None:
 
 def test_times_are_those_of_the_code() -> None:
     """30 s of patience, 30 s for pods that cannot start, 3 s until new stable pods are relied on."""
-    assert f"Patience is {situation.RETREAT_WAIT_SECONDS} s" in PAGE
+    assert f"Patience is {state.RETREAT_WAIT_SECONDS} s" in PAGE
     patience = FailFast()
     assert f"for {patience.after_seconds:.0f} s without progress" in PAGE
     assert f"for {patience.unschedulable_after_seconds / 60:.0f} minutes without progress" in PAGE
-    assert f"Within {situation.RELIED_ON_AFTER_SECONDS} s of the verdict" in PAGE
+    assert f"Within {state.RELIED_ON_AFTER_SECONDS} s of the verdict" in PAGE
 
 
 def test_nothing_is_called_easy() -> None:

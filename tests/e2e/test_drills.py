@@ -2,7 +2,7 @@
 
 import pytest
 
-from headgate.core import revisions
+from headgate.core.revisions import identity
 from tests.e2e import podinfo, routed
 from tests.e2e.conftest import OpenShop
 from tests.e2e.nodes import Json
@@ -57,5 +57,5 @@ def test_nobody_notices_a_drill(shop: Shop, by: str) -> None:
     assert [[75, 25]] in weights
     assert (entry["by"], routed.weights(shop)) == (by, (100, 0))
     assert routed.lost(shop.visitors.snapshot()) == 0
-    drill = revisions.drill_hash(shop.status["stable"]["hash"])
+    drill = identity.drill_hash(shop.status["stable"]["hash"])
     assert any(drill in one.name for one in shop.timeline.of(shop.namespace, POD))

@@ -43,9 +43,9 @@ class Import:
 
 
 FORBIDDEN: Final = {
-    "a clock in core": Import("core/model.py", "time", "pure"),
+    "a clock in core": Import("core/model/observation.py", "time", "pure"),
     "a socket in api": Import("api/__init__.py", "socket", "pure"),
-    "core looks up": Import("core/model.py", "headgate.act", "layers"),
+    "core looks up": Import("core/model/observation.py", "headgate.act", "layers"),
     "api looks up": Import("api/__init__.py", "headgate.core", "layers"),
     "act and observe": Import("act/__init__.py", "headgate.observe", "layers"),
     "kopf in act": Import("act/__init__.py", "kopf", "kopf"),

@@ -1,7 +1,7 @@
 """Just enough PromQL to tell what a query such as the example of the documentation makes of given traffic.
 
 Owns strings, selectors, rate, sum, vector, `or` and `/`, with Prometheus' rules for empty vectors; a query that needs
-more raises SyntaxError. Written from Prometheus' documentation, not from `headgate.core.queries`, which it checks.
+more raises SyntaxError. Written from Prometheus' documentation, not from core's `prometheus.render`, which it checks.
 """
 
 import dataclasses

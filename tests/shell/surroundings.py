@@ -6,7 +6,7 @@ from headgate.act import Result
 from headgate.api.status import HistoryEntry, Phase
 from headgate.core.faults import Fault
 from headgate.core.model import Decision, Key, Observation
-from headgate.core.remains import Remains
+from headgate.core.traffic.cleanup import Remains
 from headgate.reconcile.passes import Passes
 from headgate.reconcile.queue import Queue
 from headgate.reconcile.sightings import Named

@@ -6,7 +6,7 @@ import pytest
 
 from headgate.api import status as api
 from headgate.core.model import Json, Key
-from headgate.core.paths import Part, Unreadable
+from headgate.core.model.traffic import Part, Unreadable
 from headgate.observe import accepted, belongings, doubts, rollouts
 from headgate.simulation import specs
 from tests.core.worlds import NOON, A, B

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from headgate.act import Actor
-from headgate.core.actions import AdoptRecord, RecordPolicy, RemoveCommand
 from headgate.core.faults import Conflict, Fault, Refused, Unreachable
 from headgate.core.model import Json, Key, Kind, Notice, TemplateRecord
-from headgate.core.paths import TrafficFacts, Unreadable
+from headgate.core.model.actions import AdoptRecord, RecordPolicy, RemoveCommand
+from headgate.core.model.traffic import TrafficFacts, Unreadable
 from tests.shell.observations import KEY, decision, observation
 
 GLAD, SORRY = Notice("Promoted", "all is well"), Notice("InvalidSpec", "spec: wrong", warning=True)

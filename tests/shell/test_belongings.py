@@ -8,17 +8,18 @@ import pytest
 
 from headgate.act import writes
 from headgate.api import names, spec
-from headgate.core import faults, revisions
-from headgate.core.actions import MarkRecord
-from headgate.core.decide import decide
+from headgate.core import faults
 from headgate.core.model import Json, Key, Kind, Observation
-from headgate.core.overlaps import Overlap, Overlaps
+from headgate.core.model.actions import MarkRecord
+from headgate.core.model.overlaps import Overlap, Overlaps
+from headgate.core.revisions import identity
+from headgate.core.rollout.decide import decide
 from headgate.observe import Observer, belongings, objects
 from tests.shell.observations import template
 
 NAME, UID = "shop", "uid-of-shop"
 POLICY: Json = {"strategy": {"rollingUpdate": {}}}
-STABLE = revisions.template_hash(NAME, template())
+STABLE = identity.template_hash(NAME, template())
 OTHER: Json = {**template(), "metadata": {"labels": {"app": "web", "v": "2"}}}
 EVIL: Json = {**template(), "spec": {"containers": [{"name": "web", "image": "miner"}]}}
 TIME = "2026-01-31T12:00:00Z"
@@ -58,8 +59,8 @@ def deployment(revision_hash: str = STABLE, name: str = "", **metadata: Any) -> 
 def record(content: Json, kind: str = names.RECORD_TEMPLATE, says: str = "", **changes: Any) -> Json:
     """Return a ControllerRevision of *content*; it *says* the hash of something else where that is given."""
     template_ = kind == names.RECORD_TEMPLATE
-    hash_ = says or (revisions.template_hash(NAME, content) if template_ else revisions.policy_hash(NAME, content))
-    name = revisions.deployment_name(NAME, hash_) if template_ else revisions.policy_name(NAME, hash_)
+    hash_ = says or (identity.template_hash(NAME, content) if template_ else identity.policy_hash(NAME, content))
+    name = identity.deployment_name(NAME, hash_) if template_ else identity.policy_name(NAME, hash_)
     metadata = {
         "name": name,
         "uid": f"uid-of-{name}",
@@ -80,7 +81,7 @@ def rollout() -> Json:
         "creationTimestamp": TIME,
     }  # fmt: skip
     wanted = {"replicas": 3, "selector": {"matchLabels": {"app": "web"}}, "template": template(), **POLICY}
-    policy = revisions.policy_hash(NAME, POLICY)
+    policy = identity.policy_hash(NAME, POLICY)
     return {"metadata": metadata, "spec": wanted, "status": {"stable": side, "policy": policy, "observedGeneration": 1}}
 
 
@@ -135,7 +136,7 @@ async def test_h32_a_record_tells_that_its_version_was_taken_back() -> None:
 
     told = {hash_: (known.rejected, known.rejected_for, known.annotated) for hash_, known in found.items()}
     nothing = ("", "", False)
-    others = {revisions.template_hash(NAME, content): nothing for content in (OTHER, EVIL)}
+    others = {identity.template_hash(NAME, content): nothing for content in (OTHER, EVIL)}
     assert told == {STABLE: (f"{STABLE}/5", "7", True), **others}
 
 
@@ -254,7 +255,7 @@ async def test_h34_an_orphan_that_is_ours_is_taken_over() -> None:
 FORGED = (
     record(EVIL, says=STABLE),
     record(EVIL, name="shop-bbbbbbbbbb"),
-    record({"analysis": {}}, names.RECORD_POLICY, says=revisions.policy_hash(NAME, POLICY)),
+    record({"analysis": {}}, names.RECORD_POLICY, says=identity.policy_hash(NAME, POLICY)),
     {**record(template()), "data": {"hash": STABLE}},
     {**record(template()), "data": {"hash": STABLE, "template": ["no", "mapping"]}},
     {**record(template()), "data": "text"},

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.core.model import Key
-from headgate.core.turns import URGENT_IN_A_ROW
+from headgate.core.pass_order import URGENT_IN_A_ROW
 from headgate.reconcile import pace, places
 from headgate.reconcile.queue import Queue
 from headgate.reconcile.workers import Workers

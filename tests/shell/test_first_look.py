@@ -8,7 +8,7 @@ import pytest
 
 from headgate.core.faults import Unreachable
 from headgate.core.model import Json, Key, Kind
-from headgate.core.overlaps import Overlaps
+from headgate.core.model.overlaps import Overlaps
 from headgate.observe.snapshot import SELECTORS, NotListedError, Snapshot
 from headgate.reconcile.first_look import FirstLook
 from headgate.reconcile.neighbours import Neighbours

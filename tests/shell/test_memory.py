@@ -4,7 +4,7 @@ import io
 import logging
 
 from headgate.core.model import Key
-from headgate.core.paths import Part, Unreadable
+from headgate.core.model.traffic import Part, Unreadable
 from headgate.observe import objects
 from headgate.observe.doubts import Memory
 from headgate.telemetry import logs

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from headgate.core import overlaps
-from headgate.core.model import Key
-from headgate.core.overlaps import Footprint, Overlaps
+from headgate.core.model import Key, overlaps
+from headgate.core.model.overlaps import Footprint, Overlaps
 from headgate.reconcile import neighbours
 from headgate.reconcile.neighbours import Neighbours
 

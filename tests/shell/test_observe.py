@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from headgate.api import nesting
-from headgate.core import revisions
+from headgate.core.revisions import identity as revisions_identity
 from headgate.observe import belongings, identity, rollouts, statuses
 from tests.api import samples
 
@@ -75,7 +75,7 @@ def test_h33_the_border_of_depth() -> None:
     beyond = rollouts.facts(rollout(place, nested(62)), ())
 
     assert ("deeper" in at_most.invalid, "deeper" in beyond.invalid) == (False, True)
-    assert at_most.template_hash == revisions.template_hash("web", at_most.template)
+    assert at_most.template_hash == revisions_identity.template_hash("web", at_most.template)
 
 
 def test_h33_a_large_spec_says_so() -> None:

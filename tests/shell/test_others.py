@@ -9,9 +9,9 @@ import pytest
 
 from headgate.api import names
 from headgate.api.status import Canary, Condition, Rejected, RolloutStatus, Side, Warm
-from headgate.core import faults, overlaps
-from headgate.core.model import Identity, Json, Kind, RolloutFacts, Target
-from headgate.core.overlaps import Overlaps
+from headgate.core import faults
+from headgate.core.model import Identity, Json, Kind, RolloutFacts, Target, overlaps
+from headgate.core.model.overlaps import Overlaps
 from headgate.observe import others
 from headgate.observe.others import Others
 from tests.shell.observations import KEY, observation

@@ -7,7 +7,7 @@ import pytest
 
 from headgate.act import Result
 from headgate.core.model import Decision, Observation
-from headgate.core.remains import Remains
+from headgate.core.traffic.cleanup import Remains
 from tests.shell import virtual
 from tests.shell.observations import KEY, decision, observation
 from tests.shell.surroundings import Hanging, World

@@ -12,11 +12,11 @@ from headgate.adapters.cluster.failures import ComeBackLater
 from headgate.api.spec import Policy
 from headgate.api.status import Phase
 from headgate.core import requeue
-from headgate.core.actions import AddFinalizer, ScaleDeployment
 from headgate.core.faults import Conflict, Refused, Unreachable
 from headgate.core.model import Decision, Kind, Notice, Observation, TemplateRecord, Unwritten
-from headgate.core.paths import TrafficFacts, Unreadable
-from headgate.core.remains import Remains
+from headgate.core.model.actions import AddFinalizer, ScaleDeployment
+from headgate.core.model.traffic import TrafficFacts, Unreadable
+from headgate.core.traffic.cleanup import Remains
 from headgate.observe.snapshot import NotListedError
 from tests.shell import virtual
 from tests.shell.observations import KEY, SECRET, decision, observation

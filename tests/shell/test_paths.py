@@ -7,10 +7,10 @@ import pytest
 
 from headgate.act import paths
 from headgate.api import names
-from headgate.core.actions import FilterEdit, RuleEdits, SetWeights
 from headgate.core.faults import Conflict, Fault, Refused
 from headgate.core.model import Json, Kind, Observation
-from headgate.core.paths import ExtraFacts
+from headgate.core.model.actions import FilterEdit, RuleEdits, SetWeights
+from headgate.core.model.traffic import ExtraFacts
 from tests.core import ways
 from tests.core.worlds import World
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from headgate.api import names
-from headgate.core import revisions
-from headgate.core.decide import decide
 from headgate.core.model import Decision, Json, Key, Kind, Observation
+from headgate.core.revisions import identity
+from headgate.core.rollout.decide import decide
 from headgate.observe import Observer
 from headgate.reconcile import record
 from headgate.telemetry import logs
@@ -86,12 +86,12 @@ def shop() -> dict[Kind, list[Json]]:
     """Return all that is read of a Rollout in flight, by kind."""
     wanted = template()
     wanted["spec"]["containers"][0]["image"] = "shop/web:2"
-    new = revisions.template_hash(NAME, wanted)
+    new = identity.template_hash(NAME, wanted)
     one = rollout()
     one["metadata"]["annotations"] = {**NOTES}
     one["spec"] = {**one["spec"], **copy.deepcopy(POLICY), "template": wanted}
     canary = {"revision": 2, "hash": new, "replicas": 3, "ready": 3, "started": TIME}
-    policy = revisions.policy_hash(NAME, POLICY)
+    policy = identity.policy_hash(NAME, POLICY)
     one["status"] = {**one["status"], "canary": canary, "policy": policy}
     records = [kept(template()), kept(wanted), kept(copy.deepcopy(POLICY), names.RECORD_POLICY)]
     pods = [deployment(), deployment(new)]

@@ -9,9 +9,9 @@ import pytest
 from headgate.api import names
 from headgate.api.status import RolloutStatus, Side
 from headgate.api.traffic import Traffic
-from headgate.core import revisions
 from headgate.core.faults import Unreachable
 from headgate.core.model import Json, Key, Kind, RolloutFacts
+from headgate.core.revisions import identity
 from headgate.observe import deployments, holders
 from headgate.observe.claims import with_claims
 from headgate.observe.roads import Roads
@@ -22,10 +22,10 @@ from tests.shell import virtual
 from tests.shell.observations import observation
 
 LONG = "payments-of-the-whole-company-and-of-all-its-daughters-and-partners"
-SHORT = revisions.label_value(LONG)
+SHORT = identity.label_value(LONG)
 DOTTED = f"{'p' * 51}.{'q' * 30}"
 """Its label has 62 characters, for it must not be cut behind a dot."""
-PAIRS = [(LONG, SHORT), (SHORT, LONG), (DOTTED, revisions.label_value(DOTTED)), (revisions.label_value(DOTTED), DOTTED)]
+PAIRS = [(LONG, SHORT), (SHORT, LONG), (DOTTED, identity.label_value(DOTTED)), (identity.label_value(DOTTED), DOTTED)]
 TIME = "2027-01-15T07:59:59Z"
 BOTH = pytest.mark.parametrize(("mine", "theirs"), PAIRS, ids=["long", "short", "dotted", "short of the dotted"])
 """Each of two Rollouts whose objects bear the same label, as the one that looks."""
@@ -34,7 +34,7 @@ TRAFFIC = Traffic.model_validate({"stableService": "web", "canaryService": "web-
 
 def own_hash(name: str) -> str:
     """Return the hash of the same template as a revision of *name*."""
-    return revisions.template_hash(name, {"spec": {}})
+    return identity.template_hash(name, {"spec": {}})
 
 
 def rollout(name: str, **spec: Any) -> Json:
@@ -96,10 +96,10 @@ async def test_h34_the_services_of_a_namesake_are_not_released(mine: str, theirs
     """H34: Services with our label that another Rollout of that label has are left alone; ours are released."""
     pair, label = (
         [rollout(mine), rollout(theirs, traffic=TRAFFIC.model_dump(by_alias=True))],
-        revisions.label_value(mine),
+        identity.label_value(mine),
     )
 
-    assert label == revisions.label_value(theirs)
+    assert label == identity.label_value(theirs)
     assert await former(Cluster(pair, service(label, own_hash(theirs))), mine) == ()
     assert await former(Cluster(pair, service(label, "bcdfghjklm")), mine) == ()
     assert await former(Cluster(pair, service(label, "", name="web")), mine) == ()
@@ -112,7 +112,7 @@ async def test_h34_the_services_of_a_namesake_are_not_released(mine: str, theirs
 @BOTH
 async def test_h34_a_namesakes_service_is_taken(mine: str, theirs: str) -> None:
     """H34: a Service that we name, and that a Rollout of the same label has, is its own; one that is ours stays so."""
-    pair, label = [rollout(mine), rollout(theirs)], revisions.label_value(mine)
+    pair, label = [rollout(mine), rollout(theirs)], identity.label_value(mine)
 
     async def seen(selects: str, *, down: bool = False) -> tuple[str, bool]:
         cluster = Cluster(pair, service(label, selects, name="web"), down=down)
@@ -136,7 +136,7 @@ async def test_h34_a_namesake_that_had_a_rule_first_has_it(mine: str, theirs: st
     traffic = {"stableService": "pay", "canaryService": "pay-canary", "gatewayAPI": {"routes": [asked]}}
     pair = [rollout(mine), rollout(theirs, traffic=traffic)]
     route = ways.route(dataclasses.replace(ways.rule(100, 0, 100), name="all", beside=("pay",)))
-    cluster = Cluster(pair, service(revisions.label_value(mine), own_hash(theirs)))
+    cluster = Cluster(pair, service(identity.label_value(mine), own_hash(theirs)))
     for who, had in ((facts(mine), theirs), (facts("web"), theirs)):
         created = dataclasses.replace(who, created=1_900_000_000)
         assert (await with_claims(cluster, created, route)).rules[0].claimed_by == had
@@ -146,7 +146,7 @@ async def test_h34_a_namesake_that_had_a_rule_first_has_it(mine: str, theirs: st
 @BOTH
 def test_h34_namesakes_do_not_stand_for_each_other(mine: str, theirs: str) -> None:
     """H34: what happens to a Rollout, or to what it controls, wakes no other; and none is forgotten with another."""
-    triggers, label = Triggers(), revisions.label_value(mine)
+    triggers, label = Triggers(), identity.label_value(mine)
     owner = {"apiVersion": names.API_VERSION, "kind": names.KIND, "name": mine, "controller": True}
     deployment = {"metadata": {"namespace": "prod", "name": "d", "uid": "d", "ownerReferences": [owner]}}
 
@@ -168,7 +168,7 @@ def deployment(label: str, name: str, owner: str = "") -> Json:
     hash_ = own_hash(name)
     owners = [{"kind": "Rollout", "name": owner, "uid": f"uid-of-{owner}", "controller": True}] if owner else []
     metadata = {
-        "name": revisions.deployment_name(name, hash_), "namespace": "prod", "uid": "d", "resourceVersion": "1",
+        "name": identity.deployment_name(name, hash_), "namespace": "prod", "uid": "d", "resourceVersion": "1",
         "labels": {names.ROLLOUT: label, names.POD_HASH: hash_}, "ownerReferences": owners,
     }  # fmt: skip
     spec = {"replicas": 1, "selector": {"matchLabels": {names.POD_HASH: hash_}}, "template": {"metadata": {}}}
@@ -178,7 +178,7 @@ def deployment(label: str, name: str, owner: str = "") -> Json:
 @BOTH
 async def test_h34_the_deployments_of_a_namesake_are_not_counted(mine: str, theirs: str) -> None:
     """H34: a Deployment of a Rollout with our label is neither ours nor in our way, even without an owner."""
-    pair, label, side = [rollout(mine), rollout(theirs)], revisions.label_value(mine), own_hash(mine)
+    pair, label, side = [rollout(mine), rollout(theirs)], identity.label_value(mine), own_hash(mine)
     status = RolloutStatus(stable=Side(revision=1, hash=side, replicas=1, ready=1, since=0))
 
     async def read(*things: Json, rollouts: list[Json] = pair, down: bool = False) -> deployments.Owned:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from headgate.core.model import Key, Kind
-from headgate.core.overlaps import Footprint
+from headgate.core.model.overlaps import Footprint
 from headgate.reconcile.sightings import sight
 from headgate.reconcile.triggers import Triggers
 from tests.shell.test_triggers import ROLLOUT, changed

@@ -8,8 +8,8 @@ import pytest
 MODULES = "import headgate.__main__, sys; print(*sorted(sys.modules))"
 OTHERS_MAX = 890
 """Modules of the standard library and of all packages; there are 883."""
-OURS_MAX = 175
-"""Modules of Headgate itself, of 400 lines at most; there are 161."""
+OURS_MAX = 210
+"""Modules of Headgate itself, packages included, of 400 lines at most; there are 195."""
 PACKAGES = {
     "aiohappyeyeballs",
     "aiohttp",

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from headgate.api import status as api
-from headgate.core import preserved
-from headgate.core.paths import Part
+from headgate.core.model import unknown_fields
+from headgate.core.model.traffic import Part
 from headgate.observe import statuses
 from tests.core import ways
 from tests.core.worlds import A, B, World, policy
@@ -75,8 +75,8 @@ def test_h31_one_strange_value_costs_its_own_part_and_no_other(path: tuple[int |
         others = {name for name in type(whole).model_fields if type(whole).model_fields[name].alias != path[0]}
         assert [] == [name for name in others if getattr(whole, name) != getattr(read.status, name)]
 
-        back: dict[Any, Any] = preserved.with_stored(read.stored, read.status.written(), read.status.written())
-        derived = path[0] in preserved.FOUND_ANEW or strange is None
+        back: dict[Any, Any] = unknown_fields.with_stored(read.stored, read.status.written(), read.status.written())
+        derived = path[0] in unknown_fields.FOUND_ANEW or strange is None
         assert derived or back[path[0]] == raw[path[0]] or Part.STATUS in read.unread, (strange, back[path[0]])
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from headgate.core import revisions
 from headgate.core.model import Key, Kind
+from headgate.core.revisions import identity
 from headgate.reconcile.sightings import sight
 from headgate.reconcile.triggers import Triggers
 
@@ -317,7 +317,7 @@ def test_long_names_are_found_by_their_label() -> None:
     """The label of a Rollout with a name too long for labels leads to it."""
     name, triggers = "w" * 200, Triggers()
     triggers.woken_by(sight(Kind.ROLLOUT, naming(name=name)))
-    body = changed(SERVICE, "metadata/labels/headgate.dev~rollout", revisions.label_value(name))
+    body = changed(SERVICE, "metadata/labels/headgate.dev~rollout", identity.label_value(name))
     assert triggers.woken_by(sight(Kind.SERVICE, body)) == (Key("shop", name),)
 
 

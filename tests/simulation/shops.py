@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from headgate.api import names
-from headgate.core import mirrors
 from headgate.core.model import Json, Kind
+from headgate.core.traffic.routers.gateway_api import mirrors
 from headgate.simulation import faults, specs
 from headgate.simulation.judges import Judges
 from headgate.simulation.world import Pace, World

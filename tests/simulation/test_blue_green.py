@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from headgate.api import names
-from headgate.core import traffic
 from headgate.core.model import Json, Kind
+from headgate.core.traffic import plan as traffic_plan
 from headgate.simulation import faults, specs
 from headgate.simulation.judges import Violation
 from headgate.simulation.pods import Image
@@ -168,7 +168,7 @@ def test_a_newer_version_begins_with_its_own_preview(moment: Callable[[worlds.Pl
 
 def test_the_judge_finds_a_hasty_switch(monkeypatch: pytest.MonkeyPatch) -> None:
     """A judge that cannot fail holds nothing."""
-    monkeypatch.setattr(traffic, "_raised", lambda view, _ready: view.weight)
+    monkeypatch.setattr(traffic_plan, "_raised", lambda view, _ready: view.weight)
     shop = play(8, {"previewReplicas": 1}, routed=False)
     canary = shop.ship("web:2")
     fact(shop, previewed)

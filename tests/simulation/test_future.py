@@ -16,8 +16,8 @@ import pytest
 from headgate.api import names
 from headgate.api.spec import POLICY_FIELDS, Policy
 from headgate.api.status import RolloutStatus
-from headgate.core import revisions
 from headgate.core.model import Json, Kind
+from headgate.core.revisions import identity
 from headgate.simulation.world import KEY
 from tests.simulation import futures, moments, samples, shops, worlds
 from tests.simulation.branches import branched
@@ -146,8 +146,8 @@ class InPolicy:
         """Write it."""
         self.record, self.spec, status = accepted(play), (play.world.rollout or {})["spec"], stored(play)
         policy = self.future.put(self.record["data"]["policy"])
-        self.hash = revisions.policy_hash(KEY.name, policy)
-        name = revisions.policy_name(KEY.name, self.hash)
+        self.hash = identity.policy_hash(KEY.name, policy)
+        name = identity.policy_name(KEY.name, self.hash)
         play.world.meant = self.meant
         replace(play, self.record, {"data": {"hash": self.hash, "policy": policy}}, name)
         write(play, {**status, "policy": self.hash})
@@ -174,7 +174,7 @@ class InPolicy:
 
     @property
     def _name(self) -> str:
-        return revisions.policy_name(KEY.name, self.hash)
+        return identity.policy_name(KEY.name, self.hash)
 
 
 def accepted(play: worlds.Play) -> Json:

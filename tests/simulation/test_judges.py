@@ -7,8 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from headgate.api import names
-from headgate.core import analysis, decide, replicas
-from headgate.core.replicas import Budget, Pods, Sizes
+from headgate.core.analysis import fold
+from headgate.core.replicas import pod_budget
+from headgate.core.replicas.pod_budget import Budget, Pods, Sizes
+from headgate.core.rollout import decide
 from headgate.simulation import specs
 from headgate.simulation.judges import Violation
 from tests.simulation import worlds
@@ -22,28 +24,28 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     def approach(_bounds: Budget, goal: Sizes, _stable: Pods, _canary: Pods) -> Sizes:
         return goal
 
-    monkeypatch.setattr(replicas, "approach", approach)
+    monkeypatch.setattr(pod_budget, "approach", approach)
 
 
 def greedy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take twice the pods that the weight means."""
-    honest = replicas.split
+    honest = pod_budget.split
 
     def split(bounds: Budget, weight_percent: int) -> Sizes:
         sizes = honest(bounds, weight_percent)
         return Sizes(sizes.stable, min(bounds.total, 2 * sizes.canary))
 
-    monkeypatch.setattr(replicas, "split", split)
+    monkeypatch.setattr(pod_budget, "split", split)
 
 
 def credulous(monkeypatch: pytest.MonkeyPatch) -> None:
     """Believe that everything is proved."""
-    monkeypatch.setattr(analysis, "evidence", lambda *_: analysis.Evidence())
+    monkeypatch.setattr(fold, "evidence", lambda *_: fold.Evidence())
 
 
 def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
     """See no breach."""
-    monkeypatch.setattr(analysis, "breach", lambda *_: "")
+    monkeypatch.setattr(fold, "breach", lambda *_: "")
 
 
 def fickle(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from headgate.api import names
-from headgate.core import revisions
 from headgate.core.model import Json, Kind
+from headgate.core.revisions import identity
 from headgate.observe import rollouts
 from headgate.simulation import specs
 from tests.simulation import samples, shops, worlds
@@ -45,7 +45,7 @@ def _forge(play: worlds.Play, name: str, *, labelled: bool = True) -> None:
 def _lose(play: worlds.Play, way: Way, *, forged: bool, restart: bool) -> None:
     """Lose the record in the moment in which the spec comes to name other ways."""
     world = play.world
-    name = revisions.policy_name("web", world.status.policy)
+    name = identity.policy_name("web", world.status.policy)
     if restart:
         world.operator.die()
         world.restarts = False

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from headgate.api import names
-from headgate.core import recreate
 from headgate.core.model import Json, Kind
+from headgate.core.replicas import recreate
 from headgate.simulation import faults, specs
 from headgate.simulation.judges import Judges, Violation
 from headgate.simulation.pods import Image

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from headgate.api import names
-from headgate.core import evictions
 from headgate.core.model import Json, Kind
+from headgate.core.replicas import restart_evictions
 from headgate.simulation import faults, specs
 from headgate.simulation.judges import Violation
 from headgate.simulation.pods import Image
@@ -226,11 +226,11 @@ def test_the_judge_finds_an_operator_that_waits_for_no_pod(monkeypatch: pytest.M
     """A judge that cannot fail holds nothing."""
     shop = play(10)
 
-    def plan(view: evictions.View) -> evictions.Plan:
+    def plan(view: restart_evictions.View) -> restart_evictions.Plan:
         old = tuple(pod for pod in view.pods or () if pod.created <= view.since and not pod.leaving)
-        return evictions.Plan(view.budget.total, old, len(old))
+        return restart_evictions.Plan(view.budget.total, old, len(old))
 
-    monkeypatch.setattr(evictions, "plan", plan)
+    monkeypatch.setattr(restart_evictions, "plan", plan)
     shop.world.run(10)
     shop.world.annotate(names.RESTART, "now")
     with pytest.raises(Violation, match="pods serve after"):

@@ -6,12 +6,14 @@ from collections.abc import Callable
 import pytest
 
 from headgate.api import names
-from headgate.core import extras, routes, routing, traffic
-from headgate.core.actions import Action, ScaleDeployment
-from headgate.core.paths import RuleFacts
-from headgate.core.replicas import Sizes
-from headgate.core.situation import Situation
-from headgate.core.traffic import Plan, View
+from headgate.core.model.actions import Action, ScaleDeployment
+from headgate.core.model.traffic import RuleFacts
+from headgate.core.replicas.pod_budget import Sizes
+from headgate.core.rollout import traffic_actions
+from headgate.core.rollout.state import Situation
+from headgate.core.traffic import plan as traffic_plan
+from headgate.core.traffic.plan import Plan, View
+from headgate.core.traffic.routers.gateway_api import header_routes, route_weights
 from headgate.simulation import specs
 from headgate.simulation.judges import Violation
 from tests.simulation import shops
@@ -21,8 +23,8 @@ Broken = Callable[[pytest.MonkeyPatch], None]
 
 def changed(monkeypatch: pytest.MonkeyPatch, name: str, change: Callable[[View, Plan], Plan]) -> None:
     """Let what `traffic` plans be changed."""
-    honest: Callable[[View], Plan] = getattr(traffic, name)
-    monkeypatch.setattr(traffic, name, lambda view: change(view, honest(view)))
+    honest: Callable[[View], Plan] = getattr(traffic_plan, name)
+    monkeypatch.setattr(traffic_plan, name, lambda view: change(view, honest(view)))
 
 
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,19 +69,19 @@ def selfish(monkeypatch: pytest.MonkeyPatch) -> None:
     def base(_: RuleFacts) -> int:
         return 100
 
-    monkeypatch.setattr(routes, "base", base)
+    monkeypatch.setattr(route_weights, "base", base)
 
 
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Scale first, and write the route when that is done."""
-    honest = routing.actions
+    honest = traffic_actions.actions
 
     def actions(situation: Situation) -> list[Action]:
         canary = situation.canary
         pods: list[Action] = [ScaleDeployment(canary.hash, 1, situation.pods(canary).wanted)] if canary else []
         return [*(pods if canary and canary.leaving else []), *honest(situation)]
 
-    monkeypatch.setattr(routing, "actions", actions)
+    monkeypatch.setattr(traffic_actions, "actions", actions)
 
 
 def abrupt(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,9 +98,9 @@ def overloaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget that copies are load."""
 
     def burdened(total: int, weight: int, _: int) -> int:
-        return traffic.needed(total, weight)
+        return traffic_plan.needed(total, weight)
 
-    monkeypatch.setattr(traffic, "burdened", burdened)
+    monkeypatch.setattr(traffic_plan, "burdened", burdened)
 
 
 def test_copies_need_pods(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,13 +118,13 @@ def test_copies_go_before_pods(monkeypatch: pytest.MonkeyPatch) -> None:
     play = shops.shop(0, steps=(specs.mirror(60), specs.pause()))
     play.ship("web:2")
     assert play.world.run_until(lambda: play.world.phase == "Paused", 300), play.world.account()
-    honest = extras.backward
+    honest = header_routes.backward
 
     def backward(view: View) -> Plan:
         plan = honest(view)
         return dataclasses.replace(plan, sizes=Sizes(plan.sizes.stable, 0))
 
-    monkeypatch.setattr(extras, "backward", backward)
+    monkeypatch.setattr(header_routes, "backward", backward)
     shops.abort(play)
 
     with pytest.raises(Violation, match="pods are left for 60 % of the traffic, at least 6 must"):

@@ -10,11 +10,11 @@ import dataclasses
 
 from headgate.act import paths, writes
 from headgate.act.sinks import Notices, Writer
-from headgate.core import faults, preserved
-from headgate.core.actions import AddFinalizer, RecordPolicy, RecordTemplate
-from headgate.core.model import Decision, Json, Key, Notice, Observation
-from headgate.core.paths import Unreadable
-from headgate.core.remains import Remains, given_back
+from headgate.core import faults
+from headgate.core.model import Decision, Json, Key, Notice, Observation, unknown_fields
+from headgate.core.model.actions import AddFinalizer, RecordPolicy, RecordTemplate
+from headgate.core.model.traffic import Unreadable
+from headgate.core.traffic.cleanup import Remains, given_back
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class Actor:
             return
         rollout = observation.rollout
         after = decision.status.written()
-        whole = preserved.with_stored(observation.stored, observation.status.written(), after)
+        whole = unknown_fields.with_stored(observation.stored, observation.status.written(), after)
         try:
             stored = await self._apply_status(observation, tally, whole, after)
         except faults.Fault as fault:

@@ -12,8 +12,9 @@ from headgate.act.patches import operation, pointer, removal, unchanged
 from headgate.act.sinks import Writer
 from headgate.api import names
 from headgate.api.traffic import Traffic
-from headgate.core import faults, manifests, revisions, routes
-from headgate.core.actions import (
+from headgate.core import faults
+from headgate.core.model import Json, Kind, Observation
+from headgate.core.model.actions import (
     CreateService,
     FilterEdit,
     ReleaseService,
@@ -22,8 +23,9 @@ from headgate.core.actions import (
     SetWeights,
     WatchRoute,
 )
-from headgate.core.model import Json, Kind, Observation
-from headgate.core.paths import RouteFacts, RuleFacts, ServiceFacts
+from headgate.core.model.traffic import RouteFacts, RuleFacts, ServiceFacts
+from headgate.core.revisions import identity, manifests
+from headgate.core.traffic.routers.gateway_api import route_weights
 
 
 def _service(observation: Observation, name: str) -> ServiceFacts:
@@ -49,7 +51,7 @@ def _put(field: str, values: Mapping[str, str], *, present: bool) -> list[Json]:
 
 def _weighed(rule: RuleFacts, traffic: Traffic, percent: int) -> tuple[list[Json], list[Json]]:
     """Return the tests and the changes by which *rule* gives *percent* to the canary Service."""
-    stable_weight, canary_weight = routes.weights(rule, percent)
+    stable_weight, canary_weight = route_weights.weights(rule, percent)
     references = ("spec", "rules", str(rule.index), "backendRefs")
     stable = (*references, str(rule.stable_at))
     tests = [operation("test", pointer(*stable, "name"), traffic.stable_service)]
@@ -115,7 +117,7 @@ async def set_weights(writer: Writer, observation: Observation, action: SetWeigh
         return
     facts = _route(observation, action.kind, action.name)
     percent = action.percent
-    off = [rule for rule in facts.rules if percent is not None and not routes.at(rule, percent)]
+    off = [rule for rule in facts.rules if percent is not None and not route_weights.at(rule, percent)]
     weighed = [_weighed(rule, policy.traffic, percent or 0) for rule in off]
     tests = [test for rule_tests, _ in weighed for test in rule_tests]
     puts = [*(put for _, rule_puts in weighed for put in rule_puts), *_edited(action.edits)]
@@ -155,7 +157,7 @@ async def watch_route(writer: Writer, observation: Observation, action: WatchRou
 
 def _claim(observation: Observation) -> dict[str, str]:
     """Return the labels by which a Service is found, watched, and known to be taken."""
-    return {names.MANAGED: "true", names.ROLLOUT: revisions.label_value(observation.rollout.name)}
+    return {names.MANAGED: "true", names.ROLLOUT: identity.label_value(observation.rollout.name)}
 
 
 async def create_service(writer: Writer, observation: Observation, action: CreateService) -> None:

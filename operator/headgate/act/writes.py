@@ -7,8 +7,9 @@ from headgate.act import paths
 from headgate.act.patches import operation, pointer, removal, unchanged
 from headgate.act.sinks import Writer
 from headgate.api import names
-from headgate.core import faults, manifests, revisions
-from headgate.core.actions import (
+from headgate.core import faults
+from headgate.core.model import DeploymentFacts, Json, Kind, Observation, PolicyRecord, RolloutFacts, TemplateRecord
+from headgate.core.model.actions import (
     Action,
     AddFinalizer,
     AdoptDeployment,
@@ -34,16 +35,16 @@ from headgate.core.actions import (
     SetWeights,
     WatchRoute,
 )
-from headgate.core.model import DeploymentFacts, Json, Kind, Observation, PolicyRecord, RolloutFacts, TemplateRecord
+from headgate.core.revisions import identity, manifests
 
 
 def subject(observation: Observation, action: Action | Record) -> str:  # noqa: C901  # an arm a kind
     """Return what *action* is about, for messages: a kind and a name."""
     match action:
         case RecordTemplate() | MarkRecord():
-            return f"ControllerRevision {revisions.deployment_name(observation.rollout.name, action.hash)}"
+            return f"ControllerRevision {identity.deployment_name(observation.rollout.name, action.hash)}"
         case RecordPolicy():
-            return f"ControllerRevision {revisions.policy_name(observation.rollout.name, action.hash)}"
+            return f"ControllerRevision {identity.policy_name(observation.rollout.name, action.hash)}"
         case DropRecord() | AdoptRecord():
             return f"ControllerRevision {action.name}"
         case AddFinalizer() | RemoveFinalizer() | RemoveCommand():
@@ -57,7 +58,7 @@ def subject(observation: Observation, action: Action | Record) -> str:  # noqa: 
         case EvictPod():
             return f"Pod {action.name}"
         case _:
-            return f"Deployment {revisions.deployment_name(observation.rollout.name, action.hash)}"
+            return f"Deployment {identity.deployment_name(observation.rollout.name, action.hash)}"
 
 
 def _record(rollout: RolloutFacts, action: RecordTemplate | RecordPolicy) -> Json:

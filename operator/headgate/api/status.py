@@ -185,7 +185,7 @@ class Warm(Side):
 
 RULES_MAX: Final = 300
 RULES_PUT_MAX: Final = 1000
-"""What can be remembered of what steps add to routes: `core.extras` keeps within them."""
+"""What can be remembered of what steps add to routes: `header_routes` in core.traffic keeps within them."""
 
 
 class TrafficStatus(StatusModel):

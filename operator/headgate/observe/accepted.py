@@ -22,9 +22,11 @@ from headgate.api.spec import Analysis, Metric, Policy
 from headgate.api.status import RolloutStatus
 from headgate.api.strategy import Strategy
 from headgate.api.traffic import Traffic
-from headgate.core import policies, recording, revisions
 from headgate.core.model import Key, RolloutFacts
-from headgate.core.paths import Part, Unreadable
+from headgate.core.model.traffic import Part, Unreadable
+from headgate.core.revisions import identity
+from headgate.core.rollout import record_conflicts
+from headgate.core.strategies import policy_in_force
 from headgate.observe.belongings import Records
 from headgate.observe.doubts import Memory
 
@@ -199,10 +201,10 @@ def found(
     """
     same, listed = rollout.policy_hash == status.policy, Part.RECORDS not in gaps
     last = _last(key, status, wanted if same else None, records, gaps, memory)
-    taken = recording.in_place_of(records.strangers, revisions.policy_name(rollout.name, rollout.policy_hash))
+    taken = record_conflicts.in_place_of(records.strangers, identity.policy_name(rollout.name, rollout.policy_hash))
     if taken and not same and isinstance(last, Policy):
         return Accepted(last, last, waits=False, unread={})
-    chosen = policies.in_force(status, wanted, last, same=same, listed=listed)
+    chosen = policy_in_force.in_force(status, wanted, last, same=same, listed=listed)
     if chosen.unread is None:
         return Accepted(chosen.policy, last if isinstance(last, Policy) else None, chosen.waits, {})
     return _in_its_place(rollout, status, chosen, records)
@@ -217,7 +219,7 @@ def _last(
     memory: Memory,
 ) -> Policy | Unreadable | None:
     """Return the policy that was accepted last, by its hash: as recorded, as read before, or the *same* in the spec."""
-    if not status.policy and (Part.STATUS_PART in gaps or policies.must_wait(status)):
+    if not status.policy and (Part.STATUS_PART in gaps or policy_in_force.must_wait(status)):
         return gaps.get(Part.STATUS_PART, _UNNAMED)
     known = records.policies.get(status.policy)
     last = known.policy if known is not None else memory.policy(key, status.policy) or same
@@ -235,7 +237,7 @@ def _tells_ways(text: Mapping[str, Any] | None, policy: Policy) -> bool:
 def _in_its_place(
     rollout: RolloutFacts,
     status: RolloutStatus,
-    chosen: policies.InForce,
+    chosen: policy_in_force.InForce,
     records: Records,
 ) -> Accepted:
     why = chosen.unread or Unreadable("")

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from headgate.api import names
 from headgate.api.status import RolloutStatus
-from headgate.core import autoscalers
 from headgate.core.model import AutoscalerFacts, DeploymentFacts, Json, Key, Kind, RolloutFacts, Target
-from headgate.core.paths import Unreadable
+from headgate.core.model.traffic import Unreadable
+from headgate.core.replicas import autoscaling
 from headgate.observe import doubts
 from headgate.observe.sources import Clock, Reader
 
@@ -88,7 +88,7 @@ class Autoscalers:
 
 def _holds(known: _Read, rollout: RolloutFacts, now: float) -> bool:
     """Return whether what was read still stands: nobody has set the replicas since, or all have said why."""
-    explained = all(one.asks == rollout.replicas for one in autoscalers.of_rollout(rollout, known.found))
+    explained = all(one.asks == rollout.replicas for one in autoscaling.of_rollout(rollout, known.found))
     return known.replicas == rollout.replicas and explained and known.at <= now < known.at + READ_AGAIN_SECONDS
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from headgate.api import names, nesting, values
-from headgate.core import revisions
 from headgate.core.model import Json, PolicyRecord, RolloutFacts, TemplateRecord
-from headgate.core.paths import Unreadable
+from headgate.core.model.traffic import Unreadable
+from headgate.core.revisions import identity
 from headgate.observe import doubts, objects, rollouts
 
 
@@ -45,7 +45,7 @@ class Records:
 
 def label(rollout_name: str) -> dict[str, str]:
     """Return the label that all objects of a Rollout bear."""
-    return {names.ROLLOUT: revisions.label_value(rollout_name)}
+    return {names.ROLLOUT: identity.label_value(rollout_name)}
 
 
 def _selected(thing: Json) -> str:
@@ -56,7 +56,7 @@ def _selected(thing: Json) -> str:
 
 def stands_for(thing: Json, rollout_name: str) -> str:
     """Return the hash of the revision that a Deployment's name and selector both name; an empty text: of none."""
-    hash_ = revisions.hash_in_name(rollout_name, str(thing["metadata"]["name"]))
+    hash_ = identity.hash_in_name(rollout_name, str(thing["metadata"]["name"]))
     return hash_ if hash_ == _selected(thing) else ""
 
 
@@ -68,7 +68,7 @@ def deployments(rollout: RolloutFacts, things: Iterable[Json]) -> Deployments:
     namesakes: set[str] = set()
     for thing in things:
         name, holder = str(thing["metadata"]["name"]), objects.owner(thing)
-        named = revisions.hash_in_name(rollout.name, name)
+        named = identity.hash_in_name(rollout.name, name)
         if named and holder not in ("", rollout.uid):
             in_the_way[named] = f"Deployment {name} is controlled by somebody else (uid {holder}); rename or delete it"
             namesakes |= {named} if _namesake(thing, rollout.name) else set()
@@ -120,7 +120,7 @@ def _add(kept: _Kept, thing: Json, rollout_name: str) -> None:
     metadata, data = thing["metadata"], _mapping(nesting.shallow(thing.get("data")))
     kind = (metadata.get("labels") or {}).get(names.RECORD)
     content = data.get(kind) if kind in (names.RECORD_TEMPLATE, names.RECORD_POLICY) else None
-    text = revisions.canonical(content) if isinstance(content, dict) else ""
+    text = identity.canonical(content) if isinstance(content, dict) else ""
     hash_, name = _content_hash(rollout_name, kind, text)
     if not hash_ or (hash_, name) != (str(data.get("hash", "")), metadata["name"]):
         kept.strangers.append(_forged(metadata["name"]))
@@ -191,10 +191,10 @@ def _content_hash(rollout_name: str, kind: Any, text: str) -> tuple[str, str]:
     if not text:
         return "", ""
     if kind == names.RECORD_TEMPLATE:
-        hash_ = revisions.text_hash(rollout_name, text)
-        return hash_, revisions.deployment_name(rollout_name, hash_)
-    hash_ = revisions.policy_text_hash(rollout_name, text)
-    return hash_, revisions.policy_name(rollout_name, hash_)
+        hash_ = identity.text_hash(rollout_name, text)
+        return hash_, identity.deployment_name(rollout_name, hash_)
+    hash_ = identity.policy_text_hash(rollout_name, text)
+    return hash_, identity.policy_name(rollout_name, hash_)
 
 
 def _forged(name: str) -> str:

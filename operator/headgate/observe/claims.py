@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from headgate.api import dns, names, values
-from headgate.core import revisions
 from headgate.core.model import Json, Kind, RolloutFacts
-from headgate.core.paths import RouteFacts, RuleFacts, Unreadable
+from headgate.core.model.traffic import RouteFacts, RuleFacts, Unreadable
+from headgate.core.revisions import identity
 from headgate.observe import doubts, holders
 from headgate.observe.sources import Reader
 
@@ -81,7 +81,7 @@ class Claims:
         """Return the other Rollouts that a Service of the same namespace may belong to: more than one seldom do."""
         thing = await self._reader.get(Kind.SERVICE, self._rollout.namespace, service)
         label = _mapping(_mapping((thing or {}).get("metadata")).get("labels")).get(names.ROLLOUT, "")
-        if label == revisions.label_value(self._rollout.name):
+        if label == identity.label_value(self._rollout.name):
             return await holders.others(self._reader, self._rollout)
         return await holders.named(self._reader, self._rollout.namespace, label)
 

@@ -10,9 +10,9 @@ from typing import Final
 
 from headgate.api import names
 from headgate.api.status import RolloutStatus, Side
-from headgate.core import manifests, revisions
 from headgate.core.model import DeploymentFacts, Json, Kind, RolloutFacts, Target
-from headgate.core.paths import Part, Unreadable
+from headgate.core.model.traffic import Part, Unreadable
+from headgate.core.revisions import identity, manifests
 from headgate.observe import belongings, doubts, holders, objects
 from headgate.observe.sources import Reader
 
@@ -103,7 +103,7 @@ async def _look_for(
     reader: Reader, rollout: RolloutFacts, side: Side, owned: Owned, known: DeploymentFacts | None
 ) -> None:
     """Add what stands where the Deployment of *side* should: ours without its labels, or somebody else's."""
-    name = revisions.deployment_name(rollout.name, side.hash)
+    name = identity.deployment_name(rollout.name, side.hash)
     try:
         thing = await reader.get(Kind.DEPLOYMENT, rollout.namespace, name)
         ours = thing is not None and belongings.stands_for(thing, rollout.name) == side.hash
@@ -121,7 +121,7 @@ async def _look_for(
 def _as_recorded(rollout: RolloutFacts, side: Side) -> DeploymentFacts:
     """Return what the status says of a revision's Deployment."""
     return DeploymentFacts(
-        name=revisions.deployment_name(rollout.name, side.hash),
+        name=identity.deployment_name(rollout.name, side.hash),
         uid="",
         resource_version="",
         hash=side.hash,

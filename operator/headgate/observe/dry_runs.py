@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from headgate.core.faults import Refused, Unreachable
 from headgate.core.model import Key
-from headgate.core.rounds import Rounds
+from headgate.core.round_robin import Rounds
 
 RUNNING_MAX: Final = 16
 NAMESPACE_MAX: Final = 4

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from headgate.core.model import Json, Kind
-from headgate.core.paths import NOT_TOLD, GatewayFacts, RouteFacts, Unreadable
+from headgate.core.model.traffic import NOT_TOLD, GatewayFacts, RouteFacts, Unreadable
 from headgate.observe import doubts, traffic
 from headgate.observe.sources import Clock, Reader
 

@@ -9,9 +9,9 @@ from collections.abc import Container, Iterable
 from typing import Final
 
 from headgate.api import dns, nesting
-from headgate.core import revisions
 from headgate.core.model import Json, Kind, RolloutFacts
-from headgate.core.paths import ServiceFacts
+from headgate.core.model.traffic import ServiceFacts
+from headgate.core.revisions import identity
 from headgate.observe.sources import Reader
 
 _SIDES: Final = ("stable", "canary", "warm")
@@ -28,16 +28,16 @@ async def named(reader: Reader, namespace: str, label: str) -> list[Json]:
         return []  # a label holds more than names, and no Rollout has what is none
     exact = await reader.get(Kind.ROLLOUT, namespace, label)
     found = [] if exact is None else [exact]
-    if revisions.may_be_shared(label):
+    if identity.may_be_shared(label):
         others = await reader.select(Kind.ROLLOUT, namespace, {})
-        found += (one for one in others if _name(one) != label and revisions.label_value(_name(one)) == label)
+        found += (one for one in others if _name(one) != label and identity.label_value(_name(one)) == label)
     return found
 
 
 async def others(reader: Reader, rollout: RolloutFacts) -> list[Json]:
     """Return the other Rollouts whose objects bear the same label as those of *rollout*: nearly always none."""
-    label = revisions.label_value(rollout.name)
-    if not revisions.may_be_shared(label):
+    label = identity.label_value(rollout.name)
+    if not identity.may_be_shared(label):
         return []
     return [one for one in await named(reader, rollout.namespace, label) if _name(one) != rollout.name]
 

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from headgate.api import nesting
 from headgate.api.status import RolloutStatus
-from headgate.core import faults, manifests, revisions
+from headgate.core import faults
 from headgate.core.model import DeploymentFacts, Identity, Json, Key, Kind, RolloutFacts, Target, TemplateRecord
+from headgate.core.revisions import identity, manifests
 from headgate.observe import objects
 from headgate.observe.dry_runs import BeingAsked, DryRuns
 from headgate.observe.sources import Reader
@@ -41,12 +42,12 @@ class Identifier:
         await self._dry_runs.settle(key, seconds)
 
     async def _identity(self, rollout: RolloutFacts, template: Json) -> str:
-        hash_ = revisions.template_hash(rollout.name, template)
+        hash_ = identity.template_hash(rollout.name, template)
         known = self._known.setdefault(_key(rollout), collections.OrderedDict())
         if hash_ not in known:
             probe = manifests.identity_probe(rollout, template)
             stored = await self._reader.try_create(Kind.DEPLOYMENT, rollout.namespace, probe)
-            known[hash_] = revisions.digest(revisions.canonical(manifests.identity(stored)))
+            known[hash_] = identity.digest(identity.canonical(manifests.identity(stored)))
             _bounded(known, _KEPT_OF_ONE)
         return known[hash_]
 
@@ -111,7 +112,7 @@ class Identifier:
             return ""
         except faults.Fault:
             return None
-        if revisions.digest(revisions.canonical(manifests.identity(thing))) != wanted:
+        if identity.digest(identity.canonical(manifests.identity(thing))) != wanted:
             return writer
         self._verified[facts.uid] = version
         _bounded(self._verified, _KEPT)

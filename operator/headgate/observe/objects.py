@@ -5,8 +5,8 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from headgate.api import names, values
-from headgate.core import revisions
 from headgate.core.model import DeploymentFacts, EndingPods, Json, PodFacts, PodTrouble
+from headgate.core.revisions import identity
 
 _HOPELESS: Final = {
     "ErrImagePull",
@@ -45,7 +45,7 @@ def moment(value: Any) -> int:
 def revision(value: Any) -> int:
     """Return the number of a revision that *value* stands for, or 0 where no revision has such a one."""
     found = number(value)
-    return found if 0 <= found <= revisions.MOST_REVISIONS else 0
+    return found if 0 <= found <= identity.MOST_REVISIONS else 0
 
 
 def controller(thing: Json) -> Json:
@@ -142,7 +142,7 @@ def present(pods: Iterable[Json], rollout_name: str, hashes: Container[str]) -> 
     found: collections.Counter[str] = collections.Counter()
     for pod in pods:
         hash_ = (pod["metadata"].get("labels") or {}).get(names.POD_HASH, "")
-        name = revisions.deployment_name(rollout_name, hash_)
+        name = identity.deployment_name(rollout_name, hash_)
         ours = _deployment_of(pod) == name or (hash_ in hashes and _alone(pod))
         found.update([hash_] if ours and not _ended(pod) else [])
     return dict(found)

@@ -7,7 +7,9 @@ from collections.abc import Container, Iterable, Mapping
 from headgate.api import names
 from headgate.api.spec import Policy
 from headgate.api.status import RolloutStatus
-from headgate.core import analysis, commands, departures, faults, queries, revisions, strategies
+from headgate.core import faults
+from headgate.core.analysis import fold
+from headgate.core.analysis.providers import prometheus
 from headgate.core.model import (
     AutoscalerFacts,
     DeploymentFacts,
@@ -22,8 +24,11 @@ from headgate.core.model import (
     RolloutFacts,
     Target,
 )
-from headgate.core.paths import Part, TrafficFacts, Unreadable
-from headgate.core.remains import Remains
+from headgate.core.model.traffic import Part, TrafficFacts, Unreadable
+from headgate.core.revisions import identity
+from headgate.core.rollout import commands, termination
+from headgate.core.strategies import traits
+from headgate.core.traffic.cleanup import Remains
 from headgate.observe import accepted, autoscalers, belongings, cron, deployments, doubts, objects, rollouts, statuses
 from headgate.observe import records as recorded
 from headgate.observe.dry_runs import BesidePasses, DryRuns, InPasses
@@ -263,7 +268,7 @@ class Observer:
         templates: Iterable[str],
     ) -> Mapping[str, int] | Unreadable | None:
         """Return how many objects there are of each revision's pods; None where it does not matter."""
-        if not strategies.recreates(policy) or _rests(rollout, status, target, deployments):
+        if not traits.recreates(policy) or _rests(rollout, status, target, deployments):
             return None
         try:
             pods = await self._reader.select(Kind.POD, rollout.namespace, rollout.match_labels)
@@ -274,14 +279,14 @@ class Observer:
 
     async def _ending(self, seen: Observation) -> Mapping[str, EndingPods] | Unreadable | None:
         """Return which pods of revisions that may be told as gone can still answer; None where none may be."""
-        if strategies.recreates(seen.policy):
+        if traits.recreates(seen.policy):
             return None  # there all of them are counted anyway
-        hashes = departures.counted(seen.status, seen.deployments, seen.templates, seen.traffic, seen.now)
-        found, slack, rollout = {}, departures.SLACK_SECONDS, seen.rollout
+        hashes = termination.counted(seen.status, seen.deployments, seen.templates, seen.traffic, seen.now)
+        found, slack, rollout = {}, termination.SLACK_SECONDS, seen.rollout
         try:
             for one in hashes:
                 pods = await self._reader.select(Kind.POD, rollout.namespace, {names.POD_HASH: one})
-                found[one] = objects.ending(revisions.deployment_name(rollout.name, one), pods, slack)
+                found[one] = objects.ending(identity.deployment_name(rollout.name, one), pods, slack)
         except doubts.FAILED as error:
             return doubts.unreadable(error)
         return found or None
@@ -292,14 +297,14 @@ class Observer:
         policy = chosen.policy
         sides = (status.stable, status.canary, status.warm)
         hashes = {*owned.ours, *(side.hash for side in sides if side is not None)}
-        homes = {hash_: revisions.deployment_name(rollout.name, hash_) for hash_ in hashes}
+        homes = {hash_: identity.deployment_name(rollout.name, hash_) for hash_ in hashes}
         return await self._roads.read(
             rollout,
             policy.traffic if policy else None,
             homes,
             routed=status.traffic is not None,
             resting=status.canary is None,
-            mirrors=policy is not None and strategies.mirrors(policy),
+            mirrors=policy is not None and traits.mirrors(policy),
             accepted=not chosen.unread,
         )
 
@@ -352,25 +357,25 @@ class Observer:
     def _readings(
         self, key: Key, rollout: RolloutFacts, status: RolloutStatus, policy: Policy | None
     ) -> Mapping[str, Reading]:
-        pair = analysis.watched(status)
+        pair = fold.watched(status)
         if pair is None or policy is None:
             self._measurements.forget(key)
             return {}
         canary, stable = pair
         texts = {
-            metric.name: queries.render(
+            metric.name: prometheus.render(
                 metric.prometheus.query,
-                queries.variables_for(
+                prometheus.variables_for(
                     namespace=rollout.namespace,
                     name=rollout.name,
                     window_seconds=metric.window_seconds,
                     canary_hash=canary.hash,
-                    canary_deployment=revisions.deployment_name(rollout.name, canary.hash),
+                    canary_deployment=identity.deployment_name(rollout.name, canary.hash),
                     stable_hash=stable.hash if stable else "",
-                    stable_deployment=revisions.deployment_name(rollout.name, stable.hash) if stable else "",
+                    stable_deployment=identity.deployment_name(rollout.name, stable.hash) if stable else "",
                 ),
             )
             for metric in policy.analysis.metrics
         }
-        requests = analysis.unread(policy.analysis.metrics, status.analysis, texts, self._clock(), self._settle_seconds)
+        requests = fold.unread(policy.analysis.metrics, status.analysis, texts, self._clock(), self._settle_seconds)
         return self._measurements.read(key, requests)

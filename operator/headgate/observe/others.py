@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from headgate.api import dns, names
 from headgate.api.status import RolloutStatus
-from headgate.core import disputes, overlaps
-from headgate.core.model import Identity, Json, Key, Kind, RolloutFacts, Target
-from headgate.core.overlaps import Overlaps
+from headgate.core.model import Identity, Json, Key, Kind, RolloutFacts, Target, overlaps
+from headgate.core.model.overlaps import Overlaps
+from headgate.core.rollout import ownership_conflicts
 from headgate.observe import doubts, objects
 from headgate.observe.sources import Clock, Neighbours, Reader
 
@@ -57,7 +57,7 @@ class Others:
     ) -> tuple[str, ...] | None:
         """Return which others run pods that *rollout* selects, in order; None where that is not known any more."""
         now, starts = self._clock(), _starts(status, target)
-        known = self._looks.get(key) or _Look(-math.inf, None if disputes.tells_of_workloads(status) else ())
+        known = self._looks.get(key) or _Look(-math.inf, None if ownership_conflicts.tells_of_workloads(status) else ())
         found = known.found
         if not _rests(rollout, status) or not (starts or found is None or found):
             return found

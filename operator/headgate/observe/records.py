@@ -9,9 +9,10 @@ import dataclasses
 from typing import Final
 
 from headgate.api.status import RolloutStatus
-from headgate.core import recording, revisions
 from headgate.core.model import Json, Kind, RolloutFacts
-from headgate.core.paths import Unreadable
+from headgate.core.model.traffic import Unreadable
+from headgate.core.revisions import identity
+from headgate.core.rollout import record_conflicts
 from headgate.observe import belongings, doubts, objects
 from headgate.observe.sources import Reader
 
@@ -47,12 +48,12 @@ def _lacking(rollout: RolloutFacts, status: RolloutStatus, found: belongings.Rec
         return []
     lacking = []
     if rollout.policy_hash not in found.policies and rollout.policy_hash not in found.unread:
-        lacking.append(revisions.policy_name(rollout.name, rollout.policy_hash))
+        lacking.append(identity.policy_name(rollout.name, rollout.policy_hash))
     known, hash_ = status.template, rollout.template_hash
     another = known is not None and known.hash == hash_ and known.revision_hash != hash_  # what it means is on record
     if hash_ not in found.templates and not another:
-        lacking.append(revisions.deployment_name(rollout.name, hash_))
-    return [name for name in lacking if not recording.in_place_of(found.strangers, name)]
+        lacking.append(identity.deployment_name(rollout.name, hash_))
+    return [name for name in lacking if not record_conflicts.in_place_of(found.strangers, name)]
 
 
 async def _taken(reader: Reader, rollout: RolloutFacts, name: str) -> str:

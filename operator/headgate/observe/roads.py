@@ -6,9 +6,9 @@ from collections.abc import Container, Mapping, Sequence
 
 from headgate.api import names
 from headgate.api.traffic import Route, Traffic
-from headgate.core import revisions
 from headgate.core.model import Json, Key, Kind, RolloutFacts
-from headgate.core.paths import RouteFacts, ServiceFacts, TrafficFacts, Unreadable
+from headgate.core.model.traffic import RouteFacts, ServiceFacts, TrafficFacts, Unreadable
+from headgate.core.revisions import identity
 from headgate.observe import doubts, holders
 from headgate.observe import traffic as facts
 from headgate.observe.claims import Claims
@@ -43,7 +43,7 @@ class Roads:
             Unreachable, Refused: if they cannot be read.
             one of MISSHAPEN: if one of them does not look like a Service of that label.
         """
-        label = revisions.label_value(key.name)
+        label = identity.label_value(key.name)
         labels = {names.MANAGED: "true", names.ROLLOUT: label}
         answer = await self._reader.select(Kind.SERVICE, key.namespace, labels)
         things = [doubts.asked_for(thing, labels) for thing in answer]
@@ -94,8 +94,8 @@ class Roads:
 
     async def _former(self, rollout: RolloutFacts, traffic: Traffic | None, hashes: Container[str]) -> _Former:
         """Return the Services that are to be released: asked for until there are none, and then once a policy."""
-        key, ours = Key(rollout.namespace, rollout.name), revisions.label_value(rollout.name)
-        of_what = revisions.digest(traffic.model_dump_json()) if traffic else ""
+        key, ours = Key(rollout.namespace, rollout.name), identity.label_value(rollout.name)
+        of_what = identity.digest(traffic.model_dump_json()) if traffic else ""
         if self._released.get(key) == of_what:
             return (), None
         try:
@@ -138,7 +138,7 @@ class Roads:
         self, rollout: RolloutFacts, thing: Json, endpoints: Mapping[str, int] | Unreadable, hashes: Container[str]
     ) -> ServiceFacts:
         """Return what *thing* says; a claim of a Rollout that is no more is none."""
-        ours = revisions.label_value(rollout.name)
+        ours = identity.label_value(rollout.name)
         found = facts.service(thing, ours, endpoints)
         if found.holder == ours:
             known = not found.selects or found.selects in hashes

@@ -7,8 +7,8 @@ import pydantic
 
 from headgate.api import names, nesting, spec, values
 from headgate.api.drill import Drill
-from headgate.core import revisions
 from headgate.core.model import Json, RolloutFacts
+from headgate.core.revisions import identity
 from headgate.observe import cron, objects
 
 _MOST_PROBLEMS = 5
@@ -107,8 +107,8 @@ def _labels_alone(template: Json) -> Json:
 def _size_bytes(raw: Json, template_text: str) -> int:
     """Return the size as JSON of a spec of whose template the text is known: of a large one it is nearly all."""
     if not isinstance(raw.get("template"), dict):
-        return len(revisions.canonical(raw))
-    return len(revisions.canonical({**raw, "template": 0})) - 1 + len(template_text)
+        return len(identity.canonical(raw))
+    return len(identity.canonical({**raw, "template": 0})) - 1 + len(template_text)
 
 
 def facts(rollout: Json, allowed: Container[str]) -> RolloutFacts:
@@ -119,7 +119,7 @@ def facts(rollout: Json, allowed: Container[str]) -> RolloutFacts:
     """
     metadata, raw = _mapping(rollout.get("metadata")), _mapping(nesting.shallow(rollout.get("spec")))
     name, template = str(metadata.get("name", "")), _mapping(raw.get("template"))
-    deep, text = nesting.too_deep(raw, "spec"), revisions.canonical(template)
+    deep, text = nesting.too_deep(raw, "spec"), identity.canonical(template)
     boundless = deep or nesting.too_large(_size_bytes(raw, text), "spec")
     invalid = boundless or "; ".join(
         found for found in (problems(raw), strangers(raw, allowed), unscheduled(raw)) if found
@@ -139,10 +139,10 @@ def facts(rollout: Json, allowed: Container[str]) -> RolloutFacts:
         paused=raw.get("paused") is True,
         match_labels=_strings(_mapping(raw.get("selector")).get("matchLabels")),
         template=_labels_alone(template) if deep else template,
-        template_hash=revisions.text_hash(name, text),
+        template_hash=identity.text_hash(name, text),
         template_bytes=len(text),
         policy=policy,
-        policy_hash=revisions.policy_hash(name, policy),
+        policy_hash=identity.policy_hash(name, policy),
         invalid=invalid,
         created=values.parse_time(metadata.get("creationTimestamp", 0)),
         deleted=values.parse_time(metadata.get("deletionTimestamp") or 0),

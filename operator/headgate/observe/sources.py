@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from headgate.core.model import Json, Key, Kind, MeasureRequest, Reading
-from headgate.core.overlaps import Overlaps
+from headgate.core.model.overlaps import Overlaps
 
 Clock = Callable[[], float]
 """Returns seconds since the epoch."""

@@ -24,8 +24,8 @@ import pydantic
 from headgate.api import nesting, values
 from headgate.api.status import RolloutStatus
 from headgate.core.model import Json
-from headgate.core.paths import Part, Unreadable
-from headgate.core.preserved import Stored
+from headgate.core.model.traffic import Part, Unreadable
+from headgate.core.model.unknown_fields import Stored
 
 Path = tuple[int | str, ...]
 

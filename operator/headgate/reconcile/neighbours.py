@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from typing import Final
 
-from headgate.core import overlaps
-from headgate.core.model import Key
-from headgate.core.overlaps import Footprint, Overlaps
+from headgate.core.model import Key, overlaps
+from headgate.core.model.overlaps import Footprint, Overlaps
 
 COMPARED: Final = 1000
 """With how many at most one is compared when it comes: a namespace of 5,000 that differ in little holds up no other."""

@@ -13,11 +13,12 @@ from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from headgate.api.status import HistoryEntry, Phase
-from headgate.core import forward, requeue
+from headgate.core import requeue
 from headgate.core.faults import Conflict, Refused, Unreachable
 from headgate.core.model import Decision, Key, Kind, Observation, Unwritten
-from headgate.core.remains import Remains
 from headgate.core.requeue import Requeue, Result, Retries
+from headgate.core.rollout.rules import progress
+from headgate.core.traffic.cleanup import Remains
 from headgate.reconcile.queue import Queue
 from headgate.reconcile.record import record
 from headgate.reconcile.sightings import Named
@@ -32,7 +33,7 @@ HEAVY_BYTES_IN_ALL: Final = 4 * HEAVY_BYTES
 """So do templates on record that make up so much together: ten of them are kept by default."""
 ANSWER_SECONDS: Final = 0.1
 """How long a pass that goes nowhere waits for a dry run, which takes 5 ms where no admission is slow."""
-UNTOLD_SECONDS: Final = forward.UNTOLD_SECONDS
+UNTOLD_SECONDS: Final = progress.UNTOLD_SECONDS
 
 _log = logging.getLogger(__name__)
 _RANDOM: Final = random.SystemRandom()  # it keeps no state

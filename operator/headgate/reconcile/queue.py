@@ -3,7 +3,7 @@
 As in client-go: a key stands in it at most once, however often it is woken; it is never given to two workers at a time,
 and one that is woken while a worker has it comes back when that worker is done. At most one timer per key.
 
-Fair to all: places go round over namespaces (`core.rounds`), and one namespace does not get all of them (`places`).
+Fair to all: places go round over namespaces (`core.round_robin`), and one of these does not get all (`places`).
 Urgent keys go first, but each fourth pass is for one that is not. One that is not urgent and is woken without end is
 given out twice a second (`pace`); times that were asked for are met.
 """
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Final
 
 from headgate.core.model import Key
-from headgate.core.turns import Turns
+from headgate.core.pass_order import Turns
 from headgate.reconcile.pace import Pace
 from headgate.reconcile.places import Places
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from headgate.api import dns, names, nesting
 from headgate.core.model import Json, Key, Kind
-from headgate.core.overlaps import Footprint
+from headgate.core.model.overlaps import Footprint
 
 ROUTES: Final = (Kind.HTTP_ROUTE, Kind.GRPC_ROUTE)
 """The kinds whose objects do not say which Rollouts they belong to: Rollouts name them."""

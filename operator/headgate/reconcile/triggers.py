@@ -9,8 +9,8 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Final
 
-from headgate.core import revisions
 from headgate.core.model import Key, Kind
+from headgate.core.revisions import identity
 from headgate.reconcile.neighbours import Neighbours
 from headgate.reconcile.sightings import ROUTES, Named, Sighting
 
@@ -86,8 +86,8 @@ class Triggers:
         return tuple(dict.fromkeys((*keys, *given_up)))
 
     def _introduced(self, key: Key, sighting: Sighting) -> None:
-        label = revisions.label_value(key.name)
-        if revisions.may_be_shared(label):
+        label = identity.label_value(key.name)
+        if identity.may_be_shared(label):
             self._sharing.setdefault(Key(key.namespace, label), set()).add(key)
         if sighting.gone:
             self._forgotten(key)
@@ -112,7 +112,7 @@ class Triggers:
 
     def _forgotten(self, key: Key) -> None:
         self._neighbours.gone(key)
-        label = Key(key.namespace, revisions.label_value(key.name))
+        label = Key(key.namespace, identity.label_value(key.name))
         self._sharing.get(label, set()).discard(key)
         if not self._sharing.get(label, True):
             del self._sharing[label]

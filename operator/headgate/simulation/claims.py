@@ -6,7 +6,7 @@ from typing import Final
 from headgate.api import names, values
 from headgate.api.status import Phase
 from headgate.core.model import Json, Kind
-from headgate.core.paths import ServiceFacts
+from headgate.core.model.traffic import ServiceFacts
 from headgate.simulation.journal import Pass
 from headgate.simulation.judging import Scene
 

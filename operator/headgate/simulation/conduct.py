@@ -6,10 +6,10 @@ from typing import ClassVar
 from headgate.api import names
 from headgate.api.spec import Metric
 from headgate.api.status import Phase, RolloutStatus
-from headgate.core import decide
-from headgate.core.actions import ScaleDeployment
 from headgate.core.model import Kind, Observation
-from headgate.core.paths import Part
+from headgate.core.model.actions import ScaleDeployment
+from headgate.core.model.traffic import Part
+from headgate.core.rollout import decide
 from headgate.simulation.journal import Pass, Write
 from headgate.simulation.judging import Scene
 from headgate.simulation.store import Change

@@ -9,8 +9,8 @@ import math
 from collections.abc import Callable
 from typing import Final
 
-from headgate.core import revisions
 from headgate.core.model import Json, Kind
+from headgate.core.revisions import identity
 from headgate.simulation import json_values
 from headgate.simulation.agenda import Agenda
 from headgate.simulation.cluster import ApiServer
@@ -86,7 +86,7 @@ class Deployments:
         known = self._set(thing)
         known.wanted = thing["spec"]["replicas"]
         template = json_values.copied(thing["spec"]["template"])
-        known.digest = revisions.digest(revisions.canonical(template))
+        known.digest = identity.digest(identity.canonical(template))
         self._write(thing, known)
         self._agenda.after(self._lag(), lambda: self._populate(namespace, name))
 

@@ -7,7 +7,8 @@ from typing import Final
 
 from headgate.api import names
 from headgate.api.status import RolloutStatus
-from headgate.core.actions import (
+from headgate.core.model import Kind
+from headgate.core.model.actions import (
     CreateDeployment,
     DeleteDeployment,
     DropRecord,
@@ -16,7 +17,6 @@ from headgate.core.actions import (
     ScaleDeployment,
     SetWeights,
 )
-from headgate.core.model import Kind
 from headgate.simulation.journal import Pass
 from headgate.simulation.judging import Scene
 

@@ -14,9 +14,10 @@ from typing import Any, Final
 
 from headgate.act import Actor
 from headgate.api import names
-from headgate.core import decide, faults, requeue
+from headgate.core import faults, requeue
 from headgate.core.model import Decision, Json, Key, Kind, Notice, Observation, Unwritten
-from headgate.core.turns import Turns
+from headgate.core.pass_order import Turns
+from headgate.core.rollout import decide
 from headgate.observe import Observer
 from headgate.observe.dry_runs import InPasses
 from headgate.observe.jumps import Jumps

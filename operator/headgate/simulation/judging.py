@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from headgate.api import names
 from headgate.api.spec import POLICY_FIELDS
 from headgate.api.status import RolloutStatus
-from headgate.core import revisions
 from headgate.core.model import Json, Kind
-from headgate.core.paths import Part
+from headgate.core.model.traffic import Part
+from headgate.core.revisions import identity as revisions_identity
 from headgate.observe import rollouts
 from headgate.simulation.store import Change
 from headgate.simulation.world import KEY, World
@@ -188,7 +188,7 @@ class Scene:
         if identity != self._looked_at and not rollouts.problems(thing["spec"]):
             self.spec = thing["spec"]
             policy = {field: self.spec[field] for field in POLICY_FIELDS if field in self.spec}
-            self._accepted[revisions.policy_hash(KEY.name, policy)] = self.spec
+            self._accepted[revisions_identity.policy_hash(KEY.name, policy)] = self.spec
         self._looked_at = identity
         self._come_into_force()
         replicas = thing["spec"].get("replicas")

@@ -6,9 +6,9 @@ What is the user's stays as it was; going back comes first and is never taken ba
 from typing import Any
 
 from headgate.api import names
-from headgate.core.actions import SelectRevision, SetWeights
 from headgate.core.model import Json, Kind
-from headgate.core.paths import Part
+from headgate.core.model.actions import SelectRevision, SetWeights
+from headgate.core.model.traffic import Part
 from headgate.simulation import json_values, patches
 from headgate.simulation.gateways import ROUTES, copies
 from headgate.simulation.journal import Pass, Write

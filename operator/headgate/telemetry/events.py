@@ -22,7 +22,7 @@ from typing import Any, Final, Protocol
 from headgate.api import names
 from headgate.core.faults import Fault, Refused
 from headgate.core.model import Json, Key, Notice
-from headgate.core.rounds import Rounds
+from headgate.core.round_robin import Rounds
 from headgate.telemetry.logs import about
 
 WINDOW_SECONDS: Final = 600.0

@@ -7,7 +7,7 @@ import pytest
 from headgate.adapters.metrics.prometheus import PrometheusServer
 from headgate.adapters.metrics.settings import ServerSettings
 from headgate.api.status import Outcome
-from headgate.core import queries
+from headgate.core.analysis.providers import prometheus as providers_prometheus
 from headgate.core.model import Sample
 from tests.prometheus.promql import Series
 from tests.prometheus.scripts import Rule
@@ -32,10 +32,10 @@ STABLE = [requests_total("web-def34-6c9d8b7f5-q4q4q", "200", 90), requests_total
 
 def measured(traffic: Sequence[Series]) -> Sample:
     """Return what the example query makes of *traffic*."""
-    variables = queries.variables_for("prod", "web", 60.0, "abc12", "web-abc12", "def34", "web-def34")
+    variables = providers_prometheus.variables_for("prod", "web", 60.0, "abc12", "web-abc12", "def34", "web-def34")
     with ScriptedPrometheus(Rule(traffic=tuple(traffic))) as prometheus:
         server = PrometheusServer(prometheus.address, ServerSettings(address=prometheus.address))
-        reading = server.read(queries.render(QUERY, variables), range(AT, AT + 1, 10))
+        reading = server.read(providers_prometheus.render(QUERY, variables), range(AT, AT + 1, 10))
         server.close()
     assert not reading.problem
     return reading.samples[0]

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import requests
 
-from headgate.core import mirrors
+from headgate.core.traffic.routers.gateway_api import mirrors
 from tests.cluster import Cluster, binaries, gateway, wait_until
 from tests.control_plane.access import Access
 

@@ -3,7 +3,7 @@
 import json
 from typing import Final
 
-from headgate.core import revisions
+from headgate.core.revisions import identity
 from tests.control_plane.life.rollouts import Json, World
 
 PHASE: Final = "Analysing"
@@ -24,10 +24,10 @@ def policy_record(world: World) -> str:
     listed = json.loads(world.kubectl("get", "controllerrevisions", "-n", world.namespace, "-l", label, "-o", "json"))
     record: Json = next(one for one in listed["items"] if one["data"]["hash"] == world.status["policy"])
     policy = {**record["data"]["policy"], "ramp": {"perHour": 10}}
-    hash_ = revisions.policy_hash("web", policy)
+    hash_ = identity.policy_hash("web", policy)
     kept = {field: record["metadata"][field] for field in ("labels", "ownerReferences", "namespace")}
     record |= {"apiVersion": "apps/v1", "kind": "ControllerRevision", "data": {"hash": hash_, "policy": policy}}
-    record["metadata"] = {**kept, "name": revisions.policy_name("web", hash_)}
+    record["metadata"] = {**kept, "name": identity.policy_name("web", hash_)}
     world.kubectl("create", "-f", "-", stdin=json.dumps(record))
     return hash_
 

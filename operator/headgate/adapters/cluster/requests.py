@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from headgate.adapters.cluster.kinds import Resource
 from headgate.api import dns
-from headgate.core import revisions
 from headgate.core.faults import Refused
+from headgate.core.revisions import identity
 
 JSON: Final = "application/json"
 _RULE: Final = "lower-case letters, digits and '-'"
@@ -99,4 +99,4 @@ def selector(labels: Mapping[str, str]) -> str:
     for key, value in labels.items():
         if not (dns.is_label_key(key) and dns.is_label_value(value)):
             raise NotAName(f"nothing was asked: no object can bear the label {dns.shown(key)}: {dns.shown(value)}")
-    return revisions.selector_text(labels)
+    return identity.selector_text(labels)

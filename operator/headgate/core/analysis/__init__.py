@@ -1,0 +1,1 @@
+"""Measurements: when they are due, what their values say, and whether they are evidence enough."""

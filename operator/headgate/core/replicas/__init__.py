@@ -1,0 +1,1 @@
+"""The arithmetic of pods: budgets, sizes, restarts and autoscalers."""

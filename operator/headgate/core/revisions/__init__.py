@@ -1,0 +1,1 @@
+"""Revisions of a template: their identity, their history and the objects made from them."""

@@ -1,0 +1,1 @@
+"""The rollout of one Rollout: from an Observation to a Decision."""

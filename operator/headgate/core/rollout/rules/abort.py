@@ -1,0 +1,402 @@
+"""The rules that go back: each names a fact that makes the canary leave. They come before all that go forward."""
+
+import math
+from typing import Final
+
+from headgate.api import values
+from headgate.api.spec import FailFast
+from headgate.api.status import Canary, Drill, Ending, Leaving, Phase, Rejected, Weight
+from headgate.core.analysis import fold
+from headgate.core.model import Notice, PodTrouble
+from headgate.core.model.traffic import Part
+from headgate.core.replicas import recreate
+from headgate.core.revisions import history, identity
+from headgate.core.rollout import drill_schedule, missing_reads, termination, unserved_users
+from headgate.core.rollout.state import RELIED_ON_AFTER_SECONDS, Move, Rest, Situation
+from headgate.core.strategies import traits
+from headgate.core.traffic.routers.gateway_api.route_weights import WHOLE
+
+ASK_SECONDS = 30
+"""How often pods that do not start are asked why: two or three tries of the kubelet."""
+_PATIENCE: Final = FailFast()
+LOOK_SECONDS = 3
+"""How often pods that should serve all users are asked why none does."""
+_WORDS_AFTER_SECONDS = 5
+"""When a pod that does not start has usually said why; no watch tells us of it."""
+PARTING_SECONDS: Final = 60
+"""How long a deletion goes on trying where its way back is refused: as often as it takes a policy to be mended, and no
+longer than people wait for `kubectl delete`."""
+BLIND_PARTING_SECONDS: Final = 600
+"""How long it waits where nobody can tell whether users are back: what cannot be read may be in order."""
+
+
+def leave(situation: Situation, canary: Canary, ending: Ending, reason: str, message: str, *, by: str) -> Move:
+    """Return the move by which the *canary* begins to leave; a verdict against it is remembered."""
+    status = situation.status
+    leaving = Leaving(
+        ending=ending,
+        reason=reason,
+        message=message[:4000],
+        by=by,
+        since=situation.second,
+        stable_pods=situation.pods(situation.stable).wanted,
+        had_all=(status.traffic is not None and status.traffic.weight == WHOLE)
+        or history.attempt_stood(status, canary),
+    )
+    rejected = status.rejected
+    if ending in history.REJECTING and canary.drill is None:
+        entry = Rejected(
+            revision=canary.revision, hash=canary.hash, reason=reason, message=leaving.message, at=situation.second
+        )
+        rejected = history.rejected(status, entry)
+    weight = status.weight or Weight(desired=0)
+    changed: dict[str, object] = {"rejected": rejected}
+    changed["weight"] = weight.model_copy(update={"desired": 0, "since": None})
+    if status.rollback and status.rollback.hash == canary.hash:
+        changed["rollback"] = None
+    notice = Notice(
+        "RollbackStarted", f"revision {canary.revision} is taken back: {message}", ending in history.REJECTING
+    )
+    if canary.drill is not None:
+        alarms = ending in history.REJECTING or by == "headgate"
+        notice = Notice("DrillEnds", f"drill of revision {canary.revision}: {message}", alarms)
+    return Move(situation.with_canary(leaving=leaving).model_copy(update=changed), (notice,))
+
+
+def released(situation: Situation) -> Rest | None:
+    """A deletion waits for nothing (more) of ours."""
+    rollout = situation.seen.rollout
+    if not rollout.deleting:
+        return None
+    dying = any(facts.deleting for facts in situation.seen.deployments.values())
+    # As where the whole namespace is deleted: the template's record goes too, and nobody could bring stable back.
+    stable, known = situation.stable, missing_reads.of(situation).keys().isdisjoint({Part.RECORDS, Part.DEPLOYMENTS})
+    lost = stable is not None and situation.facts(stable) is None and not situation.can_create(stable) and known
+    if situation.in_flight and not dying and not lost and not _barred(situation):
+        return None
+    return Rest(situation.status.phase, "Deleting", "the Rollout is being deleted; nothing of Headgate's holds it")
+
+
+def _barred(situation: Situation) -> bool:
+    """Return whether the way back of a deletion has been refused, or could not be seen, for as long as it may take.
+
+    What is refused elsewhere bars nothing: a Service that is not ours to write is no reason to leave users behind.
+    """
+    seen, policy = situation.seen, situation.seen.policy
+    sides = [side for side in (situation.stable, situation.canary) if side is not None]
+    way = {f"Deployment {identity.deployment_name(seen.rollout.name, side.hash)}" for side in sides}
+    way |= {f"{kind}Rollout {seen.rollout.name}" for kind in ("", "status of ")}
+    if policy is not None and policy.traffic is not None:
+        way.add(f"Service {policy.traffic.stable_service}")
+    way |= {f"{kind} {name}" for kind, name in (seen.traffic.routes if seen.traffic else ())}
+    if any(refusal.partition(": ")[0] in way for refusal in seen.refusals):
+        return situation.now >= seen.rollout.deleted + PARTING_SECONDS
+    return missing_reads.hides_users(situation) and situation.now >= seen.rollout.deleted + BLIND_PARTING_SECONDS
+
+
+def drill_words(drill: Drill) -> str:
+    """Return what a drill has found, for people."""
+    if drill.took_seconds is None:
+        return "it ended before it was measured"
+    allowed = values.format_duration(drill.within_seconds)
+    return f"all traffic was back {drill.took_seconds:g} s after the breach, allowed is {allowed}"
+
+
+def _finished(situation: Situation, canary: Canary, leaving: Leaving) -> Move:
+    found = drill_words(canary.drill) if canary.drill and canary.drill.breached is not None else ""
+    past = history.remembered(
+        situation.status,
+        canary,
+        leaving.ending,
+        leaving.reason,
+        message=found or leaving.message,
+        by=leaving.by,
+        at=situation.second,
+    )
+    floor = situation.floor_left(situation.stable)
+    ended = {"canary": None, "step": None, "weight": None, "scale_floor": floor, "history": past}
+    took = values.format_duration(situation.now - leaving.since)
+    ready = f"{situation.pods(situation.stable).ready} of {situation.total} stable pods ready"
+    left = termination.remains(situation, canary)
+    told = f"is taken back after {took}, though {left}" if left else f"is gone after {took}"
+    notice = Notice("RolledBack", f"revision {canary.revision} {told}; {ready}")
+    if canary.drill is None:
+        return Move(situation.status.model_copy(update=ended), (notice,))
+    drill = f"drill of revision {canary.revision}"
+    told = (
+        f"the {drill} has ended after {took}, though {left}"
+        if left
+        else f"the pods of the {drill} are gone after {took}"
+    )
+    notice = Notice("DrillEnded", f"{told}; {ready}")
+    return Move(drill_schedule.passed(situation.seen, situation.status).model_copy(update=ended), (notice,))
+
+
+def aborting(situation: Situation) -> Move | Rest | None:
+    """The canary is leaving: stable is made whole, then the canary goes."""
+    canary = situation.flight
+    if canary is None or canary.leaving is None:
+        return None
+    if noted := unserved_users.noted(situation):
+        return noted
+    ours, theirs = situation.pods(situation.stable), situation.pods(canary)
+    traffic = situation.status.traffic
+    moved = (traffic is None or (traffic.weight == 0 and not traffic.rules)) and not missing_reads.hides_users(
+        situation
+    )
+    whole = ours.wanted >= situation.total and moved
+    given = _gives_way(situation, canary.leaving) and not missing_reads.hides_users(situation)
+    gone = theirs.counted == 0 and (whole or given)
+    still = termination.awaited(situation, canary, canary.leaving) if gone else None
+    if isinstance(still, Move):
+        return still
+    if (gone and still is None) or (whole and _makes_way(situation, canary)):
+        return _finished(situation, canary, canary.leaving)
+    if situation.recreates:
+        return _comes_back(situation, canary.leaving)
+    return _retreats(situation, canary, canary.leaving, still)
+
+
+def _retreats(situation: Situation, canary: Canary, leaving: Leaving, still: termination.Still | None) -> Rest:
+    waits = f"{situation.pods(situation.stable).ready} of {situation.total} stable pods ready"
+    soon = leaving.since + RELIED_ON_AFTER_SECONDS
+    again: tuple[float, ...] = (soon if soon > situation.now else situation.next_retreat,)
+    if still is not None:
+        waits, again = f"{waits}; of the canary, {still.words}", termination.looks(situation, canary, still)
+    else:
+        waits = f"{waits}, {situation.pods(canary).counted} canary pods left"
+    if situation.routing is not None and situation.routing.waits:
+        waits = f"{waits}; {situation.routing.waits}"
+    waits += missing_reads.leaving_words(situation) if situation.seen.unread else ""
+    phase, which = Phase.ROLLING_BACK, ""
+    if canary.drill is not None:
+        phase, which = Phase.DRILLING, f"drill of revision {canary.revision}: "
+    return Rest(phase, leaving.reason, f"{which}{leaving.message}; {waits}", again)
+
+
+def _gives_way(situation: Situation, leaving: Leaving) -> bool:
+    """Return whether the next revision follows at once: stable's pods would be started only to go again."""
+    follows = leaving.ending is Ending.SUPERSEDED or situation.status.rollback is not None
+    return follows and situation.recreates and situation.turnover.done
+
+
+def _makes_way(situation: Situation, canary: Canary) -> bool:
+    """Return whether another version waits for a drill that nobody is led to any more.
+
+    What is left of it drains and goes beside the first pods of the new one: a drill holds nobody up for that.
+    """
+    seen, known = situation.seen, situation.status.traffic
+    wanted = situation.stable is not None and situation.wanted_hash not in ("", situation.stable.hash)
+    waits = canary.drill is not None and wanted and not seen.policy_waits and not seen.rollout.deleting
+    return waits and known is not None and known.since is not None
+
+
+def _comes_back(situation: Situation, leaving: Leaving) -> Rest:
+    ready = situation.pods(situation.stable).ready
+    waits = f"{ready} of {situation.total} stable pods ready"
+    if not situation.turnover.done:
+        counted = situation.turnover.counted("canary")
+        waits = f"{counted}; the next ones start once they are gone"
+    again = recreate.looks_at(leaving.since, situation.now)
+    waits += missing_reads.leaving_words(situation) if situation.seen.unread else ""
+    return Rest(Phase.ROLLING_BACK, leaving.reason, f"{leaving.message}; downtime is meant: {waits}", (again,))
+
+
+def deleted(situation: Situation) -> Move | None:
+    """The Rollout is being deleted: a deletion never ships the new version."""
+    canary = situation.flight
+    if canary is None or not situation.seen.rollout.deleting:
+        return None
+    return leave(situation, canary, Ending.DELETED, "Deleted", "the Rollout is being deleted", by="deletion")
+
+
+def recorded(situation: Situation) -> Move | None:
+    """A route or the canary's Deployment says that this attempt was taken back, though the status does not know it."""
+    canary, facts, traffic = situation.flight, situation.facts(situation.flight), situation.seen.traffic
+    if canary is None:
+        return None
+    marks = {facts.rejected: f"Deployment {facts.name}"} if facts else {}
+    marks |= {route.rejected: str(route) for route in (traffic.known_routes if traffic else ())}
+    where = marks.get(identity.attempt(canary.hash, canary.started))
+    if where is None:
+        return None
+    # Where the mark could be written and the status could not, what was found then can still be found.
+    for verdict in (breached, deprived, hopeless, deadline_exceeded):
+        if move := verdict(situation):
+            return move
+    message = f"revision {canary.revision} was taken back before, as {where} records"
+    return leave(situation, canary, Ending.ROLLED_BACK, "Rejected", message, by="headgate")
+
+
+def superseded(situation: Situation) -> Move | None:
+    """The template was put back, or changed again."""
+    canary, stable, target = situation.flight, situation.stable, situation.wanted_hash
+    if canary is None or stable is None or not target or target == canary.hash:
+        return None
+    if target == stable.hash:
+        message = f"the template was put back to that of revision {stable.revision}"
+        return leave(situation, canary, Ending.WITHDRAWN, "TemplatePutBack", message, by="spec.template")
+    message = f"the template was changed again, to revision {target}"
+    return leave(situation, canary, Ending.SUPERSEDED, "Superseded", message, by="spec.template")
+
+
+def breached(situation: Situation) -> Move | None:
+    """A metric failed as often in a row as the user allowed."""
+    canary = situation.flight
+    if canary is None:
+        return None
+    why = fold.breach(situation.metrics, situation.status.analysis)
+    return leave(situation, canary, Ending.ROLLED_BACK, "MetricFailed", why, by="analysis") if why else None
+
+
+def proofs(situation: Situation) -> fold.Evidence | None:
+    """Return what the metrics say about leaving the present weight; None where nobody could be measured."""
+    weight = situation.status.weight
+    if weight is None or weight.since is None or situation.total == 0:
+        return None
+    metrics = traits.proving(situation.seen.policy, weight.desired, situation.asked)
+    states, now = situation.status.analysis, situation.now
+    return fold.evidence(metrics, states, weight.since, now, situation.seen.settle_seconds)
+
+
+def deprived(situation: Situation) -> Move | None:
+    """A metric went without data for longer than the user wants to wait."""
+    canary, found = situation.flight, proofs(situation)
+    if canary is None or found is None or not found.doomed:
+        return None
+    return leave(situation, canary, Ending.ROLLED_BACK, "NoData", found.doomed, by="analysis")
+
+
+def rebuffed(situation: Situation) -> Move | None:
+    """A Gateway does not accept a route with what a step has added to it: what users get from it nobody knows."""
+    canary, known, traffic = situation.flight, situation.status.traffic, situation.seen.traffic
+    if canary is None or known is None or traffic is None or not known.rules:
+        return None
+    for route in traffic.known_routes:
+        for parent in route.parents:
+            if parent.current and not parent.follows:
+                message = f"{parent.name} does not accept {route} with the rules of this step: {parent.words}"
+                return leave(situation, canary, Ending.ROLLED_BACK, "RulesNotAccepted", message, by="headgate")
+    return None
+
+
+def _stuck_since(situation: Situation) -> int | None:
+    """Return since when the canary's pods make no progress, or None if there is nothing to wait for.
+
+    A Deployment that is not there yet is ours to create, however long we were away; unless it is refused.
+    """
+    canary, seen = situation.flight, situation.seen
+    if canary is None:
+        return None
+    pods = situation.pods(canary)
+    held = situation.recreates and not pods.wanted and not situation.turnover.done  # old pods do not go
+    if canary.progress is None or held:
+        return canary.waits_since if situation.goal.canary and (held or seen.refusals or seen.foreign) else None
+    return canary.progress.since if pods.ready < pods.wanted else None
+
+
+def _trouble(situation: Situation) -> PodTrouble | None:
+    """Return why pods of the revision that is judged do not start; what others said before it came counts no more."""
+    trouble, side = situation.seen.trouble, situation.canary or situation.stable
+    return trouble if trouble is None or trouble.of in ("", side.hash if side else "") else None
+
+
+def _words(situation: Situation) -> str:
+    facts, trouble = situation.facts(situation.canary or situation.stable), _trouble(situation)
+    refused = (*situation.seen.foreign, *situation.seen.refusals)
+    words = (trouble.message if trouble else "", facts.refusal if facts else "", *refused)
+    return "; ".join(word for word in words if word)
+
+
+def _readiness(situation: Situation) -> str:
+    pods = situation.pods(situation.canary)
+    words = _words(situation)
+    turnover = situation.turnover
+    if situation.recreates and not pods.wanted and (turnover.left or not turnover.known):
+        old = f"{turnover.left} old pods are still there" if turnover.left else turnover.counted("old")
+        return old + (f": {words}" if words else "")
+    return f"{pods.ready} of {pods.wanted} pods ready" + (f": {words}" if words else "")
+
+
+def _had_all(situation: Situation) -> bool:
+    """Return whether all users were switched to the canary: what waits then are not its pods, but they."""
+    weight, known = situation.status.weight, situation.status.traffic
+    switched = weight is not None and weight.desired == WHOLE and known is not None and known.highest == WHOLE
+    return switched and traits.previews(situation.seen.policy)
+
+
+def fail_fast(situation: Situation) -> FailFast:
+    """Return the patience that counts with pods that cannot start."""
+    policy = situation.seen.policy
+    return (policy.fail_fast if policy else None) or _PATIENCE
+
+
+def given_seconds(situation: Situation, *, hurts: bool = False) -> float | None:
+    """Return how long pods that cannot start are given; None where waiting may help.
+
+    That is where one of them is only slow, for then the version can start. Where users are meant to be served by these
+    pods and it *hurts* that none is ready, one that cannot start is enough.
+    """
+    facts, trouble, patience = (
+        situation.facts(situation.canary or situation.stable),
+        _trouble(situation),
+        fail_fast(situation),
+    )
+    if trouble is not None and trouble.slow and not hurts:
+        return None
+    given = []
+    if (facts is not None and facts.refusal) or (trouble is not None and trouble.hopeless):
+        given.append(patience.after_seconds)
+    if trouble is not None and trouble.unschedulable:
+        given.append(patience.unschedulable_after_seconds)
+    return (min(given) if hurts else max(given)) if given else None
+
+
+def hopeless(situation: Situation) -> Move | None:
+    """None of the canary's pods can start, and waiting cannot help. While some may, the progress deadline counts."""
+    canary, since = situation.flight, _stuck_since(situation)
+    if canary is None or since is None or situation.pods(canary).ready:
+        return None
+    given = given_seconds(situation, hurts=_had_all(situation))
+    stopped = max(since, canary.progress.stopped) if canary.progress else since
+    if given is None or (situation.now < stopped + given and not _had_all(situation)):
+        return None
+    message = f"the new pods cannot start: {_readiness(situation)}"
+    return leave(situation, canary, Ending.ROLLED_BACK, "PodsCannotStart", message, by="headgate")
+
+
+def deadline_seconds(situation: Situation) -> int:
+    """Return the progress deadline that counts."""
+    return situation.seen.policy.progress_deadline_seconds if situation.seen.policy else 600
+
+
+def deadline_exceeded(situation: Situation) -> Move | None:
+    """The canary's pods have made no progress for longer than the user allowed."""
+    canary, since, limit = situation.flight, _stuck_since(situation), deadline_seconds(situation)
+    if canary is None or since is None or situation.now < since + limit:
+        return None
+    message = f"no progress for {values.format_duration(limit)}: {_readiness(situation)}"
+    by = "progressDeadlineSeconds"
+    return leave(situation, canary, Ending.ROLLED_BACK, "ProgressDeadlineExceeded", message, by=by)
+
+
+def patience_ends(situation: Situation) -> tuple[float, ...]:
+    """Return when the rules about stuck pods want to look again."""
+    since = _stuck_since(situation)
+    return looks(situation, since) if since is not None else ()
+
+
+def looks(situation: Situation, since: int) -> tuple[float, ...]:
+    """Return when to ask again why pods do not start that have made no progress *since*."""
+    # Again and again: a pod between two crashes does not say that it is in a loop, and nothing tells us when it does.
+    every, fast = LOOK_SECONDS if _had_all(situation) else ASK_SECONDS, fail_fast(situation)
+    next_look = since + (max(0, int(situation.now - since) // every) + 1) * every
+    limits = (deadline_seconds(situation), fast.after_seconds, fast.unschedulable_after_seconds)
+    ends = [since + _WORDS_AFTER_SECONDS, next_look, *[since + limit for limit in limits]]
+    return tuple([end for end in ends if situation.now < end < math.inf])
+
+
+def pod_words(situation: Situation) -> str:
+    """Return what is known of why pods are not ready, with a leading colon; or nothing."""
+    words = _words(situation)
+    return f": {words}" if words else ""

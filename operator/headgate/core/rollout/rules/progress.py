@@ -1,0 +1,339 @@
+"""The rules that go forward, in the order in which something can still be in the way."""
+
+import math
+from typing import Final
+
+from headgate.api import names, values
+from headgate.api.status import Canary, Ending, MetricStatus, Phase, Side, StepStatus, Weight
+from headgate.core.analysis import fold
+from headgate.core.model import Identity, Notice
+from headgate.core.replicas import pod_budget, recreate
+from headgate.core.revisions import history
+from headgate.core.rollout import pause_messages, rollbacks
+from headgate.core.rollout.rules import abort, promotion
+from headgate.core.rollout.state import Move, Rest, Situation
+from headgate.core.strategies import steps, traits
+from headgate.core.traffic import plan as traffic_plan
+from headgate.core.traffic.routers.gateway_api import acceptance, header_routes
+
+_WHOLE = 100
+ASK_AGAIN_SECONDS = 5.0
+UNTOLD_SECONDS: Final = 2.0
+"""For how long nothing is said or done but to go back while a dry run is not answered: usually it is in a moment."""
+REFUSED_AGAIN_SECONDS = 60.0
+
+
+def _phase(situation: Situation) -> Phase:
+    if situation.goes_back:
+        return Phase.ROLLING_BACK
+    weight = situation.status.weight
+    if weight is None or weight.desired != _WHOLE:
+        return Phase.PROGRESSING
+    # Without steps before the last one, most of the exchange happens in it.
+    rolling = weight.since is None and traits.rolls(situation.seen.policy)
+    return Phase.PROGRESSING if rolling else Phase.PROMOTING
+
+
+def step_text(situation: Situation) -> str:
+    """Return where the rollout is, for messages: ``step 2/5, weight 20 %``."""
+    weight = situation.status.weight.desired if situation.status.weight else 0
+    goal = situation.goal
+    made = f" ({goal.canary} of {goal.canary + goal.stable} pods)" if goal.canary else ""
+    return f"step {situation.step_at + 1}/{len(situation.plan)}, weight {weight} %{made}"
+
+
+def unsound(situation: Situation) -> Rest | None:
+    """The spec cannot be followed: nothing goes forward, decisions run on what was last accepted."""
+    seen = situation.seen
+    if situation.status.rollback is not None:
+        return None  # what is wanted is on record, and not in the spec
+    if seen.rollout.invalid:
+        return Rest(Phase.HOLDING, "InvalidSpec", seen.rollout.invalid, stalled=True)
+    if seen.target.identity is Identity.REFUSED:
+        again = situation.now + REFUSED_AGAIN_SECONDS
+        message = f"spec.template: the API server refuses it: {seen.target.message}"
+        return Rest(Phase.HOLDING, "TemplateRefused", message, (again,), stalled=True)
+    if seen.target.identity is Identity.UNKNOWN:
+        message = f"whether the template is new is not known: {seen.target.message}"
+        return Rest(Phase.HOLDING, "TemplateUnknown", message, (situation.now + ASK_AGAIN_SECONDS,))
+    return None
+
+
+def being_asked(situation: Situation) -> bool:
+    """Return whether it was only just asked whether the template is new: what that means is known in a moment."""
+    asked_seconds = situation.seen.target.asked_seconds
+    return asked_seconds is not None and asked_seconds < UNTOLD_SECONDS
+
+
+def refused(situation: Situation) -> Rest | None:
+    """The API server refused what the present step needs."""
+    seen = situation.seen
+    words = (*seen.foreign, *seen.refusals)
+    if not words:
+        return None
+    return Rest(Phase.HOLDING, "WriteRefused", "; ".join(words), (situation.now + REFUSED_AGAIN_SECONDS,))
+
+
+def _rolled(situation: Situation) -> str:
+    """Return where a rollout without steps goes or how far it has come, with a trailing separator; or nothing."""
+    if situation.canary is not None and situation.goes_back:
+        return f"going back to revision {situation.canary.revision}: "
+    if not traits.rolls(situation.seen.policy) or not situation.goal.canary:
+        return ""
+    ready, goal = situation.pods(situation.canary).ready, situation.goal.canary
+    return f"{_WHOLE * min(ready, goal) // goal} % rolled out: "
+
+
+def _pods_wait(situation: Situation) -> str:
+    goal = situation.goal
+    stable, canary = situation.pods(situation.stable), situation.pods(situation.canary)
+    if canary.ready < goal.canary or canary.wanted < goal.canary:
+        return f"{min(canary.ready, goal.canary)} of {goal.canary} canary pods ready{abort.pod_words(situation)}"
+    if stable.counted > goal.stable:
+        return f"{stable.counted} stable pods, going down to {goal.stable}"
+    if canary.wanted > goal.canary:
+        return f"{canary.counted} canary pods, going down to {goal.canary}"
+    return f"{stable.wanted} stable pods, going up to {goal.stable}"
+
+
+def recreating(situation: Situation) -> Rest | None:
+    """Old pods go before new ones come; nobody is served meanwhile, and that is meant."""
+    canary = situation.flight
+    if not situation.recreates or canary is None or situation.status.weight is None:
+        return None
+    pods, turnover, looks = situation.pods(canary), situation.turnover, abort.patience_ends(situation)
+    if pods.wanted != situation.total and not turnover.done:
+        looks = (recreate.looks_at(canary.waits_since, situation.now), *looks)
+    if pods.wanted == 0 and situation.total and not turnover.done:
+        if not turnover.known and situation.sizes.stable:
+            message = f"{turnover.counted('old')}; they stay until somebody can tell when they are gone"
+            return Rest(Phase.HOLDING, "PodsNotCounted", message, looks)
+        message = f"downtime is meant: {turnover.counted('old')}; new ones start once they are gone"
+        return Rest(_recreates(situation), "Recreating", message, looks)
+    if pods.wanted == situation.total and pods.ready >= situation.total:
+        return None
+    words = abort.pod_words(situation)
+    message = f"downtime is meant: {pods.ready} of {situation.total} new pods ready{words}"
+    reason = "PodsNotStarting" if words else "Recreating"
+    return Rest(_recreates(situation), reason, message, looks)
+
+
+def _recreates(situation: Situation) -> Phase:
+    return Phase.ROLLING_BACK if situation.goes_back else Phase.PROGRESSING
+
+
+def waiting(situation: Situation) -> Move | Rest | None:
+    """The pods are not yet as the weight wants them; once they are, the weight holds and the step's clock starts."""
+    status, weight, step = situation.status, situation.status.weight, situation.status.step
+    if weight is None or step is None:
+        return enter(situation, max(situation.step_at, 0))  # no status of ours; but none may end in a promotion either
+    if plan := situation.routing:
+        if plan.waits:
+            return _traffic_waits(situation, plan)
+    elif not pod_budget.reached(situation.goal, situation.pods(situation.stable), situation.pods(situation.canary)):
+        ends = abort.patience_ends(situation) + tuple(filter(None, (situation.in_step_until,)))
+        reason = "PodsNotStarting" if abort.pod_words(situation) else "WaitingForPods"
+        return Rest(_phase(situation), reason, _rolled(situation) + _pods_wait(situation), ends)
+    if weight.since is not None and step.since is not None:
+        return None
+    # Both are known from the moment of acceptance on, up to 2 s ahead, so that one write says all of it.
+    settled_at = plan.settled_at if plan and plan.settled_at is not None else 0
+    start = max(math.ceil(situation.now), settled_at)
+    weight = weight.model_copy(update={"since": weight.since if weight.since is not None else start})
+    step = step.model_copy(update={"since": start})
+    return Move(status.model_copy(update={"weight": weight, "step": step}))
+
+
+def _traffic_waits(situation: Situation, plan: traffic_plan.Plan) -> Rest:
+    words, again = abort.pod_words(situation), (*abort.patience_ends(situation), *plan.recheck_at)
+    message = f"{plan.waits}{words}" if "canary pods ready" in plan.waits else plan.waits
+    reason = "PodsNotStarting" if words else "WaitingForTraffic"
+    told = acceptance.told_from(situation.seen.traffic) if situation.seen.traffic else None
+    if told is not None and told > situation.now:
+        again = (*again, told)
+    elif told is not None and not words:
+        reason = "WaitingForGateway"
+    return Rest(_phase(situation), reason, _rolled(situation) + message, again)
+
+
+def _found(situation: Situation) -> fold.Evidence:
+    return abort.proofs(situation) or fold.Evidence()
+
+
+def _with_blindness(situation: Situation, message: str) -> str:
+    return "; ".join((message, *_found(situation).blind))
+
+
+def paused(situation: Situation) -> Rest | None:
+    """spec.paused stops the steps."""
+    if not situation.seen.rollout.paused or situation.goes_back:
+        return None
+    message = f"spec.paused is true, at {step_text(situation)}{pause_messages.ended_by(situation.seen.rollout)}"
+    return Rest(Phase.PAUSED, "Paused", _with_blindness(situation, message))
+
+
+def _shown_by(situation: Situation) -> str:
+    policy = situation.seen.policy
+    return f"behind Service {policy.traffic.canary_service}" if policy and policy.traffic else "behind no Service"
+
+
+def pausing(situation: Situation) -> Rest | None:
+    """The present step is a pause that has not ended."""
+    canary, status, step = situation.flight, situation.status.step, situation.step
+    if canary is None or status is None or not step.waits or status.promoted or canary.full:
+        return None
+    preview = traits.previews(situation.seen.policy)
+    shown = f"revision {canary.revision} is in preview, {_shown_by(situation)}; " if preview else ""
+    if step.pause_seconds is None:
+        command = f"kubectl annotate rollout {situation.seen.rollout.name} {names.PROMOTE}={canary.hash}/{status.index}"
+        message = _with_blindness(situation, f"{shown}until promoted: {command}")
+        return Rest(Phase.PAUSED, "PausedUntilPromoted", message)
+    end = (status.since or situation.second) + step.pause_seconds
+    if situation.now >= end:
+        return None
+    message = f"{shown}for {values.format_duration(step.pause_seconds)}, until {values.format_time(math.ceil(end))}"
+    return Rest(Phase.PAUSED, "PausedForTime", _with_blindness(situation, message), (end,))
+
+
+def unproved(situation: Situation) -> Rest | None:
+    """The next step takes more of the new version, and the metrics have not passed often enough at this weight."""
+    canary, plan, at = situation.flight, situation.plan, situation.step_at
+    if canary is None or canary.full:
+        return None
+    rises = at + 1 >= len(plan) or plan[at + 1].weight_percent > situation.step.weight_percent
+    if not rises and not situation.step.metrics:
+        return None
+    found = _found(situation)
+    if not found.missing:
+        return None
+    if found.blind:
+        return Rest(Phase.HOLDING, "NoData", "; ".join(found.blind))
+    back = f"all users are back on revision {canary.revision}; " if canary.goes_back else ""
+    message = f"{back}{'; '.join(found.missing)}, at {step_text(situation)}"
+    return Rest(_phase(situation), "GatheringEvidence", message)
+
+
+def settling(situation: Situation) -> Rest | None:
+    """The weight was accepted a moment ago: only a step at the same weight, such as its pause, may begin."""
+    canary, plan, routing = situation.flight, situation.plan, situation.routing
+    settled_at = routing.settled_at if routing is not None else None
+    if canary is None or settled_at is None or situation.now >= settled_at:
+        return None
+    following = plan[situation.step_at + 1 : situation.step_at + 2]
+    if following and following[0].weight_percent == situation.step.weight_percent and not canary.full:
+        return None
+    message = traffic_plan.SETTLES.format(situation.step.weight_percent)
+    return Rest(_phase(situation), "WaitingForTraffic", message, (settled_at,))
+
+
+def advance(situation: Situation) -> Move | None:
+    """Nothing is in the way of the next step."""
+    canary, plan = situation.flight, situation.plan
+    if canary is None or situation.step_at + 1 >= len(plan):
+        return None
+    at = len(plan) - 1 if canary.full else situation.step_at + 1
+    return enter(situation, at)
+
+
+def _watched(situation: Situation, planned: steps.Step, *, anew: bool) -> tuple[MetricStatus, ...]:
+    """Return the metrics' states in another step, where others may be judged than before."""
+    states, policy = situation.status.analysis, situation.seen.policy
+    if anew:
+        states = fold.at_new_weight(states)
+    metrics = traits.judged(policy, planned.weight_percent, planned.metrics)
+    if policy is None or [metric.name for metric in metrics] == [state.name for state in states]:
+        return states
+    return fold.carried(policy.analysis.metrics, metrics, states, situation.now)
+
+
+def _begun(situation: Situation, step: StepStatus, planned: steps.Step) -> str:
+    if situation.goes_back and not situation.recreates:
+        return "all users go back to it as its pods are ready"
+    if planned.pods is not None and traits.previews(situation.seen.policy):
+        pods = pod_budget.portion(planned.pods, situation.total)
+        return f"step {step.text}: {pods} of {situation.total} pods in preview, {_shown_by(situation)}"
+    if planned.anew:
+        return f"step {step.text}: {_changed(situation, planned)}"
+    if traits.previews(situation.seen.policy):
+        return f"step {step.text}: all users are switched to it"
+    if situation.recreates:
+        return "old pods go before new ones start; downtime is meant"
+    if traits.rolls(situation.seen.policy):
+        return f"pod by pod, {situation.budget.least_ready} to {situation.budget.most_pods} pods at any time"
+    return f"step {step.text}: weight {planned.weight_percent} %"
+
+
+def _changed(situation: Situation, planned: steps.Step) -> str:
+    """Return what a step changes other than the weight."""
+    asked = header_routes.least_pods(situation.total, planned)
+    pods = traffic_plan.goal(situation.budget, planned.weight_percent, asked).canary
+    short = f", where {asked} are asked for: maxSurge leaves no more" if pods < asked else ""
+    names = ", ".join(dict.fromkeys(name for name, _, _ in planned.headers))
+    headers = f", requests with {names}" if names else ""
+    copies = f", copies of {planned.mirror_percent} % of the requests" if planned.mirror_percent else ""
+    return f"{pods} of {situation.total} pods{short}, weight {planned.weight_percent} %{headers}{copies}"
+
+
+def enter(situation: Situation, at: int) -> Move:
+    """Return the move into the step at position *at* of the plan, counted from 0."""
+    plan, status = situation.plan, situation.status
+    weight = status.weight or Weight(desired=-1)
+    step = StepStatus(index=at + 1, of=len(plan), text=f"{at + 1}/{len(plan)}")
+    changes: dict[str, object] = {"step": step}
+    which = f"revision {status.canary.revision}: " if status.canary else ""
+    notices: tuple[Notice, ...] = ()
+    anew = plan[at].weight_percent != weight.desired or plan[at].anew
+    changes["analysis"] = _watched(situation, plan[at], anew=anew)
+    if anew:
+        changes["weight"] = weight.model_copy(update={"desired": plan[at].weight_percent, "since": None})
+        notices = (Notice("StepStarted", f"{which}{_begun(situation, step, plan[at])}"),)
+    elif plan[at].waits:
+        seconds = plan[at].pause_seconds
+        length = "until promoted" if seconds is None else f"for {values.format_duration(seconds)}"
+        notices = (Notice("StepStarted", f"{which}step {step.text}: pause {length}"),)
+    elif plan[at].metrics:
+        notices = (Notice("StepStarted", f"{which}step {step.text}: analysis of {', '.join(plan[at].metrics)}"),)
+    elif plan[at].pods is not None:
+        notices = (Notice("StepStarted", f"{which}{_begun(situation, step, plan[at])}"),)
+    return Move(status.model_copy(update=changes), notices)
+
+
+def complete(situation: Situation) -> Move | None:
+    """The new version has everything, and its own evidence: it becomes stable."""
+    canary, stable, status = situation.flight, situation.stable, situation.status
+    if canary is None or stable is None:
+        return None
+    past = history.remembered(
+        status,
+        canary,
+        Ending.PROMOTED,
+        "RolledBack" if canary.goes_back else "Promoted",
+        message=_why(canary, stable),
+        by=_by(situation, canary),
+        at=situation.second,
+    )
+    floor = situation.floor_left(canary)
+    ended: dict[str, object] = {"canary": None, "step": None, "weight": None, "scale_floor": floor}
+    if situation.routing is not None:
+        held = status.weight.since if status.weight else None
+        warm = promotion.warmed(stable, canary, held or situation.second, situation.second)
+        ended["warm"] = None if situation.recreates else warm
+        ended["traffic"] = promotion.unhomed(situation)
+    changes = {**ended, "stable": history.stable_of(canary, stable, situation.second), "history": past}
+    took = values.format_duration(situation.now - canary.started)
+    notice = Notice("Promoted", f"revision {canary.revision} is stable after {took}")
+    if canary.goes_back:
+        notice = Notice("RolledBack", f"revision {canary.revision} is stable again after {took}")
+    return Move(rollbacks.sealed(situation, status.model_copy(update=changes)), (notice,))
+
+
+def _why(canary: Canary, stable: Side) -> str:
+    if canary.full:
+        return "by command, without all evidence"
+    return f"in place of revision {stable.revision}" if canary.goes_back else "all steps passed"
+
+
+def _by(situation: Situation, canary: Canary) -> str:
+    if canary.goes_back:
+        return situation.status.rollback.by if situation.status.rollback else "spec.template"
+    return "promote-full" if canary.full else "steps"

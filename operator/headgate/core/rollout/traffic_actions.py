@@ -1,0 +1,159 @@
+"""The rules and the writes about traffic: what stands in its way, and the actions that follow from a plan."""
+
+from headgate.api.status import Phase
+from headgate.core.model import Notice
+from headgate.core.model.actions import (
+    Action,
+    CreateService,
+    ReleaseService,
+    RuleEdits,
+    SelectRevision,
+    SetWeights,
+    WatchRoute,
+)
+from headgate.core.model.traffic import RouteFacts, ServiceFacts, Unreadable
+from headgate.core.revisions import history, identity
+from headgate.core.rollout import prescaling, rollbacks
+from headgate.core.rollout.state import Rest, Situation
+from headgate.core.traffic import drift
+from headgate.core.traffic import problems as traffic_problems
+from headgate.core.traffic.plan import Plan
+from headgate.core.traffic.routers.gateway_api import header_routes, route_weights
+
+ASK_AGAIN_SECONDS = 30.0
+"""Objects that nobody labelled for us are not watched: while one is missing or wrong, it is looked at so often."""
+
+ASK_SOON_SECONDS = 2.0
+"""What the API server did not answer in earnest, such as with 429, it may answer by then."""
+
+
+def asked_again(situation: Situation) -> tuple[float, ...]:
+    """Return when to look again at what is missing, wrong or could not be read: no watch may tell of it."""
+    seen = situation.seen
+    if not seen.routed or seen.traffic is None:
+        return ()
+    if any(found.passing for found in seen.traffic.unread):
+        return (situation.now + ASK_SOON_SECONDS,)
+    wrong = seen.traffic.unread or traffic_problems.problems(seen, _ahead(situation))
+    # A Gateway may come to be of another class, which nobody tells of, while it copies requests.
+    copies = situation.view is not None and situation.view.mirrored
+    return (situation.now + ASK_AGAIN_SECONDS,) if wrong or copies else ()
+
+
+def _ahead(situation: Situation) -> traffic_problems.Ahead:
+    """Return the steps whose needs count."""
+    if situation.goes_back or situation.drills or rollbacks.leads_back(situation):
+        return traffic_problems.Ahead()
+    at = max(situation.step_at, 0)
+    before = situation.plan[at - 1].weight_percent if at else 0
+    return traffic_problems.Ahead(situation.plan[at:], before)
+
+
+def unroutable(situation: Situation) -> Rest | None:
+    """A route or a Service is missing or wrong: no weight is moved up until it is mended."""
+    found = traffic_problems.problems(situation.seen, _ahead(situation))
+    if not found:
+        return None
+    message = "; ".join(problem.message for problem in found)
+    return Rest(Phase.HOLDING, found[0].reason, message)
+
+
+def unseen(situation: Situation) -> Rest | None:
+    """A revision became stable in this very pass: before a new one comes, its Services have to lead to it alone."""
+    if not situation.seen.routed or situation.routing is not None:
+        return None
+    message = f"revision {situation.wanted_hash} waits: Services and routes of the stable one follow"
+    return Rest(Phase.PROGRESSING, "MovingTraffic", message, (situation.now,))  # nothing else may happen for long
+
+
+def contested(situation: Situation) -> Rest | None:
+    """Somebody keeps changing a route or a Service back: it is repaired each time, and the steps wait."""
+    found = situation.status.traffic
+    quiet = drift.contested(found, situation.now)
+    if found is None or quiet is None:
+        return None
+    reason = "SelectorContested" if " Service " in found.changed_by else "RouteContested"
+    message = f"{found.changed_by} {found.changes} times, and was put right each time; steps go on after a quiet minute"
+    return Rest(Phase.HOLDING, reason, message, (quiet,))
+
+
+def _mark(situation: Situation) -> str:
+    canary = situation.canary
+    if canary is None or canary.leaving is None or canary.leaving.ending not in history.REJECTING:
+        return ""
+    return identity.attempt(canary.hash, canary.started)
+
+
+def _weighed(situation: Situation, route: RouteFacts, plan: Plan) -> list[Action]:
+    off = plan.percent is not None and any(not route_weights.at(rule, plan.percent) for rule in route.rules)
+    edits = _edited(situation, route, plan)
+    if off or edits:
+        mark = _mark(situation)
+        return [SetWeights(route.kind, route.name, plan.percent, mark if route.rejected != mark else "", edits)]
+    return [] if route.labelled or route.deleting else [WatchRoute(route.kind, route.name)]
+
+
+def _edited(situation: Situation, route: RouteFacts, plan: Plan) -> RuleEdits:
+    if plan.extras is None or situation.view is None:
+        return RuleEdits()
+    put, service = remembered(situation), situation.view.canary_service
+    if not set(header_routes.tokens([route], plan.extras, service)) <= set(put):
+        return RuleEdits()  # what is not remembered first would never be taken away
+    return header_routes.edits(route, plan.extras, put, service)
+
+
+def remembered(situation: Situation) -> tuple[str, ...]:
+    """Return which rules of the routes are ours: no longer, already, or soon."""
+    view, plan, known = situation.view, situation.routing, situation.status.traffic
+    if known is None or view is None or plan is None or (plan.extras is None and not known.rules_put):
+        return known.rules_put if known is not None else ()
+    return header_routes.remembered(view, plan, in_flight=situation.in_flight)
+
+
+def _service(
+    situation: Situation, name: str, service: ServiceFacts | Unreadable | None, selects: str, leads_to: str
+) -> list[Action]:
+    if service is None:
+        ports = traffic_problems.ports_to_create(situation.seen)
+        return [CreateService(name, leads_to, ports)] if ports else []
+    ours = ("", identity.label_value(situation.seen.rollout.name))
+    if isinstance(service, ServiceFacts) and service.holder in ours and _due(situation, service, selects):
+        return [SelectRevision(name, selects or service.selects)]
+    return []
+
+
+def _due(situation: Situation, service: ServiceFacts, selects: str) -> bool:
+    """Return whether *service* is to be written: for another selection, or for the labels by which we watch it."""
+    # Our key on a Service that selects other pods would leave it without any.
+    fit = traffic_problems.selects_ours(situation.seen, service) and not service.deleting
+    return fit and (bool(selects) or not service.labelled)
+
+
+def actions(situation: Situation) -> list[Action]:
+    """Return the writes that bring routes and Services to the plan; going back, they come before everything else."""
+    plan, facts, stable, policy = situation.routing, situation.seen.traffic, situation.stable, situation.seen.policy
+    if facts is None:
+        return []
+    former: list[Action] = [ReleaseService(service.name) for service in facts.former]
+    if plan is None or stable is None or policy is None or policy.traffic is None:
+        return former
+    weights = [action for route in facts.known_routes for action in _weighed(situation, route, plan)]
+    freed = plan.canary_selects or prescaling.vacated(situation)
+    # The way to stable first, then who is sent along it; the canary's own is nobody's hurry.
+    return [
+        *_service(situation, policy.traffic.stable_service, facts.stable, plan.stable_selects, stable.hash),
+        *weights,
+        *_service(situation, policy.traffic.canary_service, facts.canary, freed, stable.hash),
+        *former,
+    ]
+
+
+def repairs(situation: Situation) -> tuple[Notice, ...]:
+    """Return what is said of changes that somebody else made to routes and Services."""
+    found, before = situation.status.traffic, situation.seen.status.traffic
+    if found is None or found.changed is None:
+        return ()
+    # Both: two changes may come in one second.
+    if before is not None and (before.changed, before.changes) == (found.changed, found.changes):
+        return ()
+    return (Notice("TrafficRepaired", f"{found.changed_by}; put back", warning=True),)

@@ -1,0 +1,1 @@
+"""What canary, blueGreen, rollingUpdate and recreate mean for steps, pods and metrics."""

@@ -1,0 +1,1 @@
+"""Routes and Gateways of the Gateway API."""
