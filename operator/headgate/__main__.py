@@ -25,16 +25,16 @@ from headgate.adapters.metrics.settings import NotAllowed, ServerSettings
 from headgate.core.model import Key
 from headgate.core.rollout.decide import decide
 from headgate.observe import Observer
+from headgate.observe.clock_jumps import Jumps
 from headgate.observe.dry_runs import BesidePasses
-from headgate.observe.jumps import Jumps
 from headgate.observe.snapshot import Snapshot
-from headgate.reconcile.first_look import FirstLook
-from headgate.reconcile.neighbours import Neighbours
-from headgate.reconcile.outage import Outage
-from headgate.reconcile.passes import PASS_SECONDS_MAX, Passes
+from headgate.reconcile.api_health import Outage
+from headgate.reconcile.event_mapping import Triggers
+from headgate.reconcile.initial_list import FirstLook
+from headgate.reconcile.overlap_index import Neighbours
 from headgate.reconcile.queue import Queue
+from headgate.reconcile.reconciler import PASS_SECONDS_MAX, Passes
 from headgate.reconcile.resync import Resync
-from headgate.reconcile.triggers import Triggers
 from headgate.reconcile.watches import Watches
 from headgate.reconcile.workers import Workers
 from headgate.telemetry import logs

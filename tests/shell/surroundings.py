@@ -7,9 +7,9 @@ from headgate.api.status import HistoryEntry, Phase
 from headgate.core.faults import Fault
 from headgate.core.model import Decision, Key, Observation
 from headgate.core.traffic.cleanup import Remains
-from headgate.reconcile.passes import Passes
+from headgate.reconcile.predicates import Named
 from headgate.reconcile.queue import Queue
-from headgate.reconcile.sightings import Named
+from headgate.reconcile.reconciler import Passes
 from tests.shell import virtual
 from tests.shell.observations import KEY, decision
 

@@ -7,7 +7,7 @@ import pytest
 from headgate.api import status as api
 from headgate.core.model import Json, Key
 from headgate.core.model.traffic import Part, Unreadable
-from headgate.observe import accepted, belongings, doubts, rollouts
+from headgate.observe import accepted_policy, last_known, ownership, parse_rollout
 from headgate.simulation import specs
 from tests.core.worlds import NOON, A, B
 
@@ -18,22 +18,24 @@ CANARY: Json = {"canary": {"steps": [{"setWeight": 20}]}}
 NEWS: Json = {"newsOfTomorrow": "yes"}
 
 
-def found(policy: str, text: Json | None, **spec: Any) -> accepted.Accepted:
+def found(policy: str, text: Json | None, **spec: Any) -> accepted_policy.Accepted:
     """Return what is known where a canary with routes is in flight under a *policy* whose record says *text*."""
     thing = {"metadata": {"namespace": "shop", "name": "web"}, "spec": specs.rollout("web:1", **spec)}
-    rollout = rollouts.facts(thing, ())
-    wanted = None if rollout.invalid else rollouts.parsed_policy(rollout.policy)
+    rollout = parse_rollout.facts(thing, ())
+    wanted = None if rollout.invalid else parse_rollout.parsed_policy(rollout.policy)
     status = api.RolloutStatus(
         policy=policy,
         stable=api.Side(hash=A, revision=1),
         canary=api.Canary(hash=B, revision=2, started=int(NOON)),
         traffic=api.TrafficStatus(weight=20, lowest=20, highest=20),
     )
-    records = belongings.Records({}, {}, unread={"x": STRANGE}, texts={"x": text} if text is not None else {})
-    return accepted.found(Key("shop", "web"), rollout, status, wanted, records, {}, doubts.Memory(lambda: NOON))
+    records = ownership.Records({}, {}, unread={"x": STRANGE}, texts={"x": text} if text is not None else {})
+    return accepted_policy.found(
+        Key("shop", "web"), rollout, status, wanted, records, {}, last_known.Memory(lambda: NOON)
+    )
 
 
-def led_by(known: accepted.Accepted) -> list[str]:
+def led_by(known: accepted_policy.Accepted) -> list[str]:
     """Return the names of the routes by which users may have been led away."""
     traffic = known.policy.traffic if known.policy else None
     return [route.name for route in traffic.gateway_api.routes] if traffic and traffic.gateway_api else []

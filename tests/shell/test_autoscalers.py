@@ -11,7 +11,7 @@ import pytest
 from headgate.api import status as api
 from headgate.core.faults import Refused
 from headgate.core.model import AutoscalerFacts, Identity, Json, Key, Kind, RolloutFacts, Target
-from headgate.observe import autoscalers, rollouts, statuses
+from headgate.observe import autoscalers, parse_rollout, parse_status
 from headgate.observe.autoscalers import Autoscalers
 from tests.core.worlds import World
 from tests.shell import observations
@@ -201,13 +201,13 @@ def test_when_they_matter(status: Json, target: str, scaled_by: str, *, expected
     """Not at rest, nor for the first revision; with extra pods, before a start, and when somebody scaled ours."""
     there = World().stable(scaled_by=scaled_by).deployments
 
-    assert expected == autoscalers.matters(statuses.read(status).status, Target(Identity.KNOWN, target), there)
+    assert expected == autoscalers.matters(parse_status.read(status).status, Target(Identity.KNOWN, target), there)
 
 
 def test_a_revision_that_was_taken_back_is_not_about_to_start() -> None:
     """Then the Rollout is at rest, though its template is another one."""
     rejected = api.Rejected(revision=2, hash="b", reason="Aborted", message="", at=1)
-    status = statuses.read({"stable": side("a")}).status.model_copy(update={"rejected": (rejected,)})
+    status = parse_status.read({"stable": side("a")}).status.model_copy(update={"rejected": (rejected,)})
 
     assert not autoscalers.matters(status, Target(Identity.KNOWN, "b"), {})
 
@@ -217,5 +217,5 @@ def test_when_the_replicas_were_set() -> None:
     entry = {"subresource": "scale", "time": "2027-01-15T08:00:00Z", "manager": "kube-controller-manager"}
     thing = {"metadata": {"managedFields": [entry, {"manager": "kubectl"}]}, "spec": {}}
 
-    assert rollouts.facts(thing, ()).scaled == 1_800_000_000
-    assert rollouts.facts({"metadata": {}, "spec": {}}, ()).scaled == 0
+    assert parse_rollout.facts(thing, ()).scaled == 1_800_000_000
+    assert parse_rollout.facts({"metadata": {}, "spec": {}}, ()).scaled == 0

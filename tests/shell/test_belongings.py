@@ -14,7 +14,7 @@ from headgate.core.model.actions import MarkRecord
 from headgate.core.model.overlaps import Overlap, Overlaps
 from headgate.core.revisions import identity
 from headgate.core.rollout.decide import decide
-from headgate.observe import Observer, belongings, objects
+from headgate.observe import Observer, ownership, parse_workloads
 from tests.shell.observations import template
 
 NAME, UID = "shop", "uid-of-shop"
@@ -163,7 +163,7 @@ async def test_h32_a_mark_is_put_on_the_record_that_was_seen(*, annotated: bool)
 @pytest.mark.parametrize("value", ["9" * 30, str(2**63 - 1), "-5", "9" * 5000, None, {}])
 def test_h34_a_number_of_no_revision_is_none(value: Any) -> None:
     """H34: what an annotation says counts only as far as revisions can be counted."""
-    assert objects.revision(value) == 0
+    assert parse_workloads.revision(value) == 0
 
 
 class Others:
@@ -266,7 +266,7 @@ FORGED = (
 @pytest.mark.parametrize("forged", FORGED)
 def test_h34_forged_records(forged: Json) -> None:
     """H34: a record counts only under the name and with the hash that its content has; others are named."""
-    found = belongings.records((forged, *KEPT), NAME)
+    found = ownership.records((forged, *KEPT), NAME)
 
     assert {hash_: one.template for hash_, one in found.templates.items()} == {STABLE: template()}
     assert [one.policy for one in found.policies.values()] == [spec.Policy.model_validate(POLICY)]
@@ -276,7 +276,7 @@ def test_h34_forged_records(forged: Json) -> None:
 
 def test_records_remember_what_a_deletion_tests() -> None:
     """Which object it was, and in which version, so that no other one is deleted for it."""
-    found = belongings.records(KEPT, NAME)
+    found = ownership.records(KEPT, NAME)
 
     assert [one.resource_version for one in found.templates.values()] == ["4"]
     assert [one.resource_version for one in found.policies.values()] == ["4"]

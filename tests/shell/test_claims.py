@@ -10,7 +10,7 @@ import pytest
 from headgate.core.faults import Fault, Refused, Unreachable
 from headgate.core.model import Json, Kind
 from headgate.core.model.traffic import RouteFacts, Unreadable
-from headgate.observe.claims import LOOK_SECONDS, LOOKED_AT, Claims, with_claims
+from headgate.observe.route_ownership import LOOK_SECONDS, LOOKED_AT, Claims, with_claims
 from tests.core import ways
 from tests.shell import virtual
 from tests.shell.observations import observation

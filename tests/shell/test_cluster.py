@@ -9,7 +9,7 @@ from aiohttp import web
 from kubernetes.aio.client import Configuration
 
 from headgate.adapters import cluster
-from headgate.adapters.cluster.failures import ComeBackLater
+from headgate.adapters.cluster.errors import ComeBackLater
 from headgate.core.faults import Conflict, Fault, Refused, Unreachable
 from headgate.core.model import Json, Key, Kind
 from tests.shell.stubs import Stub

@@ -4,7 +4,7 @@ import pytest
 
 from headgate.api import names
 from headgate.core.model import Json
-from headgate.observe import objects
+from headgate.observe import parse_workloads
 
 
 @pytest.mark.parametrize(("wanted", "ready"), [(4, 4), (1, 1), (0, 0)])
@@ -15,6 +15,6 @@ def test_no_more_pods_are_counted_on_than_are_asked_for(wanted: int, ready: int)
         "spec": {"replicas": wanted, "template": {"metadata": {}, "spec": {}}},
         "status": {"observedGeneration": 1, "replicas": 4, "readyReplicas": 4, "availableReplicas": 4},
     }
-    found = objects.deployment(thing, {names.POD_HASH: "a"})
+    found = parse_workloads.deployment(thing, {names.POD_HASH: "a"})
 
     assert (ready, ready) == (found.ready, found.answering)

@@ -10,9 +10,9 @@ import pytest
 from headgate.core.faults import Refused, Unreachable
 from headgate.core.model import Identity, Json, Key, Kind, Target, TemplateRecord, Unwritten
 from headgate.observe.dry_runs import AGAIN_SECONDS, KEPT_MAX, NAMESPACE_MAX, RUNNING_MAX, BeingAsked, BesidePasses
-from headgate.observe.identity import Identifier
 from headgate.observe.observer import Observer
-from headgate.reconcile.passes import ANSWER_SECONDS, UNTOLD_SECONDS
+from headgate.observe.template_identity import Identifier
+from headgate.reconcile.reconciler import ANSWER_SECONDS, UNTOLD_SECONDS
 from tests.api import samples
 from tests.shell import virtual
 from tests.shell.observations import KEY, decision, observation

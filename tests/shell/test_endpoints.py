@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from headgate.observe import traffic
+from headgate.observe import parse_traffic
 
 DEPLOYMENTS = {"abc": "web-abc", "def": "web-def"}
 
@@ -41,5 +41,5 @@ def test_pods_behind_a_service(endpoints: list[Any], ready: dict[str, int], endi
     """Each pod counts once: as ready, as one that ends and still serves, or not at all."""
     slices = [{"endpoints": endpoints}]
 
-    assert ready == traffic.endpoints(slices, DEPLOYMENTS)
-    assert ending == traffic.ending(slices, DEPLOYMENTS)
+    assert ready == parse_traffic.endpoints(slices, DEPLOYMENTS)
+    assert ending == parse_traffic.ending(slices, DEPLOYMENTS)

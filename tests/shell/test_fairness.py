@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from headgate.core.model import Key
 from headgate.core.pass_order import URGENT_IN_A_ROW
-from headgate.reconcile import pace, places
+from headgate.reconcile import concurrency, rate_limit
 from headgate.reconcile.queue import Queue
 from headgate.reconcile.workers import Workers
 from tests.shell import virtual
@@ -64,7 +64,7 @@ def test_h33_passes_that_hang_delay_no_other_namespace(*, urgent: bool) -> None:
             (shop.queue.hurry if urgent else shop.queue.wake)(key)
         for at in (0.0, 0.3, 5.0, 50.0):
             await virtual.elapse(at)
-            assert await shop.waits(VICTIM, shop.queue.wake) <= places.LONG_SECONDS + 0.02
+            assert await shop.waits(VICTIM, shop.queue.wake) <= concurrency.LONG_SECONDS + 0.02
             assert shop.queue.stalled_seconds() == 0
         await shop.workers.stop(0)
 
@@ -81,8 +81,8 @@ def test_h33_many_namespaces_whose_passes_hang_delay_no_other() -> None:
                 shop.queue.hurry(key)
         for _ in range(4):
             await virtual.elapse(3)
-            assert await shop.waits(VICTIM, shop.queue.wake) <= places.LONG_SECONDS + 0.02
-        assert shop.most <= 8 * places.MOST_TIMES
+            assert await shop.waits(VICTIM, shop.queue.wake) <= concurrency.LONG_SECONDS + 0.02
+        assert shop.most <= 8 * concurrency.MOST_TIMES
         await shop.workers.stop(0)
 
     virtual.run(main)
@@ -131,13 +131,13 @@ def test_heavy_pass_that_hangs_delays_the_others_for_a_while() -> None:
         await virtual.elapse(1)
         shop.queue.wake(heavy[0])
         await virtual.elapse(0.5)
-        assert await shop.waits(heavy[1], shop.queue.wake) == pytest.approx(places.HEAVY_SECONDS - 0.5, abs=0.05)
+        assert await shop.waits(heavy[1], shop.queue.wake) == pytest.approx(concurrency.HEAVY_SECONDS - 0.5, abs=0.05)
         await shop.workers.stop(0)
 
     virtual.run(main)
 
 
-@pytest.mark.parametrize(("namespaces", "within_seconds"), [(1, 0.02), (3, 2 * places.HEAVY_SECONDS)])
+@pytest.mark.parametrize(("namespaces", "within_seconds"), [(1, 0.02), (3, 2 * concurrency.HEAVY_SECONDS)])
 @pytest.mark.parametrize("urgent", [False, True])
 def test_h33_abort_of_a_large_rollout_waits_for_no_large_one_that_hangs(
     namespaces: int, within_seconds: float, *, urgent: bool
@@ -267,7 +267,7 @@ def test_key_that_is_woken_without_end_has_its_pace() -> None:
         for _ in range(2000):
             shop.queue.wake(VICTIM)
             await virtual.elapse(0.01)
-        allowed = pace.BURST + 20 / pace.PERIOD_SECONDS
+        allowed = rate_limit.BURST + 20 / rate_limit.PERIOD_SECONDS
         assert allowed - 2 <= len(shop.begun) <= allowed + 2
         before = len(shop.begun)
         await virtual.elapse(2)
@@ -297,12 +297,12 @@ def test_pace_delays_nothing_that_is_urgent() -> None:
 @given(st.lists(st.tuples(st.sampled_from(["hurry", "due", "wake"]), st.floats(0.0, 1.0)), max_size=120))
 def test_pace_is_never_in_debt(woken: list[tuple[str, float]]) -> None:
     """However often a key was looked at in a hurry or when it was due, a wake waits for no more than one period."""
-    kept, now = pace.Pace(), 0.0
+    kept, now = rate_limit.Pace(), 0.0
     for how, seconds in woken:
         now += seconds
         if how != "wake" or kept.delay_seconds(VICTIM, now) <= 0:
             kept.used(VICTIM, now)
-        assert kept.delay_seconds(VICTIM, now) <= pace.PERIOD_SECONDS + 1e-9
+        assert kept.delay_seconds(VICTIM, now) <= rate_limit.PERIOD_SECONDS + 1e-9
 
 
 def test_spec_that_is_edited_all_the_time_slows_nothing_afterwards() -> None:
@@ -313,7 +313,7 @@ def test_spec_that_is_edited_all_the_time_slows_nothing_afterwards() -> None:
         for _ in range(100):
             shop.queue.hurry(VICTIM)
             await virtual.elapse(0.1)
-        assert await shop.waits(VICTIM, shop.queue.wake) <= pace.PERIOD_SECONDS + 0.02
+        assert await shop.waits(VICTIM, shop.queue.wake) <= rate_limit.PERIOD_SECONDS + 0.02
         await shop.workers.stop(0)
 
     virtual.run(main)
@@ -321,7 +321,7 @@ def test_spec_that_is_edited_all_the_time_slows_nothing_afterwards() -> None:
 
 def test_pace_remembers_nothing_for_long() -> None:
     """What was looked at now and then leaves nothing behind."""
-    kept = pace.Pace()
+    kept = rate_limit.Pace()
     for number in range(5000):
         kept.used(Key("a", str(number)), float(number))
     assert len(kept._full_at) <= 3

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from headgate.api import nesting
 from headgate.core.model import Json, Kind
-from headgate.reconcile import feeds
-from headgate.reconcile.sightings import sight, trimmed
-from headgate.reconcile.triggers import WATCHED
+from headgate.reconcile import watch_streams
+from headgate.reconcile.event_mapping import WATCHED
+from headgate.reconcile.predicates import sight, trimmed
 from tests.shell import test_triggers as seen
 
 OBJECTS = [
@@ -79,7 +79,7 @@ async def running() -> AsyncIterator[tuple[Server, aiohttp.ClientSession, str]]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     info = kopf.ConnectionInfo(server=f"http://127.0.0.1:{runner.addresses[0][1]}", scheme="Bearer")
-    session = feeds.session(info).aiohttp_session
+    session = watch_streams.session(info).aiohttp_session
     yield scripted, session, info.server
     await session.close()
     await runner.cleanup()
@@ -114,7 +114,7 @@ async def heard(session: aiohttp.ClientSession, url: str) -> list[Json]:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let little be held."""
-    monkeypatch.setattr(feeds, "LARGEST_BYTES", 30_000)
+    monkeypatch.setattr(watch_streams, "LARGEST_BYTES", 30_000)
 
 
 @pytest.mark.usefixtures("small")
@@ -220,5 +220,5 @@ def test_h33_nothing_in_an_object_can_raise(kind: Kind, place: tuple[str, ...], 
 
 def test_what_is_no_event_is_left_to_kopf() -> None:
     """What does not come from an API server ends the watch, and it is started anew, later and later."""
-    assert feeds.event(b"<html>") == b"<html>\n"
-    assert json.loads(feeds.event(b'{"type":"ERROR","object":{"code":410}}'))["object"] == {"code": 410}
+    assert watch_streams.event(b"<html>") == b"<html>\n"
+    assert json.loads(watch_streams.event(b'{"type":"ERROR","object":{"code":410}}'))["object"] == {"code": 410}

@@ -10,11 +10,11 @@ from headgate.core.faults import Unreachable
 from headgate.core.model import Json, Key, Kind
 from headgate.core.model.overlaps import Overlaps
 from headgate.observe.snapshot import SELECTORS, NotListedError, Snapshot
-from headgate.reconcile.first_look import FirstLook
-from headgate.reconcile.neighbours import Neighbours
+from headgate.reconcile.event_mapping import Triggers
+from headgate.reconcile.initial_list import FirstLook
+from headgate.reconcile.overlap_index import Neighbours
+from headgate.reconcile.predicates import sight
 from headgate.reconcile.queue import Queue
-from headgate.reconcile.sightings import sight
-from headgate.reconcile.triggers import Triggers
 from tests.shell import virtual
 
 

@@ -10,7 +10,7 @@ from headgate.api.traffic import Route
 from headgate.core.faults import Fault, Refused, Unreachable
 from headgate.core.model import Json, Kind
 from headgate.core.model.traffic import GatewayFacts, Unreadable
-from headgate.observe import traffic
+from headgate.observe import parse_traffic
 from headgate.observe.gateways import READ_AGAIN_SECONDS, Gateways
 from tests.core import ways
 
@@ -147,7 +147,7 @@ def test_filters_that_copy_to_the_canary_service() -> None:
     metadata = {"name": "web", "namespace": "prod", "uid": "u", "resourceVersion": "1"}
     parents = [{"name": "public", "namespace": "eg"}, {"kind": "Service", "group": "", "name": "web"}]
     thing = {"metadata": metadata, "spec": {"rules": rules, "parentRefs": parents}}
-    facts = traffic.route(thing, Route(kind="HTTPRoute", name="web"), ways.TRAFFIC)
+    facts = parse_traffic.route(thing, Route(kind="HTTPRoute", name="web"), ways.TRAFFIC)
 
     assert facts.mirrors == {1: ((*others[:-1], ours, home), (5, 6))}
     assert facts.parent_keys == (("Gateway", "eg", "public"), ("Service", "prod", "web"))

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from headgate.core.model import Key
-from headgate.observe.jumps import Jumps
+from headgate.observe.clock_jumps import Jumps
 
 KEY = Key("prod", "web")
 

@@ -5,8 +5,8 @@ import logging
 
 from headgate.core.model import Key
 from headgate.core.model.traffic import Part, Unreadable
-from headgate.observe import objects
-from headgate.observe.doubts import Memory
+from headgate.observe import parse_workloads
+from headgate.observe.last_known import Memory
 from headgate.telemetry import logs
 
 RECORDS = {Part.RECORDS: Unreadable("down", passing=True)}
@@ -51,4 +51,8 @@ def test_control_characters_are_escaped_in_lines_for_people() -> None:
 
 def test_a_number_beyond_all_numbers_is_none() -> None:
     """JSON has room for more than a number can hold."""
-    assert (0, 0, 5) == (objects.number(float("inf")), objects.number(float("nan")), objects.number("5"))
+    assert (0, 0, 5) == (
+        parse_workloads.number(float("inf")),
+        parse_workloads.number(float("nan")),
+        parse_workloads.number("5"),
+    )

@@ -8,8 +8,8 @@ import pytest
 
 from headgate.core.model import Key, overlaps
 from headgate.core.model.overlaps import Footprint, Overlaps
-from headgate.reconcile import neighbours
-from headgate.reconcile.neighbours import Neighbours
+from headgate.reconcile import overlap_index
+from headgate.reconcile.overlap_index import Neighbours
 
 SPACES = ("shop", "bank")
 LABELS = ("app=a", "app=b", "tier=1", "tier=2", "zone=x")
@@ -175,7 +175,7 @@ def test_of_one_label_few_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_is_compared_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a thousand that look alike to the index and have nothing in common, each is compared with some alone."""
-    monkeypatch.setattr(neighbours, "COMPARED", 100)
+    monkeypatch.setattr(overlap_index, "COMPARED", 100)
     strange = [Footprint(frozenset({"a=1", f"x={n}"}), frozenset({"a=1"})) for n in range(500)]
     both = [Footprint(frozenset({"a=1"}), frozenset()) for _ in range(500)]
     for crowd in (strange, both, [*strange, *both]):

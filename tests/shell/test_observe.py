@@ -8,7 +8,7 @@ import pytest
 
 from headgate.api import nesting
 from headgate.core.revisions import identity as revisions_identity
-from headgate.observe import belongings, identity, rollouts, statuses
+from headgate.observe import ownership, parse_rollout, parse_status, template_identity
 from tests.api import samples
 
 
@@ -46,7 +46,7 @@ PLACES = [
 @pytest.mark.parametrize("place", PLACES, ids=".".join)
 def test_h33_a_deep_spec_says_where(place: tuple[str, ...], levels: int) -> None:
     """H33: a spec that is nested too deep, anywhere, is not valid, and says where and what would be right."""
-    found = rollouts.facts(rollout(place, nested(levels)), ())
+    found = parse_rollout.facts(rollout(place, nested(levels)), ())
 
     assert found.invalid.startswith(".".join(place[:3]))
     assert "nested deeper than 64 levels: make it flatter" in found.invalid
@@ -63,16 +63,16 @@ def test_h33_a_deep_spec_says_where(place: tuple[str, ...], levels: int) -> None
 def test_h33_depth_elsewhere_is_no_matter(place: tuple[str, ...]) -> None:
     """H33: depth in a status, in annotations or in the record of who wrote what stops nothing."""
     deep = rollout(place, [nested(50_000)] if place[-1] == "managedFields" else nested(50_000))
-    statuses.read(deep.get("status"))
+    parse_status.read(deep.get("status"))
 
-    assert rollouts.facts(deep, ()).invalid == ""
+    assert parse_rollout.facts(deep, ()).invalid == ""
 
 
 def test_h33_the_border_of_depth() -> None:
     """H33: 64 levels of a spec are valid as far as their number goes, and one more is too deep."""
     place = ("spec", "template", "spec", "x")
-    at_most = rollouts.facts(rollout(place, nested(61)), ())
-    beyond = rollouts.facts(rollout(place, nested(62)), ())
+    at_most = parse_rollout.facts(rollout(place, nested(61)), ())
+    beyond = parse_rollout.facts(rollout(place, nested(62)), ())
 
     assert ("deeper" in at_most.invalid, "deeper" in beyond.invalid) == (False, True)
     assert at_most.template_hash == revisions_identity.template_hash("web", at_most.template)
@@ -81,11 +81,11 @@ def test_h33_the_border_of_depth() -> None:
 def test_h33_a_large_spec_says_so() -> None:
     """H33: a spec larger than can be kept is one that is not valid; 0.9 MB is."""
     place = ("spec", "template", "metadata", "annotations")
-    large = rollouts.facts(rollout(place, {"x": "x" * nesting.LARGEST_BYTES}), ())
+    large = parse_rollout.facts(rollout(place, {"x": "x" * nesting.LARGEST_BYTES}), ())
 
     assert large.invalid.startswith("spec: 1,04")
     assert "ConfigMap" in large.invalid
-    assert rollouts.facts(rollout(place, {"x": "x" * 900_000}), ()).invalid == ""
+    assert parse_rollout.facts(rollout(place, {"x": "x" * 900_000}), ()).invalid == ""
 
 
 def test_h33_a_deep_record_is_none() -> None:
@@ -95,7 +95,7 @@ def test_h33_a_deep_record_is_none() -> None:
         "creationTimestamp": "2026-01-01T00:00:00Z",
         "labels": {"headgate.dev/record": "template", "headgate.dev/rollout": "web"},
     }
-    found = belongings.records(
+    found = ownership.records(
         [{"metadata": metadata, "data": {"hash": "a", "template": {"spec": nested(9_000)}}}], "web"
     )
     assert found.templates == {}
@@ -115,7 +115,7 @@ def test_revision_beside_itself_is_there_once() -> None:
     """A status that names one revision as stable and as canary, or as warm, means the stable one."""
     side, then = {"hash": "a", "revision": 1}, "2026-01-01T00:00:00Z"
     others = {"canary": {**side, "started": then}, "warm": {**side, "promoted": then, "started": then}}
-    found = statuses.read({"stable": side, **others}).status
+    found = parse_status.read({"stable": side, **others}).status
 
     assert found.stable is not None
     assert ("a", None, None) == (found.stable.hash, found.canary, found.warm)
@@ -130,6 +130,6 @@ def test_h31_a_revision_that_the_template_alone_names_is_none() -> None:
     def confirmed(revision: str) -> bool:
         template = {"hash": "t", "revisionHash": revision}
         raw = {"stable": side, "history": [past], "rejected": [bad], "template": template}
-        return identity.confirmed_by(statuses.read(raw).status, {"t", "k"}) == ("t", revision)
+        return template_identity.confirmed_by(parse_status.read(raw).status, {"t", "k"}) == ("t", revision)
 
     assert ["t", "k", "s", "h", "r"] == [one for one in ("t", "k", "s", "h", "r", "Quarantined") if confirmed(one)]

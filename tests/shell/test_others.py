@@ -12,8 +12,8 @@ from headgate.api.status import Canary, Condition, Rejected, RolloutStatus, Side
 from headgate.core import faults
 from headgate.core.model import Identity, Json, Kind, RolloutFacts, Target, overlaps
 from headgate.core.model.overlaps import Overlaps
-from headgate.observe import others
-from headgate.observe.others import Others
+from headgate.observe import overlapping_workloads
+from headgate.observe.overlapping_workloads import Others
 from tests.shell.observations import KEY, observation
 
 WEB = "Deployment web"
@@ -182,7 +182,7 @@ async def test_a_list_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
     looking = Looking(of_web())
     assert await looking.at() == (WEB,)
     looking.now += overlaps.LOOK_SECONDS
-    monkeypatch.setattr(others, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(overlapping_workloads, "PATIENCE_SECONDS", 0.01)
 
     async def hangs(*_: Any) -> list[Json]:
         looking.pods.asked += 1

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from headgate.core.faults import Refused, Unreachable
-from headgate.reconcile.outage import PROBE_SECONDS, Outage
+from headgate.reconcile.api_health import PROBE_SECONDS, Outage
 from tests.shell import virtual
 from tests.shell.observations import KEY, observation
 from tests.shell.surroundings import World

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from headgate.act import Result
-from headgate.adapters.cluster.failures import ComeBackLater
+from headgate.adapters.cluster.errors import ComeBackLater
 from headgate.api.spec import Policy
 from headgate.api.status import Phase
 from headgate.core import requeue

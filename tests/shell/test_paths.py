@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from headgate.act import paths
+from headgate.act import traffic_writes
 from headgate.api import names
 from headgate.core.faults import Conflict, Fault, Refused
 from headgate.core.model import Json, Kind, Observation
@@ -71,7 +71,7 @@ def seen() -> Observation:
 
 async def written(route: Route, percent: int = 0, rejected: str = "") -> list[list[Json]]:
     """Write *percent*, and return what reached the route."""
-    await paths.set_weights(route, seen(), SetWeights("HTTPRoute", ROUTE.name, percent, rejected))
+    await traffic_writes.set_weights(route, seen(), SetWeights("HTTPRoute", ROUTE.name, percent, rejected))
     return route.patches
 
 
@@ -115,7 +115,7 @@ DROPS = [{"op": "remove", "path": f"/spec/rules/{index}"} for index in (2, 1)]
 async def test_rules_of_ours_come_and_go_with_the_weights() -> None:
     """In one patch, the last rule first: none of the user's is taken for another one."""
     route, edits = Route(), RuleEdits((OTHER, GONE), ({"backendRefs": []},))
-    await paths.set_weights(route, seen(), SetWeights("HTTPRoute", ROUTE.name, 0, edits=edits))
+    await traffic_writes.set_weights(route, seen(), SetWeights("HTTPRoute", ROUTE.name, 0, edits=edits))
     added = {"op": "add", "path": "/spec/rules/-", "value": {"backendRefs": []}}
 
     assert route.patches == [[VERSION, *NAMES, *BACK, *DROPS, added]]
@@ -125,7 +125,7 @@ async def test_rules_of_ours_come_and_go_with_the_weights() -> None:
 async def test_rules_go_without_a_quiet_moment(percent: int | None) -> None:
     """It is enough that each stands where it stood, as it was."""
     route, edits = Route(Conflict("late")), RuleEdits((OTHER, GONE))
-    await paths.set_weights(route, seen(), SetWeights("HTTPRoute", ROUTE.name, percent, edits=edits))
+    await traffic_writes.set_weights(route, seen(), SetWeights("HTTPRoute", ROUTE.name, percent, edits=edits))
     held = [{"op": "test", "path": f"/spec/rules/{one.index}", "value": one.body} for one in (OTHER, GONE)]
 
     weights = ([*NAMES, *HELD], BACK) if percent is not None else ([], [])
@@ -136,7 +136,7 @@ async def test_rules_come_in_a_quiet_moment_only() -> None:
     """What was decided on an older route is not added to a newer one."""
     route, edits = Route(Conflict("late")), RuleEdits((), ({"backendRefs": []},))
     with pytest.raises(Conflict):
-        await paths.set_weights(route, seen(), SetWeights("HTTPRoute", ROUTE.name, 0, edits=edits))
+        await traffic_writes.set_weights(route, seen(), SetWeights("HTTPRoute", ROUTE.name, 0, edits=edits))
 
     assert len(route.patches) == 1
 
@@ -157,7 +157,7 @@ FILTERS = "/spec/rules/0/filters"
 async def test_filters_come_and_go_with_the_weights(was: Any, comes: Any, write: Json) -> None:
     """Before any rule gets another place; of none nothing is left."""
     route, edits = Route(), RuleEdits((GONE,), filters=(FilterEdit(0, was, comes),))
-    await paths.set_weights(route, seen(), SetWeights("HTTPRoute", ROUTE.name, 0, edits=edits))
+    await traffic_writes.set_weights(route, seen(), SetWeights("HTTPRoute", ROUTE.name, 0, edits=edits))
 
     assert route.patches == [[VERSION, *NAMES, *BACK, write, {"op": "remove", "path": "/spec/rules/2"}]]
 
@@ -165,7 +165,7 @@ async def test_filters_come_and_go_with_the_weights(was: Any, comes: Any, write:
 async def test_filters_go_without_a_quiet_moment() -> None:
     """It is enough that the rule has the filters that it had."""
     route, edits = Route(Conflict("late")), RuleEdits(filters=(FilterEdit(0, (OURS, USERS), (USERS,)),))
-    await paths.set_weights(route, seen(), SetWeights("HTTPRoute", ROUTE.name, None, edits=edits))
+    await traffic_writes.set_weights(route, seen(), SetWeights("HTTPRoute", ROUTE.name, None, edits=edits))
 
     held = {"op": "test", "path": FILTERS, "value": [OURS, USERS]}
     assert route.patches[1] == [held, {"op": "add", "path": FILTERS, "value": [USERS]}]
@@ -175,7 +175,7 @@ async def test_filters_come_in_a_quiet_moment_only() -> None:
     """What was decided on an older route is not added to a newer one."""
     route, edits = Route(Conflict("late")), RuleEdits(filters=(FilterEdit(0, (), (OURS,)),))
     with pytest.raises(Conflict):
-        await paths.set_weights(route, seen(), SetWeights("HTTPRoute", ROUTE.name, 0, edits=edits))
+        await traffic_writes.set_weights(route, seen(), SetWeights("HTTPRoute", ROUTE.name, 0, edits=edits))
 
     assert len(route.patches) == 1
 
@@ -191,6 +191,6 @@ async def test_filters_come_in_a_quiet_moment_only() -> None:
 async def test_what_is_given_is_not_cut_short(edits: RuleEdits, *, strict: bool) -> None:
     """A server that does not know the percentage of a filter would copy every request: it is to say so instead."""
     route = Route()
-    await paths.set_weights(route, seen(), SetWeights("HTTPRoute", ROUTE.name, 0, edits=edits))
+    await traffic_writes.set_weights(route, seen(), SetWeights("HTTPRoute", ROUTE.name, 0, edits=edits))
 
     assert route.stricts == [strict]

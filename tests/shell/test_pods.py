@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from headgate.core.model import EndingPods, PodFacts, PodTrouble
-from headgate.observe import objects
+from headgate.observe import parse_workloads
 
 CONTAINERS = "containerStatuses"
 
@@ -69,7 +69,7 @@ def test_trouble(pods: list[dict[str, Any]], message: str, *, hopeless: bool, un
 
     A pod between two crashes is not taken for one that only needs longer; one that goes or has ended does not count.
     """
-    assert PodTrouble(message, hopeless, unschedulable, slow) == objects.trouble(pods)
+    assert PodTrouble(message, hopeless, unschedulable, slow) == parse_workloads.trouble(pods)
 
 
 def owned(name: str, holder: str = "web-5d8f-7c9d", **changes: Any) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def ready(status: str) -> dict[str, Any]:
 def test_pods_of_a_deployment() -> None:
     """When they were made, since when they are ready, and whether they are on their way out."""
     going = {"deletionTimestamp": "1970-01-01T00:03:00Z"}
-    found = objects.pods_of(
+    found = parse_workloads.pods_of(
         "web-5d8f",
         [owned("a", status=ready("True")), owned("b", status=ready("False")), owned("c", metadata=going)],
     )
@@ -118,7 +118,7 @@ def test_pods_of_a_deployment() -> None:
 )
 def test_whose_pods_are_not_counted(stranger: dict[str, Any]) -> None:
     """Labels alone do not tell: a pod is the Deployment's if its ReplicaSet is, and if it has not ended."""
-    assert () == objects.pods_of("web-5d8f", [stranger])
+    assert () == parse_workloads.pods_of("web-5d8f", [stranger])
 
 
 def ends(at: str = "1970-01-01T00:03:00Z", phase: str = "Running", **changes: Any) -> dict[str, Any]:
@@ -141,4 +141,4 @@ def ends(at: str = "1970-01-01T00:03:00Z", phase: str = "Running", **changes: An
 )
 def test_pods_that_may_still_answer(pods: list[dict[str, Any]], expected: EndingPods) -> None:
     """Those of which a container runs, until their grace is over and a little more; nobody else's."""
-    assert expected == objects.ending("web-5d8f", pods, 5)
+    assert expected == parse_workloads.ending("web-5d8f", pods, 5)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from headgate.api import names
-from headgate.observe import objects
+from headgate.observe import parse_workloads
 
 LEAVING = {"deletionTimestamp": "2026-01-31T12:00:00Z"}
 
@@ -40,4 +40,4 @@ def test_pods_that_are_there(pods: list[dict[str, Any]], expected: dict[str, int
 
     Nor does it matter whether its Deployment is still there, or its record: a volume is held all the same.
     """
-    assert expected == objects.present(pods, "web", {"a", "b"})
+    assert expected == parse_workloads.present(pods, "web", {"a", "b"})

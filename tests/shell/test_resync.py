@@ -7,10 +7,10 @@ import pytest
 
 from headgate.core.faults import Unreachable
 from headgate.core.model import Json, Key, Kind
+from headgate.reconcile.event_mapping import WATCHED, Triggers
+from headgate.reconcile.predicates import sight
 from headgate.reconcile.queue import Queue
 from headgate.reconcile.resync import GRACE_SECONDS, RETRY_SECONDS, Resync
-from headgate.reconcile.sightings import sight
-from headgate.reconcile.triggers import WATCHED, Triggers
 from tests.shell import virtual
 
 

@@ -9,8 +9,8 @@ from headgate.act import Result
 from headgate.core import requeue
 from headgate.core.faults import Conflict, Fault, Unreachable
 from headgate.core.model import Key
-from headgate.reconcile import passes
-from headgate.simulation import driver
+from headgate.reconcile import reconciler
+from headgate.simulation.process import operator_process
 from tests.shell import virtual
 from tests.shell.observations import KEY, decision, observation
 from tests.shell.surroundings import World
@@ -20,7 +20,7 @@ DELAYS = {requeue.REFUSED_SECONDS, requeue.BACKOFF_FIRST_SECONDS, requeue.CONFLI
 
 def test_simulation_looks_again_as_the_operator_does() -> None:
     """Both ask the very same function when to look again, and neither holds a delay of its own."""
-    for module in (passes, driver):
+    for module in (reconciler, operator_process):
         assert module.requeue.after is requeue.after
         assert "requeue.after(" in inspect.getsource(module)
         own = [name for name, value in vars(module).items() if isinstance(value, float) and value in DELAYS]

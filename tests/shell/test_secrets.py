@@ -15,7 +15,7 @@ from headgate.core.model import Decision, Json, Key, Kind, Observation
 from headgate.core.revisions import identity
 from headgate.core.rollout.decide import decide
 from headgate.observe import Observer
-from headgate.reconcile import record
+from headgate.reconcile import observation_dump
 from headgate.telemetry import logs
 from tests.shell import virtual
 from tests.shell.observations import SECRET, observation, template
@@ -183,18 +183,18 @@ def test_no_text_of_an_object_reaches_a_log_or_an_event(kind: Kind, at: int, pat
     put(bodies[kind][at], path, SECRET)
     seen = asyncio.run(_seen(bodies))
 
-    assert SECRET not in record.record(seen)
+    assert SECRET not in observation_dump.record(seen)
     assert SECRET not in told(decide(seen))
 
 
 def test_the_record_keeps_what_a_decision_rests_on() -> None:
     """Hidden are words only: the numbers, names and places are there."""
-    found = json.loads(record.record(asyncio.run(_seen(shop()))))
+    found = json.loads(observation_dump.record(asyncio.run(_seen(shop()))))
     (way,) = found["traffic"]["routes"].values()
 
     assert way["rules"][0]["reference"]["name"] == "web"
     assert way["rules"][0]["body"]["filters"][0]["requestHeaderModifier"]["set"] == [
-        {"name": "Authorization", "value": record.WITHHELD}
+        {"name": "Authorization", "value": observation_dump.WITHHELD}
     ]
     assert way["rules"][0]["body"]["backendRefs"][0]["weight"] == 1
     assert found["policy"]["strategy"]["canary"]["steps"][1] == {"setWeight": 50}

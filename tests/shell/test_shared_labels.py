@@ -12,11 +12,11 @@ from headgate.api.traffic import Traffic
 from headgate.core.faults import Unreachable
 from headgate.core.model import Json, Key, Kind, RolloutFacts
 from headgate.core.revisions import identity
-from headgate.observe import deployments, holders
-from headgate.observe.claims import with_claims
-from headgate.observe.roads import Roads
-from headgate.reconcile.sightings import sight
-from headgate.reconcile.triggers import Triggers
+from headgate.observe import deployments, rollout_label
+from headgate.observe.route_ownership import with_claims
+from headgate.observe.traffic_reader import Roads
+from headgate.reconcile.event_mapping import Triggers
+from headgate.reconcile.predicates import sight
 from tests.core import ways
 from tests.shell import virtual
 from tests.shell.observations import observation
@@ -197,5 +197,5 @@ async def test_h34_the_deployments_of_a_namesake_are_not_counted(mine: str, thei
 
 async def test_names_that_no_other_can_share_cost_no_read() -> None:
     """Nearly all names are their own labels, and no longer name is cut to one of these."""
-    assert await holders.others(Cluster([], down=True), facts("web")) == []
-    assert await holders.others(Cluster([], down=True), facts("x" * 63)) == []
+    assert await rollout_label.others(Cluster([], down=True), facts("web")) == []
+    assert await rollout_label.others(Cluster([], down=True), facts("x" * 63)) == []

@@ -6,8 +6,8 @@ import pytest
 
 from headgate.core.model import Key, Kind
 from headgate.core.model.overlaps import Footprint
-from headgate.reconcile.sightings import sight
-from headgate.reconcile.triggers import Triggers
+from headgate.reconcile.event_mapping import Triggers
+from headgate.reconcile.predicates import sight
 from tests.shell.test_triggers import ROLLOUT, changed
 
 

@@ -10,7 +10,7 @@ import pytest
 from headgate.api import status as api
 from headgate.core.model import unknown_fields
 from headgate.core.model.traffic import Part
-from headgate.observe import statuses
+from headgate.observe import parse_status
 from tests.core import ways
 from tests.core.worlds import A, B, World, policy
 
@@ -68,10 +68,10 @@ PLACES = list(places(full()))
 @pytest.mark.parametrize("path", PLACES, ids=[".".join(map(str, path)) for path in PLACES])
 def test_h31_one_strange_value_costs_its_own_part_and_no_other(path: tuple[int | str, ...]) -> None:
     """H31: all other parts are read as ever, and what is strange is written back as it stands."""
-    whole = statuses.read(full()).status
+    whole = parse_status.read(full()).status
     for strange in STRANGE:
         raw = put(full(), path, strange)
-        read = statuses.read(raw)
+        read = parse_status.read(raw)
         others = {name for name in type(whole).model_fields if type(whole).model_fields[name].alias != path[0]}
         assert [] == [name for name in others if getattr(whole, name) != getattr(read.status, name)]
 
@@ -89,7 +89,7 @@ def test_h31_what_serves_is_understood_whole_or_nothing_is_decided(side: str, st
         known = (field == "hash" and isinstance(strange, str)) or (field == "revision" and strange == 5)
         known = known and not isinstance(strange, bool)
 
-        assert known or Part.STATUS in statuses.read(raw).unread
+        assert known or Part.STATUS in parse_status.read(raw).unread
 
 
 @pytest.mark.parametrize(
@@ -130,13 +130,13 @@ def test_h31_what_serves_is_understood_whole_or_nothing_is_decided(side: str, st
 )
 def test_h31_what_each_part_costs(path: tuple[int | str, ...], part: Part | None) -> None:
     """H31: what says who serves costs every decision, what a step rests on every step, and all else nothing."""
-    assert ({part} if part else set()) == set(statuses.read(put(full(), path, {"news": 1})).unread)
+    assert ({part} if part else set()) == set(parse_status.read(put(full(), path, {"news": 1})).unread)
 
 
 def test_h31_words_of_a_newer_version_are_kept() -> None:
     """H31: an ending and an outcome are texts; that they are not known is no reason to lose the entry."""
     raw = put(put(full(), ("history", 0, "outcome"), "Quarantined"), ("analysis", 0, "verdict"), "Skipped")
-    status = statuses.read(raw).status
+    status = parse_status.read(raw).status
 
     assert ("Quarantined", "Skipped") == (status.history[0].outcome, status.analysis[0].verdict)
     assert raw == status.written()
@@ -146,7 +146,7 @@ def test_h31_a_rejection_is_not_lost_with_its_words() -> None:
     """H31: its hash is what counts."""
     raw = put(full(), ("rejected", 0), {"hash": "zzzzzzzzzz", "reason": {"code": 7}, "at": 5})
 
-    assert ["zzzzzzzzzz"] == [entry.hash for entry in statuses.read(raw).status.rejected]
+    assert ["zzzzzzzzzz"] == [entry.hash for entry in parse_status.read(raw).status.rejected]
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_h31_traffic_that_is_half_understood_is_taken_for_the_worst(
 ) -> None:
     """H31: as many users may still be at the canary as the step asks for, and all where that, or a copy, is unknown."""
     weight = {"weight": full()["weight"]} if known else {"weight": "news"}
-    status = statuses.read({**full(), **weight, "traffic": {"weight": "news", "lowest": 20, **others}}).status
+    status = parse_status.read({**full(), **weight, "traffic": {"weight": "news", "lowest": 20, **others}}).status
 
     assert status.traffic is not None
     assert (0, others.get("lowest", 20), highest if known else 100, None) == (
@@ -173,21 +173,21 @@ def test_h31_traffic_that_is_half_understood_is_taken_for_the_worst(
 @pytest.mark.parametrize("raw", ["news", 5, ["news"]])
 def test_h31_a_status_of_another_shape_says_nothing(raw: Any) -> None:
     """H31: it is not taken for an empty one."""
-    assert {Part.STATUS} == set(statuses.read(raw).unread)
-    assert {} == statuses.read(None).unread
+    assert {Part.STATUS} == set(parse_status.read(raw).unread)
+    assert {} == parse_status.read(None).unread
 
 
 def test_a_number_is_no_time_where_it_is_stored() -> None:
     """The API server keeps times as texts; five would be a moment of 1970, and every pause be over."""
     raw = {"stable": {"hash": A, "revision": 1}, "restart": {"since": 5, "pods": 1}}
 
-    assert {Part.STATUS_PART} == set(statuses.read(raw).unread)
+    assert {Part.STATUS_PART} == set(parse_status.read(raw).unread)
 
 
 def test_nothing_is_unread_of_what_this_version_writes() -> None:
     """Whatever it writes it reads again."""
     for world in (World(), World().first(), World().ruled(policy(20)).canary(2).leaving(), ways.warm()):
-        read = statuses.read(world.status.written())
+        read = parse_status.read(world.status.written())
 
         assert (world.status, {}) == (read.status, read.unread)
 
@@ -215,9 +215,9 @@ def test_h33_however_much_is_strange_a_few_looks_are_enough(seed: int, monkeypat
         raw = put(raw, path, dice.choice(STRANGE))
     for name in sorted(name for name, entries in raw.items() if isinstance(entries, list)):
         raw[name] = raw[name] * dice.randrange(1, 30)
-    whole = statuses.read(full()).status
+    whole = parse_status.read(full()).status
     counted = Counted(monkeypatch)
-    read = statuses.read(raw)
+    read = parse_status.read(raw)
 
     assert counted.validations <= 8
     assert () not in read.lost
@@ -236,10 +236,10 @@ def test_h33_the_size_of_a_status_costs_no_looks(
     """H33: a list of twenty thousand entries is looked through as often as one of two, and the rest is read."""
     good = full()[field][0]
     counted = Counted(monkeypatch)
-    read = statuses.read({**full(), field: [good, *[entry] * entries]})
+    read = parse_status.read({**full(), field: [good, *[entry] * entries]})
 
     assert counted.validations <= 4
-    assert read.status.stable == statuses.read(full()).status.stable
+    assert read.status.stable == parse_status.read(full()).status.stable
     many_fit = field == "heard" and isinstance(entry, str)  # understood one by one, and too many
     assert many_fit or [good] == read.status.written()[field][:1]
 
@@ -248,7 +248,7 @@ def test_h33_the_size_of_a_status_costs_no_looks(
 def test_h33_a_flood_inside_a_part_is_not_counted_through(monkeypatch: pytest.MonkeyPatch, side: str) -> None:
     """H33: where errors are beyond counting nothing of the status is understood, after one look."""
     counted = Counted(monkeypatch)
-    read = statuses.read(put(full(), (side, "images"), [5] * 30_000))
+    read = parse_status.read(put(full(), (side, "images"), [5] * 30_000))
 
     assert {Part.STATUS} == set(read.unread)
     assert counted.validations == 1

@@ -21,8 +21,8 @@ from headgate.core.model import Key, Notice
 from headgate.core.rollout import status as statuses
 from headgate.core.rollout.decide import decide
 from headgate.observe import Observer, autoscalers
-from headgate.reconcile.passes import Passes
 from headgate.reconcile.queue import Queue
+from headgate.reconcile.reconciler import Passes
 from headgate.reconcile.workers import Workers
 from headgate.simulation import specs
 from headgate.simulation.world import KEY, Pace, World

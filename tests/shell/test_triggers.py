@@ -8,8 +8,8 @@ import pytest
 
 from headgate.core.model import Key, Kind
 from headgate.core.revisions import identity
-from headgate.reconcile.sightings import sight
-from headgate.reconcile.triggers import Triggers
+from headgate.reconcile.event_mapping import Triggers
+from headgate.reconcile.predicates import sight
 
 ROLLOUT: dict[str, Any] = {
     "metadata": {

@@ -10,9 +10,9 @@ import pytest
 from headgate.adapters import cluster
 from headgate.core.model import Json, Key, Kind
 from headgate.reconcile import watches
+from headgate.reconcile.event_mapping import Triggers
+from headgate.reconcile.predicates import Sighting, sight
 from headgate.reconcile.queue import Queue
-from headgate.reconcile.sightings import Sighting, sight
-from headgate.reconcile.triggers import Triggers
 from tests import cluster as clusters
 from tests.control_plane.conftest import ControlPlane
 from tests.shell.test_api_server import DEPLOYMENT, ROLLOUT, with_

@@ -5,7 +5,7 @@ import os
 
 import hypothesis
 
-from headgate.simulation.conduct import Conduct
+from headgate.simulation.invariants.decisions import Conduct
 from tests.simulation import samples
 
 _ALL = (hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large)

@@ -9,8 +9,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from headgate.api import names
 from headgate.api.status import Outcome
 from headgate.core.model import Json
-from headgate.simulation import faults, specs
-from headgate.simulation.pods import Image
+from headgate.simulation import specs
+from headgate.simulation.controllers.pods import Image
+from headgate.simulation.process import fault_injection
 from headgate.simulation.world import Pace
 from tests.simulation import worlds
 
@@ -212,8 +213,8 @@ class AnythingHappens(RuleBasedStateMachine):
     def operator_crashes(self, ahead: int, *, after: bool) -> None:
         """Kill the operator around a write to come."""
         nth = self.world.writes + ahead
-        trouble = faults.Trouble.CRASH_AFTER if after else faults.Trouble.CRASH_BEFORE
-        self.world.plan = faults.at_write(nth, trouble)
+        trouble = fault_injection.Trouble.CRASH_AFTER if after else fault_injection.Trouble.CRASH_BEFORE
+        self.world.plan = fault_injection.at_write(nth, trouble)
 
     @rule(seconds=st.sampled_from((5.0, 60.0)))
     def operator_restarts(self, seconds: float) -> None:
@@ -225,14 +226,14 @@ class AnythingHappens(RuleBasedStateMachine):
             self.world.restart()
 
     @rule(
-        trouble=st.sampled_from(list(faults.Trouble)[2:]),
+        trouble=st.sampled_from(list(fault_injection.Trouble)[2:]),
         seconds=st.sampled_from((2.0, 30.0)),
         chance=st.sampled_from((0.1, 1.0)),
     )
-    def network(self, trouble: faults.Trouble, seconds: float, chance: float) -> None:
+    def network(self, trouble: fault_injection.Trouble, seconds: float, chance: float) -> None:
         """Let calls fail for a while."""
         began, dice = self.world.now, self.world.dice
-        odds = faults.at_random(dice, chance, trouble)
+        odds = fault_injection.at_random(dice, chance, trouble)
         self.world.plan = lambda call: odds(call) if call.at < began + seconds else None
 
     @rule(lossy=st.booleans())

@@ -8,8 +8,9 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from headgate.api import names
 from headgate.core.model import Json, Kind
-from headgate.simulation import specs, store
-from headgate.simulation.gateways import Gateway
+from headgate.simulation import specs
+from headgate.simulation.cluster import store
+from headgate.simulation.controllers.gateway import Gateway
 from headgate.simulation.world import Pace
 from tests.simulation import lives, shops
 

@@ -6,8 +6,9 @@ from typing import Any
 from headgate.api import names
 from headgate.core.model import Json, Kind
 from headgate.core.traffic.routers.gateway_api import mirrors
-from headgate.simulation import faults, specs
-from headgate.simulation.judges import Judges
+from headgate.simulation import specs
+from headgate.simulation.invariants.suite import Judges
+from headgate.simulation.process import fault_injection
 from headgate.simulation.world import Pace, World
 from tests.simulation import worlds
 
@@ -62,9 +63,9 @@ def rested(play: worlds.Play) -> None:
     assert writes == len(world.journal.writes), world.account()
 
 
-def refusing(kind: Kind) -> faults.Plan:
+def refusing(kind: Kind) -> fault_injection.Plan:
     """Let an admission policy refuse all writes to objects of *kind*."""
-    return faults.while_(lambda call: call.writes and call.kind is kind, faults.Trouble.REFUSED)
+    return fault_injection.while_(lambda call: call.writes and call.kind is kind, fault_injection.Trouble.REFUSED)
 
 
 def breach(play: worlds.Play) -> None:

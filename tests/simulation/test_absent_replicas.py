@@ -6,7 +6,8 @@ import pytest
 
 from headgate.api import names
 from headgate.core.model import Json, Kind
-from headgate.simulation import faults, specs
+from headgate.simulation import specs
+from headgate.simulation.process import fault_injection
 from tests.simulation import worlds
 from tests.simulation.shops import abort
 from tests.simulation.ways import REPLICAS, WAYS, Way
@@ -72,9 +73,10 @@ def test_a_restart_brings_all_back(way: Way) -> None:
 
 
 @pytest.mark.parametrize(
-    "trouble", [None, faults.Trouble.CONFLICT, faults.Trouble.UNREACHABLE, faults.Trouble.CRASH_BEFORE]
+    "trouble",
+    [None, fault_injection.Trouble.CONFLICT, fault_injection.Trouble.UNREACHABLE, fault_injection.Trouble.CRASH_BEFORE],
 )
-def test_recreate_comes_back_whatever_becomes_of_the_write(trouble: faults.Trouble | None) -> None:
+def test_recreate_comes_back_whatever_becomes_of_the_write(trouble: fault_injection.Trouble | None) -> None:
     """The version in flight is replaced by one that stays rejected: stable is scaled up in the pass that ends it."""
     play = WAYS["recreate"].begun(9)
     play.world.apply(spec(play, "web:3"))
@@ -86,7 +88,7 @@ def test_recreate_comes_back_whatever_becomes_of_the_write(trouble: faults.Troub
     way.become(play, way.late)
     hit: list[str] = []
 
-    def plan(call: faults.Call) -> faults.Trouble | None:
+    def plan(call: fault_injection.Call) -> fault_injection.Trouble | None:
         if hit or not call.writes or call.kind is not Kind.DEPLOYMENT or play.world.status.canary is not None:
             return None
         hit.append(call.name)

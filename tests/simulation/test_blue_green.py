@@ -9,9 +9,10 @@ import pytest
 from headgate.api import names
 from headgate.core.model import Json, Kind
 from headgate.core.traffic import plan as traffic_plan
-from headgate.simulation import faults, specs
-from headgate.simulation.judges import Violation
-from headgate.simulation.pods import Image
+from headgate.simulation import specs
+from headgate.simulation.controllers.pods import Image
+from headgate.simulation.invariants.suite import Violation
+from headgate.simulation.process import fault_injection
 from headgate.simulation.world import Pace
 from tests.simulation import samples, shops, worlds
 from tests.simulation.shops import abort
@@ -180,15 +181,17 @@ def test_the_judge_finds_a_hasty_switch(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     ("end", "routed", "trouble"),
     samples.covering(
-        ("promotion", "abort", "regret"), (False, True), (faults.Trouble.CRASH_AFTER, faults.Trouble.LOST_ANSWER)
+        ("promotion", "abort", "regret"),
+        (False, True),
+        (fault_injection.Trouble.CRASH_AFTER, fault_injection.Trouble.LOST_ANSWER),
     ),
 )
-def test_h12_killed_around_every_write(end: str, trouble: faults.Trouble, *, routed: bool) -> None:
+def test_h12_killed_around_every_write(end: str, trouble: fault_injection.Trouble, *, routed: bool) -> None:
     """Blue/green ends where it would have ended, and users were always served."""
-    for ordinal in range(1, 22, 2 if trouble is faults.Trouble.CRASH_AFTER else 5):
+    for ordinal in range(1, 22, 2 if trouble is fault_injection.Trouble.CRASH_AFTER else 5):
         shop = play(7, routed=routed, pace=Pace(call=0.0, lag=0.0))
         before = shop.stable
-        shop.world.plan = faults.at_write(len(shop.world.journal.writes) + ordinal, trouble)
+        shop.world.plan = fault_injection.at_write(len(shop.world.journal.writes) + ordinal, trouble)
         canary = shop.ship("web:2")
         if end != "promotion":
             fact(shop, switched if end == "abort" else promoted)

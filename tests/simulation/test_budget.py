@@ -4,7 +4,7 @@ import pytest
 
 from headgate.core.model import Json
 from headgate.simulation import specs
-from headgate.simulation.journal import Write
+from headgate.simulation.process.trace import Write
 from headgate.simulation.world import Pace
 from tests.simulation import shops, worlds
 

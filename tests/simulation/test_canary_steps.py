@@ -8,7 +8,8 @@ import pytest
 
 from headgate.api.status import Outcome
 from headgate.core.model import Json, Kind
-from headgate.simulation import faults, specs
+from headgate.simulation import specs
+from headgate.simulation.process import fault_injection
 from headgate.simulation.world import Pace
 from tests.simulation import samples, shops, worlds
 from tests.simulation.shops import abort, breach
@@ -90,13 +91,13 @@ def test_it_is_taken_back_from_every_step(step: tuple[str, int], end: Callable[[
 
 
 @EVERY_PLAN
-@pytest.mark.parametrize("trouble", [faults.Trouble.CRASH_AFTER, faults.Trouble.LOST_ANSWER])
-def test_h12_killed_around_every_write(plan: str, trouble: faults.Trouble) -> None:
+@pytest.mark.parametrize("trouble", [fault_injection.Trouble.CRASH_AFTER, fault_injection.Trouble.LOST_ANSWER])
+def test_h12_killed_around_every_write(plan: str, trouble: fault_injection.Trouble) -> None:
     """A new process finds what the steps had set, and ends where the old one would have."""
-    for ordinal in samples.some(range(1, 26, 4 if trouble is faults.Trouble.CRASH_AFTER else 9), 2):
+    for ordinal in samples.some(range(1, 26, 4 if trouble is fault_injection.Trouble.CRASH_AFTER else 9), 2):
         shop = play(3, plan)
         canary = shop.ship("web:2")
-        shop.world.plan = faults.at_write(len(shop.world.journal.writes) + ordinal, trouble)
+        shop.world.plan = fault_injection.at_write(len(shop.world.journal.writes) + ordinal, trouble)
         assert "Healthy" == shop.settle(), f"write {ordinal}"
 
         assert canary == shop.stable

@@ -9,7 +9,8 @@ import pytest
 
 from headgate.api import names
 from headgate.core.model import Kind
-from headgate.simulation import faults, specs
+from headgate.simulation import specs
+from headgate.simulation.process import fault_injection
 from headgate.simulation.world import Pace
 from tests.simulation import samples, shops, worlds
 
@@ -104,13 +105,13 @@ def begin(*, routed: bool) -> worlds.Play:
     return worlds.play(0, pace=PACE, steps=steps, measured=(QUICK,))
 
 
-def run(story: Story, trouble: faults.Trouble | None = None, ordinal: int = 0, *, routed: bool = False) -> Run:
+def run(story: Story, trouble: fault_injection.Trouble | None = None, ordinal: int = 0, *, routed: bool = False) -> Run:
     """Return how *story* goes, with *trouble* at the write with *ordinal* after the beginning."""
     play = begin(routed=routed)
     world = play.world
     before = len(world.journal.writes)
     if trouble is not None:
-        world.plan = faults.at_write(before + ordinal, trouble)
+        world.plan = fault_injection.at_write(before + ordinal, trouble)
     story(play)
     play.settle()
     assert world.journal.crashes == (trouble is not None)
@@ -148,19 +149,19 @@ def ending(play: worlds.Play) -> Ending:
     )
 
 
-def points(writes: int, trouble: faults.Trouble) -> list[int]:
+def points(writes: int, trouble: fault_injection.Trouble) -> list[int]:
     """Return around which writes the operator dies.
 
     After each of them. What it leaves when it dies before one is what it leaves after the one before, but for the time:
     eight will do, unless there is more of that.
     """
     every = range(1, writes + 1)
-    if trouble is faults.Trouble.CRASH_AFTER or samples.WHOLE:
+    if trouble is fault_injection.Trouble.CRASH_AFTER or samples.WHOLE:
         return list(every)
     return sorted(random.Random(writes).sample(every, min(8, writes)))
 
 
-@pytest.mark.parametrize("trouble", [faults.Trouble.CRASH_BEFORE, faults.Trouble.CRASH_AFTER])
+@pytest.mark.parametrize("trouble", [fault_injection.Trouble.CRASH_BEFORE, fault_injection.Trouble.CRASH_AFTER])
 @pytest.mark.parametrize(
     ("story", "routed"),
     [
@@ -177,7 +178,7 @@ def points(writes: int, trouble: faults.Trouble) -> list[int]:
         (drill_overtaken, True),
     ],
 )
-def test_h12_killed_around_every_write(story: Story, trouble: faults.Trouble, *, routed: bool) -> None:
+def test_h12_killed_around_every_write(story: Story, trouble: fault_injection.Trouble, *, routed: bool) -> None:
     """Wherever the operator dies, it ends where it would have ended, with no fewer pods serving and no more canary."""
     calm = run(story, routed=routed)
     assert calm.writes > 5

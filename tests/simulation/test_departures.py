@@ -8,9 +8,10 @@ import pytest
 from headgate.api import names
 from headgate.api.status import Phase
 from headgate.core.model import Json, Kind
-from headgate.simulation import faults, specs
-from headgate.simulation.judges import Judges
-from headgate.simulation.pods import GRACE_SECONDS, Image
+from headgate.simulation import specs
+from headgate.simulation.controllers.pods import GRACE_SECONDS, Image
+from headgate.simulation.invariants.suite import Judges
+from headgate.simulation.process import fault_injection
 from headgate.simulation.world import World
 from tests.simulation import samples, shops, worlds
 from tests.simulation.test_rollbacks import WAYS, begun, came_back
@@ -97,7 +98,9 @@ def test_a_dead_node_holds_no_words_for_ever(way: str) -> None:
 def test_pods_that_cannot_be_counted_hold_no_words_for_ever(way: str) -> None:
     """Nobody may list pods: it is said what is not known, for as long as pods of it could answer, and then told."""
     play = begun(way, seed=23)
-    play.world.plan = faults.while_(lambda call: not call.writes and call.kind is Kind.POD, faults.Trouble.REFUSED)
+    play.world.plan = fault_injection.while_(
+        lambda call: not call.writes and call.kind is Kind.POD, fault_injection.Trouble.REFUSED
+    )
     slow(play, 12.0, 3)
     play.world.apply(play.spec("web:3"))
     assert play.world.run_until(lambda: play.world.status.canary is not None, 60), play.world.account()

@@ -4,7 +4,7 @@ import pytest
 
 from headgate.api import names
 from headgate.api.status import Phase
-from headgate.simulation.pods import Image
+from headgate.simulation.controllers.pods import Image
 from headgate.simulation.world import Pace, World
 from tests.simulation import shops, worlds
 

@@ -3,9 +3,10 @@
 import pytest
 
 from headgate.api import names
-from headgate.simulation import faults, specs
-from headgate.simulation.judges import Judges
-from headgate.simulation.pods import Image
+from headgate.simulation import specs
+from headgate.simulation.controllers.pods import Image
+from headgate.simulation.invariants.suite import Judges
+from headgate.simulation.process import fault_injection
 from headgate.simulation.world import Pace, World
 from tests.simulation import worlds
 
@@ -87,13 +88,14 @@ def test_promote_full_takes_it_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "trouble", [faults.Trouble.CRASH_BEFORE, faults.Trouble.CRASH_AFTER, faults.Trouble.LOST_ANSWER]
+    "trouble",
+    [fault_injection.Trouble.CRASH_BEFORE, fault_injection.Trouble.CRASH_AFTER, fault_injection.Trouble.LOST_ANSWER],
 )
-def test_h12_killed_around_every_write(trouble: faults.Trouble) -> None:
+def test_h12_killed_around_every_write(trouble: fault_injection.Trouble) -> None:
     """The first revision becomes stable on the evidence of its own metrics, wherever the operator dies."""
     for ordinal in range(1, 10):
         play = begun(4, pace=Pace(call=0.0, lag=0.0))
         began = play.world.now
-        play.world.plan = faults.at_write(ordinal, trouble)
+        play.world.plan = fault_injection.at_write(ordinal, trouble)
         assert "Healthy" == play.settle(), ordinal
         assert play.world.status.history[0].finished - began >= 35, ordinal

@@ -5,8 +5,9 @@ import pytest
 from headgate.api import names
 from headgate.api.status import Ending, Outcome
 from headgate.core.model import Json
-from headgate.simulation import faults, specs
-from headgate.simulation.pods import Image
+from headgate.simulation import specs
+from headgate.simulation.controllers.pods import Image
+from headgate.simulation.process import fault_injection
 from headgate.simulation.world import Pace
 from tests.simulation import worlds
 
@@ -226,13 +227,15 @@ def test_h14_the_template_is_put_back() -> None:
     assert Ending.WITHDRAWN == play.world.status.history[0].outcome
 
 
-@pytest.mark.parametrize("trouble", [faults.Trouble.CONFLICT, faults.Trouble.UNREACHABLE, faults.Trouble.REFUSED])
-def test_h14_put_back_while_the_status_cannot_be_written(trouble: faults.Trouble) -> None:
+@pytest.mark.parametrize(
+    "trouble", [fault_injection.Trouble.CONFLICT, fault_injection.Trouble.UNREACHABLE, fault_injection.Trouble.REFUSED]
+)
+def test_h14_put_back_while_the_status_cannot_be_written(trouble: fault_injection.Trouble) -> None:
     """A template that was put back is not rejected, whatever becomes of the first status."""
     play = worlds.play(14)
     canary = play.ship("web:2")
     play.reach(50)
-    play.world.plan = faults.at_write(play.world.writes + 1, trouble)
+    play.world.plan = fault_injection.at_write(play.world.writes + 1, trouble)
     play.world.apply(play.spec("web:1"))
     assert play.settle() == "Healthy"
     assert () == play.world.status.rejected
@@ -328,12 +331,18 @@ def test_h21_an_autoscaler_moves_replicas_throughout() -> None:
     assert (11, 11) == play.world.pods_of(play.stable)
 
 
-@pytest.mark.parametrize("trouble", [faults.Trouble.CONFLICT, faults.Trouble.UNREACHABLE, faults.Trouble.LOST_ANSWER])
-def test_h24_calls_fail_in_storms(trouble: faults.Trouble) -> None:
+@pytest.mark.parametrize(
+    "trouble",
+    [fault_injection.Trouble.CONFLICT, fault_injection.Trouble.UNREACHABLE, fault_injection.Trouble.LOST_ANSWER],
+)
+def test_h24_calls_fail_in_storms(trouble: fault_injection.Trouble) -> None:
     """A third of all calls failing for the whole canary, and a blackout of 30 s, change nothing but its length."""
     play = worlds.play(24)
     world = play.world
-    storm, out = faults.at_random(world.dice, 0.3, trouble), faults.between(world.now + 60, world.now + 90, trouble)
+    storm, out = (
+        fault_injection.at_random(world.dice, 0.3, trouble),
+        fault_injection.between(world.now + 60, world.now + 90, trouble),
+    )
     world.plan = lambda call: out(call) or storm(call)
     canary = play.ship("web:2")
     play.settle()

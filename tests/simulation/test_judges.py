@@ -12,7 +12,7 @@ from headgate.core.replicas import pod_budget
 from headgate.core.replicas.pod_budget import Budget, Pods, Sizes
 from headgate.core.rollout import decide
 from headgate.simulation import specs
-from headgate.simulation.judges import Violation
+from headgate.simulation.invariants.suite import Violation
 from tests.simulation import worlds
 
 Broken = Callable[[pytest.MonkeyPatch], None]

@@ -7,7 +7,7 @@ import pytest
 from headgate.api import names
 from headgate.core.model import Json, Kind
 from headgate.core.revisions import identity
-from headgate.observe import rollouts
+from headgate.observe import parse_rollout
 from headgate.simulation import specs
 from tests.simulation import samples, shops, worlds
 from tests.simulation.shops import abort, breach
@@ -135,7 +135,7 @@ def test_h34_a_policy_whose_name_is_taken(way: Way, *, labelled: bool) -> None:
     world, before = play.world, play.stable
     assert world.rollout is not None
     wanted = play.spec("web:2", progressDeadlineSeconds=777)
-    facts = rollouts.facts({**world.rollout, "spec": wanted}, ())
+    facts = parse_rollout.facts({**world.rollout, "spec": wanted}, ())
     name = f"web-policy-{facts.policy_hash}"
     accepted = world.status.policy
     _forge(play, name, labelled=labelled)
@@ -159,7 +159,7 @@ def test_h34_a_template_whose_name_is_taken(way: Way, *, labelled: bool) -> None
     play = way.begun(8)
     world, before = play.world, play.stable
     assert world.rollout is not None
-    name = f"web-{rollouts.facts({**world.rollout, 'spec': play.spec('web:2')}, ()).template_hash}"
+    name = f"web-{parse_rollout.facts({**world.rollout, 'spec': play.spec('web:2')}, ()).template_hash}"
     _forge(play, name, labelled=labelled)
     canary = way.reach(play)
     assert name in next(one.message for one in world.status.conditions if one.type == "Disputed"), world.account()
@@ -179,7 +179,7 @@ def test_h34_a_policy_in_flight_whose_name_is_taken(way: Way, *, restart: bool, 
     world = play.world
     assert world.rollout is not None
     wanted, accepted = play.spec("web:2", progressDeadlineSeconds=777), world.status.policy
-    name = f"web-policy-{rollouts.facts({**world.rollout, 'spec': wanted}, ()).policy_hash}"
+    name = f"web-policy-{parse_rollout.facts({**world.rollout, 'spec': wanted}, ()).policy_hash}"
     _forge(play, name, labelled=labelled)
     world.apply(wanted)
     world.run(60)

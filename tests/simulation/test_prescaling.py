@@ -8,8 +8,9 @@ import pytest
 
 from headgate.api import names
 from headgate.core.model import Json
-from headgate.simulation import faults, specs
-from headgate.simulation.pods import Image
+from headgate.simulation import specs
+from headgate.simulation.controllers.pods import Image
+from headgate.simulation.process import fault_injection
 from headgate.simulation.world import Pace
 from tests.simulation import samples, shops, worlds
 from tests.simulation.shops import QUICK
@@ -147,13 +148,13 @@ def test_asked_for_twice_and_for_yet_another_one(way: str) -> None:
     assert [3] == [entry.revision for entry in play.world.status.rejected]
 
 
-@pytest.mark.parametrize("trouble", [faults.Trouble.CRASH_AFTER, faults.Trouble.LOST_ANSWER])
+@pytest.mark.parametrize("trouble", [fault_injection.Trouble.CRASH_AFTER, fault_injection.Trouble.LOST_ANSWER])
 @pytest.mark.parametrize("way", WAYS)
-def test_h12_killed_around_every_write(way: str, trouble: faults.Trouble) -> None:
+def test_h12_killed_around_every_write(way: str, trouble: fault_injection.Trouble) -> None:
     """H12: a process that finds pods of the earlier revision beside a canary that leaves ends where the other would."""
     for ordinal in samples.some(range(1, 14, 3), 2):
         play = flying(way, seed=4, pace=QUIET)
-        play.world.plan = faults.at_write(len(play.world.journal.writes) + ordinal, trouble)
+        play.world.plan = fault_injection.at_write(len(play.world.journal.writes) + ordinal, trouble)
         command(play)
         came_back(play)
 

@@ -9,10 +9,11 @@ import pytest
 from headgate.api import names
 from headgate.core.model import Json, Kind
 from headgate.core.replicas import recreate
-from headgate.simulation import faults, specs
-from headgate.simulation.judges import Judges, Violation
-from headgate.simulation.pods import Image
-from headgate.simulation.store import Change
+from headgate.simulation import specs
+from headgate.simulation.cluster.store import Change
+from headgate.simulation.controllers.pods import Image
+from headgate.simulation.invariants.suite import Judges, Violation
+from headgate.simulation.process import fault_injection
 from headgate.simulation.world import Pace, World
 from tests.simulation import samples, shops, worlds
 from tests.simulation.shops import abort, breach
@@ -128,13 +129,13 @@ def test_a_newer_version_follows_at_once(moment: Callable[[worlds.Play], bool]) 
     assert "Superseded" == shop.world.status.history[1].reason
 
 
-def uncounted(trouble: faults.Trouble) -> faults.Plan:
+def uncounted(trouble: fault_injection.Trouble) -> fault_injection.Plan:
     """Let nobody list pods."""
-    return faults.while_(lambda call: call.kind is Kind.POD and call.verb == "select", trouble)
+    return fault_injection.while_(lambda call: call.kind is Kind.POD and call.verb == "select", trouble)
 
 
-@pytest.mark.parametrize("trouble", [faults.Trouble.REFUSED, faults.Trouble.UNREACHABLE])
-def test_who_cannot_list_pods_takes_nobody_down(trouble: faults.Trouble) -> None:
+@pytest.mark.parametrize("trouble", [fault_injection.Trouble.REFUSED, fault_injection.Trouble.UNREACHABLE])
+def test_who_cannot_list_pods_takes_nobody_down(trouble: fault_injection.Trouble) -> None:
     """The old pods serve until it can be told when they are gone; then everything goes its way."""
     shop = play()
     shop.world.plan = uncounted(trouble)
@@ -154,7 +155,7 @@ def test_a_stranger_brings_old_pods_beside_new_ones() -> None:
     shop = play()
     before, canary = shop.stable, shop.ship("web:2")
     assert shop.world.run_until(lambda: coming(shop), 60), shop.world.account()
-    shop.world.plan = uncounted(faults.Trouble.REFUSED)
+    shop.world.plan = uncounted(fault_injection.Trouble.REFUSED)
     shop.world.meddle(before, lambda thing: thing["spec"].update(replicas=2))
     shop.world.run(30)
 
@@ -168,17 +169,21 @@ def test_a_stranger_brings_old_pods_beside_new_ones() -> None:
     [
         *itertools.product(
             ("promotion", "abort"),
-            (faults.Trouble.CRASH_BEFORE, faults.Trouble.CRASH_AFTER, faults.Trouble.LOST_ANSWER),
+            (
+                fault_injection.Trouble.CRASH_BEFORE,
+                fault_injection.Trouble.CRASH_AFTER,
+                fault_injection.Trouble.LOST_ANSWER,
+            ),
         )
     ],
 )
-def test_h12_killed_around_every_write(end: str, trouble: faults.Trouble) -> None:
+def test_h12_killed_around_every_write(end: str, trouble: fault_injection.Trouble) -> None:
     """Recreate ends where it would have ended, and no two revisions ever had pods at once."""
     ordinals = 14
     for ordinal in range(1, ordinals):
         shop = play(7, routed=True, pace=Pace(call=0.0, lag=0.0))
         before = shop.stable
-        shop.world.plan = faults.at_write(len(shop.world.journal.writes) + ordinal, trouble)
+        shop.world.plan = fault_injection.at_write(len(shop.world.journal.writes) + ordinal, trouble)
         canary = shop.ship("web:2")
         if end == "abort":
             assert shop.world.run_until(functools.partial(coming, shop), 60), shop.world.account()

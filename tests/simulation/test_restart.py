@@ -8,9 +8,10 @@ import pytest
 from headgate.api import names
 from headgate.core.model import Json, Kind
 from headgate.core.replicas import restart_evictions
-from headgate.simulation import faults, specs
-from headgate.simulation.judges import Violation
-from headgate.simulation.pods import Image
+from headgate.simulation import specs
+from headgate.simulation.controllers.pods import Image
+from headgate.simulation.invariants.suite import Violation
+from headgate.simulation.process import fault_injection
 from headgate.simulation.world import Pace
 from tests.simulation import samples, shops, worlds
 
@@ -191,11 +192,15 @@ def test_scaled_meanwhile() -> None:
     [
         *itertools.product(
             ("canary", "recreate"),
-            (faults.Trouble.CRASH_BEFORE, faults.Trouble.CRASH_AFTER, faults.Trouble.LOST_ANSWER),
+            (
+                fault_injection.Trouble.CRASH_BEFORE,
+                fault_injection.Trouble.CRASH_AFTER,
+                fault_injection.Trouble.LOST_ANSWER,
+            ),
         )
     ],
 )
-def test_h12_killed_around_every_write(way: str, trouble: faults.Trouble) -> None:
+def test_h12_killed_around_every_write(way: str, trouble: fault_injection.Trouble) -> None:
     """A restart ends where it would have ended: every pod is another one, and users were served."""
     quiet = play(9, way, Pace(call=0.0, lag=0.0))
     first = quiet.world.writes
@@ -203,7 +208,7 @@ def test_h12_killed_around_every_write(way: str, trouble: faults.Trouble) -> Non
     over(quiet)
     for ordinal in range(1, quiet.world.writes - first + 1):
         shop = play(9, way, Pace(call=0.0, lag=0.0))
-        shop.world.plan = faults.at_write(shop.world.writes + ordinal, trouble)
+        shop.world.plan = fault_injection.at_write(shop.world.writes + ordinal, trouble)
         before = restart(shop)
         over(shop)
 
@@ -214,8 +219,8 @@ def test_h12_killed_around_every_write(way: str, trouble: faults.Trouble) -> Non
 def test_h24_a_third_of_all_calls_fails(seed: int) -> None:
     """A restart takes longer, and nothing else."""
     shop = play(seed, pace=SLOW)
-    kinds = (faults.Trouble.CONFLICT, faults.Trouble.UNREACHABLE, faults.Trouble.LOST_ANSWER)
-    shop.world.plan = faults.at_random(shop.world.dice, 0.3, *kinds)
+    kinds = (fault_injection.Trouble.CONFLICT, fault_injection.Trouble.UNREACHABLE, fault_injection.Trouble.LOST_ANSWER)
+    shop.world.plan = fault_injection.at_random(shop.world.dice, 0.3, *kinds)
     before = restart(shop)
     over(shop)
 

@@ -6,8 +6,8 @@ import pytest
 
 from headgate.api import names
 from headgate.core.model import Kind
-from headgate.simulation import faults
-from headgate.simulation.journal import Pass
+from headgate.simulation.process import fault_injection
+from headgate.simulation.process.trace import Pass
 from headgate.simulation.world import KEY, Pace
 from tests.simulation import shops, worlds
 
@@ -17,14 +17,16 @@ def urgent_passes(play: worlds.Play, since: int) -> list[Pass]:
     return [done for done in play.world.journal.passes[since:] if done.decision.urgent]
 
 
-@pytest.mark.parametrize("trouble", [faults.Trouble.REFUSED, faults.Trouble.UNREACHABLE])
-def test_failed_step_back_is_tried_again_after_a_second_and_twice_as_long_each_time(trouble: faults.Trouble) -> None:
+@pytest.mark.parametrize("trouble", [fault_injection.Trouble.REFUSED, fault_injection.Trouble.UNREACHABLE])
+def test_failed_step_back_is_tried_again_after_a_second_and_twice_as_long_each_time(
+    trouble: fault_injection.Trouble,
+) -> None:
     """Where no write lands for half a minute it is tried after 1 s, 2 s, 4 s and so on, and lands soon afterwards."""
     play = shops.shop(5)
     shops.at(play, 20)
     world, before, began = play.world, len(play.world.journal.passes), play.world.now
     ends = began + 30
-    world.plan = faults.between(began, ends, trouble, writes_only=True)
+    world.plan = fault_injection.between(began, ends, trouble, writes_only=True)
     world.annotate(names.ABORT, names.ABORT_NOW)
     assert world.run_until(lambda: shops.share(play) == 0, 120), world.account()
 
@@ -43,11 +45,11 @@ def test_h35_command_ends_a_pass_that_hangs() -> None:
     play.reach(20)
     world, hung = play.world, list[float]()
 
-    def once(call: faults.Call) -> faults.Trouble | None:
+    def once(call: fault_injection.Call) -> fault_injection.Trouble | None:
         if call.writes or hung:
             return None
         hung.append(call.at)
-        return faults.Trouble.HANGS
+        return fault_injection.Trouble.HANGS
 
     world.plan = once
     before = len(world.journal.passes)
@@ -68,7 +70,7 @@ def test_pass_that_goes_back_is_not_ended_by_a_command() -> None:
     world.annotate(names.ABORT, names.ABORT_NOW)
     patched: list[float] = []
 
-    def nag(call: faults.Call) -> None:
+    def nag(call: fault_injection.Call) -> None:
         if call.kind is Kind.DEPLOYMENT and call.writes:
             patched.append(call.at)
         world.annotate(names.RETRY, f"none-{call.ordinal}")

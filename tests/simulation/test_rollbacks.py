@@ -8,8 +8,9 @@ import pytest
 
 from headgate.api import names
 from headgate.core.model import Json, Kind
-from headgate.simulation import faults, specs
-from headgate.simulation.pods import Image
+from headgate.simulation import specs
+from headgate.simulation.controllers.pods import Image
+from headgate.simulation.process import fault_injection
 from headgate.simulation.world import Pace
 from tests.simulation import samples, shops, worlds
 from tests.simulation.shops import QUICK
@@ -196,14 +197,16 @@ def test_from_its_record_where_the_deployment_is_gone(way: str) -> None:
     samples.covering(
         ("canary by pods", "canary with a route", "blueGreen by Services", "recreate"),
         (command, revert),
-        (faults.Trouble.CRASH_AFTER, faults.Trouble.LOST_ANSWER),
+        (fault_injection.Trouble.CRASH_AFTER, fault_injection.Trouble.LOST_ANSWER),
     ),
 )
-def test_h12_killed_around_every_write(way: str, how: Callable[[worlds.Play], None], trouble: faults.Trouble) -> None:
+def test_h12_killed_around_every_write(
+    way: str, how: Callable[[worlds.Play], None], trouble: fault_injection.Trouble
+) -> None:
     """It ends where it would have ended, is carried out once, and rejects what it should."""
     for ordinal in range(1, 14, 2):
         play = begun(way, seed=8, pace=QUIET)
-        play.world.plan = faults.at_write(len(play.world.journal.writes) + ordinal, trouble)
+        play.world.plan = fault_injection.at_write(len(play.world.journal.writes) + ordinal, trouble)
         how(play)
         came_back(play)
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from headgate.core.model import Json
-from headgate.simulation import faults, specs
-from headgate.simulation.pods import Image
+from headgate.simulation import specs
+from headgate.simulation.controllers.pods import Image
+from headgate.simulation.process import fault_injection
 from headgate.simulation.world import Pace
 from tests.simulation import shops, worlds
 from tests.simulation.shops import abort, breach
@@ -70,14 +71,14 @@ def test_h11_a_version_that_cannot_start(*, routed: bool) -> None:
     assert "PodsCannotStart" == shop.world.status.history[0].reason
 
 
-@pytest.mark.parametrize("trouble", [faults.Trouble.CRASH_AFTER, faults.Trouble.LOST_ANSWER])
+@pytest.mark.parametrize("trouble", [fault_injection.Trouble.CRASH_AFTER, fault_injection.Trouble.LOST_ANSWER])
 @pytest.mark.parametrize("end", ["promotion", "abort"])
-def test_h12_killed_around_every_write(end: str, trouble: faults.Trouble) -> None:
+def test_h12_killed_around_every_write(end: str, trouble: fault_injection.Trouble) -> None:
     """A rolling update ends where it would have ended, with no pod more or fewer than it may."""
     for ordinal in range(1, 20, 2):
         shop = play(4, pace=Pace(call=0.0, lag=0.0))
         before = shop.stable
-        shop.world.plan = faults.at_write(len(shop.world.journal.writes) + ordinal, trouble)
+        shop.world.plan = fault_injection.at_write(len(shop.world.journal.writes) + ordinal, trouble)
         canary = shop.ship("web:2")
         if end == "abort":
             assert shop.world.run_until(functools.partial(new_pods, shop, 3), 600), shop.world.account()

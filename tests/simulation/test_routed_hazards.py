@@ -5,7 +5,8 @@ import pytest
 from headgate.api import names
 from headgate.api.status import Ending, Phase
 from headgate.core.model import Json, Kind
-from headgate.simulation import faults, specs
+from headgate.simulation import specs
+from headgate.simulation.process import fault_injection
 from tests.simulation import shops
 from tests.simulation.shops import Trigger, abort, at, breach, home
 
@@ -17,12 +18,12 @@ def weigh(thing: Json, stable: int, canary: int) -> None:
 
 
 @pytest.mark.parametrize("trigger", [breach, abort])
-@pytest.mark.parametrize("trouble", [faults.Trouble.REFUSED, faults.Trouble.CONFLICT])
-def test_h1_the_route_refuses_writes(trigger: Trigger, trouble: faults.Trouble) -> None:
+@pytest.mark.parametrize("trouble", [fault_injection.Trouble.REFUSED, fault_injection.Trouble.CONFLICT])
+def test_h1_the_route_refuses_writes(trigger: Trigger, trouble: fault_injection.Trouble) -> None:
     """The verdict is recorded while the route cannot be written, and the route is put back when it can."""
     play = shops.shop(1)
     at(play, 20)
-    play.world.plan = faults.while_(lambda call: call.writes and call.kind is Kind.HTTP_ROUTE, trouble)
+    play.world.plan = fault_injection.while_(lambda call: call.writes and call.kind is Kind.HTTP_ROUTE, trouble)
     trigger(play)
     play.world.run(90)
     canary = play.world.status.canary
@@ -38,12 +39,14 @@ def test_h1_the_route_refuses_writes(trigger: Trigger, trouble: faults.Trouble) 
 
 
 @pytest.mark.parametrize("trigger", [breach, abort])
-@pytest.mark.parametrize("trouble", [faults.Trouble.REFUSED, faults.Trouble.CONFLICT, faults.Trouble.UNREACHABLE])
-def test_h1_the_status_refuses_writes(trigger: Trigger, trouble: faults.Trouble) -> None:
+@pytest.mark.parametrize(
+    "trouble", [fault_injection.Trouble.REFUSED, fault_injection.Trouble.CONFLICT, fault_injection.Trouble.UNREACHABLE]
+)
+def test_h1_the_status_refuses_writes(trigger: Trigger, trouble: fault_injection.Trouble) -> None:
     """The route goes back though the verdict cannot be written, and the verdict follows when it can."""
     play = shops.shop(1)
     canary = at(play, 20)
-    play.world.plan = faults.while_(lambda call: call.verb == "apply_status", trouble)
+    play.world.plan = fault_injection.while_(lambda call: call.verb == "apply_status", trouble)
     trigger(play)
     home(play, 80)
     play.world.run(90)

@@ -15,7 +15,7 @@ from headgate.core.traffic import plan as traffic_plan
 from headgate.core.traffic.plan import Plan, View
 from headgate.core.traffic.routers.gateway_api import header_routes, route_weights
 from headgate.simulation import specs
-from headgate.simulation.judges import Violation
+from headgate.simulation.invariants.suite import Violation
 from tests.simulation import shops
 
 Broken = Callable[[pytest.MonkeyPatch], None]

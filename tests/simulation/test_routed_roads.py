@@ -6,7 +6,7 @@ from headgate.api import names
 from headgate.api.status import Ending
 from headgate.core.model import Json, Kind
 from headgate.simulation import specs
-from headgate.simulation.pods import Image
+from headgate.simulation.controllers.pods import Image
 from headgate.simulation.world import Pace
 from tests.simulation import shops, worlds
 

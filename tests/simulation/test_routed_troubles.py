@@ -4,8 +4,9 @@ import pytest
 
 from headgate.api.status import Phase
 from headgate.core.model import Kind
-from headgate.simulation import driver, faults, specs
-from headgate.simulation.gateways import Gateway
+from headgate.simulation import specs
+from headgate.simulation.controllers.gateway import Gateway
+from headgate.simulation.process import fault_injection, operator_process
 from tests.simulation import shops, worlds
 from tests.simulation.shops import abort, at, breach, home
 
@@ -79,14 +80,23 @@ def test_h20_the_gateway_refuses_the_route() -> None:
 
 
 @pytest.mark.parametrize(
-    "trouble", [faults.Trouble.CONFLICT, faults.Trouble.UNREACHABLE, faults.Trouble.LOST_ANSWER, faults.Trouble.REFUSED]
+    "trouble",
+    [
+        fault_injection.Trouble.CONFLICT,
+        fault_injection.Trouble.UNREACHABLE,
+        fault_injection.Trouble.LOST_ANSWER,
+        fault_injection.Trouble.REFUSED,
+    ],
 )
 @pytest.mark.parametrize("good", [True, False])
-def test_h24_calls_fail_in_storms(trouble: faults.Trouble, *, good: bool) -> None:
+def test_h24_calls_fail_in_storms(trouble: fault_injection.Trouble, *, good: bool) -> None:
     """A third of all calls failing and watches that lose events change nothing but how long it takes."""
     play = shops.shop(24)
     world = play.world
-    storm, out = faults.at_random(world.dice, 0.3, trouble), faults.between(world.now + 60, world.now + 90, trouble)
+    storm, out = (
+        fault_injection.at_random(world.dice, 0.3, trouble),
+        fault_injection.between(world.now + 60, world.now + 90, trouble),
+    )
     world.plan = lambda call: out(call) or storm(call)
     world.around.loses = lambda _: world.dice.random() < 0.5
     world.apply(play.spec("web:2"))
@@ -106,7 +116,7 @@ def test_h25_two_operators(seed: int) -> None:
     """Two that believe they lead, each standing still before it acts, undo nothing of each other's work."""
     play = shops.shop(seed)
     world = play.world
-    other = driver.Operator(world.around, lambda: world.dice.choice((0.0, 0.5, 7.0, 40.0)))
+    other = operator_process.Operator(world.around, lambda: world.dice.choice((0.0, 0.5, 7.0, 40.0)))
     canary = play.ship("web:2")
     play.reach(50)
     before = [write for write in world.journal.writes if write.kind is Kind.HTTP_ROUTE]

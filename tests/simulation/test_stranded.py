@@ -6,7 +6,7 @@ from headgate.api import names
 from headgate.api.status import Phase
 from headgate.core.model import Kind
 from headgate.simulation import specs
-from headgate.simulation.pods import Image
+from headgate.simulation.controllers.pods import Image
 from tests.simulation import worlds
 from tests.simulation.test_rollbacks import ROUTED, WAYS, begun, command, warm
 

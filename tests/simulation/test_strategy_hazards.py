@@ -9,7 +9,8 @@ import pytest
 from headgate.api import names
 from headgate.api.status import Ending, Outcome, Phase
 from headgate.core.model import Json, Kind
-from headgate.simulation import driver, faults, specs
+from headgate.simulation import specs
+from headgate.simulation.process import fault_injection, operator_process
 from tests.simulation import shops, worlds
 from tests.simulation.shops import QUICK, Trigger, abort, breach
 from tests.simulation.ways import REPLICAS, ROLLING, WAYS, Way
@@ -322,8 +323,8 @@ def test_h24_calls_fail_in_storms(way: Way, *, good: bool) -> None:
     """A third of all calls failing and watches that lose events change nothing but how long a strategy takes."""
     play = way.begun(24)
     world, before = play.world, play.stable
-    kinds = (faults.Trouble.CONFLICT, faults.Trouble.UNREACHABLE, faults.Trouble.LOST_ANSWER)
-    world.plan = faults.at_random(world.dice, 0.3, *kinds)
+    kinds = (fault_injection.Trouble.CONFLICT, fault_injection.Trouble.UNREACHABLE, fault_injection.Trouble.LOST_ANSWER)
+    world.plan = fault_injection.at_random(world.dice, 0.3, *kinds)
     world.around.loses = lambda _: world.dice.random() < 0.5
     canary = way.reach(play)
     if good:
@@ -342,7 +343,7 @@ def test_h25_two_operators(way: Way, *, good: bool) -> None:
     """Two that believe they lead, each standing still before it acts, break no promise of any strategy."""
     play = way.begun(25)
     world, before = play.world, play.stable
-    other = driver.Operator(world.around, lambda: world.dice.choice((0.0, 0.5, 7.0, 40.0)))
+    other = operator_process.Operator(world.around, lambda: world.dice.choice((0.0, 0.5, 7.0, 40.0)))
     canary = way.reach(play)
     if good:
         way.release(play, canary)

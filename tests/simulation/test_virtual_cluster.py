@@ -5,16 +5,19 @@ import pytest
 from headgate.api import names
 from headgate.core import faults
 from headgate.core.model import Json, Kind
-from headgate.simulation import agenda, cluster, ownership, specs, store, templates
+from headgate.simulation import specs
+from headgate.simulation.cluster import ownership, store, templates
+from headgate.simulation.cluster import server as cluster_server
+from headgate.simulation.process import clock as virtual_clock
 from tests.simulation import worlds
 
 
-def server() -> cluster.ApiServer:
+def server() -> cluster_server.ApiServer:
     """Return an API server without objects."""
-    return cluster.ApiServer(store.Store(agenda.Agenda()))
+    return cluster_server.ApiServer(store.Store(virtual_clock.Agenda()))
 
 
-def configured(api: cluster.ApiServer) -> Json:
+def configured(api: cluster_server.ApiServer) -> Json:
     """Return a new Rollout."""
     body = {"metadata": {"name": "web"}, "spec": {"replicas": 1}}
     return api.create(Kind.ROLLOUT, "shop", body, "kubectl")

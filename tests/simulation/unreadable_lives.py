@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from headgate.core.model import Kind
-from headgate.simulation import faults
-from headgate.simulation.faults import Trouble
+from headgate.simulation.process import fault_injection
+from headgate.simulation.process.fault_injection import Trouble
 from tests.simulation import lives, routed_lives
 
 READS = {
@@ -39,7 +39,7 @@ class _Unreadable(lives.AnythingHappens):
     def reads_fail(self, kind: Kind, reads: str, trouble: Trouble, lasts: float) -> None:
         """Let reads of one kind fail from now on."""
         of = Kind.DEPLOYMENT if reads == "dry runs" else kind
-        self.world.plan = faults.reads_of(of, READS[reads], trouble, self.world.now + lasts)
+        self.world.plan = fault_injection.reads_of(of, READS[reads], trouble, self.world.now + lasts)
 
     @rule(
         kind=st.sampled_from((Kind.CONTROLLER_REVISION, Kind.DEPLOYMENT)),
@@ -48,7 +48,7 @@ class _Unreadable(lives.AnythingHappens):
     )
     def records_fail_and_the_operator_starts_anew(self, kind: Kind, trouble: Trouble, seconds: float) -> None:
         """Let it know nothing of what it has read before."""
-        self.world.plan = faults.reads_of(kind, ("select",), trouble, self.world.now + 120)
+        self.world.plan = fault_injection.reads_of(kind, ("select",), trouble, self.world.now + 120)
         self.world.restart()
         self.world.run(seconds)
 
@@ -71,7 +71,7 @@ class _Unreadable(lives.AnythingHappens):
         self.apply()
 
 
-_nothing: faults.Plan = lambda _: None  # noqa: E731 - a plan, as others are
+_nothing: fault_injection.Plan = lambda _: None  # noqa: E731 - a plan, as others are
 
 
 class AnythingHappensUnread(_Unreadable):

@@ -6,7 +6,7 @@ from typing import Any
 from headgate.api import names
 from headgate.core.model import Json
 from headgate.simulation import specs
-from headgate.simulation.judges import Judges
+from headgate.simulation.invariants.suite import Judges
 from headgate.simulation.world import Pace, World
 
 STEPS = (specs.weight(20), specs.weight(50), specs.weight(80))

@@ -4,6 +4,6 @@ Knows no Kubernetes client and decides nothing.
 """
 
 from headgate.act.actor import Actor, Result
-from headgate.act.sinks import Notices, Writer
+from headgate.act.interfaces import Notices, Writer
 
 __all__ = ["Actor", "Notices", "Result", "Writer"]

@@ -8,8 +8,8 @@ are carried out whatever becomes of that write, each whatever becomes of the oth
 import asyncio
 import dataclasses
 
-from headgate.act import paths, writes
-from headgate.act.sinks import Notices, Writer
+from headgate.act import traffic_writes, writes
+from headgate.act.interfaces import Notices, Writer
 from headgate.core import faults
 from headgate.core.model import Decision, Json, Key, Notice, Observation, unknown_fields
 from headgate.core.model.actions import AddFinalizer, RecordPolicy, RecordTemplate
@@ -109,7 +109,7 @@ class Actor:
         """
         services = given_back(remains)
         for service in services:
-            await paths.give_back(self._writer, remains.namespace, service)
+            await traffic_writes.give_back(self._writer, remains.namespace, service)
         return tuple(service.name for service in services)
 
     async def _record(self, observation: Observation, decision: Decision, tally: _Tally) -> None:

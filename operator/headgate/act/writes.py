@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import assert_never
 
-from headgate.act import paths
+from headgate.act import traffic_writes
+from headgate.act.interfaces import Writer
 from headgate.act.patches import operation, pointer, removal, unchanged
-from headgate.act.sinks import Writer
 from headgate.api import names
 from headgate.core import faults
 from headgate.core.model import DeploymentFacts, Json, Kind, Observation, PolicyRecord, RolloutFacts, TemplateRecord
@@ -239,15 +239,15 @@ async def _move(
 ) -> None:
     match action:
         case CreateService():
-            await paths.create_service(writer, observation, action)
+            await traffic_writes.create_service(writer, observation, action)
         case SelectRevision():
-            await paths.select_revision(writer, observation, action)
+            await traffic_writes.select_revision(writer, observation, action)
         case ReleaseService():
-            await paths.release_service(writer, observation, action)
+            await traffic_writes.release_service(writer, observation, action)
         case SetWeights():
-            await paths.set_weights(writer, observation, action)
+            await traffic_writes.set_weights(writer, observation, action)
         case WatchRoute():
-            await paths.watch_route(writer, observation, action)
+            await traffic_writes.watch_route(writer, observation, action)
         case _:
             assert_never(action)
 

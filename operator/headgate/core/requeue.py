@@ -1,6 +1,6 @@
 """When a Rollout is looked at again after a pass, and how urgently: the one policy of retries. Pure.
 
-Owns what is kept for it between passes. The operator (`reconcile.passes`) and the simulation (`simulation.driver`)
+Owns what is kept for it between passes. The operator (`reconciler`) and the simulation (`operator_process`)
 carry out the same answers. Knows no queue and no clock: the time and the jitter come in as data.
 
 | how the pass ended | looked at again |

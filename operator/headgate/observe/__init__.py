@@ -5,7 +5,7 @@ nothing to decide on. Reads at every pass and keeps nothing; trusts no event (a 
 Rollout its first pass). Knows no Kubernetes client and decides nothing.
 """
 
+from headgate.observe.interfaces import Clock, Measurements, Reader
 from headgate.observe.observer import Observer
-from headgate.observe.sources import Clock, Measurements, Reader
 
 __all__ = ["Clock", "Measurements", "Observer", "Reader"]

@@ -18,8 +18,8 @@ from headgate.api.status import RolloutStatus
 from headgate.core.model import AutoscalerFacts, DeploymentFacts, Json, Key, Kind, RolloutFacts, Target
 from headgate.core.model.traffic import Unreadable
 from headgate.core.replicas import autoscaling
-from headgate.observe import doubts
-from headgate.observe.sources import Clock, Reader
+from headgate.observe import last_known
+from headgate.observe.interfaces import Clock, Reader
 
 READ_AGAIN_SECONDS: Final = 15.0
 _QUANTITY: Final = re.compile(r"(\d+(?:\.\d+)?)([numkMGTPE]|[KMGTPE]i)?")
@@ -78,8 +78,8 @@ class Autoscalers:
         try:
             things = await self._reader.select(Kind.AUTOSCALER, rollout.namespace, {})
             found = tuple(_found(things))
-        except doubts.FAILED as error:
-            self._unread[key] = doubts.unreadable(error)
+        except last_known.FAILED as error:
+            self._unread[key] = last_known.unreadable(error)
             return known.found if known else ()
         self._unread.pop(key, None)
         self._reads[key] = _Read(now, rollout.replicas, found)

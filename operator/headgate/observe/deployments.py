@@ -13,8 +13,8 @@ from headgate.api.status import RolloutStatus, Side
 from headgate.core.model import DeploymentFacts, Json, Kind, RolloutFacts, Target
 from headgate.core.model.traffic import Part, Unreadable
 from headgate.core.revisions import identity, manifests
-from headgate.observe import belongings, doubts, holders, objects
-from headgate.observe.sources import Reader
+from headgate.observe import last_known, ownership, parse_workloads, rollout_label
+from headgate.observe.interfaces import Reader
 
 _NOTHING: Final[Json] = {}
 
@@ -58,15 +58,15 @@ async def read(
     """Return what stands there; *known* is what was read before."""
     owned = Owned()
     try:
-        things = await reader.select(Kind.DEPLOYMENT, rollout.namespace, belongings.label(rollout.name))
-    except doubts.FAILED as error:
-        owned.unread[Part.DEPLOYMENTS] = doubts.unreadable(error)
+        things = await reader.select(Kind.DEPLOYMENT, rollout.namespace, ownership.label(rollout.name))
+    except last_known.FAILED as error:
+        owned.unread[Part.DEPLOYMENTS] = last_known.unreadable(error)
         things = []
     for thing in things:
         try:
             _listed(rollout, thing, owned)
-        except doubts.MISSHAPEN as error:
-            owned.unread[Part.DEPLOYMENTS] = doubts.unreadable(error)
+        except last_known.MISSHAPEN as error:
+            owned.unread[Part.DEPLOYMENTS] = last_known.unreadable(error)
     await _leave_orphans(reader, rollout, status, owned)
     for side in (status.stable, status.canary, status.warm):
         if side is not None and side.hash not in owned.ours:
@@ -75,12 +75,12 @@ async def read(
 
 
 def _listed(rollout: RolloutFacts, thing: Json, owned: Owned) -> None:
-    found = belongings.deployments(rollout, [doubts.asked_for(thing, belongings.label(rollout.name))])
+    found = ownership.deployments(rollout, [last_known.asked_for(thing, ownership.label(rollout.name))])
     owned.in_the_way |= found.in_the_way
     owned.namesakes |= found.namesakes
     owned.strangers = tuple(sorted((*owned.strangers, *found.strangers)))
     for hash_ in found.ours:
-        owned.ours[hash_] = (objects.deployment(thing, _labels(rollout, hash_)), thing)
+        owned.ours[hash_] = (parse_workloads.deployment(thing, _labels(rollout, hash_)), thing)
 
 
 async def _leave_orphans(reader: Reader, rollout: RolloutFacts, status: RolloutStatus, owned: Owned) -> None:
@@ -91,10 +91,10 @@ async def _leave_orphans(reader: Reader, rollout: RolloutFacts, status: RolloutS
     if not orphans:
         return
     try:
-        if not await holders.others(reader, rollout):
+        if not await rollout_label.others(reader, rollout):
             return
-    except doubts.FAILED as error:
-        owned.unread[Part.DEPLOYMENTS] = doubts.unreadable(error)
+    except last_known.FAILED as error:
+        owned.unread[Part.DEPLOYMENTS] = last_known.unreadable(error)
     for hash_ in orphans:
         del owned.ours[hash_]
 
@@ -106,13 +106,13 @@ async def _look_for(
     name = identity.deployment_name(rollout.name, side.hash)
     try:
         thing = await reader.get(Kind.DEPLOYMENT, rollout.namespace, name)
-        ours = thing is not None and belongings.stands_for(thing, rollout.name) == side.hash
-        if thing is not None and ours and objects.owner(thing) == rollout.uid:
-            owned.ours[side.hash] = (objects.deployment(thing, _labels(rollout, side.hash)), thing)
+        ours = thing is not None and ownership.stands_for(thing, rollout.name) == side.hash
+        if thing is not None and ours and parse_workloads.owner(thing) == rollout.uid:
+            owned.ours[side.hash] = (parse_workloads.deployment(thing, _labels(rollout, side.hash)), thing)
         elif thing is not None:
             owned.in_the_way.setdefault(side.hash, _in_the_way(name))
-    except doubts.FAILED as error:
-        why = doubts.unreadable(error)
+    except last_known.FAILED as error:
+        why = last_known.unreadable(error)
         owned.unread[Part.SIDES] = dataclasses.replace(why, why=f"{name}: {why.why}")
         facts = dataclasses.replace(known or _as_recorded(rollout, side), settled=False, stale=True)
         owned.ours[side.hash] = (facts, _NOTHING)

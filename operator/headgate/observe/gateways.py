@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from headgate.core.model import Json, Kind
 from headgate.core.model.traffic import NOT_TOLD, GatewayFacts, RouteFacts, Unreadable
-from headgate.observe import doubts, traffic
-from headgate.observe.sources import Clock, Reader
+from headgate.observe import last_known, parse_traffic
+from headgate.observe.interfaces import Clock, Reader
 
 READ_AGAIN_SECONDS: Final = 60.0
 _MOST_KNOWN: Final = 1000
@@ -76,9 +76,9 @@ class Gateways:
             return known.found
         try:
             found = await self._read(parent)
-        except doubts.FAILED as error:
+        except last_known.FAILED as error:
             # What was known of it, nobody has said the contrary of.
-            why = doubts.unreadable(error)
+            why = last_known.unreadable(error)
             return known.found if known and why.passing else GatewayFacts(_title(parent), "", why)
         if isinstance(found.features, frozenset):
             if len(self._reads) >= _MOST_KNOWN:
@@ -103,7 +103,7 @@ class Gateways:
 
 
 def _title(parent: _Parent) -> str:
-    return traffic.title(*parent)
+    return parse_traffic.title(*parent)
 
 
 def _unknown(parent: _Parent, why: str, *, passing: bool = False) -> GatewayFacts:

@@ -29,14 +29,24 @@ from headgate.core.revisions import identity
 from headgate.core.rollout import commands, termination
 from headgate.core.strategies import traits
 from headgate.core.traffic.cleanup import Remains
-from headgate.observe import accepted, autoscalers, belongings, cron, deployments, doubts, objects, rollouts, statuses
-from headgate.observe import records as recorded
+from headgate.observe import (
+    accepted_policy,
+    autoscalers,
+    cron,
+    deployments,
+    last_known,
+    ownership,
+    parse_rollout,
+    parse_status,
+    parse_workloads,
+)
+from headgate.observe import revision_records as recorded
+from headgate.observe.clock_jumps import Jumps
 from headgate.observe.dry_runs import BesidePasses, DryRuns, InPasses
-from headgate.observe.identity import Identifier, confirmed_by
-from headgate.observe.jumps import Jumps
-from headgate.observe.others import Others
-from headgate.observe.roads import Roads
-from headgate.observe.sources import Clock, Measurements, Neighbours, Reader
+from headgate.observe.interfaces import Clock, Measurements, Neighbours, Reader
+from headgate.observe.overlapping_workloads import Others
+from headgate.observe.template_identity import Identifier, confirmed_by
+from headgate.observe.traffic_reader import Roads
 
 
 def _rests(
@@ -90,7 +100,7 @@ class Observer:
         self._roads = Roads(reader, clock)
         self._autoscalers = autoscalers.Autoscalers(reader, clock)
         self._others = Others(reader, clock, neighbours)
-        self._memory = doubts.Memory(clock)
+        self._memory = last_known.Memory(clock)
 
     async def observe(self, key: Key, refusals: tuple[str, ...] = (), written_at: float = 0.0) -> Observation | None:
         """Return all that is known of the Rollout *key*, or None if there is no such Rollout.
@@ -113,9 +123,9 @@ class Observer:
             self._others.forget(key)
             return None
         try:
-            rollout, read = rollouts.facts(thing, self._allowed), statuses.read(thing.get("status"))
-        except doubts.MISSHAPEN as error:
-            raise faults.Unreachable(f"Rollout {key}: {doubts.unreadable(error).why}") from error
+            rollout, read = parse_rollout.facts(thing, self._allowed), parse_status.read(thing.get("status"))
+        except last_known.MISSHAPEN as error:
+            raise faults.Unreachable(f"Rollout {key}: {last_known.unreadable(error).why}") from error
         if any(path[:1] == ("heard",) for path in read.lost):
             heard = {"heard": commands.carried_out(rollout.annotations)}
             read = dataclasses.replace(read, status=read.status.model_copy(update=heard))
@@ -158,31 +168,31 @@ class Observer:
         """
         try:
             return await self._remains(key)
-        except doubts.MISSHAPEN as error:
-            raise faults.Unreachable(f"what Rollout {key} left: {doubts.unreadable(error).why}") from error
+        except last_known.MISSHAPEN as error:
+            raise faults.Unreachable(f"what Rollout {key} left: {last_known.unreadable(error).why}") from error
 
     async def _remains(self, key: Key) -> Remains:
-        services, label = await self._roads.left_by(key), belongings.label(key.name)
+        services, label = await self._roads.left_by(key), ownership.label(key.name)
         if not services:
             return Remains(key.namespace)
         things = await self._reader.select(Kind.DEPLOYMENT, key.namespace, label)
-        asked = [doubts.asked_for(thing, label) for thing in things]
+        asked = [last_known.asked_for(thing, label) for thing in things]
         left = [
-            objects.deployment(thing, {names.POD_HASH: thing["metadata"]["labels"].get(names.POD_HASH, "")})
+            parse_workloads.deployment(thing, {names.POD_HASH: thing["metadata"]["labels"].get(names.POD_HASH, "")})
             for thing in asked
         ]
         return Remains(key.namespace, services, tuple(left))
 
     async def _gathered(
-        self, key: Key, rollout: RolloutFacts, read: statuses.Read, refusals: tuple[str, ...], written_at: float
+        self, key: Key, rollout: RolloutFacts, read: parse_status.Read, refusals: tuple[str, ...], written_at: float
     ) -> Observation:
         status, known = read.status, self._memory.deployments(key)
         owned, (records, unlisted) = await asyncio.gather(
             deployments.read(self._reader, rollout, status, known), recorded.read(self._reader, rollout, status)
         )
         unread = {**read.unread, **owned.unread, **({Part.RECORDS: unlisted} if unlisted else {})}
-        wanted = None if rollout.invalid else rollouts.parsed_policy(rollout.policy)
-        chosen = accepted.found(key, rollout, status, wanted, records, unread, self._memory)
+        wanted = None if rollout.invalid else parse_rollout.parsed_policy(rollout.policy)
+        chosen = accepted_policy.found(key, rollout, status, wanted, records, unread, self._memory)
         unread |= chosen.unread
         target, checked, traffic = await asyncio.gather(
             self._target(rollout, status, records, unlisted),
@@ -254,9 +264,9 @@ class Observer:
             return None, None
         try:
             pods = await self._reader.select(Kind.POD, rollout.namespace, {names.POD_HASH: facts.hash})
-            return objects.pods_of(facts.name, pods), None
-        except doubts.FAILED as error:
-            return None, doubts.unreadable(error)
+            return parse_workloads.pods_of(facts.name, pods), None
+        except last_known.FAILED as error:
+            return None, last_known.unreadable(error)
 
     async def _present(
         self,
@@ -272,10 +282,10 @@ class Observer:
             return None
         try:
             pods = await self._reader.select(Kind.POD, rollout.namespace, rollout.match_labels)
-            asked = [doubts.asked_for(pod, rollout.match_labels) for pod in pods]
-            return objects.present(asked, rollout.name, {*deployments, *templates})
-        except doubts.FAILED as error:
-            return doubts.unreadable(error)
+            asked = [last_known.asked_for(pod, rollout.match_labels) for pod in pods]
+            return parse_workloads.present(asked, rollout.name, {*deployments, *templates})
+        except last_known.FAILED as error:
+            return last_known.unreadable(error)
 
     async def _ending(self, seen: Observation) -> Mapping[str, EndingPods] | Unreadable | None:
         """Return which pods of revisions that may be told as gone can still answer; None where none may be."""
@@ -286,13 +296,13 @@ class Observer:
         try:
             for one in hashes:
                 pods = await self._reader.select(Kind.POD, rollout.namespace, {names.POD_HASH: one})
-                found[one] = objects.ending(identity.deployment_name(rollout.name, one), pods, slack)
-        except doubts.FAILED as error:
-            return doubts.unreadable(error)
+                found[one] = parse_workloads.ending(identity.deployment_name(rollout.name, one), pods, slack)
+        except last_known.FAILED as error:
+            return last_known.unreadable(error)
         return found or None
 
     async def _traffic(
-        self, rollout: RolloutFacts, status: RolloutStatus, chosen: accepted.Accepted, owned: deployments.Owned
+        self, rollout: RolloutFacts, status: RolloutStatus, chosen: accepted_policy.Accepted, owned: deployments.Owned
     ) -> TrafficFacts | None:
         policy = chosen.policy
         sides = (status.stable, status.canary, status.warm)
@@ -309,7 +319,7 @@ class Observer:
         )
 
     async def _target(
-        self, rollout: RolloutFacts, status: RolloutStatus, records: belongings.Records, unread: Unreadable | None
+        self, rollout: RolloutFacts, status: RolloutStatus, records: ownership.Records, unread: Unreadable | None
     ) -> Target:
         """Return the revision that the spec means; without all records only what is a known one word for word."""
         confirmed = confirmed_by(status, {rollout.template_hash, *records.templates})
@@ -320,11 +330,11 @@ class Observer:
             return Target(Identity.UNKNOWN, message=f"the ControllerRevisions cannot be read: {unread.why}")
         try:
             return await self._identifier.target(rollout, confirmed, records.templates.values())
-        except doubts.MISSHAPEN as error:
-            return Target(Identity.UNKNOWN, message=doubts.unreadable(error).why)
+        except last_known.MISSHAPEN as error:
+            return Target(Identity.UNKNOWN, message=last_known.unreadable(error).why)
 
     async def _checked(
-        self, rollout: RolloutFacts, owned: deployments.Owned, records: belongings.Records
+        self, rollout: RolloutFacts, owned: deployments.Owned, records: ownership.Records
     ) -> dict[str, DeploymentFacts]:
         checked = {}
         for hash_, (facts, thing) in owned.ours.items():
@@ -335,7 +345,7 @@ class Observer:
                 continue
             try:
                 writer = await self._identifier.tampered(rollout, facts, thing, template)
-            except doubts.MISSHAPEN:
+            except last_known.MISSHAPEN:
                 writer = None  # nothing is put back that cannot be compared
             checked[hash_] = dataclasses.replace(facts, tampered=writer or "", verified=writer is not None)
         return checked
@@ -349,9 +359,11 @@ class Observer:
             return None
         try:
             pods = await self._reader.select(Kind.POD, rollout.namespace, {names.POD_HASH: facts.hash})
-            return dataclasses.replace(objects.trouble(objects.belonging(facts.name, pods)), of=facts.hash)
-        except doubts.FAILED as error:
-            why = f"its pods could not be read: {doubts.unreadable(error).why}"
+            return dataclasses.replace(
+                parse_workloads.trouble(parse_workloads.belonging(facts.name, pods)), of=facts.hash
+            )
+        except last_known.FAILED as error:
+            why = f"its pods could not be read: {last_known.unreadable(error).why}"
             return PodTrouble(why, hopeless=False, slow=facts.pods, of=facts.hash)
 
     def _readings(

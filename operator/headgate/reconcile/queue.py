@@ -3,9 +3,9 @@
 As in client-go: a key stands in it at most once, however often it is woken; it is never given to two workers at a time,
 and one that is woken while a worker has it comes back when that worker is done. At most one timer per key.
 
-Fair to all: places go round over namespaces (`core.round_robin`), and one of these does not get all (`places`).
+Fair to all: places go round over namespaces (`core.round_robin`), and one of these does not get all (`concurrency`).
 Urgent keys go first, but each fourth pass is for one that is not. One that is not urgent and is woken without end is
-given out twice a second (`pace`); times that were asked for are met.
+given out twice a second (`rate_limit`); times that were asked for are met.
 """
 
 import asyncio
@@ -16,8 +16,8 @@ from typing import Final
 
 from headgate.core.model import Key
 from headgate.core.pass_order import Turns
-from headgate.reconcile.pace import Pace
-from headgate.reconcile.places import Places
+from headgate.reconcile.concurrency import Places
+from headgate.reconcile.rate_limit import Pace
 
 PLACES: Final = 8
 """Keys that are given out at a time, unless said otherwise."""

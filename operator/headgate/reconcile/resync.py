@@ -1,7 +1,7 @@
 """Looks at everything now and then: for what no watch told.
 
 After a 410 kopf lists anew and never tells what vanished in the gap, and a watch can die without a word. So after a
-first look at the whole of them (`first_look`) all objects are listed by their metadata now and then: those that
+first look at the whole of them (`initial_list`) all objects are listed by their metadata now and then: those that
 vanished are forgotten, every Rollout gets a pass, and where the watches have not shown within half a minute what the
 list showed, they are started anew.
 """
@@ -16,9 +16,9 @@ from typing import Final, Protocol
 from headgate.api import names
 from headgate.core.faults import Fault
 from headgate.core.model import Json, Key, Kind
+from headgate.reconcile.event_mapping import WATCHED, Triggers
+from headgate.reconcile.predicates import sight
 from headgate.reconcile.queue import Queue
-from headgate.reconcile.sightings import sight
-from headgate.reconcile.triggers import WATCHED, Triggers
 
 GRACE_SECONDS: Final = 30.0
 """How far a watch may be behind a list: a relisting watch of 5,000 objects needs some seconds."""

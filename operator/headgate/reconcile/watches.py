@@ -19,10 +19,10 @@ import kopf
 from headgate.api import names
 from headgate.core.faults import Fault
 from headgate.core.model import Kind
-from headgate.reconcile import feeds
+from headgate.reconcile import watch_streams
+from headgate.reconcile.event_mapping import WATCHED, Triggers
+from headgate.reconcile.predicates import ROUTES, Sighting, sight
 from headgate.reconcile.queue import Queue
-from headgate.reconcile.sightings import ROUTES, Sighting, sight
-from headgate.reconcile.triggers import WATCHED, Triggers
 
 RESTART_FIRST_SECONDS: Final = 0.5
 RESTART_LAST_SECONDS: Final = 30.0
@@ -94,7 +94,7 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.persistence.diffbase_storage = _NoDiffBase()
     settings.persistence.progress_storage = _NoProgress()
     settings.queueing.idle_timeout = 0.2  # seconds; with the chunks below half the memory at 5,000 objects
-    settings.watching.chunk_size = feeds.PAGE_OBJECTS
+    settings.watching.chunk_size = watch_streams.PAGE_OBJECTS
     for kind in WATCHED:
         if kind is not Kind.ROLLOUT:  # slices have the labels of their Services
             settings.watching.label_selectors[_RESOURCES[kind]] = f"{names.MANAGED}=true"
@@ -219,7 +219,7 @@ class Watches:
         async def login(**_: Any) -> kopf.AiohttpSession:
             info = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._login(), loop))
             loop.call_soon_threadsafe(self._logged_in)
-            return feeds.session(info)
+            return watch_streams.session(info)
 
         for kind in WATCHED:
             if kind not in ROUTES or kind in self._routes:

@@ -1,7 +1,7 @@
 """The workers that take keys from the queue and make passes over them.
 
-There are more of them than passes that usually run: one that only waits holds up nobody else (`places`). An idle worker
-costs nothing.
+There are more of them than passes that usually run: one that only waits holds up nobody else (`concurrency`). An idle
+worker costs nothing.
 """
 
 import asyncio

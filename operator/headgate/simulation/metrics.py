@@ -13,7 +13,7 @@ from headgate.api.spec import Threshold
 from headgate.api.status import Outcome
 from headgate.core.analysis.fold import completes_breach, judge
 from headgate.core.model import Key, MeasureRequest, Reading, Sample
-from headgate.simulation.agenda import Agenda
+from headgate.simulation.process.clock import Agenda
 
 Value = float | Outcome
 """What a tick says: a number, or NO_DATA or AMBIGUOUS."""

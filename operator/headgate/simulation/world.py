@@ -8,15 +8,18 @@ from typing import Any, Final
 from headgate.api import names
 from headgate.api.status import Phase, RolloutStatus
 from headgate.core.model import Json, Key, Kind
-from headgate.observe import statuses
-from headgate.simulation import agenda, driver, journal, json_values, metrics
-from headgate.simulation import faults as troubles
-from headgate.simulation.cluster import ApiServer, Connection
-from headgate.simulation.deployments import Deployments
-from headgate.simulation.gateways import Gateway
-from headgate.simulation.pods import Pods
-from headgate.simulation.services import Services
-from headgate.simulation.store import Store
+from headgate.observe import parse_status
+from headgate.simulation import metrics
+from headgate.simulation.cluster import json_values
+from headgate.simulation.cluster.server import ApiServer, Connection
+from headgate.simulation.cluster.store import Store
+from headgate.simulation.controllers.deployments import Deployments
+from headgate.simulation.controllers.endpoints import Services
+from headgate.simulation.controllers.gateway import Gateway
+from headgate.simulation.controllers.pods import Pods
+from headgate.simulation.process import clock as virtual_clock
+from headgate.simulation.process import fault_injection as troubles
+from headgate.simulation.process import operator_process, trace
 
 KEY: Final = Key("shop", "web")
 USER: Final = "kubectl"
@@ -40,7 +43,7 @@ class World:
         self.seed = seed
         self.pace = pace or Pace()
         self.dice = random.Random(seed)
-        self.agenda = agenda.Agenda()
+        self.agenda = virtual_clock.Agenda()
         self.store = Store(self.agenda)
         self.server = ApiServer(self.store)
         self.pods = Pods(self.store, self.agenda)
@@ -49,7 +52,7 @@ class World:
         self.services = Services(self.server, self.agenda, self.pods, self._lag)
         self.gateways = [Gateway("public", self.server, self.agenda, self.dice)]
         self.script = metrics.Script()
-        self.journal = journal.Journal()
+        self.journal = trace.Journal()
         self.plan: troubles.Plan = lambda _: None
         self.restarts = True
         """Whether a process that died is started anew."""
@@ -58,8 +61,10 @@ class World:
         self._counts = {True: 0, False: 0}
         self._read: tuple[Any, Any, RolloutStatus] | None = None
         """A stored status, what says how it is meant, and what it says: it is asked for far more often than written."""
-        self.around = driver.Surroundings(self.store, self.agenda, self.script, self.journal, self.dice, self._connect)
-        self.operator = driver.Operator(self.around)
+        self.around = operator_process.Surroundings(
+            self.store, self.agenda, self.script, self.journal, self.dice, self._connect
+        )
+        self.operator = operator_process.Operator(self.around)
 
     # --- time --------------------------------------------------------------------------------------------------------
 
@@ -88,7 +93,7 @@ class World:
         self.restarts = True
         if self.operator.alive:
             self.operator.die()
-        self.operator = driver.Operator(self.around)
+        self.operator = operator_process.Operator(self.around)
 
     @property
     def writes(self) -> int:
@@ -121,7 +126,7 @@ class World:
         stored, read = rollout.get("status"), self._read
         # What is kept is never changed in place, so that what is the same object says the same.
         if read is None or read[0] is not stored or read[1] is not self.meant:
-            read = self._read = (stored, self.meant, statuses.read(self.meant(stored)).status)
+            read = self._read = (stored, self.meant, parse_status.read(self.meant(stored)).status)
         return read[2]
 
     @property
@@ -154,11 +159,13 @@ class World:
 
     def account(self, writes: int = 12) -> str:
         """Return what happened of late, for people."""
-        last = [f"{one.at - agenda.START:.2f} pass {one.pass_number} {one}" for one in self.journal.writes[-writes:]]
+        last = [
+            f"{one.at - virtual_clock.START:.2f} pass {one.pass_number} {one}" for one in self.journal.writes[-writes:]
+        ]
         status = self.status
         ready = [one.message for one in status.conditions if one.type == "Ready"]
         pods = {thing["metadata"]["name"]: thing["spec"]["replicas"] for thing in self.store.peek(Kind.DEPLOYMENT)}
-        now = f"seed {self.seed}, at {self.now - agenda.START:.2f}: {status.phase} {ready} {pods}"
+        now = f"seed {self.seed}, at {self.now - virtual_clock.START:.2f}: {status.phase} {ready} {pods}"
         return "\n  ".join([now, *self._ways(), *last])
 
     def _ways(self) -> list[str]:
@@ -258,7 +265,7 @@ class World:
             return
         before = self.store.held(call.kind, KEY.namespace, call.name)
         number = len(self.journal.passes) - 1
-        write = journal.Write(call.at, call.verb, call.kind, call.name, json_values.copied(body or {}), before, number)
+        write = trace.Write(call.at, call.verb, call.kind, call.name, json_values.copied(body or {}), before, number)
         self.journal.writes.append(write)
         self.journal.passes[-1].writes.append(write)
         for listener in self.journal.wrote:

@@ -8,7 +8,7 @@ import pytest
 
 from headgate.adapters.metrics import sampling
 from headgate.adapters.metrics.settings import ServerSettings
-from headgate.adapters.metrics.threads import Threads
+from headgate.adapters.metrics.thread_pool import Threads
 from headgate.core.model import Key
 from tests.adapters.metrics.passing import T, World, in_virtual_time
 from tests.adapters.metrics.requests_for import WEB, metric, ticks

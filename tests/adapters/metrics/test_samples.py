@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from headgate.adapters.metrics.samples import Samples
+from headgate.adapters.metrics.sample_store import Samples
 from headgate.adapters.metrics.series import TICKS_AHEAD, TICKS_BEHIND, Question, Series
 from headgate.api.status import Outcome
 from headgate.core.model import Key, Sample

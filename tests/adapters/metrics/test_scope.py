@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from headgate.adapters.metrics import scope, transport
+from headgate.adapters.metrics import request_context, transport
 from headgate.adapters.metrics.prometheus import PrometheusServer
 from headgate.adapters.metrics.settings import ServerSettings
 from headgate.core.model import Key, Reading
@@ -259,6 +259,6 @@ def test_the_reader_of_the_file_raises_in_words_only(tmp_path: Path) -> None:
     file = tmp_path / "headers"
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(transport.Unanswered, match="are not UTF-8") as raised:
-        scope.fixed_headers(file)
+        request_context.fixed_headers(file)
 
     assert raised.value.__cause__ is None

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from headgate.adapters.metrics.turns import Turn, Turns
+from headgate.adapters.metrics.query_order import Turn, Turns
 from headgate.core.model import Key
 
 PLACES = 8

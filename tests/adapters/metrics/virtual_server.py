@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 
-from headgate.adapters.metrics.lanes import Answer, Query
+from headgate.adapters.metrics.worker_pool import Answer, Query
 from headgate.core.model import Reading, Sample
 from tests.shell import virtual
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from headgate.adapters.cluster.failures import ComeBackLater
+from headgate.adapters.cluster.errors import ComeBackLater
 from headgate.adapters.cluster.kinds import Resource
 from headgate.api import dns, nesting
 from headgate.core.faults import Refused

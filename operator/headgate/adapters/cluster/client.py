@@ -8,7 +8,7 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
-from headgate.adapters.cluster import answers, failures, statuses
+from headgate.adapters.cluster import answers, errors, statuses
 from headgate.adapters.cluster.access import Access
 from headgate.adapters.cluster.exchange import Exchange, RequestHook, ignore, version
 from headgate.adapters.cluster.kinds import EVENTS, RESOURCES, Resource
@@ -197,7 +197,7 @@ class Cluster:
         )
         try:
             thing = (await self._exchange.call(request)).thing
-        except failures.Missing as missing:  # the namespace, or the kind itself
+        except errors.Missing as missing:  # the namespace, or the kind itself
             raise Refused(str(missing)) from None
         answers.check_written(thing, resource, namespace, body["metadata"].get("name"))
         return thing

@@ -9,7 +9,7 @@ import aiohttp
 from kubernetes.aio.client import ApiClient
 
 from headgate import __version__
-from headgate.adapters.cluster import answers, failures
+from headgate.adapters.cluster import answers, errors
 from headgate.adapters.cluster.access import Access, NoAccessError
 from headgate.adapters.cluster.answers import Answer
 from headgate.adapters.cluster.freshness import Freshness
@@ -54,7 +54,7 @@ class Exchange:
         """Make *request* and return the object that comes back; None if there is none."""
         try:
             return (await self.call(request)).thing
-        except failures.Missing:
+        except errors.Missing:
             return None
 
     async def call(self, request: Request) -> Answer:
@@ -65,7 +65,7 @@ class Exchange:
                 answer = await self._exchange(request, path)
             outcome = "ok"
             self.freshness.note(request.resource, version(answer.thing))
-        except failures.Missing:
+        except errors.Missing:
             outcome = "missing"
             raise
         except Fault as fault:
@@ -73,16 +73,16 @@ class Exchange:
             raise
         except TimeoutError:
             outcome = "unreachable"
-            raise failures.ComeBackLater(f"no answer within {self._timeout_seconds:g} s") from None
+            raise errors.ComeBackLater(f"no answer within {self._timeout_seconds:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError, NoAccessError) as error:
             # ValueError: an answer that is no JSON, or no UTF-8, comes from something between us and the server.
             outcome = "unreachable"
-            raise failures.ComeBackLater(f"{type(error).__name__}: {error}"[: failures.WORDS_MAX]) from error
+            raise errors.ComeBackLater(f"{type(error).__name__}: {error}"[: errors.WORDS_MAX]) from error
         except (TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
             # An answer of a shape that was not thought of must stay the trouble of what was asked for. Its own words
             # are not repeated: they may be the object's.
             outcome = "unreachable"
-            raise failures.ComeBackLater(f"the answer has no shape that is known ({type(error).__name__})") from error
+            raise errors.ComeBackLater(f"the answer has no shape that is known ({type(error).__name__})") from error
         finally:
             self._on_request(_VERBS[request.verb], request.resource.plural, outcome, time.perf_counter() - started)
         return answer
@@ -102,7 +102,7 @@ class Exchange:
                 finally:
                     response.close()
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError, NoAccessError) as error:
-            raise failures.ComeBackLater(f"{type(error).__name__}: {error}"[: failures.WORDS_MAX]) from error
+            raise errors.ComeBackLater(f"{type(error).__name__}: {error}"[: errors.WORDS_MAX]) from error
 
     async def _exchange(self, request: Request, path: str) -> Answer:
         response = await self._sent(request, path)
@@ -112,9 +112,9 @@ class Exchange:
             if response.status in _SUCCESS:
                 raise
             # A failure that repeats a whole object: its first words are not worth the rest.
-            raise failures.wordless(response.status) from None
+            raise errors.wordless(response.status) from None
         if response.status not in _SUCCESS:
-            raise failures.fault(response.status, response.headers, data, request)
+            raise errors.fault(response.status, response.headers, data, request)
         return Answer(answers.parsed(data), len(data))
 
     async def _sent(self, request: Request, path: str) -> aiohttp.ClientResponse:

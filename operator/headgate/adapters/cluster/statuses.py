@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from headgate.adapters.cluster import answers, failures
+from headgate.adapters.cluster import answers, errors
 from headgate.adapters.cluster.exchange import Exchange, version
 from headgate.adapters.cluster.kinds import RESOURCES, Resource
 from headgate.adapters.cluster.requests import Request
@@ -26,11 +26,11 @@ async def apply(exchange: Exchange, key: Key, uid: str, resource_version: str, s
         subresource="status",
         query={"fieldManager": names.STATUS_MANAGER, "force": "true"},
         body={"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": metadata, "status": status},
-        content_type=failures.APPLY,
+        content_type=errors.APPLY,
     )
     try:
         stored = await _written(exchange, request)
-    except failures.Untyped:
+    except errors.Untyped:
         # The server cannot merge into what fits no schema, nor take away but a part of what others wrote too, as of a
         # backup that was played back. It can replace, and then judges only what changes.
         return await _written(exchange, _replaced(request, resource_version, status))
@@ -40,7 +40,7 @@ async def apply(exchange: Exchange, key: Key, uid: str, resource_version: str, s
     # that has gone would stand beside the stable revision that it has become.
     left = version(stored)
     if not isinstance(left, str):
-        raise failures.ComeBackLater("the answer does not say which version of the Rollout was written")
+        raise errors.ComeBackLater("the answer does not say which version of the Rollout was written")
     return await _written(exchange, _replaced(request, left, status))
 
 
@@ -67,7 +67,7 @@ def json_patch(
         name=name,
         query={"fieldManager": field_manager},
         body=list(operations),
-        content_type=failures.JSON_PATCH,
+        content_type=errors.JSON_PATCH,
     )
 
 

@@ -15,7 +15,7 @@ import prometheus_api_client
 import requests
 from prometheus_api_client.exceptions import PrometheusApiClientException
 
-from headgate.adapters.metrics import answers, scope, transport
+from headgate.adapters.metrics import request_context, response_parser, transport
 from headgate.adapters.metrics.settings import ServerSettings
 from headgate.core.model import Reading, Sample
 
@@ -31,7 +31,7 @@ class PrometheusServer:
     def __init__(self, address: str, settings: ServerSettings) -> None:
         self._address = address
         self._settings = settings
-        self._scope = scope.Scope(settings, address)
+        self._scope = request_context.Scope(settings, address)
         # prometheus-api-client drops the warnings of an answer. The hook sees the answer in the thread that asked.
         self._answer = threading.local()
         self._session = transport.Session()
@@ -65,7 +65,7 @@ class PrometheusServer:
 
         *namespace* is that of the Rollout whose metric it is.
         """
-        token = scope.NAMESPACE.set(namespace)
+        token = request_context.NAMESPACE.set(namespace)
         try:
             return Reading(samples=self._samples(query, ticks))
         except transport.Unanswered as why:
@@ -73,7 +73,7 @@ class PrometheusServer:
         except Exception as error:  # noqa: BLE001 - each of four libraries has its own; all mean that there is no answer
             return self.problem(self._describe(error))
         finally:
-            scope.NAMESPACE.reset(token)
+            request_context.NAMESPACE.reset(token)
 
     def problem(self, why: str) -> Reading:
         """Return the Reading that says that this server cannot be read, and *why*."""
@@ -93,12 +93,12 @@ class PrometheusServer:
                 step=str(ticks.step),
                 params={"timeout": f"{math.ceil(self._settings.timeout_seconds * 1000)}ms"} | self._scope.parameters(),
             )
-            return answers.samples_of(result, self._answer.warnings, ticks)
+            return response_parser.samples_of(result, self._answer.warnings, ticks)
 
     def _check(self, response: requests.Response, *_: object, **__: object) -> None:
         self._answer.until_read.enter_context(_PARSING)
         # They are shown to users, so they are cleared of what we sent like all that the server says.
-        self._answer.warnings = tuple(self._scope.scrub(warning) for warning in answers.check(response))
+        self._answer.warnings = tuple(self._scope.scrub(warning) for warning in response_parser.check(response))
 
     def _describe(self, error: Exception) -> str:
         known = isinstance(error, OSError | PrometheusApiClientException)

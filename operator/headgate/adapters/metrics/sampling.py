@@ -22,9 +22,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
-from headgate.adapters.metrics.lanes import Lane, Query
 from headgate.adapters.metrics.series import TICKS_AHEAD, Question, Series
 from headgate.adapters.metrics.settings import NotAllowed, ServerSettings
+from headgate.adapters.metrics.worker_pool import Lane, Query
 from headgate.api.status import Outcome
 from headgate.core.analysis.fold import judge
 from headgate.core.model import Key, MeasureRequest, Reading, Sample

@@ -9,7 +9,7 @@ import dataclasses
 import math
 from typing import Final
 
-from headgate.adapters.metrics.samples import Samples
+from headgate.adapters.metrics.sample_store import Samples
 from headgate.core.analysis.fold import completes_breach
 from headgate.core.model import Key, MeasureRequest
 

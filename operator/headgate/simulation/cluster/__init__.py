@@ -1,0 +1,1 @@
+"""The virtual API server: its store, its checks, and who owns which field."""

@@ -1,0 +1,1 @@
+"""The virtual controllers: Deployments, pods, endpoints and Gateways."""
