@@ -82,10 +82,10 @@ crds: $(VENV) ## Write crds/, policies/, docs/reference.md and docs/hazards.md a
 	$(PYTHON) -m tests.chart.values_table
 
 cluster: $(VENV) ## Start a cluster: SIZE=control-plane|node NAME=headgate ON=kind|local (kind where Docker answers)
-	@$(PYTHON) -m tests.cluster up --size $(SIZE) --name $(NAME) --on $(ON)
+	@$(PYTHON) -m hack.cluster up --size $(SIZE) --name $(NAME) --on $(ON)
 
 cluster-down: $(VENV) ## Stop the cluster: NAME=headgate, whatever it is ON
-	@$(PYTHON) -m tests.cluster down --name $(NAME) --on $(ON)
+	@$(PYTHON) -m hack.cluster down --name $(NAME) --on $(ON)
 
 run: $(VENV) ## Run the operator from this desk with the current KUBECONFIG
 	$(PYTHON) -m headgate

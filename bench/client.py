@@ -14,7 +14,7 @@ from typing import Any, Final
 import aiohttp
 import requests
 
-from tests.cluster import Cluster, ClusterError
+from hack.cluster import Cluster, ClusterError
 from tests.control_plane.access import Access
 
 Json = dict[str, Any]

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from bench.client import MERGE, Client, Json, Request
 from bench.stage import Stage
-from tests.cluster import ClusterError
+from hack.cluster import ClusterError
 from tests.control_plane.life import rollouts, shops
 
 ROLLOUTS: Final = "/apis/headgate.dev/v1alpha1"

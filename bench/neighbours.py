@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 from bench import crowd
 from bench.client import MERGE, Client, Json, Request
 from bench.crowd import Member
-from tests.cluster import ClusterError
+from hack.cluster import ClusterError
 from tests.prometheus.scripts import Rule, constant
 
 METRICS: Final = 20

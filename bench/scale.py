@@ -14,7 +14,7 @@ from bench.crowd import Member
 from bench.figures import Beside, Budget, Figure
 from bench.scope import Scope
 from bench.stage import Say, Stage, running
-from tests import cluster as clusters
+from hack import cluster as clusters
 
 SECTION: Final = "scale"
 POLL_SECONDS: Final = 0.1

@@ -17,9 +17,9 @@ from typing import Any, Final, Protocol
 import requests
 
 from bench.stage import Prometheus, Say, free_port
-from tests import cluster as clusters
-from tests.cluster import binaries
-from tests.cluster import prometheus as layer
+from hack import cluster as clusters
+from hack.cluster import binaries
+from hack.cluster import prometheus as layer
 
 MILLISECONDS: Final = 1000.0
 SCRAPE_SECONDS: Final = 1

@@ -19,8 +19,8 @@ import requests
 
 from bench.audit import OPERATOR, Audit
 from bench.client import Client
-from tests import cluster as clusters
-from tests.cluster import layout, processes
+from hack import cluster as clusters
+from hack.cluster import layout, processes
 from tests.control_plane.life import gateways, operators
 from tests.prometheus import scripts
 

@@ -1,4 +1,4 @@
 """The demonstration: a good version promoted and a bad one taken back, under real load, before your eyes.
 
-`python -m demo` runs it. It stands on tests.cluster and tests.e2e; nothing stands on it.
+`python -m demo` runs it. It stands on hack.cluster and tests.e2e; nothing stands on it.
 """

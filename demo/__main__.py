@@ -19,8 +19,8 @@ import rich.console
 from demo import by_hand, capture, lines, screen
 from demo.stage import CLUSTER, Stage, reserved
 from demo.story import Story
-from tests import cluster as clusters
-from tests.cluster import layout
+from hack import cluster as clusters
+from hack.cluster import layout
 
 INTERRUPTED = 130
 STILL_SECONDS = 15.0

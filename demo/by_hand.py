@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from demo.stage import CLUSTER, NAMESPACE
-from tests.cluster import Cluster
+from hack.cluster import Cluster
 from tests.e2e import podinfo
 
 
@@ -16,7 +16,7 @@ def words(cluster: Cluster) -> str:
     return f"""
 The cluster and the operator are up. Nothing of them is reached from outside, so go in first:
 
-  {python} -m tests.cluster enter --name {CLUSTER}        # a shell in there, with kubectl
+  {python} -m hack.cluster enter --name {CLUSTER}        # a shell in there, with kubectl
 
 Look, and ship something else:
 
@@ -27,7 +27,7 @@ Look, and ship something else:
 Your own service: load its image from outside, as there is no registry, and apply a Rollout like this one with a Service
 and an HTTPRoute of its own (this one takes all hosts; give yours a hostname, or delete this one):
 
-  docker save IMAGE -o image.tar && {python} -m tests.cluster load --name {CLUSTER} image.tar
+  docker save IMAGE -o image.tar && {python} -m hack.cluster load --name {CLUSTER} image.tar
   kubectl -n {NAMESPACE} get rollout,service,httproute {podinfo.NAME} -o yaml > mine.yaml
 
 And when you are done (the operator ends with it):

@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, Self
 
-from tests import cluster as clusters
-from tests.cluster import layout, probes, processes
+from hack import cluster as clusters
+from hack.cluster import layout, probes, processes
 from tests.control_plane.life.operators import Operator, kubeconfig_of_operator
 from tests.e2e import podinfo
 from tests.e2e.load import Load

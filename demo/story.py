@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from demo import facts, summary
 from demo.facts import State, View
 from demo.stage import NAMESPACE, Stage
-from tests import cluster as clusters
+from hack import cluster as clusters
 from tests.e2e import podinfo
 from tests.e2e.load import Snapshot
 

@@ -78,7 +78,7 @@ def node_missing(output: Output) -> str:
 def _missing(size: str, output: Output) -> str:
     if sys.platform != "linux":
         return "the local clusters run on Linux"
-    command = [sys.executable, "-m", "tests.cluster", "build", "--size", size]
+    command = [sys.executable, "-m", "hack.cluster", "build", "--size", size]
     last = ""
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as build:
         for line in build.stderr or ():

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import cluster
+from hack import cluster
 from tests.chart import helm as helms
 from tests.chart.helm import Helm
 from tests.chart.releases import Release

@@ -17,9 +17,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from hack.cluster import files, layout
 from tests.chart import root_filesystem
 from tests.chart.root_filesystem import ImageError, Say
-from tests.cluster import files, layout
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 REPOSITORY: Final = "headgate.test/headgate"

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import yaml
 
+from hack import cluster
 from headgate.api import names
-from tests import cluster
 from tests.chart.helm import Helm, Json
 from tests.chart.values_table import CHART
 from tests.control_plane.conftest import ControlPlane

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from tests.cluster import machine
+from hack.cluster import machine
 
 INCLUDED: Final = ("python3", "python3-venv")
 LEFT_OUT: Final = ("doc", "locale", "man")

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from hack.cluster import wait_until
 from headgate.cli import policies
 from tests.chart import variants
 from tests.chart.helm import Helm, Json, of_kind, only
 from tests.chart.releases import NAMESPACE, Release
 from tests.chart.values_table import CHART
-from tests.cluster import wait_until
 from tests.control_plane.life.reading import HttpReader
 from tests.control_plane.life.rollouts import manifest
 from tests.control_plane.life.shops import SERVICES, Shop, service

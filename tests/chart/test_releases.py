@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from hack.cluster import wait_until
 from tests.chart import releases, variants
 from tests.chart.helm import Json
 from tests.chart.releases import NAMESPACE, Release
-from tests.cluster import wait_until
 from tests.control_plane.life import gateways
 from tests.control_plane.life.operators import Operator
 from tests.control_plane.life.reading import HttpReader

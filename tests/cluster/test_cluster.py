@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests import cluster as clusters
-from tests.cluster import layout
-from tests.cluster.lifecycle import Cluster
+from hack import cluster as clusters
+from hack.cluster import layout
+from hack.cluster.lifecycle import Cluster
 
 REPOSITORY = Path(__file__).parents[2]
 DEADLINE_SECONDS = 60.0
@@ -37,7 +37,7 @@ def cluster(_own_state: None) -> Iterator[Cluster]:
 
 
 def _command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "tests.cluster", *arguments]
+    return [sys.executable, "-m", "hack.cluster", *arguments]
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cluster import __main__ as command_line
-from tests.cluster import add_ons, binaries, kind, layout, lifecycle, prometheus
-from tests.cluster.__main__ import On
-from tests.cluster.errors import ClusterError
+from hack.cluster import __main__ as command_line
+from hack.cluster import add_ons, binaries, kind, layout, lifecycle, prometheus
+from hack.cluster.__main__ import On
+from hack.cluster.errors import ClusterError
 from tests.cluster.stand_ins import StandIns
 
 REPOSITORY = Path(__file__).parents[2]

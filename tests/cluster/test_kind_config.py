@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cluster import __main__ as command_line
-from tests.cluster import add_ons, binaries, kind
-from tests.cluster.components import ModuleGroup
+from hack.cluster import __main__ as command_line
+from hack.cluster import add_ons, binaries, kind
+from hack.cluster.components import ModuleGroup
 from tests.cluster.stand_ins import StandIns
 
 KIND = ModuleGroup(

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests import cluster as clusters
-from tests.cluster import (
+from hack import cluster as clusters
+from hack.cluster import (
     add_ons,
     addresses,
     binaries,
@@ -30,7 +30,7 @@ from tests.cluster import (
     processes,
     prometheus,
 )
-from tests.cluster.lifecycle import Cluster
+from hack.cluster.lifecycle import Cluster
 from tests.cluster.stand_ins import StandIns
 
 REPOSITORY = Path(__file__).parents[2]
@@ -122,7 +122,7 @@ def _samples(cluster: Cluster, query: str) -> list[Mapping[str, str]]:
 
 
 def _up(name: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tests.cluster", "up", "--size", "node", "--name", name]
+    command = [sys.executable, "-m", "hack.cluster", "up", "--size", "node", "--name", name]
     return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
@@ -205,7 +205,7 @@ def test_a_second_up_changes_nothing(cluster: Cluster) -> None:
     """Up of a running node starts nothing, and the command line finds its way in."""
     before = sorted(process.pid for process in processes.marked(layout.of(cluster.name).mark))
     assert 0 == _up(cluster.name).wait(DEADLINE_SECONDS)
-    enter = [sys.executable, "-m", "tests.cluster", "enter", "--name", cluster.name, "--", "kubectl", "get", "nodes"]
+    enter = [sys.executable, "-m", "hack.cluster", "enter", "--name", cluster.name, "--", "kubectl", "get", "nodes"]
     result = subprocess.run(enter, cwd=REPOSITORY, capture_output=True, text=True, check=True)
 
     assert before == sorted(process.pid for process in processes.marked(layout.of(cluster.name).mark))

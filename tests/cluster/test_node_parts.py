@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import __main__ as command_line
-from tests.cluster import binaries, control_plane, images, lifecycle, machine, mounts, namespaces, node
-from tests.cluster.errors import ClusterError
+from hack.cluster import __main__ as command_line
+from hack.cluster import binaries, control_plane, images, lifecycle, machine, mounts, namespaces, node
+from hack.cluster.errors import ClusterError
 
 
 def test_without_root_one_line_says_what_is_missing(

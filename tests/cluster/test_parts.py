@@ -11,19 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.cluster import __main__ as command_line
-from tests.cluster import (
-    binaries,
-    components,
-    control_plane,
-    deadlines,
-    files,
-    layout,
-    processes,
-    supervisor,
-    toolchain,
-)
-from tests.cluster.errors import ClusterError
+from hack.cluster import __main__ as command_line
+from hack.cluster import binaries, components, control_plane, deadlines, files, layout, processes, supervisor, toolchain
+from hack.cluster.errors import ClusterError
 
 SLEEP = (sys.executable, "-c", "import signal; signal.pause()")
 
@@ -171,7 +161,7 @@ def test_errors_are_one_line(place: layout.Layout, capsys: pytest.CaptureFixture
     """A user's mistake exits with 1 and says what would be right, without a stack trace."""
     assert 1 == command_line.main(["kubeconfig", "--name", place.name])
     assert (
-        "error: there is no cluster parts: start it with 'python -m tests.cluster up --name parts'\n"
+        "error: there is no cluster parts: start it with 'python -m hack.cluster up --name parts'\n"
         == capsys.readouterr().err
     )
 
@@ -201,7 +191,7 @@ def test_nothing_is_left_half_written(tmp_path: Path) -> None:
 
 def test_help_names_every_command() -> None:
     """The command line tells what it can do."""
-    command = [sys.executable, "-m", "tests.cluster", "--help"]
+    command = [sys.executable, "-m", "hack.cluster", "--help"]
     text = subprocess.run(command, capture_output=True, text=True, check=True, cwd=binaries.MODULES.parents[2]).stdout
 
     assert all(word in text for word in ("up", "down", "build", "kubeconfig"))

@@ -13,7 +13,7 @@ from typing import Final, Self
 import requests
 import yaml
 
-from tests.cluster import Cluster, files
+from hack.cluster import Cluster, files
 
 _GATEWAYS: Final = "apis/gateway.networking.k8s.io/v1"
 ROOTS: Final[Mapping[str, str]] = MappingProxyType(

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from hack import cluster
 from headgate.api import crd
 from headgate.cli import crds, policies
-from tests import cluster
 
 ESTABLISHED_SECONDS = 60
 READABLE_SECONDS = 30

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
+from hack.cluster import wait_until
 from headgate.api import consent
 from headgate.api.traffic import ROUTES_MAX
 from headgate.cli import policies
-from tests.cluster import wait_until
 from tests.control_plane import people
 from tests.control_plane.conftest import ControlPlane
 from tests.control_plane.people import GATEWAY_GROUP, ROLLOUTS, SCALE, STATUS, Person, routes, rule

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-from tests.cluster import Cluster
+from hack.cluster import Cluster
 from tests.control_plane.access import Access
 
 Json = dict[str, Any]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests import cluster
+from hack import cluster
 from tests.control_plane.life.operators import Operator
 from tests.e2e import evidence, nodes, shops
 from tests.e2e.nodes import Node

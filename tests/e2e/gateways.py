@@ -8,8 +8,8 @@ import re
 import subprocess
 from collections.abc import Iterator
 
-from tests import cluster
-from tests.cluster import machine
+from hack import cluster
+from hack.cluster import machine
 from tests.e2e.nodes import Node
 
 TABLE = "headgate_deaf"

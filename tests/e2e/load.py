@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import IO, Any, Final, Self
 
-from tests.cluster import Cluster, ClusterError, command, layout, processes
+from hack.cluster import Cluster, ClusterError, command, layout, processes
 
 RATE_MAX, DURATION_MAX_SECONDS = 500, 3600
 FAILURES_KEPT: Final = 1000

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from tests import cluster
+from hack import cluster
 from tests.control_plane.life.operators import Operator, settle
 from tests.e2e import evidence, nodes, shops, ways
 from tests.e2e.nodes import Node

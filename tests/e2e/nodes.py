@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
+from hack import cluster
+from hack.cluster import Cluster
 from headgate.api import crd
 from headgate.cli import crds
-from tests import cluster
-from tests.cluster import Cluster
 from tests.control_plane.life.conftest import free_port
 from tests.control_plane.life.operators import Operator, kubeconfig_of_operator
 

@@ -1,13 +1,13 @@
 """podinfo as a user's service: its Service, its route through the gateway, its Rollout, and what is measured of it.
 
-Owns the manifests, and how a response tells its version. tests/cluster/README.md says what the versions do.
+Owns the manifests, and how a response tells its version. hack/cluster/README.md says what the versions do.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.cluster import Cluster, images
+from hack.cluster import Cluster, images
 from tests.e2e.load import Response
 
 Json = dict[str, Any]

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final, Self
 
-from tests.cluster import wait_until
+from hack.cluster import wait_until
 from tests.e2e import load, nodes, podinfo, routed, shops
 from tests.e2e.load import Connections, Counts, Load, Response
 from tests.e2e.nodes import Node

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests import cluster
+from hack import cluster
+from hack.cluster import lifecycle
 from tests.chart import helm as helms
 from tests.chart import images
 from tests.chart.helm import Helm
 from tests.chart.root_filesystem import ImageError
 from tests.chart.values_table import CHART
-from tests.cluster import lifecycle
 from tests.e2e import evidence, nodes, podinfo, shops
 from tests.e2e.nodes import SCRAPE_SECONDS, Json, Node
 from tests.e2e.shops import Shop

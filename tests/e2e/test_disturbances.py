@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests import cluster
+from hack import cluster
 from tests.control_plane.life.operators import Operator
 from tests.e2e import podinfo
 from tests.e2e.conftest import OpenShop

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from tests import cluster
-from tests.cluster import metrics
+from hack import cluster
+from hack.cluster import metrics
 from tests.control_plane.life.operators import settle
 from tests.e2e import podinfo, routed, shops
 from tests.e2e.conftest import OpenShop

@@ -14,8 +14,8 @@ from typing import Protocol
 
 import pytest
 
+from hack.cluster import wait_until
 from tests.adapters.metrics import hostile_server
-from tests.cluster import wait_until
 from tests.control_plane.conftest import ControlPlane
 from tests.shell.test_api_server import ROLLOUT, with_
 

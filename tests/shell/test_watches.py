@@ -7,13 +7,13 @@ from typing import Any
 import kopf
 import pytest
 
+from hack import cluster as clusters
 from headgate.adapters import cluster
 from headgate.core.model import Json, Key, Kind
 from headgate.reconcile import watches
 from headgate.reconcile.event_mapping import Triggers
 from headgate.reconcile.predicates import Sighting, sight
 from headgate.reconcile.queue import Queue
-from tests import cluster as clusters
 from tests.control_plane.conftest import ControlPlane
 from tests.shell.test_api_server import DEPLOYMENT, ROLLOUT, with_
 from tests.shell.test_triggers import ROLLOUT as SEEN

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from hack.cluster import certificates
 from headgate.adapters.metrics.prometheus import PrometheusServer
 from headgate.adapters.metrics.settings import ServerSettings
 from headgate.core.model import Reading
 from tests.adapters.metrics import hostile_server
-from tests.cluster import certificates
 
 TICKS = range(1_700_000_000, 1_700_000_030 + 1, 10)
 LIMIT_SECONDS = 0.3

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import requests
 
+from hack.cluster import certificates
 from headgate.adapters.metrics import series, transport
 from headgate.adapters.metrics.prometheus import PrometheusServer
 from headgate.adapters.metrics.settings import ServerSettings
 from headgate.api.status import Outcome
 from headgate.core.model import Reading, Sample
-from tests.cluster import certificates
 from tests.prometheus import scripts
 from tests.prometheus.server import ScriptedPrometheus
 

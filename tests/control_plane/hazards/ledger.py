@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from tests.cluster import Cluster
+from hack.cluster import Cluster
 from tests.control_plane.conftest import running
 from tests.control_plane.hazards.stages import Stage, opened, staged
 from tests.control_plane.life import operators

@@ -11,9 +11,9 @@ from typing import Any
 
 import yaml
 
+from hack.cluster import wait_until
 from headgate.api import consent
 from headgate.cli import crds
-from tests.cluster import wait_until
 from tests.control_plane.access import Access
 from tests.control_plane.life import rollouts
 

@@ -10,8 +10,8 @@ from typing import Any, Final, Self
 
 import requests
 
+from hack.cluster import wait_until
 from headgate.api import nesting
-from tests.cluster import wait_until
 from tests.control_plane.access import Access
 
 Json = dict[str, Any]

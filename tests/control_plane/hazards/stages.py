@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.cluster import Cluster, wait_until
+from hack.cluster import Cluster, wait_until
 from tests.control_plane.access import Access
 from tests.control_plane.hazards.recorder import Recorder
 from tests.control_plane.life import gateways, rollouts, shops

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster import wait_until
+from hack.cluster import wait_until
 from tests.control_plane.conftest import running
 from tests.control_plane.hazards import malformed
 from tests.control_plane.hazards.stages import Stage, opened, staged

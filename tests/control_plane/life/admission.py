@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.cluster import certificates
+from hack.cluster import certificates
 from tests.control_plane.life.rollouts import Json, Kubectl
 
 TIMEOUT_SECONDS = 30

@@ -15,8 +15,8 @@ from typing import Any, Self
 
 import requests
 
+from hack.cluster import Cluster, binaries, gateway, wait_until
 from headgate.core.traffic.routers.gateway_api import mirrors
-from tests.cluster import Cluster, binaries, gateway, wait_until
 from tests.control_plane.access import Access
 
 Json = dict[str, Any]

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.cluster import Cluster, certificates, metrics, wait_until
+from hack.cluster import Cluster, certificates, metrics, wait_until
 from tests.control_plane.life.reading import HttpReader
 
 Json = dict[str, Any]

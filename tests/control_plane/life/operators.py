@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.cluster import Cluster, wait_until
+from hack.cluster import Cluster, wait_until
 
 _RIGHTS = Path(__file__).with_name("rbac.yaml")
 READY_SECONDS = 90.0

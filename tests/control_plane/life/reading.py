@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
-from tests.cluster import Cluster
+from hack.cluster import Cluster
 from tests.control_plane.access import Access
 
 Json = dict[str, Any]

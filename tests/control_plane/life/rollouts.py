@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from tests.cluster import wait_until
+from hack.cluster import wait_until
 
 Json = dict[str, Any]
 

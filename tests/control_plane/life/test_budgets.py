@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster import wait_until
+from hack.cluster import wait_until
 from tests.control_plane.life.rollouts import Json, manifest, steered
 from tests.control_plane.life.shops import SERVICES, Shop, service
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.cluster import wait_until
+from hack.cluster import wait_until
 from tests.control_plane.conftest import ControlPlane
 from tests.control_plane.life.rollouts import manifest
 from tests.control_plane.life.shops import SERVICES, Shop, service

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from tests.cluster import wait_until
+from hack.cluster import wait_until
 from tests.control_plane.life import operators
 from tests.control_plane.life.rollouts import World, manifest, metric
 from tests.prometheus.scripts import constant
@@ -243,7 +243,7 @@ def test_h26_template_refused(world: World) -> None:
 
 def test_api_server_frozen(world: World, control_plane: object, operator: operators.Operator) -> None:
     """The operator outlives an API server that is stopped for a while, and goes on without a restart."""
-    from tests import cluster  # noqa: PLC0415  # only this test steers a component
+    from hack import cluster  # noqa: PLC0415  # only this test steers a component
 
     running = control_plane.cluster  # type: ignore[attr-defined]  # the fixture's own type lives in another conftest
     shipped(world)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cluster import wait_until
+from hack.cluster import wait_until
 from tests.control_plane.life.rollouts import World, metric
 from tests.prometheus.scripts import constant
 from tests.prometheus.server import ScriptedPrometheus

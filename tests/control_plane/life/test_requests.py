@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tests.cluster import Cluster
+from hack.cluster import Cluster
 from tests.control_plane.conftest import ControlPlane
 from tests.control_plane.life import operators
 from tests.control_plane.life.rollouts import World

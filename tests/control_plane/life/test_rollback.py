@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.cluster import wait_until
+from hack.cluster import wait_until
 from tests.control_plane.conftest import ControlPlane
 from tests.control_plane.life import operators
 from tests.control_plane.life.rollouts import World, metric, steered

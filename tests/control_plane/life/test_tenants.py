@@ -4,7 +4,7 @@ import statistics
 
 import pytest
 
-from tests.cluster import wait_until
+from hack.cluster import wait_until
 from tests.control_plane.life.rollouts import World, manifest, metric
 from tests.prometheus.scripts import Rule, constant
 from tests.prometheus.server import Asked, ScriptedPrometheus

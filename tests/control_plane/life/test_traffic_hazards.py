@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests.cluster import wait_until
+from hack.cluster import wait_until
 from tests.control_plane.life.gateways import Answer, Gateways
 from tests.control_plane.life.rollouts import metric
 from tests.control_plane.life.shops import Shop, rich_route, service, without_ours

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from tests.cluster import Cluster, wait_until
+from hack.cluster import Cluster, wait_until
 
 _COLUMNS: Final = (
     r"{.metadata.labels.headgate\.dev/pod-hash} {.spec.replicas} {.status.availableReplicas}{'\n'}".replace("'", '"')

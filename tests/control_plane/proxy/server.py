@@ -20,7 +20,7 @@ import yaml
 import yarl
 from aiohttp import web
 
-from tests.cluster import Cluster
+from hack.cluster import Cluster
 from tests.control_plane.proxy.faults import Answer, Call, Cut, Expire, Fault, Hang, Hold, When
 
 T = TypeVar("T")

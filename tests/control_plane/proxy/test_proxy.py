@@ -11,7 +11,7 @@ import pytest
 import requests
 import yaml
 
-from tests.cluster import wait_until
+from hack.cluster import wait_until
 from tests.control_plane.conftest import ControlPlane
 from tests.control_plane.life.operators import kubeconfig_of_operator
 from tests.control_plane.proxy import Answer, Call, Cut, Expire, Fault, Hang, Hold, Proxy, Storm, When

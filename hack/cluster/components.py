@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.cluster.layout import Layout
+from hack.cluster.layout import Layout
 
 LOOPBACK = "127.0.0.1"
 

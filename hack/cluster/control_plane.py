@@ -8,9 +8,9 @@ Nodes are another layer's: fake ones kwok's, a real one node.py's.
 import json
 from typing import Any
 
-from tests.cluster import addresses, certificates, files, identities, probes
-from tests.cluster.components import LOOPBACK, Component, Layer, ModuleGroup, Site
-from tests.cluster.identities import User
+from hack.cluster import addresses, certificates, files, identities, probes
+from hack.cluster.components import LOOPBACK, Component, Layer, ModuleGroup, Site
+from hack.cluster.identities import User
 
 VERSION_PACKAGES = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
 KUBERNETES = ModuleGroup(

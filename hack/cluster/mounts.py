@@ -8,7 +8,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from tests.cluster.errors import ClusterError
+from hack.cluster.errors import ClusterError
 
 MOUNTS = Path("/proc/self/mountinfo")
 # Fields of a line of mountinfo: the mount point is the 5th, the type the one after the lone hyphen.

@@ -9,9 +9,9 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.cluster import deadlines, mounts, processes
-from tests.cluster.errors import ClusterError
-from tests.cluster.layout import Layout
+from hack.cluster import deadlines, mounts, processes
+from hack.cluster.errors import ClusterError
+from hack.cluster.layout import Layout
 
 # A group is busy until the kernel has buried the last process of it.
 REMOVE_SECONDS = 10.0

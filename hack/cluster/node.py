@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.cluster import (
+from hack.cluster import (
     addresses,
     cgroups,
     control_plane,
@@ -22,8 +22,8 @@ from tests.cluster import (
     namespaces,
     probes,
 )
-from tests.cluster.components import Component, Layer, ModuleGroup, Site
-from tests.cluster.identities import User
+from hack.cluster.components import Component, Layer, ModuleGroup, Site
+from hack.cluster.identities import User
 
 NAME = "node"
 CONTAINERD = ModuleGroup(

@@ -15,10 +15,10 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tests.cluster import addresses, files, layout, machine, mounts, processes
-from tests.cluster.components import Layer, Say, Site
-from tests.cluster.errors import ClusterError
-from tests.cluster.layout import Layout
+from hack.cluster import addresses, files, layout, machine, mounts, processes
+from hack.cluster.components import Layer, Say, Site
+from hack.cluster.errors import ClusterError
+from hack.cluster.layout import Layout
 
 CLONE_NEWNET = 0x40000000
 BRIDGE = "pods"

@@ -9,9 +9,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tests.cluster import addresses, certificates, files, identities, kubectl, probes
-from tests.cluster.components import Component, Layer, ModuleGroup, Site
-from tests.cluster.identities import User
+from hack.cluster import addresses, certificates, files, identities, kubectl, probes
+from hack.cluster.components import Component, Layer, ModuleGroup, Site
+from hack.cluster.identities import User
 
 NAME, NAMESPACE = "metrics-server", "kube-system"
 HOST = f"{NAME}.{NAMESPACE}.svc"

@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.cluster import files, machine, namespaces, processes
-from tests.cluster.components import ModuleGroup, Site
-from tests.cluster.errors import ClusterError
+from hack.cluster import files, machine, namespaces, processes
+from hack.cluster.components import ModuleGroup, Site
+from hack.cluster.errors import ClusterError
 
 REPOSITORY = "headgate.test"
 PAUSE = f"{REPOSITORY}/pause:1"

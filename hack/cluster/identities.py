@@ -7,8 +7,8 @@ lies in certificates.py.
 import dataclasses
 from pathlib import Path
 
-from tests.cluster import addresses, certificates
-from tests.cluster.components import LOOPBACK, Site
+from hack.cluster import addresses, certificates
+from hack.cluster.components import LOOPBACK, Site
 
 SERVER_NAMES = (
     LOOPBACK,

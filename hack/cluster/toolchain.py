@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.cluster import files
-from tests.cluster.errors import ClusterError
+from hack.cluster import files
+from hack.cluster.errors import ClusterError
 
 Version = tuple[int, ...]
 GO_DIRECTIVE = re.compile(r"^go (\d+(?:\.\d+)+)$", re.MULTILINE)

@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.cluster import binaries, gateway, prometheus
-from tests.cluster.errors import ClusterError
+from hack.cluster import binaries, gateway, prometheus
+from hack.cluster.errors import ClusterError
 
 Json = dict[str, Any]
 

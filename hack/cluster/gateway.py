@@ -8,11 +8,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tests.cluster import addresses, files, identities, kubectl, probes
-from tests.cluster.components import Component, Layer, ModuleGroup, Site, WheelGroup
-from tests.cluster.deadlines import wait_until
-from tests.cluster.errors import ClusterError
-from tests.cluster.identities import User
+from hack.cluster import addresses, files, identities, kubectl, probes
+from hack.cluster.components import Component, Layer, ModuleGroup, Site, WheelGroup
+from hack.cluster.deadlines import wait_until
+from hack.cluster.errors import ClusterError
+from hack.cluster.identities import User
 
 TRAEFIK = WheelGroup("traefik")
 CRD_FOLDER = "config/crd/standard"

@@ -4,7 +4,7 @@ Owns what it is built from. Its command line bounds every attack by rate and
 duration; README.md has an example.
 """
 
-from tests.cluster.components import Layer, ModuleGroup
+from hack.cluster.components import Layer, ModuleGroup
 
 VEGETA = ModuleGroup(
     name="vegeta",

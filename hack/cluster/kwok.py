@@ -12,9 +12,9 @@ from typing import Any
 
 import yaml
 
-from tests.cluster import files, identities, kubectl, probes
-from tests.cluster.components import LOOPBACK, Component, Layer, ModuleGroup, Site
-from tests.cluster.identities import User
+from hack.cluster import files, identities, kubectl, probes
+from hack.cluster.components import LOOPBACK, Component, Layer, ModuleGroup, Site
+from hack.cluster.identities import User
 
 READY = "kwok.headgate.test/ready"
 READY_AFTER = "kwok.headgate.test/ready-after"

@@ -12,10 +12,10 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.cluster import deadlines, files, processes
-from tests.cluster.components import Component, Say
-from tests.cluster.errors import ClusterError
-from tests.cluster.layout import Layout
+from hack.cluster import deadlines, files, processes
+from hack.cluster.components import Component, Say
+from hack.cluster.errors import ClusterError
+from hack.cluster.layout import Layout
 
 # Measured: all ready after 4 s on 2 idle cores, 20 s beside a Go build.
 READY_SECONDS = 120.0

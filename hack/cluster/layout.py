@@ -12,8 +12,8 @@ import socket
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.cluster import files
-from tests.cluster.errors import ClusterError
+from hack.cluster import files
+from hack.cluster.errors import ClusterError
 
 # Below Linux's ephemeral ports (32768 and up): while a component is down, no outgoing connection takes its port.
 PORT_RANGE = range(16000, 32000)

@@ -6,9 +6,9 @@ Owns how kubectl is called; what is applied lies with the layers.
 import subprocess
 from pathlib import Path
 
-from tests.cluster import processes
-from tests.cluster.components import Site
-from tests.cluster.errors import ClusterError
+from hack.cluster import processes
+from hack.cluster.components import Site
+from hack.cluster.errors import ClusterError
 
 
 def apply(site: Site, path: Path) -> None:

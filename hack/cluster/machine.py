@@ -12,9 +12,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tests.cluster import files, layout
-from tests.cluster.components import Say
-from tests.cluster.errors import ClusterError
+from hack.cluster import files, layout
+from hack.cluster.components import Say
+from hack.cluster.errors import ClusterError
 
 CNI_PLUGINS = Path("/usr/lib/cni")
 # Where programs for root lie; not on everybody's PATH.

@@ -7,9 +7,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tests.cluster import addresses, files, identities, probes
-from tests.cluster.components import Component, Layer, ModuleGroup, Site
-from tests.cluster.identities import User
+from hack.cluster import addresses, files, identities, probes
+from hack.cluster.components import Component, Layer, ModuleGroup, Site
+from hack.cluster.identities import User
 
 PROMETHEUS = ModuleGroup(
     name="prometheus",

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tests.cluster import (
+from hack.cluster import (
     binaries,
     control_plane,
     files,
@@ -29,9 +29,9 @@ from tests.cluster import (
     prometheus,
     supervisor,
 )
-from tests.cluster.components import LOOPBACK, Component, Installation, Layer, Say, Site
-from tests.cluster.errors import ClusterError
-from tests.cluster.layout import Layout, Record
+from hack.cluster.components import LOOPBACK, Component, Installation, Layer, Say, Site
+from hack.cluster.errors import ClusterError
+from hack.cluster.layout import Layout, Record
 
 # Each size is a stack of layers; a later layer may stand on what an earlier one started.
 SIZES: Mapping[str, tuple[Layer, ...]] = {
@@ -234,7 +234,7 @@ def _found(place: Layout) -> tuple[Site, str]:
     record = layout.read_record(place)
     if record is None:
         raise ClusterError(
-            f"there is no cluster {place.name}: start it with 'python -m tests.cluster up --name {place.name}'"
+            f"there is no cluster {place.name}: start it with 'python -m hack.cluster up --name {place.name}'"
         )
     return _site(place, record, build(record.size)), record.size
 

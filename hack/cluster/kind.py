@@ -13,9 +13,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.cluster import add_ons, binaries, gateway, layout
-from tests.cluster.components import Say
-from tests.cluster.errors import ClusterError
+from hack.cluster import add_ons, binaries, gateway, layout
+from hack.cluster.components import Say
+from hack.cluster.errors import ClusterError
 
 CONFIGURATION = Path(__file__).resolve().parents[2] / "kind-config.yaml"
 # An engine that hangs accepts and never answers.

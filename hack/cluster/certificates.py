@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tests.cluster import files
-from tests.cluster.errors import ClusterError
+from hack.cluster import files
+from hack.cluster.errors import ClusterError
 
 # Clusters live for hours; a year forgives one that was forgotten.
 VALID = datetime.timedelta(days=365)

@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.cluster.certificates import Authority, Pair
+from hack.cluster.certificates import Authority, Pair
 
 # A stopped (SIGSTOP) server accepts and never answers.
 ANSWER_SECONDS = 2.0

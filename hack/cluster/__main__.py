@@ -12,9 +12,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tests.cluster import kind, layout, lifecycle
-from tests.cluster.errors import ClusterError
-from tests.cluster.lifecycle import Logs
+from hack.cluster import kind, layout, lifecycle
+from hack.cluster.errors import ClusterError
+from hack.cluster.lifecycle import Logs
 
 INTERRUPTED = 130
 
@@ -117,7 +117,7 @@ COMMANDS: Mapping[str, tuple[Callable[[argparse.Namespace], None], str]] = {
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m tests.cluster", description="Kubernetes here, without Docker or with kind."
+        prog="python -m hack.cluster", description="Kubernetes here, without Docker or with kind."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     parsers = {name: commands.add_parser(name, help=text) for name, (_, text) in COMMANDS.items()}

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tests.cluster.errors import ClusterError
+from hack.cluster.errors import ClusterError
 
 MARK = "HEADGATE_CLUSTER_PROCESS"
 KILL_SECONDS = 10.0

@@ -18,9 +18,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from tests.cluster import files, layout, toolchain
-from tests.cluster.components import Group, Installation, ModuleGroup, Say, WheelGroup
-from tests.cluster.errors import ClusterError
+from hack.cluster import files, layout, toolchain
+from hack.cluster.components import Group, Installation, ModuleGroup, Say, WheelGroup
+from hack.cluster.errors import ClusterError
 
 MODULES = Path(__file__).parent / "build"
 # A sign of life at least this often: the API server alone compiles for minutes.
