@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from headgate.api import spec
 from headgate.api.status import MetricStatus, Outcome
-from headgate.core.analysis import fold
+from headgate.core.analysis import evidence as analysis_evidence
+from headgate.core.analysis import fold, ticks
+from headgate.core.analysis.judges import threshold
 from headgate.core.model import Reading, Sample
 from tests.core import answers
 from tests.core.worlds import NOON, SETTLE, metric
@@ -47,12 +49,12 @@ def folded(before: MetricStatus, *values: float | None, span: fold.Span = LONG_A
 )
 def test_judge(bounds: dict[str, float], value: float | None, expected: Outcome) -> None:
     """H8: the bounds themselves pass, and no value that is missing or not finite passes or fails."""
-    assert expected == fold.judge(spec.Threshold.model_validate(bounds), Sample(NOON, value))
+    assert expected == threshold.judge(spec.Threshold.model_validate(bounds), Sample(NOON, value))
 
 
 def test_judge_keeps_what_the_server_made_of_it() -> None:
     """Where there is no single value, the sample says whether there was none or several."""
-    assert fold.judge(ERRORS.threshold, Sample(NOON, None, Outcome.AMBIGUOUS)) is Outcome.AMBIGUOUS
+    assert threshold.judge(ERRORS.threshold, Sample(NOON, None, Outcome.AMBIGUOUS)) is Outcome.AMBIGUOUS
 
 
 @pytest.mark.parametrize(
@@ -178,15 +180,15 @@ def test_breach(failures: int, allowed: int, expected: str) -> None:
     """A metric that failed as often in a row as allowed is a breach, told with its value and bound."""
     bad = state(failures=failures, value="0.5")
 
-    assert expected == fold.breach((metric("other"), metric(failuresToRollback=allowed)), (bad,))
+    assert expected == analysis_evidence.breach((metric("other"), metric(failuresToRollback=allowed)), (bad,))
 
 
 def test_bound_texts() -> None:
     """A bound is told as people write it."""
     both = spec.Threshold.model_validate({"min": 1, "max": 2.5})
-    assert fold.bound_text(both) == ">= 1 and <= 2.5"
-    assert fold.bound_text(ERRORS.threshold) == "<= 0.01"
-    assert fold.bound_text(spec.Threshold.model_validate({"min": 0.99})) == ">= 0.99"
+    assert threshold.bound_text(both) == ">= 1 and <= 2.5"
+    assert threshold.bound_text(ERRORS.threshold) == "<= 0.01"
+    assert threshold.bound_text(spec.Threshold.model_validate({"min": 0.99})) == ">= 0.99"
 
 
 @pytest.mark.parametrize(
@@ -207,7 +209,7 @@ def test_unread(interval: str, last_tick: int, settled: float, expected: tuple[i
     Where none has settled yet it is said which one comes next.
     """
     watched = metric(interval=interval)
-    requests = fold.unread((watched,), (state(last_tick=last_tick),), {"errors": "up"}, settled + SETTLE, SETTLE)
+    requests = ticks.unread((watched,), (state(last_tick=last_tick),), {"errors": "up"}, settled + SETTLE, SETTLE)
 
     assert [(request.first, request.last) for request in requests] == [expected]
     assert all(request.query == "up" and request.metric == watched for request in requests)
@@ -223,23 +225,23 @@ def test_breach_is_foreseen(enough: int, failures: int, values: list[float | Non
     """Samples complete a breach if the fold of them does; where there is one already, none completes another."""
     watched = ERRORS.model_copy(update={"failures_to_rollback": enough})
     before = state(failures=failures)
-    (request,) = fold.unread((watched,), (before,), {"errors": "up"}, NOON + 100, SETTLE)
+    (request,) = ticks.unread((watched,), (before,), {"errors": "up"}, NOON + 100, SETTLE)
     samples = tuple(Sample(NOON + 10 * at, value) for at, value in enumerate(values, start=1))
     after = fold.fold((watched,), (before,), {"errors": Reading(samples)}, LONG_AGO, NOON + 100)
 
-    breached = bool(fold.breach((watched,), after)) and failures < enough
-    assert fold.completes_breach(request, samples) == breached
+    breached = bool(analysis_evidence.breach((watched,), after)) and failures < enough
+    assert threshold.completes_breach(request, samples) == breached
 
 
 def test_unread_needs_a_state_and_a_query() -> None:
     """A metric without a state, or whose query is not to be asked now, is not measured."""
-    assert fold.unread((ERRORS,), (), {"errors": "up"}, NOON + 100, SETTLE) == ()
-    assert fold.unread((ERRORS,), (state(),), {}, NOON + 100, SETTLE) == ()
+    assert ticks.unread((ERRORS,), (), {"errors": "up"}, NOON + 100, SETTLE) == ()
+    assert ticks.unread((ERRORS,), (state(),), {}, NOON + 100, SETTLE) == ()
 
 
-def found(known: MetricStatus, now: float, watched: spec.Metric = ERRORS) -> fold.Evidence:
+def found(known: MetricStatus, now: float, watched: spec.Metric = ERRORS) -> analysis_evidence.Evidence:
     """Return the evidence at a weight that holds since noon."""
-    return fold.evidence((watched,), (known,), NOON, now, SETTLE)
+    return analysis_evidence.evidence((watched,), (known,), NOON, now, SETTLE)
 
 
 @pytest.mark.parametrize(
@@ -261,8 +263,8 @@ def test_evidence_is_a_number_of_passes(passes: int, missing: str) -> None:
 
 def test_evidence_of_nothing() -> None:
     """A metric that has no state is missing; without metrics there is nothing to prove."""
-    assert fold.evidence((ERRORS,), (), NOON, NOON, SETTLE).missing == ("errors has not been measured",)
-    assert fold.Evidence() == fold.evidence((), (), NOON, NOON, SETTLE)
+    assert analysis_evidence.evidence((ERRORS,), (), NOON, NOON, SETTLE).missing == ("errors has not been measured",)
+    assert analysis_evidence.Evidence() == analysis_evidence.evidence((), (), NOON, NOON, SETTLE)
 
 
 @pytest.mark.parametrize(("now", "proved"), [(105, True), (125, True), (126, False), (3700, False)])

@@ -5,7 +5,7 @@ import pytest
 from headgate.api.begun import Begun
 from headgate.api.strategy import Strategy
 from headgate.api.traffic import GatewayAPI, Route, Traffic
-from headgate.core.model.traffic import Part, Unreadable
+from headgate.core.model import Part, Unreadable
 from headgate.core.rollout import started_with
 from headgate.core.rollout.decide import decide
 from tests.core import ways

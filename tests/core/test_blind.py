@@ -3,8 +3,8 @@
 import pytest
 
 from headgate.api import names
+from headgate.core.model import Part, Unreadable
 from headgate.core.model.actions import RemoveFinalizer, SelectRevision, SetWeights
-from headgate.core.model.traffic import Part, Unreadable
 from headgate.core.rollout.decide import decide
 from headgate.core.rollout.unreadable_status import LOOK_SECONDS, RULE
 from tests.core.ways import CANARY, STABLE, facts, known, route, routed, rule, service

@@ -12,7 +12,7 @@ from headgate.core.model import Decision, PodTrouble
 from headgate.core.model.actions import ScaleDeployment, SelectRevision, SetWeights
 from headgate.core.replicas.pod_budget import Budget
 from headgate.core.rollout.decide import decide
-from headgate.core.strategies import steps, traits
+from headgate.core.strategies import metric_timing, planning, traits
 from headgate.core.strategies.steps import Step
 from tests.core import answers, ways
 from tests.core.ways import CANARY, LONG_AGO, STABLE, facts, known, route, rule, service
@@ -67,7 +67,7 @@ def moved(decision: Decision) -> list[Any]:
 )
 def test_the_plan(written: Any, expected: tuple[Step, ...]) -> None:
     """A preview, a pause if one is asked for, all pods, the switch."""
-    assert expected == steps.planned(by(written))
+    assert expected == planning.planned(by(written))
 
 
 @pytest.mark.parametrize("routes", [False, True])
@@ -87,14 +87,14 @@ def test_metrics_by_where_users_are(weight: int, judged: set[str], proving: set[
     """Before the switch those of the preview have to pass, after it those of users; errors of pods count always."""
     ruled = by(BY_HAND, PRE, POST, ALWAYS, BOTH)
 
-    assert judged == {one.name for one in traits.judged(ruled, weight)}
-    assert proving == {one.name for one in traits.proving(ruled, weight)}
-    assert late == traits.late(ruled, weight)
+    assert judged == {one.name for one in metric_timing.judged(ruled, weight)}
+    assert proving == {one.name for one in metric_timing.proving(ruled, weight)}
+    assert late == metric_timing.late(ruled, weight)
 
 
 def test_where_no_policy_is_known_nothing_is_judged() -> None:
     """Nor is there a switch, or a preview."""
-    assert ((), False, False) == (traits.judged(None, 100), traits.switches(None), traits.previews(None))
+    assert ((), False, False) == (metric_timing.judged(None, 100), traits.switches(None), traits.previews(None))
 
 
 # --- the preview ------------------------------------------------------------------------------------------------------

@@ -6,11 +6,11 @@ import pytest
 
 from headgate.api import status as api
 from headgate.core.model import Decision
+from headgate.core.replicas import weighted
 from headgate.core.replicas.pod_budget import Budget, Sizes
 from headgate.core.rollout.decide import decide
-from headgate.core.strategies import steps
+from headgate.core.strategies import planning
 from headgate.core.strategies.steps import Step
-from headgate.core.traffic import plan as traffic_plan
 from tests.core import answers, ways
 from tests.core.ways import CANARY, facts, known, route, rule, service
 from tests.core.worlds import NOON, A, B, World, Written, metric, policy
@@ -43,7 +43,7 @@ def at(index: int, *plan: Written, pods: int = 0, weight: int = 0, since: float 
 )
 def test_the_plan(plan: tuple[Written, ...], expected: tuple[Step, ...]) -> None:
     """It holds for all steps after it, until another one; what serves everybody has all pods anyway."""
-    assert expected == steps.planned(policy(*plan))
+    assert expected == planning.planned(policy(*plan))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_the_plan(plan: tuple[Written, ...], expected: tuple[Step, ...]) -> None
 )
 def test_more_pods_than_the_share(budget: Budget, percent: int, asked: int, expected: Sizes) -> None:
     """What is asked for is a floor, never a bound; it takes from stable only what that does not need for the rest."""
-    assert expected == traffic_plan.goal(budget, percent, asked)
+    assert expected == weighted.goal(budget, percent, asked)
 
 
 @pytest.mark.parametrize(("how", "pods"), [({"replicas": 3}, 3), ({"weight": 25}, 3), ({"replicas": 40}, 10)])

@@ -9,10 +9,10 @@ from headgate.api import status as api
 from headgate.core.model import Identity, Observation, PodTrouble, Target
 from headgate.core.model.actions import RemoveCommand
 from headgate.core.rollout import decide as module
-from headgate.core.rollout import refresh, state
+from headgate.core.rollout import outcomes, pod_progress, refresh, state
 from headgate.core.rollout.decide import decide
-from headgate.core.rollout.rules import abort, progress, status_recovery
 from headgate.core.rollout.rules import at_rest as rules_at_rest
+from headgate.core.rollout.rules import first_revision, progress, status_recovery
 from tests.core import aftermath, answers
 from tests.core.worlds import NOON, B, C, World, metric, policy
 
@@ -222,8 +222,8 @@ def test_a_rollout_of_no_replicas_takes_one_pass() -> None:
 def test_rules_that_never_rest_are_a_bug_that_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     """A chain that moves for ever is stopped and told, not run for ever."""
 
-    def restless(at: state.Situation) -> state.Move:
-        return state.Move(at.status)
+    def restless(at: state.Situation) -> outcomes.Move:
+        return outcomes.Move(at.status)
 
     monkeypatch.setattr(module, "RESTING", (restless,))
     with pytest.raises(AssertionError, match="did not come to rest in 150 rounds"):
@@ -246,11 +246,11 @@ def test_rules_of_a_flight_are_silent_at_rest(rule: module.Rule) -> None:
     if rule is not progress.waiting:
         assert rule(at_rest) is None
         assert rule(first) is None
-    assert abort.patience_ends(at_rest) == ()
+    assert pod_progress.patience_ends(at_rest) == ()
 
 
 @pytest.mark.parametrize(
-    "rule", [status_recovery.recovered, rules_at_rest.first, rules_at_rest.settled], ids=lambda rule: rule.__name__
+    "rule", [status_recovery.recovered, first_revision.first, rules_at_rest.settled], ids=lambda rule: rule.__name__
 )
 def test_rules_of_rest_are_silent_elsewhere(rule: module.Rule) -> None:
     """A rule about a stable revision, or about the want of one, says nothing where the other holds."""

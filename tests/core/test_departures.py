@@ -6,8 +6,7 @@ import pytest
 
 from headgate.api import status as api
 from headgate.api.status import Ending, Phase
-from headgate.core.model import EndingPods, PodTrouble, TemplateRecord
-from headgate.core.model.traffic import Unreadable
+from headgate.core.model import EndingPods, PodTrouble, TemplateRecord, Unreadable
 from headgate.core.rollout import termination
 from headgate.core.rollout.decide import decide
 from tests.core import answers

@@ -8,8 +8,8 @@ import pytest
 from headgate.api import status as api
 from headgate.core import model
 from headgate.core.model import actions
+from headgate.core.rollout.blockers import UNTOLD_SECONDS
 from headgate.core.rollout.decide import decide
-from headgate.core.rollout.rules.progress import UNTOLD_SECONDS
 from tests.core import aftermath, answers, ways
 from tests.core.drilling import DRILL, WATCHED, drilling, leaving, resting, routed, told
 from tests.core.worlds import NOON, A, B, C, World, policy

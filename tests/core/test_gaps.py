@@ -7,6 +7,7 @@ import pytest
 from headgate.api import names
 from headgate.api import status as api
 from headgate.core import model
+from headgate.core.model import Part, Unreadable
 from headgate.core.model.actions import (
     Action,
     AddFinalizer,
@@ -18,7 +19,7 @@ from headgate.core.model.actions import (
     SelectRevision,
     SetWeights,
 )
-from headgate.core.model.traffic import Part, TrafficFacts, Unreadable
+from headgate.core.model.traffic import TrafficFacts
 from headgate.core.rollout import missing_reads
 from headgate.core.rollout.decide import decide
 from headgate.core.rollout.state import Situation

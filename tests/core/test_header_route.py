@@ -12,7 +12,7 @@ from headgate.core.model import Decision
 from headgate.core.model.actions import RuleEdits, SetWeights
 from headgate.core.model.traffic import ExtraFacts, Extras, RouteFacts
 from headgate.core.rollout.decide import decide
-from headgate.core.strategies import steps
+from headgate.core.strategies import headers, planning
 from headgate.core.strategies.steps import Step
 from headgate.core.traffic.routers.gateway_api import header_matches, header_routes
 from tests.core import answers, ways
@@ -85,7 +85,7 @@ def test_the_plan() -> None:
         Step(20, headers=(BETA,), anew=True),
         Step(100),
     )
-    assert expected == steps.planned(policy(*plan))
+    assert expected == planning.planned(policy(*plan))
 
 
 @pytest.mark.parametrize(
@@ -105,9 +105,9 @@ def test_values(value: Any, expected: Any, fits: str, unfit: str) -> None:
     """An expression means the same to Gateways that search a value and to those that hold it against all of it."""
     match = HeaderMatch.model_validate({"headerName": "x", "headerValue": value})
 
-    ((name, kind, pattern),) = header_matches.united([[match, match]])
+    ((name, kind, pattern),) = headers.united([[match, match]])
     assert expected == (name, kind, pattern)
-    if kind == header_matches.REGEX:
+    if kind == headers.REGEX:
         assert (True, True) == (bool(re.search(pattern, fits)), bool(re.fullmatch(pattern, fits)))
         assert (False, False) == (bool(re.search(pattern, unfit)), bool(re.fullmatch(pattern, unfit)))
 

@@ -3,8 +3,8 @@
 import pytest
 
 from headgate.api import status as api
+from headgate.core.model import Part
 from headgate.core.model.actions import CreateDeployment
-from headgate.core.model.traffic import Part
 from headgate.core.rollout.decide import decide
 from tests.core.test_gaps import FORBIDDEN, by_routes, recreated
 from tests.core.worlds import NOON, A, B

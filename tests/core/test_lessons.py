@@ -7,11 +7,11 @@ import pytest
 
 from headgate.api import status as api
 from headgate.api.status import Phase
-from headgate.core.model import traffic
+from headgate.core import model
 from headgate.core.model.actions import DropRecord
-from headgate.core.replicas import pod_budget
+from headgate.core.replicas import pod_budget, weighted
 from headgate.core.replicas.pod_budget import Budget, Pods, Sizes
-from headgate.core.rollout import traffic_actions
+from headgate.core.rollout import blockers
 from headgate.core.rollout.decide import decide
 from headgate.core.traffic import plan as traffic_plan
 from headgate.core.traffic import propagation
@@ -115,7 +115,7 @@ def test_stable_grows_into_the_room_of_an_older_revision_when_that_is_gone(ready
 
 def test_without_surge_it_arrives_and_stable_is_never_empty() -> None:
     """One stable pod stays for callers inside the cluster, and the canary that the bound allows carries everything."""
-    assert traffic_plan.goal(Budget(4, 0, 1), 100) == Sizes(1, 3)
+    assert weighted.goal(Budget(4, 0, 1), 100) == Sizes(1, 3)
     ways_now = facts(canary=service(CANARY, B, {B: 3}), route=route(rule(25, 75)))
     seen = view(
         0, 4, 1, weight=100, other_hash=B, other=pods(3), stable=pods(1), status=known(75, lowest=75), facts=ways_now
@@ -233,20 +233,20 @@ def test_a_route_that_is_gone_is_looked_for_after_a_rollback_too() -> None:
     decision = decide(waits.observe())
 
     assert Phase.ROLLED_BACK is decision.status.phase
-    assert decision.recheck_at == NOON + traffic_actions.ASK_AGAIN_SECONDS
+    assert decision.recheck_at == NOON + blockers.TRAFFIC_ASK_AGAIN_SECONDS
 
 
 @pytest.mark.parametrize("total", [*range(1, 60), 100, 101, 199, 250])
 def test_what_both_sides_carry_is_the_whole(total: int) -> None:
     """However all pods are shared out, so is all of the traffic, and no side gets a hundredth more than it carries."""
     for ready in range(total + 1):
-        carried = traffic_plan.carries(ready, total)
-        assert carried + traffic_plan.carries(total - ready, total) == 100
+        carried = weighted.carries(ready, total)
+        assert carried + weighted.carries(total - ready, total) == 100
         assert abs(carried - 100 * ready / total) < 1
-        assert traffic_plan.carriers(total, carried) <= ready
+        assert weighted.carriers(total, carried) <= ready
     for percent in range(101):
-        enough = [ready for ready in range(total + 1) if traffic_plan.carries(ready, total) >= percent]
-        assert traffic_plan.carriers(total, percent) == enough[0]
+        enough = [ready for ready in range(total + 1) if weighted.carries(ready, total) >= percent]
+        assert weighted.carriers(total, percent) == enough[0]
 
 
 @pytest.mark.parametrize("total", [*range(1, 20), 99, 250])
@@ -270,10 +270,10 @@ def test_no_bound_stops_a_canary(total: int, percent: int, surge: int, unavailab
         )
         plan = traffic_plan.forward(seen)
         assert plan.sizes.stable + plan.sizes.canary <= max(limits.most_pods, total)
-        assert min(now.stable, plan.sizes.stable) >= traffic_plan.carriers(total, 100 - weight) - limits.unavailable
+        assert min(now.stable, plan.sizes.stable) >= weighted.carriers(total, 100 - weight) - limits.unavailable
         now, weight = plan.sizes, weight if plan.percent is None else plan.percent
 
-    assert (weight, now) == (percent, traffic_plan.goal(limits, percent))
+    assert (weight, now) == (percent, weighted.goal(limits, percent))
 
 
 @pytest.mark.parametrize(("available", "percent"), [(2, 20), (5, 50)])
@@ -292,17 +292,17 @@ def test_a_route_that_cannot_be_read_has_not_drained() -> None:
     assert traffic_plan.backward(seen).sizes == Sizes(10, 5)
 
 
-SOON, LATER = traffic_actions.ASK_SOON_SECONDS, traffic_actions.ASK_AGAIN_SECONDS
+SOON, LATER = blockers.TRAFFIC_ASK_SOON_SECONDS, blockers.TRAFFIC_ASK_AGAIN_SECONDS
 
 
 @pytest.mark.parametrize(
     ("changes", "after"),
     [
-        ({"route": traffic.Unreadable("429", passing=True)}, SOON),
-        ({"stable": traffic.Unreadable("500", passing=True)}, SOON),
-        ({"canary": service(CANARY, endpoints=traffic.Unreadable("500", passing=True))}, SOON),
-        ({"canary": service(CANARY, endpoints=traffic.Unreadable("forbidden"))}, LATER),
-        ({"route": traffic.Unreadable("forbidden")}, LATER),
+        ({"route": model.Unreadable("429", passing=True)}, SOON),
+        ({"stable": model.Unreadable("500", passing=True)}, SOON),
+        ({"canary": service(CANARY, endpoints=model.Unreadable("500", passing=True))}, SOON),
+        ({"canary": service(CANARY, endpoints=model.Unreadable("forbidden"))}, LATER),
+        ({"route": model.Unreadable("forbidden")}, LATER),
     ],
 )
 def test_what_could_not_be_read_is_looked_at_again(changes: Any, after: float) -> None:

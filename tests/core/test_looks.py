@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from headgate.api.status import MetricStatus, Outcome
-from headgate.core.analysis import fold
+from headgate.core.analysis import evidence, fold
+from headgate.core.analysis import ticks as analysis_ticks
 from headgate.core.model import Reading
 from headgate.core.rollout.decide import decide
 from tests.core import answers
@@ -24,9 +25,9 @@ def state(**changes: object) -> MetricStatus:
     return fresh.model_copy(update=changes)
 
 
-def found(known: MetricStatus, now: float) -> fold.Evidence:
+def found(known: MetricStatus, now: float) -> evidence.Evidence:
     """Return the evidence at a weight that holds since noon."""
-    return fold.evidence((ROLLS_BACK,), (known,), NOON, now, SETTLE)
+    return evidence.evidence((ROLLS_BACK,), (known,), NOON, now, SETTLE)
 
 
 def paused(**known: Any) -> World:
@@ -45,8 +46,10 @@ def test_next_reading(last_tick: int, now: float, expected: float) -> None:
     """
     states = (state(last_tick=last_tick),)
 
-    assert expected == fold.next_reading((ERRORS,), states, (), now, SETTLE)
-    assert expected + fold.LAG_SECONDS == fold.next_reading((ERRORS,), states, {"errors"}, now, SETTLE)
+    assert expected == analysis_ticks.next_reading((ERRORS,), states, (), now, SETTLE)
+    assert expected + analysis_ticks.LAG_SECONDS == analysis_ticks.next_reading(
+        (ERRORS,), states, {"errors"}, now, SETTLE
+    )
 
 
 def test_the_first_of_several_readings_counts() -> None:
@@ -54,12 +57,12 @@ def test_the_first_of_several_readings_counts() -> None:
     late, soon = metric("late"), metric("soon")
     states = (state(name="late"), state(name="soon"))
 
-    assert NOON + 30 == fold.next_reading((late, soon), states, {"late"}, NOON + 20, SETTLE)
+    assert NOON + 30 == analysis_ticks.next_reading((late, soon), states, {"late"}, NOON + 20, SETTLE)
 
 
 def test_no_next_reading() -> None:
     """Where nothing is measured, there is nothing to wait for."""
-    assert fold.next_reading((ERRORS,), (), {"errors"}, NOON, SETTLE) is None
+    assert analysis_ticks.next_reading((ERRORS,), (), {"errors"}, NOON, SETTLE) is None
 
 
 def test_only_what_was_asked_for_from_its_present_tick_on_is_announced() -> None:
@@ -70,7 +73,7 @@ def test_only_what_was_asked_for_from_its_present_tick_on_is_announced() -> None
     after = tuple(state(name=name, last_tick=ticks.get(name, NOON)) for name in (*names, "begun"))
     readings = {name: Reading() for name in (*names[:3], "begun")}
 
-    assert {"goes on", "stays"} == fold.announced(before, after, readings)
+    assert {"goes on", "stays"} == analysis_ticks.announced(before, after, readings)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +90,7 @@ def test_only_what_was_asked_for_from_its_present_tick_on_is_announced() -> None
 def test_patience_ends(verdict: Outcome, now: float, expected: tuple[float, ...]) -> None:
     """Of a metric that cannot be read it is known when that has lasted for too long: no answer may tell."""
     known = state(verdict=verdict, since=NOON + 130, last_tick=NOON + 80, last_judged=NOON + 50)
-    ends = fold.patience_ends((metric("new"), ROLLS_BACK), (known,), NOON, NOON + now)
+    ends = evidence.patience_ends((metric("new"), ROLLS_BACK), (known,), NOON, NOON + now)
 
     assert expected == ends
     for end in ends:
@@ -99,7 +102,7 @@ def test_patience_ends(verdict: Outcome, now: float, expected: tuple[float, ...]
 
 def test_a_tick_that_somebody_waits_for_needs_no_look() -> None:
     """Who measures wakes us with the answer: we look by ourselves only once the slowest answer must have come."""
-    assert SETTLED + fold.LAG_SECONDS == decide(paused(verdict=Outcome.NO_DATA).reads().observe()).recheck_at
+    assert SETTLED + analysis_ticks.LAG_SECONDS == decide(paused(verdict=Outcome.NO_DATA).reads().observe()).recheck_at
 
 
 def test_a_tick_that_nobody_was_told_of_is_looked_for() -> None:
@@ -152,15 +155,15 @@ def test_quiet_until(known: dict[str, Any], weight_since: int | None, expected: 
     """
     states = (state(**{"verdict": Outcome.PASSED, **known}),)
 
-    assert expected == fold.quiet_until((ERRORS,), states, weight_since, NOON + 100, SETTLE)
+    assert expected == analysis_ticks.quiet_until((ERRORS,), states, weight_since, NOON + 100, SETTLE)
 
 
 def test_nothing_is_quiet_before_it_was_measured() -> None:
     """Of a metric that nothing is known of, and of a time before the epoch, no tick goes unseen."""
     passing = state(verdict=Outcome.PASSED, passes=3)
 
-    assert fold.quiet_until((ERRORS, metric("new")), (passing,), NOON, NOON + 100, SETTLE) == 0
-    assert fold.quiet_until((ERRORS,), (passing,), NOON, 0.0, SETTLE) == 0
+    assert analysis_ticks.quiet_until((ERRORS, metric("new")), (passing,), NOON, NOON + 100, SETTLE) == 0
+    assert analysis_ticks.quiet_until((ERRORS,), (passing,), NOON, 0.0, SETTLE) == 0
 
 
 def test_a_canary_that_passes_while_people_are_waited_for_is_left_alone() -> None:
@@ -170,4 +173,4 @@ def test_a_canary_that_passes_while_people_are_waited_for_is_left_alone() -> Non
 
     assert decision.rule == "pausing"
     assert decision.quiet_until == NOON + 29 - SETTLE - 1
-    assert decision.recheck_at == NOON + 10 + SETTLE + fold.LAG_SECONDS
+    assert decision.recheck_at == NOON + 10 + SETTLE + analysis_ticks.LAG_SECONDS

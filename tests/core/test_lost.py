@@ -7,9 +7,9 @@ import pytest
 
 from headgate.api import status as api
 from headgate.core import model
-from headgate.core.model import traffic
+from headgate.core import model as core_model
 from headgate.core.model.actions import CreateDeployment, RecordTemplate, ScaleDeployment, SelectRevision, SetWeights
-from headgate.core.replicas import pod_budget
+from headgate.core.replicas import pod_ratio
 from headgate.core.replicas.pod_budget import Budget, Pods, Sizes
 from headgate.core.rollout import lost_stable
 from headgate.core.rollout.decide import decide
@@ -183,14 +183,14 @@ def test_a_drill_is_not_promoted() -> None:
     assert message.startswith(GONE + ANEW)
 
 
-UNREAD: Any = traffic.Unreadable("429")
+UNREAD: Any = core_model.Unreadable("429")
 
 
 @pytest.mark.parametrize(
     "world",
     [
-        without(World().stable(8).canary(2).at_step(1), A).but(unread={traffic.Part.RECORDS: UNREAD}),
-        without(World().stable(8).canary(2).at_step(1), A).but(unread={traffic.Part.DEPLOYMENTS: UNREAD}),
+        without(World().stable(8).canary(2).at_step(1), A).but(unread={core_model.Part.RECORDS: UNREAD}),
+        without(World().stable(8).canary(2).at_step(1), A).but(unread={core_model.Part.DEPLOYMENTS: UNREAD}),
         without(World().stable(0).canary(0), A).but(replicas=0).with_status(scale_floor=0),
         without(World().stable(8).canary(2).at_step(1), A).but(deleting=True),
     ],
@@ -205,7 +205,7 @@ def test_the_arithmetic_leaves_them_out() -> None:
     """They take no room, hold up no share, and are not waited for."""
     gone, there, aim = Pods(lost=True), Pods(2, 2, 2), Sizes(5, 5)
 
-    assert aim == pod_budget.in_step(Budget(10, 3, 0), aim, gone, there)
-    assert Sizes(0, 5) == pod_budget.approach(Budget(10, 3, 0), aim, gone, there)
-    assert pod_budget.reached(aim, gone, Pods(5, 5, 5))
-    assert not pod_budget.reached(aim, Pods(), Pods(5, 5, 5))
+    assert aim == pod_ratio.in_step(Budget(10, 3, 0), aim, gone, there)
+    assert Sizes(0, 5) == pod_ratio.approach(Budget(10, 3, 0), aim, gone, there)
+    assert pod_ratio.reached(aim, gone, Pods(5, 5, 5))
+    assert not pod_ratio.reached(aim, Pods(), Pods(5, 5, 5))

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from headgate.core.model import Decision
+from headgate.core.model import Decision, Unreadable
 from headgate.core.model.actions import FilterEdit, RuleEdits, SetWeights
-from headgate.core.model.traffic import Extras, GatewayFacts, RouteFacts, Unreadable
+from headgate.core.model.traffic import Extras, GatewayFacts, RouteFacts
+from headgate.core.replicas import weighted
 from headgate.core.rollout.decide import decide
-from headgate.core.strategies import steps, traits
+from headgate.core.strategies import planning, traits
 from headgate.core.strategies.steps import Step
 from headgate.core.traffic import plan as traffic_plan
 from headgate.core.traffic import propagation
@@ -105,7 +106,7 @@ def test_the_plan() -> None:
         Step(20, mirror_percent=10, anew=True),
         Step(100),
     )
-    assert expected == steps.planned(policy(*plan))
+    assert expected == planning.planned(policy(*plan))
 
 
 @pytest.mark.parametrize(("plan", "asks"), [((mirror(), 20), True), ((mirror(0), 20), False), ((20,), False)])
@@ -119,7 +120,7 @@ def test_who_is_asked_what_it_can_do(plan: Any, *, asks: bool) -> None:
 )
 def test_copies_are_load(weight: int, percent: int, pods: int) -> None:
     """They take the pods of as many requests, and never more than all."""
-    assert pods == traffic_plan.burdened(10, weight, percent)
+    assert pods == weighted.burdened(10, weight, percent)
 
 
 # --- on its way -------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import pytest
 
 from headgate.api import status as api
 from headgate.api.spec import Policy
-from headgate.core.model.traffic import Unreadable
+from headgate.core.model import Unreadable
 from headgate.core.strategies.policy_in_force import InForce, in_force
 from tests.core.ways import TRAFFIC
 from tests.core.worlds import NOON, A, B, policy, policy_of

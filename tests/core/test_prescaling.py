@@ -6,6 +6,7 @@ import pytest
 
 from headgate.api import status as api
 from headgate.api.traffic import Traffic
+from headgate.core import model
 from headgate.core.model import traffic
 from headgate.core.model.actions import CreateDeployment, RepairTemplate, SelectRevision, SetWeights
 from headgate.core.revisions import identity
@@ -187,7 +188,7 @@ def test_its_template_is_put_right_before_any_pod_starts() -> None:
         routed().but(policy_waits=True),
         routed().but(deleting=True),
         routed().but(refusals=("Deployment web: no",)),
-        routed().but(unread={traffic.Part.RECORDS: traffic.Unreadable("forbidden")}),
+        routed().but(unread={model.Part.RECORDS: model.Unreadable("forbidden")}),
         routed(ways=ways.facts(route=None, stable=ways.service("web", B), canary=ways.service(ways.CANARY, B))),
         routed(ways=_unanswered(), remembered=ways.known(0, since=None)),
         withdrawn(earlier.second(policy_of(recreate={})).deployment(B, 10)).but(present={B: 10, C: 2}),

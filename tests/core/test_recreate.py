@@ -8,9 +8,9 @@ from headgate.api import status as api
 from headgate.api.status import Phase
 from headgate.core.model import PodTrouble
 from headgate.core.model.actions import CreateDeployment, RecordPolicy, ScaleDeployment, SelectRevision, SetWeights
-from headgate.core.replicas import recreate
 from headgate.core.replicas.pod_budget import Sizes
 from headgate.core.rollout.decide import decide
+from headgate.core.traffic import service_switch
 from tests.core import aftermath, answers, ways
 from tests.core.ways import CANARY, DRAIN, STABLE, facts, known, route, rule, service, view
 from tests.core.worlds import NOON, A, B, C, World, metric, policy, policy_of
@@ -363,4 +363,4 @@ def test_no_replicas_need_no_service() -> None:
     """Nobody is served, by whichever version."""
     seen = view(total=0, facts=facts(stable=service(STABLE, A, {})), other_hash=B, status=known(since=NOON - DRAIN))
 
-    assert "" == recreate.switch(seen, Sizes(0, 0), back=False, clear=False).waits
+    assert "" == service_switch.switch(seen, Sizes(0, 0), back=False, clear=False).waits

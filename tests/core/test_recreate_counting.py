@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from headgate.api.status import Phase
-from headgate.core.model.traffic import Unreadable
+from headgate.core.model import Unreadable
 from headgate.core.replicas import recreate
 from headgate.core.replicas.pod_budget import Pods, Sizes
 from headgate.core.rollout.decide import decide

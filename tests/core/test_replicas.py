@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.api import strategy
-from headgate.core.replicas import pod_budget
+from headgate.core.replicas import pod_budget, pod_ratio
 from headgate.core.replicas.pod_budget import Budget, Pods, Sizes
 
 TOTALS = st.integers(0, 60)
@@ -74,13 +74,13 @@ def test_budget_of_no_policy() -> None:
 )
 def test_split(bounds: Budget, weight: int, expected: Sizes) -> None:
     """A weight is the nearest pod ratio within the surge, with the fewest pods."""
-    assert expected == pod_budget.split(bounds, weight)
+    assert expected == pod_ratio.split(bounds, weight)
 
 
 @given(budgets(), WEIGHTS)
 def test_split_stays_within_bounds(bounds: Budget, weight: int) -> None:
     """No weight needs more pods than the surge allows, more stable pods than replicas, or leaves a side without one."""
-    sizes = pod_budget.split(bounds, weight)
+    sizes = pod_ratio.split(bounds, weight)
 
     assert bounds.total <= sizes.stable + sizes.canary <= bounds.most_pods
     assert 0 <= sizes.stable <= bounds.total
@@ -94,7 +94,7 @@ def test_split_is_nearest(bounds: Budget, weight: int) -> None:
     """No other pair of sizes within the surge comes nearer to the weight."""
     if bounds.total == 0:
         return
-    sizes = pod_budget.split(bounds, weight)
+    sizes = pod_ratio.split(bounds, weight)
 
     def error(canary: int, pods: int) -> float:
         return abs(canary / pods - weight / 100)
@@ -108,7 +108,7 @@ def test_split_is_nearest(bounds: Budget, weight: int) -> None:
 @given(budgets(), WEIGHTS, WEIGHTS)
 def test_split_grows_with_weight(bounds: Budget, one: int, other: int) -> None:
     """A greater weight never means a smaller share of canary pods."""
-    low, high = (pod_budget.split(bounds, weight) for weight in sorted((one, other)))
+    low, high = (pod_ratio.split(bounds, weight) for weight in sorted((one, other)))
 
     assert low.canary * (high.stable + high.canary) <= high.canary * (low.stable + low.canary)
 
@@ -116,31 +116,31 @@ def test_split_grows_with_weight(bounds: Budget, one: int, other: int) -> None:
 @given(budgets(), WEIGHTS, WEIGHTS)
 def test_approach_arrives(bounds: Budget, start: int, end: int) -> None:
     """From any weight to any other the goal is reached, never beyond the surge nor below what must be available."""
-    at, goal = pod_budget.split(bounds, start), pod_budget.split(bounds, end)
+    at, goal = pod_ratio.split(bounds, start), pod_ratio.split(bounds, end)
     stable = Pods(at.stable, at.stable, at.stable)
     canary = Pods(at.canary, at.canary, at.canary)
     for _ in range(4 * bounds.total + 10):
-        if pod_budget.reached(goal, stable, canary):
+        if pod_ratio.reached(goal, stable, canary):
             break
-        asked = pod_budget.approach(bounds, goal, stable, canary)
+        asked = pod_ratio.approach(bounds, goal, stable, canary)
         assert (asked.stable, asked.canary) != (stable.wanted, canary.wanted)
         assert asked.stable + asked.canary <= bounds.most_pods
         # What is added is not ready at once; what is removed is.
         assert min(asked.stable, stable.ready) + min(asked.canary, canary.ready) >= bounds.least_ready
         stable, canary = (Pods(size, size, size) for size in (asked.stable, asked.canary))
-    assert pod_budget.reached(goal, stable, canary)
+    assert pod_ratio.reached(goal, stable, canary)
 
 
 @given(budgets(), WEIGHTS, st.data())
 def test_approach_takes_nobody_away(bounds: Budget, weight: int, data: st.DataObject) -> None:
     """From any state at all, nothing is removed that the budget needs, and no more is added than the surge has room."""
-    goal = pod_budget.split(bounds, weight)
+    goal = pod_ratio.split(bounds, weight)
     pods = []
     for _ in range(2):
         wanted, existing = data.draw(TOTALS), data.draw(TOTALS)
         pods.append(Pods(wanted, existing, data.draw(st.integers(0, min(wanted, existing)))))
     stable, canary = pods
-    asked = pod_budget.approach(bounds, goal, stable, canary)
+    asked = pod_ratio.approach(bounds, goal, stable, canary)
     left = min(asked.stable, stable.ready) + min(asked.canary, canary.ready)
 
     assert left >= min(bounds.least_ready, stable.ready + canary.ready)
@@ -173,7 +173,7 @@ def test_approach_takes_nobody_away(bounds: Budget, weight: int, data: st.DataOb
 )
 def test_approach(goal: Sizes, stable: Pods, canary: Pods, expected: Sizes) -> None:
     """One pass grows into the room and shrinks by what can be spared: 10 replicas, surge 3, none unavailable."""
-    assert expected == pod_budget.approach(Budget(10, 3, 0), goal, stable, canary)
+    assert expected == pod_ratio.approach(Budget(10, 3, 0), goal, stable, canary)
 
 
 @pytest.mark.parametrize(
@@ -196,24 +196,22 @@ def test_approach(goal: Sizes, stable: Pods, canary: Pods, expected: Sizes) -> N
 )
 def test_retreat(unavailable: int, stable: Pods, canary: Pods, waits: int, expected: Sizes) -> None:
     """An abort wants all of stable at once, and keeps what it cannot do without yet, but not for ever."""
-    assert expected == pod_budget.retreat(Budget(10, 3, unavailable), stable, canary, waits)
+    assert expected == pod_ratio.retreat(Budget(10, 3, unavailable), stable, canary, waits)
 
 
 @given(budgets(), WEIGHTS, st.integers(0, 60))
 def test_retreat_keeps_capacity(bounds: Budget, weight: int, lost: int) -> None:
     """An abort at any weight removes no pod that the budget needs, and ends with stable alone once that is ready."""
-    at = pod_budget.split(bounds, weight)
+    at = pod_ratio.split(bounds, weight)
     stable = Pods(at.stable, at.stable, max(0, at.stable - lost))
     canary = Pods(at.canary, at.canary, at.canary)
-    asked = pod_budget.retreat(bounds, stable, canary, 0)
+    asked = pod_ratio.retreat(bounds, stable, canary, 0)
     whole = Pods(bounds.total, bounds.total, bounds.total)
 
     assert asked.stable == bounds.total
     assert asked.canary <= canary.wanted
     assert stable.ready + asked.canary >= min(bounds.least_ready, stable.ready + canary.ready)
-    assert pod_budget.retreat(bounds, whole, Pods(asked.canary, asked.canary, asked.canary), 0) == Sizes(
-        bounds.total, 0
-    )
+    assert pod_ratio.retreat(bounds, whole, Pods(asked.canary, asked.canary, asked.canary), 0) == Sizes(bounds.total, 0)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +230,7 @@ def test_retreat_keeps_capacity(bounds: Budget, weight: int, lost: int) -> None:
 )
 def test_reached(stable: Pods, canary: Pods, *, expected: bool) -> None:
     """A weight holds when its canary pods are ready and surplus stable ones are gone, whatever ails stable itself."""
-    assert expected == pod_budget.reached(Sizes(8, 2), stable, canary)
+    assert expected == pod_ratio.reached(Sizes(8, 2), stable, canary)
 
 
 @pytest.mark.parametrize(
@@ -241,14 +239,14 @@ def test_reached(stable: Pods, canary: Pods, *, expected: bool) -> None:
 )
 def test_share(stable: int, canary: int, expected: int) -> None:
     """The achieved weight is the canary's share of the pods that are ready, rounded half up."""
-    assert expected == pod_budget.share_percent(Pods(stable, stable, stable), Pods(canary, canary, canary))
+    assert expected == pod_ratio.share_percent(Pods(stable, stable, stable), Pods(canary, canary, canary))
 
 
 def test_every_small_total_and_weight() -> None:
     """For up to 12 replicas, every weight and every surge, both sides have a pod and the surge is kept."""
     for total, weight, surge in itertools.product(range(1, 13), range(1, 100), range(4)):
         bounds = Budget(total, max(surge, 1) if total == 1 else surge, 1)
-        sizes = pod_budget.split(bounds, weight)
+        sizes = pod_ratio.split(bounds, weight)
         assert min(sizes.stable, sizes.canary) >= 1
         assert sizes.stable + sizes.canary <= bounds.most_pods
 
@@ -267,4 +265,4 @@ def test_every_small_total_and_weight() -> None:
 )
 def test_a_canary_keeps_in_step(goal: Sizes, ready: int, canary: int, expected: Sizes) -> None:
     """It has its share of the pods that are available, and stable is as large meanwhile as both are to be."""
-    assert expected == pod_budget.in_step(Budget(20, 5, 0), goal, Pods(20, 20, ready), Pods(canary))
+    assert expected == pod_ratio.in_step(Budget(20, 5, 0), goal, Pods(20, 20, ready), Pods(canary))

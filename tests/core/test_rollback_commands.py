@@ -8,7 +8,7 @@ from headgate.api import names
 from headgate.api import status as api
 from headgate.core.model import Identity, Target
 from headgate.core.revisions import identity as revisions_identity
-from headgate.core.rollout import rollbacks
+from headgate.core.rollout import revision_choice, rollbacks
 from headgate.core.rollout.decide import decide
 from headgate.core.rollout.state import Situation
 from tests.core import aftermath, answers, earlier, ways
@@ -282,5 +282,5 @@ def test_to_one_whose_name_is_taken() -> None:
     seen = world.but(deployments=without, foreign=(taken,)).recorded(A).observe()
     situation = Situation(seen, seen.status)
 
-    assert rollbacks.can_go_back(situation, A)
+    assert revision_choice.can_go_back(situation, A)
     assert "would match" not in str(rollbacks.asked(situation, "1"))

@@ -8,11 +8,10 @@ from headgate.api import names
 from headgate.api import status as api
 from headgate.core import model
 from headgate.core.model.actions import CreateDeployment, RemoveCommand, ScaleDeployment, SelectRevision
-from headgate.core.rollout import rollbacks
+from headgate.core.rollout import revision_choice, transitions
 from headgate.core.rollout.decide import decide
-from headgate.core.rollout.rules import promotion
 from headgate.core.rollout.state import Situation
-from headgate.core.strategies import steps, traits
+from headgate.core.strategies import metric_timing, planning, steps
 from tests.core import aftermath, answers, earlier, ways
 from tests.core.worlds import NOON, A, B, C, World, metric, policy, policy_of
 
@@ -25,7 +24,11 @@ def test_a_revision_keeps_its_number() -> None:
     kept = Situation(world.observe(), world.status)
     lost = Situation(world.but(templates={}).observe(), world.status)
 
-    assert (1, 1, 3) == (rollbacks.number(kept, A), rollbacks.number(lost, A), rollbacks.number(kept, C))
+    assert (1, 1, 3) == (
+        revision_choice.number(kept, A),
+        revision_choice.number(lost, A),
+        revision_choice.number(kept, C),
+    )
 
 
 # --- warm -------------------------------------------------------------------------------------------------------------
@@ -185,7 +188,7 @@ def test_blue_green_has_no_preview_to_wait_in() -> None:
     """It is whole in preview, and then switched without anybody's word."""
     by = policy_of(blue_green={"preview_replicas": 1}, traffic=ways.TRAFFIC)
 
-    assert (steps.Step(100),) == steps.planned(by, goes_back=True)
+    assert (steps.Step(100),) == planning.planned(by, goes_back=True)
 
 
 # --- watched, and abortable -------------------------------------------------------------------------------------------
@@ -197,8 +200,8 @@ def test_what_it_is_to_mend_is_not_held_against_it() -> None:
     """A metric of the whole service counts once all users are back; one of its own pods counts at once."""
     by = policy(20, metrics=(OWN, ALL))
 
-    assert {"all"} == traits.late(by, 100, goes_back=True)
-    assert set() == traits.late(by, 100)
+    assert {"all"} == metric_timing.late(by, 100, goes_back=True)
+    assert set() == metric_timing.late(by, 100)
 
 
 def test_it_is_watched() -> None:
@@ -227,7 +230,7 @@ def test_what_was_left_is_warm(judged_from: int, *, goes_back: bool) -> None:
     stable = api.Side(revision=2, hash=B)
     canary = api.Canary(revision=1, hash=A, started=NOON - 300, judged_from=NOON - 300, goes_back=goes_back)
 
-    assert judged_from == promotion.warmed(stable, canary, NOON - 100, NOON).judged_from
+    assert judged_from == transitions.warmed(stable, canary, NOON - 100, NOON).judged_from
 
 
 @pytest.mark.parametrize("value", ["now", A])

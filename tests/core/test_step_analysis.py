@@ -8,7 +8,7 @@ from headgate.api import spec
 from headgate.api import status as api
 from headgate.core.model import Decision
 from headgate.core.rollout.decide import decide
-from headgate.core.strategies import steps, traits
+from headgate.core.strategies import metric_timing, planning
 from headgate.core.strategies.steps import Step
 from tests.core import answers, ways
 from tests.core.ways import CANARY, facts, known, route, rule, service
@@ -37,7 +37,7 @@ def judged(decision: Decision) -> dict[str, int]:
 def test_the_plan() -> None:
     """The step has the weight and the pods of those before it."""
     expected = (Step(0, pods=2, anew=True), Step(0, pods=2, metrics=("smoke",)), Step(20, pods=2), Step(100))
-    assert expected == steps.planned(policy(SCALE, SMOKED, 20))
+    assert expected == planning.planned(policy(SCALE, SMOKED, 20))
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,9 @@ def test_metrics_by_step(
     """Those of a step are judged in it alone, and count from the moment on at which its weight held."""
     ruled = policy(metrics=(SMOKE, USERS, BOTH))
 
-    assert judged == {one.name for one in traits.judged(ruled, weight, asked)}
-    assert proving == {one.name for one in traits.proving(ruled, weight, asked)}
-    assert late == traits.late(ruled, weight, asked)
+    assert judged == {one.name for one in metric_timing.judged(ruled, weight, asked)}
+    assert proving == {one.name for one in metric_timing.proving(ruled, weight, asked)}
+    assert late == metric_timing.late(ruled, weight, asked)
 
 
 def test_nobody_measures_before_it() -> None:
@@ -149,4 +149,4 @@ def test_promotion_is_watched_by_the_others() -> None:
     """While the old revision is warm, no step asks for anything."""
     world = ways.warm(metrics=(SMOKE, USERS))
 
-    assert {"users"} == {one.name for one in traits.judged(world.observe().policy, 100)}
+    assert {"users"} == {one.name for one in metric_timing.judged(world.observe().policy, 100)}

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.core.strategies import steps
+from headgate.core.strategies import planning, steps
 from headgate.core.strategies.steps import Step
 from tests.core.worlds import policy
 
@@ -24,12 +24,17 @@ PAUSED = st.lists(st.sampled_from(["2m", "pause"]), max_size=3)
 )
 def test_planned(written: tuple[int | str, ...], expected: tuple[Step, ...]) -> None:
     """A pause holds the weight before it, and the last step holds the whole, written or not."""
-    assert expected == steps.planned(policy(*written))
+    assert expected == planning.planned(policy(*written))
 
 
 def test_only_people_end_a_pause_without_length() -> None:
     """A weight waits for nobody, a pause of some length for the clock, one without for people."""
-    assert [step.waits_for_people for step in steps.planned(policy(20, "2m", "pause"))] == [False, False, True, False]
+    assert [step.waits_for_people for step in planning.planned(policy(20, "2m", "pause"))] == [
+        False,
+        False,
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -49,21 +54,21 @@ def test_only_people_end_a_pause_without_length() -> None:
 )
 def test_resumed(new: tuple[int | str, ...], index: int, weight: int, expected: int) -> None:
     """H16: where nothing before has changed it stays; else it goes on at its own weight, or before the next higher."""
-    old = steps.planned(policy(20, "2m", 50, "pause", 80))
+    old = planning.planned(policy(20, "2m", 50, "pause", 80))
 
-    assert expected == steps.resumed(old, steps.planned(policy(*new)), index, weight)
+    assert expected == steps.resumed(old, planning.planned(policy(*new)), index, weight)
 
 
 @pytest.mark.parametrize(("index", "weight", "expected"), [(1, 5, 0), (5, 50, 1), (41, 100, 3)])
 def test_resumed_without_a_record(index: int, weight: int, expected: int) -> None:
     """Where the old steps are lost, the weight alone says where to go on."""
-    assert expected == steps.resumed((), steps.planned(policy(20, 60)), index, weight)
+    assert expected == steps.resumed((), planning.planned(policy(20, 60)), index, weight)
 
 
 @given(WRITTEN, WRITTEN, PAUSED, st.data())
 def test_resumed_never_jumps(old: list[int], new: list[int], pauses: list[str], data: st.DataObject) -> None:
     """H16: the weight never falls by an edit, and no step's weight between the present and the next is left out."""
-    before, plan = steps.planned(policy(*old, *pauses)), steps.planned(policy(*new, *pauses))
+    before, plan = planning.planned(policy(*old, *pauses)), planning.planned(policy(*new, *pauses))
     index = data.draw(st.integers(0, len(before) - 1))
     weight = before[index].weight_percent
     number = steps.resumed(before, plan, index + 1, weight)

@@ -6,9 +6,8 @@ import pytest
 
 from headgate.api import status as api
 from headgate.api.status import Ending
-from headgate.core.model import Decision
+from headgate.core.model import Decision, Unreadable
 from headgate.core.model.actions import SelectRevision, SetWeights
-from headgate.core.model.traffic import Unreadable
 from headgate.core.replicas.pod_budget import Budget, Pods
 from headgate.core.rollout.decide import decide
 from headgate.core.rollout.state import Situation

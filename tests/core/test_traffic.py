@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from headgate.core.replicas import weighted
 from headgate.core.replicas.pod_budget import Budget, Pods, Sizes
 from headgate.core.traffic import plan as traffic_plan
 from headgate.core.traffic import propagation
@@ -34,8 +35,8 @@ REFUSING = parent(accepted=False, words="NotAllowedByListeners: no")
 )
 def test_pods_carry_at_least_the_weight(total: int, percent: int, expected: int) -> None:
     """A part of a pod is a pod."""
-    assert traffic_plan.needed(total, percent) == expected
-    assert traffic_plan.carries(expected, total) >= percent
+    assert weighted.needed(total, percent) == expected
+    assert weighted.carries(expected, total) >= percent
 
 
 @pytest.mark.parametrize(
@@ -50,7 +51,7 @@ def test_pods_carry_at_least_the_weight(total: int, percent: int, expected: int)
 )
 def test_stable_stays_as_whole_as_the_surge_allows(surge: int, percent: int, expected: Sizes) -> None:
     """What the bound leaves over is stable's: the way back is short."""
-    assert traffic_plan.goal(Budget(10, surge, 0), percent) == expected
+    assert weighted.goal(Budget(10, surge, 0), percent) == expected
 
 
 # --- what was, and may still be, in effect ---------------------------------------------------------------------------

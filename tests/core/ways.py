@@ -9,7 +9,7 @@ from typing import Any, Final
 from headgate.api import names, spec
 from headgate.api import status as api
 from headgate.api.traffic import Traffic
-from headgate.core.model import traffic
+from headgate.core import model
 from headgate.core.model.traffic import ParentFacts, RouteFacts, RuleFacts, ServiceFacts, TrafficFacts
 from headgate.core.replicas import pod_budget
 from headgate.core.traffic import plan as traffic_plan
@@ -169,4 +169,4 @@ def _whole() -> api.Progress:
     return api.Progress(desired=10, ready=10, since=NOON - 5000)
 
 
-UNREADABLE: Final = traffic.Unreadable("forbidden")
+UNREADABLE: Final = model.Unreadable("forbidden")

@@ -11,9 +11,10 @@ from typing import Any, Final
 from headgate.api import names, spec, strategy
 from headgate.api import status as api
 from headgate.core import model
+from headgate.core import model as core_model
 from headgate.core.model import traffic as model_traffic
 from headgate.core.revisions import identity
-from headgate.core.strategies import steps
+from headgate.core.strategies import planning, steps
 from headgate.core.traffic import plan as traffic_plan
 
 NOON: Final = 1_800_000_000
@@ -110,15 +111,15 @@ class World:
     unwritten: model.Unwritten | None = None
     foreign: tuple[str, ...] = ()
     traffic: model_traffic.TrafficFacts | None = None
-    present: Mapping[str, int] | model_traffic.Unreadable | None = None
-    ending: Mapping[str, model.EndingPods] | model_traffic.Unreadable | None = None
+    present: Mapping[str, int] | core_model.Unreadable | None = None
+    ending: Mapping[str, model.EndingPods] | core_model.Unreadable | None = None
     next_drill: int | None = None
     pods: tuple[model.PodFacts, ...] | None = None
     policy_waits: bool = False
     autoscalers: tuple[model.AutoscalerFacts, ...] = ()
     scaled: int = 0
     written_at: float = NOON
-    unread: Mapping[model_traffic.Part, model_traffic.Unreadable] = dataclasses.field(default_factory=dict)
+    unread: Mapping[core_model.Part, core_model.Unreadable] = dataclasses.field(default_factory=dict)
     clock_set_back: bool = False
     jumped_seconds: float = 0.0
 
@@ -210,7 +211,7 @@ class World:
 
     def at_step(self, index: int, since: float | None = None, **changes: Any) -> "World":
         """Return this world at a step, counted from 1, whose clock started *since* seconds ago."""
-        plan = steps.planned(self.accepted) if self.accepted else (steps.Step(100),)
+        plan = planning.planned(self.accepted) if self.accepted else (steps.Step(100),)
         start = None if since is None else int(self.now - since)
         step = api.StepStatus(index=index, of=len(plan), text=f"{index}/{len(plan)}", since=start, **changes)
         weight = api.Weight(desired=plan[index - 1].weight_percent, since=start)

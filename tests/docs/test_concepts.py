@@ -7,7 +7,7 @@ import pytest
 from headgate.api.spec import FailFast
 from headgate.api.status import Outcome, Phase
 from headgate.api.strategy import Canary
-from headgate.core.replicas import pod_budget
+from headgate.core.replicas import pod_budget, pod_ratio
 from headgate.core.rollout import state
 from tests.docs import pages, said
 
@@ -27,8 +27,8 @@ def _pods(count: int) -> pod_budget.Pods:
 @pytest.mark.parametrize(("total", "weight", "cell"), WEIGHTS)
 def test_weights_are_worked_out(total: int, weight: int, cell: str) -> None:
     """The table of weights is what the arithmetic gives with the defaults."""
-    sizes = pod_budget.split(pod_budget.budget(Canary(), total), weight)
-    share = pod_budget.share_percent(_pods(sizes.stable), _pods(sizes.canary))
+    sizes = pod_ratio.split(pod_budget.budget(Canary(), total), weight)
+    share = pod_ratio.share_percent(_pods(sizes.stable), _pods(sizes.canary))
 
     assert f"{sizes.stable} + {sizes.canary} = {share} %" == cell
 
@@ -37,12 +37,12 @@ def test_retreat_is_worked_out() -> None:
     """The table of a way back is what the arithmetic gives, and maxUnavailable 3 empties the canary at once."""
     ready, canary = TABLES["ready stable pods"]
     asked = [
-        pod_budget.retreat(pod_budget.budget(Canary(), 10), pod_budget.Pods(10, 10, int(count)), _pods(3), 0).canary
+        pod_ratio.retreat(pod_budget.budget(Canary(), 10), pod_budget.Pods(10, 10, int(count)), _pods(3), 0).canary
         for count in ready[1:]
     ]
 
     assert list(map(str, asked)) == canary[1:]
-    assert pod_budget.retreat(pod_budget.budget(Canary(max_unavailable=3), 10), _pods(7), _pods(3), 0).canary == 0
+    assert pod_ratio.retreat(pod_budget.budget(Canary(max_unavailable=3), 10), _pods(7), _pods(3), 0).canary == 0
 
 
 @pytest.mark.parametrize(("head", "words"), [("phase", Phase), ("verdict", Outcome)])

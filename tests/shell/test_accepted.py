@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from headgate.api import status as api
-from headgate.core.model import Json, Key
-from headgate.core.model.traffic import Part, Unreadable
+from headgate.core.model import Json, Key, Part, Unreadable
 from headgate.observe import accepted_policy, last_known, ownership, parse_rollout
 from headgate.simulation import specs
 from tests.core.worlds import NOON, A, B

@@ -8,9 +8,9 @@ import pytest
 
 from headgate.act import Actor
 from headgate.core.faults import Conflict, Fault, Refused, Unreachable
-from headgate.core.model import Json, Key, Kind, Notice, TemplateRecord
+from headgate.core.model import Json, Key, Kind, Notice, TemplateRecord, Unreadable
 from headgate.core.model.actions import AdoptRecord, RecordPolicy, RemoveCommand
-from headgate.core.model.traffic import TrafficFacts, Unreadable
+from headgate.core.model.traffic import TrafficFacts
 from tests.shell.observations import KEY, decision, observation
 
 GLAD, SORRY = Notice("Promoted", "all is well"), Notice("InvalidSpec", "spec: wrong", warning=True)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from headgate.core.faults import Fault, Refused, Unreachable
-from headgate.core.model import Json, Kind
-from headgate.core.model.traffic import RouteFacts, Unreadable
+from headgate.core.model import Json, Kind, Unreadable
+from headgate.core.model.traffic import RouteFacts
 from headgate.observe.route_ownership import LOOK_SECONDS, LOOKED_AT, Claims, with_claims
 from tests.core import ways
 from tests.shell import virtual

@@ -8,8 +8,8 @@ import pytest
 
 from headgate.api.traffic import Route
 from headgate.core.faults import Fault, Refused, Unreachable
-from headgate.core.model import Json, Kind
-from headgate.core.model.traffic import GatewayFacts, Unreadable
+from headgate.core.model import Json, Kind, Unreadable
+from headgate.core.model.traffic import GatewayFacts
 from headgate.observe import parse_traffic
 from headgate.observe.gateways import READ_AGAIN_SECONDS, Gateways
 from tests.core import ways

@@ -3,8 +3,7 @@
 import io
 import logging
 
-from headgate.core.model import Key
-from headgate.core.model.traffic import Part, Unreadable
+from headgate.core.model import Key, Part, Unreadable
 from headgate.observe import parse_workloads
 from headgate.observe.last_known import Memory
 from headgate.telemetry import logs

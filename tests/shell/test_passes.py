@@ -13,9 +13,9 @@ from headgate.api.spec import Policy
 from headgate.api.status import Phase
 from headgate.core import requeue
 from headgate.core.faults import Conflict, Refused, Unreachable
-from headgate.core.model import Decision, Kind, Notice, Observation, TemplateRecord, Unwritten
+from headgate.core.model import Decision, Kind, Notice, Observation, TemplateRecord, Unreadable, Unwritten
 from headgate.core.model.actions import AddFinalizer, ScaleDeployment
-from headgate.core.model.traffic import TrafficFacts, Unreadable
+from headgate.core.model.traffic import TrafficFacts
 from headgate.core.traffic.cleanup import Remains
 from headgate.observe.snapshot import NotListedError
 from tests.shell import virtual

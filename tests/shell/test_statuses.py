@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from headgate.api import status as api
-from headgate.core.model import unknown_fields
-from headgate.core.model.traffic import Part
+from headgate.core.model import Part, unknown_fields
 from headgate.observe import parse_status
 from tests.core import ways
 from tests.core.worlds import A, B, World, policy

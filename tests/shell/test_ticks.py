@@ -16,7 +16,7 @@ from headgate.adapters.metrics import sampling
 from headgate.adapters.metrics.sampling import Sampler
 from headgate.adapters.metrics.settings import ServerSettings
 from headgate.api.status import HistoryEntry, Outcome, Phase
-from headgate.core.analysis import fold
+from headgate.core.analysis import ticks as analysis_ticks
 from headgate.core.model import Key, Notice
 from headgate.core.rollout import status as statuses
 from headgate.core.rollout.decide import decide
@@ -218,7 +218,7 @@ def test_a_wake_that_is_lost_holds_nobody_for_ever(server: Server) -> None:
         await virtual.elapse(600)
         (state,) = world.status.analysis
         longest = max(after - before for before, after in zip(operator.passes, operator.passes[1:], strict=False))
-        assert longest <= statuses.REFRESH_SECONDS + 10 + fold.LAG_SECONDS
+        assert longest <= statuses.REFRESH_SECONDS + 10 + analysis_ticks.LAG_SECONDS
         assert operator.clock() - SETTLE_SECONDS - state.last_tick <= 90
         ticks = server.ticks(server.asked[0][1])
         assert list(range(ticks[0], ticks[-1] + 10, 10)) == ticks

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from headgate.api import names
-from headgate.core.analysis import fold
-from headgate.core.replicas import pod_budget
+from headgate.core.analysis import evidence
+from headgate.core.replicas import pod_ratio
 from headgate.core.replicas.pod_budget import Budget, Pods, Sizes
 from headgate.core.rollout import decide
 from headgate.simulation import specs
@@ -24,28 +24,28 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     def approach(_bounds: Budget, goal: Sizes, _stable: Pods, _canary: Pods) -> Sizes:
         return goal
 
-    monkeypatch.setattr(pod_budget, "approach", approach)
+    monkeypatch.setattr(pod_ratio, "approach", approach)
 
 
 def greedy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take twice the pods that the weight means."""
-    honest = pod_budget.split
+    honest = pod_ratio.split
 
     def split(bounds: Budget, weight_percent: int) -> Sizes:
         sizes = honest(bounds, weight_percent)
         return Sizes(sizes.stable, min(bounds.total, 2 * sizes.canary))
 
-    monkeypatch.setattr(pod_budget, "split", split)
+    monkeypatch.setattr(pod_ratio, "split", split)
 
 
 def credulous(monkeypatch: pytest.MonkeyPatch) -> None:
     """Believe that everything is proved."""
-    monkeypatch.setattr(fold, "evidence", lambda *_: fold.Evidence())
+    monkeypatch.setattr(evidence, "evidence", lambda *_: evidence.Evidence())
 
 
 def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
     """See no breach."""
-    monkeypatch.setattr(fold, "breach", lambda *_: "")
+    monkeypatch.setattr(evidence, "breach", lambda *_: "")
 
 
 def fickle(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import pytest
 from headgate.api import names
 from headgate.core.model.actions import Action, ScaleDeployment
 from headgate.core.model.traffic import RuleFacts
+from headgate.core.replicas import weighted
 from headgate.core.replicas.pod_budget import Sizes
 from headgate.core.rollout import traffic_actions
 from headgate.core.rollout.state import Situation
@@ -98,9 +99,9 @@ def overloaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget that copies are load."""
 
     def burdened(total: int, weight: int, _: int) -> int:
-        return traffic_plan.needed(total, weight)
+        return weighted.needed(total, weight)
 
-    monkeypatch.setattr(traffic_plan, "burdened", burdened)
+    monkeypatch.setattr(weighted, "burdened", burdened)
 
 
 def test_copies_need_pods(monkeypatch: pytest.MonkeyPatch) -> None:

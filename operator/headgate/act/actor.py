@@ -11,9 +11,8 @@ import dataclasses
 from headgate.act import traffic_writes, writes
 from headgate.act.interfaces import Notices, Writer
 from headgate.core import faults
-from headgate.core.model import Decision, Json, Key, Notice, Observation, unknown_fields
+from headgate.core.model import Decision, Json, Key, Notice, Observation, Unreadable, unknown_fields
 from headgate.core.model.actions import AddFinalizer, RecordPolicy, RecordTemplate
-from headgate.core.model.traffic import Unreadable
 from headgate.core.traffic.cleanup import Remains, given_back
 
 

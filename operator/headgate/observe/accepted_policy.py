@@ -22,8 +22,7 @@ from headgate.api.spec import Analysis, Metric, Policy
 from headgate.api.status import RolloutStatus
 from headgate.api.strategy import Strategy
 from headgate.api.traffic import Traffic
-from headgate.core.model import Key, RolloutFacts
-from headgate.core.model.traffic import Part, Unreadable
+from headgate.core.model import Key, Part, RolloutFacts, Unreadable
 from headgate.core.revisions import identity
 from headgate.core.rollout import record_conflicts
 from headgate.core.strategies import policy_in_force

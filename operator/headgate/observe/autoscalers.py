@@ -15,8 +15,7 @@ from typing import Any, Final
 
 from headgate.api import names
 from headgate.api.status import RolloutStatus
-from headgate.core.model import AutoscalerFacts, DeploymentFacts, Json, Key, Kind, RolloutFacts, Target
-from headgate.core.model.traffic import Unreadable
+from headgate.core.model import AutoscalerFacts, DeploymentFacts, Json, Key, Kind, RolloutFacts, Target, Unreadable
 from headgate.core.replicas import autoscaling
 from headgate.observe import last_known
 from headgate.observe.interfaces import Clock, Reader

@@ -10,8 +10,7 @@ from typing import Final
 
 from headgate.api import names
 from headgate.api.status import RolloutStatus, Side
-from headgate.core.model import DeploymentFacts, Json, Kind, RolloutFacts, Target
-from headgate.core.model.traffic import Part, Unreadable
+from headgate.core.model import DeploymentFacts, Json, Kind, Part, RolloutFacts, Target, Unreadable
 from headgate.core.revisions import identity, manifests
 from headgate.observe import last_known, ownership, parse_workloads, rollout_label
 from headgate.observe.interfaces import Reader

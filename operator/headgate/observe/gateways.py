@@ -8,8 +8,8 @@ import dataclasses
 from collections.abc import Collection, Iterable
 from typing import Any, Final
 
-from headgate.core.model import Json, Kind
-from headgate.core.model.traffic import NOT_TOLD, GatewayFacts, RouteFacts, Unreadable
+from headgate.core.model import Json, Kind, Unreadable
+from headgate.core.model.traffic import NOT_TOLD, GatewayFacts, RouteFacts
 from headgate.observe import last_known, parse_traffic
 from headgate.observe.interfaces import Clock, Reader
 

@@ -10,8 +10,7 @@ from typing import Final
 
 from headgate.api.spec import Policy
 from headgate.core import faults
-from headgate.core.model import DeploymentFacts, Json, Key
-from headgate.core.model.traffic import Part, Unreadable
+from headgate.core.model import DeploymentFacts, Json, Key, Part, Unreadable
 from headgate.observe.interfaces import Clock
 
 MISSHAPEN: Final = (KeyError, TypeError, AttributeError, ValueError, IndexError)

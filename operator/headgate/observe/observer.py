@@ -8,7 +8,7 @@ from headgate.api import names
 from headgate.api.spec import Policy
 from headgate.api.status import RolloutStatus
 from headgate.core import faults
-from headgate.core.analysis import fold
+from headgate.core.analysis import fold, ticks
 from headgate.core.analysis.providers import prometheus
 from headgate.core.model import (
     AutoscalerFacts,
@@ -18,13 +18,15 @@ from headgate.core.model import (
     Key,
     Kind,
     Observation,
+    Part,
     PodFacts,
     PodTrouble,
     Reading,
     RolloutFacts,
     Target,
+    Unreadable,
 )
-from headgate.core.model.traffic import Part, TrafficFacts, Unreadable
+from headgate.core.model.traffic import TrafficFacts
 from headgate.core.revisions import identity
 from headgate.core.rollout import commands, termination
 from headgate.core.strategies import traits
@@ -389,5 +391,5 @@ class Observer:
             )
             for metric in policy.analysis.metrics
         }
-        requests = fold.unread(policy.analysis.metrics, status.analysis, texts, self._clock(), self._settle_seconds)
+        requests = ticks.unread(policy.analysis.metrics, status.analysis, texts, self._clock(), self._settle_seconds)
         return self._measurements.read(key, requests)

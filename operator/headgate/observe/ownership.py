@@ -9,8 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from headgate.api import names, nesting, values
-from headgate.core.model import Json, PolicyRecord, RolloutFacts, TemplateRecord
-from headgate.core.model.traffic import Unreadable
+from headgate.core.model import Json, PolicyRecord, RolloutFacts, TemplateRecord, Unreadable
 from headgate.core.revisions import identity
 from headgate.observe import last_known, parse_rollout, parse_workloads
 

@@ -23,8 +23,7 @@ import pydantic
 
 from headgate.api import nesting, values
 from headgate.api.status import RolloutStatus
-from headgate.core.model import Json
-from headgate.core.model.traffic import Part, Unreadable
+from headgate.core.model import Json, Part, Unreadable
 from headgate.core.model.unknown_fields import Stored
 
 Path = tuple[int | str, ...]

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from headgate.api import dns, names
 from headgate.api.traffic import Route, Traffic
-from headgate.core.model import Json
-from headgate.core.model.traffic import ExtraFacts, ParentFacts, RouteFacts, RuleFacts, ServiceFacts, Unreadable
+from headgate.core.model import Json, Unreadable
+from headgate.core.model.traffic import ExtraFacts, ParentFacts, RouteFacts, RuleFacts, ServiceFacts
 from headgate.observe import last_known, parse_workloads
 
 _PORT_FIELDS: Final = ("name", "port", "targetPort", "protocol", "appProtocol")

@@ -9,8 +9,7 @@ import dataclasses
 from typing import Final
 
 from headgate.api.status import RolloutStatus
-from headgate.core.model import Json, Kind, RolloutFacts
-from headgate.core.model.traffic import Unreadable
+from headgate.core.model import Json, Kind, RolloutFacts, Unreadable
 from headgate.core.revisions import identity
 from headgate.core.rollout import record_conflicts
 from headgate.observe import last_known, ownership, parse_workloads

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from headgate.api import dns, names, values
-from headgate.core.model import Json, Kind, RolloutFacts
-from headgate.core.model.traffic import RouteFacts, RuleFacts, Unreadable
+from headgate.core.model import Json, Kind, RolloutFacts, Unreadable
+from headgate.core.model.traffic import RouteFacts, RuleFacts
 from headgate.core.revisions import identity
 from headgate.observe import last_known, rollout_label
 from headgate.observe.interfaces import Reader

@@ -6,8 +6,8 @@ from collections.abc import Container, Mapping, Sequence
 
 from headgate.api import names
 from headgate.api.traffic import Route, Traffic
-from headgate.core.model import Json, Key, Kind, RolloutFacts
-from headgate.core.model.traffic import RouteFacts, ServiceFacts, TrafficFacts, Unreadable
+from headgate.core.model import Json, Key, Kind, RolloutFacts, Unreadable
+from headgate.core.model.traffic import RouteFacts, ServiceFacts, TrafficFacts
 from headgate.core.revisions import identity
 from headgate.observe import last_known, rollout_label
 from headgate.observe import parse_traffic as facts

@@ -17,7 +17,7 @@ from headgate.core import requeue
 from headgate.core.faults import Conflict, Refused, Unreachable
 from headgate.core.model import Decision, Key, Kind, Observation, Unwritten
 from headgate.core.requeue import Requeue, Result, Retries
-from headgate.core.rollout.rules import progress
+from headgate.core.rollout import blockers
 from headgate.core.traffic.cleanup import Remains
 from headgate.reconcile.observation_dump import record
 from headgate.reconcile.predicates import Named
@@ -33,7 +33,7 @@ HEAVY_BYTES_IN_ALL: Final = 4 * HEAVY_BYTES
 """So do templates on record that make up so much together: ten of them are kept by default."""
 ANSWER_SECONDS: Final = 0.1
 """How long a pass that goes nowhere waits for a dry run, which takes 5 ms where no admission is slow."""
-UNTOLD_SECONDS: Final = progress.UNTOLD_SECONDS
+UNTOLD_SECONDS: Final = blockers.UNTOLD_SECONDS
 
 _log = logging.getLogger(__name__)
 _RANDOM: Final = random.SystemRandom()  # it keeps no state

@@ -11,7 +11,7 @@ from typing import Final
 
 from headgate.api.spec import Threshold
 from headgate.api.status import Outcome
-from headgate.core.analysis.fold import completes_breach, judge
+from headgate.core.analysis.judges.threshold import completes_breach, judge
 from headgate.core.model import Key, MeasureRequest, Reading, Sample
 from headgate.simulation.process.clock import Agenda
 

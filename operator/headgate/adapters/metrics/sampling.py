@@ -26,7 +26,7 @@ from headgate.adapters.metrics.series import TICKS_AHEAD, Question, Series
 from headgate.adapters.metrics.settings import NotAllowed, ServerSettings
 from headgate.adapters.metrics.worker_pool import Lane, Query
 from headgate.api.status import Outcome
-from headgate.core.analysis.fold import judge
+from headgate.core.analysis.judges.threshold import judge
 from headgate.core.model import Key, MeasureRequest, Reading, Sample
 
 _IDLE_SECONDS: Final = 600.0

@@ -10,7 +10,7 @@ import math
 from typing import Final
 
 from headgate.adapters.metrics.sample_store import Samples
-from headgate.core.analysis.fold import completes_breach
+from headgate.core.analysis.judges.threshold import completes_breach
 from headgate.core.model import Key, MeasureRequest
 
 TICKS_PER_QUERY: Final = 300

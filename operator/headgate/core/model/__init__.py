@@ -3,27 +3,25 @@
 All plain data. Times are seconds since the epoch unless a name says otherwise.
 """
 
+from headgate.core.model.measurements import MeasureRequest, Reading, Sample
+from headgate.core.model.objects import Json, Key, Kind, Part, Unreadable
 from headgate.core.model.observation import (
-    AutoscalerFacts,
     Decision,
-    DeploymentFacts,
-    EndingPods,
     Identity,
-    Json,
-    Key,
-    Kind,
-    MeasureRequest,
     Notice,
     Observation,
+    PolicyRecord,
+    RolloutFacts,
+    Target,
+    Unwritten,
+)
+from headgate.core.model.workloads import (
+    AutoscalerFacts,
+    DeploymentFacts,
+    EndingPods,
     PodFacts,
     PodTrouble,
-    PolicyRecord,
-    Reading,
-    RolloutFacts,
-    Sample,
-    Target,
     TemplateRecord,
-    Unwritten,
 )
 
 __all__ = [
@@ -38,6 +36,7 @@ __all__ = [
     "MeasureRequest",
     "Notice",
     "Observation",
+    "Part",
     "PodFacts",
     "PodTrouble",
     "PolicyRecord",
@@ -46,5 +45,6 @@ __all__ = [
     "Sample",
     "Target",
     "TemplateRecord",
+    "Unreadable",
     "Unwritten",
 ]

@@ -4,41 +4,11 @@ All plain data, part of the vocabulary of this package.
 """
 
 import dataclasses
-import enum
 from collections.abc import Mapping
 from typing import Any, Final
 
 from headgate.api import names
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Unreadable:
-    """An object that could not be read, and why."""
-
-    why: str
-    passing: bool = False
-    """Whether nobody answered in earnest, so that another answer may come at any moment."""
-    since: float | None = None
-    """Since when, as far as this process knows; None: nobody keeps count."""
-
-
-class Part(enum.StrEnum):
-    """What of an Observation may be unread, beside the single ways of `TrafficFacts`."""
-
-    STATUS = "the status"
-    """Its stable or canary revision, so that nothing is known of what serves."""
-    STATUS_PART = "a part of the status"
-    """Another part of it, without which no step may follow."""
-    DEPLOYMENTS = "the list of Deployments"
-    SIDES = "a Deployment"
-    """That of the stable, canary or warm revision: what is known of it was read earlier."""
-    RECORDS = "the ControllerRevisions"
-    POLICY = "the accepted policy"
-    """What counts in its place is what was read of it earlier, or what its text says in part."""
-    TRAFFIC = "the Services and routes of the accepted policy"
-    """What counts in their place is what the spec names, which may be others."""
-    AUTOSCALERS = "the HorizontalPodAutoscalers"
-    PODS = "the pods"
+from headgate.core.model.objects import Unreadable
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

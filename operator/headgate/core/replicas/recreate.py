@@ -14,10 +14,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Final
 
-from headgate.core.model import DeploymentFacts
-from headgate.core.model.traffic import ServiceFacts, Unreadable
+from headgate.core.model import DeploymentFacts, Unreadable
 from headgate.core.replicas.pod_budget import Pods, Sizes
-from headgate.core.traffic import plan as traffic_plan
 
 SURE_AFTER_SECONDS: Final = 3
 """How long after a revision was asked to go nothing new starts, whatever is counted: its controllers may be about to
@@ -81,22 +79,3 @@ def sizes(total: int, stable: Pods, canary: Pods, turnover: Turnover, *, back: b
 def looks_at(since: int, now: float) -> float:
     """Return when to count again: nothing tells of the last object's end. The longer it takes, the seldomer."""
     return now + min(_LATER_SECONDS, max(_SOON_SECONDS, (now - since) / 10))
-
-
-def switch(view: traffic_plan.View, asked: Sizes, *, back: bool, clear: bool) -> traffic_plan.Plan:
-    """Return the plan for Services: they lead to whoever may have pods now, and routes to the stable one alone."""
-    hash_ = view.stable_hash if back else view.other_hash
-    stable, canary = (
-        hash_ if clear and isinstance(service, ServiceFacts) and service.selects != hash_ else ""
-        for service in (view.facts.stable, view.facts.canary)
-    )
-    waits = _waits(view, hash_)
-    return traffic_plan.Plan(asked, percent=0, stable_selects=stable, canary_selects=canary, waits=waits)
-
-
-def _waits(view: traffic_plan.View, revision_hash: str) -> str:
-    service = view.facts.stable
-    if not view.budget.total or (isinstance(service, ServiceFacts) and service.leads_only_to(revision_hash)):
-        return ""
-    name = service.name if isinstance(service, ServiceFacts) else "of spec.traffic"
-    return f"Service {name} does not lead to the new pods yet"

@@ -5,9 +5,8 @@ Owns the answers of commands that find nothing to do. Each word that it names wo
 
 from headgate.api import names
 from headgate.core.model import Identity
-from headgate.core.rollout import rollbacks
+from headgate.core.rollout import rollbacks, transitions
 from headgate.core.rollout.rules import first_revision
-from headgate.core.rollout.rules import promotion as rules_promotion
 from headgate.core.rollout.state import Situation
 
 
@@ -22,7 +21,7 @@ def abort(situation: Situation) -> str:
         return f"revision {canary.hash} is being taken back already{_tried_again(situation, canary.hash)}"
     if stable is None:
         return _first(situation)
-    if rules_promotion.can_go_back(situation):
+    if transitions.can_go_back(situation):
         would = f"{names.ABORT}={stable.hash} or {names.ABORT}={now} would match"
         return f"revision {stable.hash} was promoted, and the one before is still warm; {would}"
     if status.restart is not None and not status.restart.stopped:

@@ -15,10 +15,18 @@ from headgate.api.status import Ending
 from headgate.core.model import Notice
 from headgate.core.model.actions import RemoveCommand
 from headgate.core.revisions import history, identity
-from headgate.core.rollout import command_suggestions, lost_stable, missing_reads, rollbacks, unserved_users
-from headgate.core.rollout.rules import drills, first_revision, promotion, restarts
-from headgate.core.rollout.rules.abort import leave
-from headgate.core.rollout.state import Move, Situation
+from headgate.core.rollout import (
+    command_suggestions,
+    lost_stable,
+    missing_reads,
+    rollbacks,
+    transitions,
+    unserved_users,
+)
+from headgate.core.rollout.outcomes import Move
+from headgate.core.rollout.rules import drills, first_revision, restarts
+from headgate.core.rollout.state import Situation
+from headgate.core.rollout.transitions import leave
 
 _SHOWN_LENGTH = 80
 
@@ -85,7 +93,7 @@ def _turned_round(situation: Situation, value: str) -> Move | None:
     """Return the way to the version that is being left, where it alone serves and *value* means that."""
     if value not in (names.ABORT_NOW, situation.stable.hash if situation.stable else ""):
         return None
-    return promotion.undone(situation, by=f"annotation {names.ABORT}") or unserved_users.led_away(situation)
+    return transitions.undone(situation, by=f"annotation {names.ABORT}") or unserved_users.led_away(situation)
 
 
 def _regret(situation: Situation, value: str) -> Move | None:
@@ -94,7 +102,7 @@ def _regret(situation: Situation, value: str) -> Move | None:
     if stable is None or value not in (stable.hash, names.ABORT_NOW):
         return None
     by = f"annotation {names.ABORT}"
-    return promotion.go_back(situation, Ending.ABORTED, "Aborted", "aborted by command after its promotion", by=by)
+    return transitions.go_back(situation, Ending.ABORTED, "Aborted", "aborted by command after its promotion", by=by)
 
 
 def _rollback_to(situation: Situation, value: str) -> Move:

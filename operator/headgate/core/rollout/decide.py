@@ -9,35 +9,40 @@ from collections.abc import Callable
 from typing import Final
 
 from headgate.api.status import Ending, RolloutStatus
-from headgate.core.analysis import fold
+from headgate.core.analysis import evidence, ticks
 from headgate.core.model import Decision, Notice, Observation
 from headgate.core.model.actions import Action
 from headgate.core.rollout import (
+    blockers,
     commands,
     drill_schedule,
     lost_stable,
     missing_reads,
     ownership_conflicts,
+    pod_progress,
     prescaling,
     record_conflicts,
     refresh,
     status_figures,
     traffic_actions,
+    transitions,
     unreadable_status,
     workload_actions,
 )
 from headgate.core.rollout import status as statuses
+from headgate.core.rollout.outcomes import Move, Rest
 from headgate.core.rollout.rules import (
     abort,
     at_rest,
     autoscaler,
     drills,
+    first_revision,
     progress,
     promotion,
     restarts,
     status_recovery,
 )
-from headgate.core.rollout.state import Move, Rest, Situation
+from headgate.core.rollout.state import Situation
 from headgate.core.strategies import policy_in_force
 
 Rule = Callable[[Situation], Move | Rest | None]
@@ -58,14 +63,14 @@ BACKWARD: Final[tuple[Rule, ...]] = (
     promotion.fallen,
 )
 """Asked always."""
-FIRST: Final[tuple[Rule, ...]] = (missing_reads.unread, status_recovery.recovered, at_rest.first)
+FIRST: Final[tuple[Rule, ...]] = (missing_reads.unread, status_recovery.recovered, first_revision.first)
 """Asked while there is no stable revision."""
 FORWARD: Final[tuple[Rule, ...]] = (
     missing_reads.unread,
-    progress.unsound,
-    progress.refused,
-    traffic_actions.unroutable,
-    traffic_actions.contested,
+    blockers.unsound,
+    blockers.refused,
+    blockers.unroutable,
+    blockers.contested,
     autoscaler.autoscaled,
     progress.recreating,
     progress.waiting,
@@ -102,14 +107,14 @@ RESTING: Final[tuple[Rule, ...]] = (
     restarts.dated,
     restarts.restarted,
     drills.due,
-    progress.unsound,
+    blockers.unsound,
     restarts.restarting,
     at_rest.settled,
     at_rest.rejected,
     at_rest.held_back,
     autoscaler.autoscaled,
-    traffic_actions.unroutable,
-    traffic_actions.unseen,
+    blockers.unroutable,
+    blockers.unseen,
     promotion.draining,
     at_rest.outdated,
     record_conflicts.taken,
@@ -151,17 +156,17 @@ def _quiet_until(situation: Situation, status: RolloutStatus, *, written: bool) 
     before = dataclasses.replace(seen, written_at=seen.now) if written else seen
     since = status.weight.since if status.weight else None
     due_at = statuses.due_at(before, status)
-    return fold.quiet_until(situation.metrics, status.analysis, since, due_at, seen.settle_seconds)
+    return ticks.quiet_until(situation.metrics, status.analysis, since, due_at, seen.settle_seconds)
 
 
 def _readings(situation: Situation, status: RolloutStatus, quiet_until: int) -> list[float]:
     """Return when to look at the metrics if nobody wakes us for them."""
     seen, metrics, states = situation.seen, situation.metrics, status.analysis
-    told = fold.announced(seen.status.analysis, states, seen.readings)
-    tick = fold.next_reading(metrics, states, told, seen.now, seen.settle_seconds, quiet_until)
+    told = ticks.announced(seen.status.analysis, states, seen.readings)
+    tick = ticks.next_reading(metrics, states, told, seen.now, seen.settle_seconds, quiet_until)
     moments = [tick] if tick is not None else []
     if status.weight is not None and status.weight.since is not None:
-        moments += fold.patience_ends(metrics, states, status.weight.since, seen.now)
+        moments += evidence.patience_ends(metrics, states, status.weight.since, seen.now)
     return moments
 
 
@@ -170,13 +175,13 @@ def _recheck_at(
 ) -> float | None:
     moments = [*rest.recheck_at]
     if situation.watched is not None:
-        moments += [*_readings(situation, status, quiet_until), *abort.patience_ends(situation)]
+        moments += [*_readings(situation, status, quiet_until), *pod_progress.patience_ends(situation)]
     if situation.routing is not None:
         moments += [*situation.routing.recheck_at, *promotion.ends(situation)]
     if situation.seen.policy_waits and not policy_in_force.must_wait(status):
         moments.append(situation.now)  # its turn has come, and nobody else wakes us for it
     # Whatever is waited for: a route that comes back bears no label of ours, and no watch shows it.
-    moments += traffic_actions.asked_again(situation)
+    moments += blockers.traffic_asked_again(situation)
     if status.drill is not None:
         moments += drill_schedule.looks(situation.seen, status)
     moments += [
@@ -208,7 +213,9 @@ def _parting(situation: Situation) -> list[Action]:
         return []
     if canary.leaving is not None:
         return traffic_actions.actions(situation)
-    leaves = abort.leave(situation, canary, Ending.DELETED, "Deleted", "the Rollout is being deleted", by="deletion")
+    leaves = transitions.leave(
+        situation, canary, Ending.DELETED, "Deleted", "the Rollout is being deleted", by="deletion"
+    )
     return traffic_actions.actions(situation.moved(leaves.status))
 
 

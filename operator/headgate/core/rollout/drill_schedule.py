@@ -4,8 +4,7 @@ import math
 from typing import Final
 
 from headgate.api.status import DrillSchedule, RolloutStatus
-from headgate.core.model import Observation
-from headgate.core.model.traffic import Part
+from headgate.core.model import Observation, Part
 
 _AHEAD_SECONDS: Final = 1
 """How far ahead of now the next drill is due at least."""

@@ -15,13 +15,12 @@ What could not be read is not lost.
 from headgate.api import names
 from headgate.api.status import Canary, Phase, Side
 from headgate.core.analysis import fold
-from headgate.core.model import Notice
-from headgate.core.model.traffic import Part
+from headgate.core.model import Notice, Part
 from headgate.core.revisions import history
-from headgate.core.rollout import missing_reads, rollbacks
-from headgate.core.rollout.rules import progress, promotion
-from headgate.core.rollout.state import Move, Rest, Situation
-from headgate.core.strategies import traits
+from headgate.core.rollout import missing_reads, rollbacks, transitions
+from headgate.core.rollout.outcomes import Move, Rest
+from headgate.core.rollout.state import Situation
+from headgate.core.strategies import metric_timing
 
 _PROVING = frozenset({Part.DEPLOYMENTS, Part.SIDES, Part.RECORDS})
 
@@ -56,7 +55,7 @@ def _commands(situation: Situation) -> list[str]:
         full = f"{command} {names.PROMOTE_FULL}={canary.hash} gives all users to revision {canary.revision}"
         return [] if canary.full or canary.goes_back else [full]
     back = f"{command} {names.ABORT}={names.ABORT_NOW} leads to the revision that is warm"
-    found = [back] if promotion.can_go_back(situation) else []
+    found = [back] if transitions.can_go_back(situation) else []
     rejected = {entry.hash: entry.revision for entry in situation.status.rejected}
     if (wanted := situation.wanted_hash) in rejected:
         found.append(f"{command} {names.RETRY}={wanted} tries revision {rejected[wanted]} again")
@@ -85,8 +84,8 @@ def kept(situation: Situation, revision_hash: str) -> Move | None:
     started = max(now, canary.started + 1)
     again = situation.with_canary(leaving=None, started=started, judged_from=now, full=False)
     again = history.lifted(again.model_copy(update={"history": past}), canary.hash)
-    entered = progress.enter(situation.moved(again), max(situation.step_at, 0))
+    entered = transitions.enter(situation.moved(again), max(situation.step_at, 0))
     weight = entered.status.weight.desired if entered.status.weight else 0
-    states = fold.begin(traits.judged(policy, weight, situation.moved(entered.status).asked), situation.now)
+    states = fold.begin(metric_timing.judged(policy, weight, situation.moved(entered.status).asked), situation.now)
     notice = Notice("Retrying", f"revision {canary.revision} stays: it alone can serve, and is tried again")
     return Move(entered.status.model_copy(update={"analysis": states}), (notice, *entered.notices))

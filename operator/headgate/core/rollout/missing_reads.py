@@ -15,6 +15,7 @@ from typing import Final
 
 from headgate.api import values
 from headgate.api.status import Canary, Phase
+from headgate.core.model import Part, Unreadable
 from headgate.core.model.actions import (
     Action,
     CreateDeployment,
@@ -24,9 +25,9 @@ from headgate.core.model.actions import (
     SelectRevision,
     SetWeights,
 )
-from headgate.core.model.traffic import Part, Unreadable
 from headgate.core.replicas.pod_budget import Sizes
-from headgate.core.rollout.state import Rest, Situation
+from headgate.core.rollout.outcomes import Rest
+from headgate.core.rollout.state import Situation
 from headgate.core.strategies import traits
 
 PATIENCE_SECONDS: Final = 5.0

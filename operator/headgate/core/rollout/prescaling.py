@@ -18,8 +18,7 @@ With recreate no two revisions may have pods, and nothing can start early.
 
 from headgate.api.status import Canary, Side
 from headgate.core.model.traffic import ServiceFacts
-from headgate.core.rollout import missing_reads, rollbacks
-from headgate.core.rollout.rules import progress
+from headgate.core.rollout import blockers, missing_reads, revision_choice
 from headgate.core.rollout.state import Situation
 from headgate.core.strategies import traits
 from headgate.core.traffic import problems as traffic_problems
@@ -32,7 +31,7 @@ def follower(situation: Situation) -> Side | None:
         return None
     if wanted in ("", stable.hash, canary.hash) or situation.recreates or not _goes_back(situation):
         return None
-    return Side(revision=rollbacks.number(situation, wanted), hash=wanted)
+    return Side(revision=revision_choice.number(situation, wanted), hash=wanted)
 
 
 def target(situation: Situation) -> Side | None:
@@ -46,7 +45,7 @@ def target(situation: Situation) -> Side | None:
 def _goes_back(situation: Situation) -> bool:
     """Return whether what follows the canary is an earlier revision, which gets all pods at once."""
     rejected = {entry.hash for entry in situation.status.rejected}
-    return situation.wanted_hash not in rejected and rollbacks.leads_back(situation)
+    return situation.wanted_hash not in rejected and revision_choice.leads_back(situation)
 
 
 def _begins(situation: Situation) -> bool:
@@ -54,7 +53,7 @@ def _begins(situation: Situation) -> bool:
     seen = situation.seen
     if seen.rollout.deleting or seen.policy_waits or missing_reads.of(situation):
         return False
-    if progress.unsound(situation) or progress.refused(situation):
+    if blockers.unsound(situation) or blockers.refused(situation):
         return False
     return not traffic_problems.problems(seen, traffic_problems.Ahead())
 

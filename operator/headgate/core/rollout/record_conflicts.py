@@ -11,8 +11,9 @@ from typing import Final
 from headgate.api.status import Phase
 from headgate.core.model import Observation
 from headgate.core.revisions import identity
-from headgate.core.rollout import rollbacks
-from headgate.core.rollout.state import Rest, Situation
+from headgate.core.rollout import revision_choice
+from headgate.core.rollout.outcomes import Rest
+from headgate.core.rollout.state import Situation
 
 LOOK_SECONDS: Final = 30.0
 """An object without our label is not watched, so that nothing tells when it goes."""
@@ -52,7 +53,7 @@ def taken(situation: Situation) -> Rest | None:
     """Another object has the name of the record of the policy by which a new version would start: that waits."""
     seen = situation.seen
     words = of_policy(seen) if seen.strangers else ""
-    if not words or rollbacks.leads_back(situation):
+    if not words or revision_choice.leads_back(situation):
         return None
     message = f"revision {situation.wanted_hash} waits until it can be put on record: {words}"
     return Rest(Phase.HOLDING, "RecordTaken", message, looks(seen))

@@ -14,14 +14,14 @@ from headgate.api.status import (
     Weight,
 )
 from headgate.core.analysis import fold
-from headgate.core.model import Identity, Observation
-from headgate.core.model.traffic import Part, TrafficFacts
+from headgate.core.model import Identity, Observation, Part
+from headgate.core.model.percent import WHOLE
+from headgate.core.model.traffic import TrafficFacts
 from headgate.core.replicas import autoscaling
 from headgate.core.rollout import clock_jumps, deployment_annotations, drill_schedule, record_conflicts, status_figures
 from headgate.core.rollout.state import Situation
-from headgate.core.strategies import steps, traits
+from headgate.core.strategies import metric_timing, planning, steps, traits
 from headgate.core.traffic import drift, propagation
-from headgate.core.traffic.routers.gateway_api.route_weights import WHOLE
 
 _Side = TypeVar("_Side", bound=Side)
 
@@ -81,10 +81,10 @@ def _with_policy(seen: Observation, status: RolloutStatus) -> RolloutStatus:
         changes["step"] = _resumed(seen, seen.policy, status.canary, status.step, status.weight)
         watched = (seen.accepted or seen.policy).analysis.metrics
         asked = Situation(seen, status.model_copy(update=changes)).asked
-        metrics = traits.judged(seen.policy, status.weight.desired, asked)
+        metrics = metric_timing.judged(seen.policy, status.weight.desired, asked)
         changes["analysis"] = fold.carried(watched, metrics, status.analysis, seen.now)
     elif status.canary and not status.stable:
-        watched, metrics = (seen.accepted or seen.policy).analysis.metrics, traits.first(seen.policy)
+        watched, metrics = (seen.accepted or seen.policy).analysis.metrics, metric_timing.first(seen.policy)
         changes["analysis"] = fold.carried(watched, metrics, status.analysis, seen.now)
     return status.model_copy(update=changes)
 
@@ -94,8 +94,8 @@ def _resumed(seen: Observation, policy: Policy, canary: Canary, step: StepStatus
     if canary.drill is not None:
         return step
     back = canary.goes_back
-    before = steps.planned(seen.accepted, goes_back=back) if seen.accepted else ()
-    plan = steps.planned(policy, goes_back=back)
+    before = planning.planned(seen.accepted, goes_back=back) if seen.accepted else ()
+    plan = planning.planned(policy, goes_back=back)
     index = steps.resumed(before, plan, step.index, weight.desired)
     moved = {"since": None, "promoted": False} if index != step.index else {}
     place = {"index": index, "of": len(plan), "text": f"{index}/{len(plan)}"}
@@ -200,10 +200,10 @@ def _with_verdicts(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     judged_from = next(side.judged_from for side in pair if isinstance(side, Canary | Warm))
     weight = status.weight or Weight(desired=WHOLE)
     back = status.canary is not None and status.canary.goes_back
-    late = traits.late(seen.policy, weight.desired, situation.asked, goes_back=back)
+    late = metric_timing.late(seen.policy, weight.desired, situation.asked, goes_back=back)
     pods_since = weight.since if weight.since is not None else _pods_since(situation)
     if status.stable is None:
-        late = frozenset(metric.name for metric in traits.first(seen.policy))
+        late = frozenset(metric.name for metric in metric_timing.first(seen.policy))
     span = fold.Span(judged_from, weight.since, late, pods_since, endless=status.stable is None)
     states = fold.fold(seen.policy.analysis.metrics, status.analysis, seen.readings, span, seen.now)
     if Part.POLICY in seen.unread:

@@ -14,47 +14,12 @@ from collections.abc import Iterator
 from headgate.api import names
 from headgate.api.status import Canary, Ending, HistoryEntry, Rejected, Rollback, RolloutStatus, Side
 from headgate.core.model import Identity, Notice
-from headgate.core.revisions import history, identity
-from headgate.core.rollout.rules import abort, promotion
-from headgate.core.rollout.state import Move, Situation
+from headgate.core.revisions import history
+from headgate.core.rollout import revision_choice, transitions
+from headgate.core.rollout.outcomes import Move
+from headgate.core.rollout.state import Situation
 
 _BY = f"annotation {names.ROLLBACK_TO}"
-
-
-def number(situation: Situation, revision_hash: str) -> int:
-    """Return the number of a revision: the one that it had, or else the next one."""
-    seen, status = situation.seen, situation.status
-    past: list[HistoryEntry | Rejected] = [*status.history, *status.rejected]
-    known = [entry.revision for entry in past]
-    known += [facts.revision for facts in seen.deployments.values()]
-    known += [status.stable.revision] if status.stable else []
-    record = seen.templates.get(revision_hash)
-    had = [record.revision] if record is not None else []
-    had += [entry.revision for entry in past if entry.hash == revision_hash]
-    following = identity.next_number(seen.templates.values(), *known)
-    return next((number for number in had if number < following), following)
-
-
-def leads_back(situation: Situation) -> bool:
-    """Return whether the wanted revision was stable before the one that is, so that it needs no steps.
-
-    A later one is not gone back to: that it was left may have had its reasons.
-    """
-    stable, wanted = situation.stable, situation.wanted_hash
-    if situation.status.rollback is not None or stable is None:
-        return situation.status.rollback is not None
-    return can_go_back(situation, wanted) and number(situation, wanted) < stable.revision
-
-
-def can_go_back(situation: Situation, revision_hash: str) -> bool:
-    """Return whether a revision needs no steps, however it is asked for: it was stable, and its template is on record.
-
-    That the history names it is not enough: beyond spec.revisionHistoryLimit nothing of it is left to prove it by. Nor
-    does its Deployment prove it, which can be edited, or made by others: but for one that runs what the spec holds.
-    """
-    seen, facts = situation.seen, situation.seen.deployments.get(revision_hash)
-    same = facts is not None and revision_hash == seen.rollout.template_hash and facts.verified and not facts.tampered
-    return (revision_hash in seen.templates or same) and history.stood(situation.status, revision_hash)
 
 
 def _open(situation: Situation) -> Iterator[Side]:
@@ -66,7 +31,7 @@ def _open(situation: Situation) -> Iterator[Side]:
     for entry in status.history:
         side = Side(revision=entry.revision, hash=entry.hash)
         stable = status.stable is not None and status.stable.hash == entry.hash
-        if stable or entry.hash in known or not can_go_back(situation, entry.hash):
+        if stable or entry.hash in known or not revision_choice.can_go_back(situation, entry.hash):
             continue
         known.add(entry.hash)
         if situation.facts(side) is not None or situation.can_create(side):
@@ -133,7 +98,7 @@ def _stays(situation: Situation, stable: Side) -> Move | None:
     canary, message, status = situation.flight, _message(stable.revision), situation.status
     notices: tuple[Notice, ...] = ()
     if canary is not None and canary.leaving is None:
-        left = abort.leave(situation, canary, Ending.ABORTED, "RolledBackTo", message, by=_BY)
+        left = transitions.leave(situation, canary, Ending.ABORTED, "RolledBackTo", message, by=_BY)
         status, notices = left.status, left.notices
     changed = _rejecting(situation.moved(status), _instead_of(situation), message)
     changed = changed.model_copy(update={"rollback": None})
@@ -145,7 +110,7 @@ def _stays(situation: Situation, stable: Side) -> Move | None:
 def _goes(situation: Situation, to: Side) -> Move:
     canary, warm, message = situation.flight, situation.status.warm, _message(to.revision)
     if warm is not None and warm.hash == to.hash:
-        back = promotion.go_back(situation, Ending.ABORTED, "RolledBackTo", message, by=_BY)
+        back = transitions.go_back(situation, Ending.ABORTED, "RolledBackTo", message, by=_BY)
         if back is not None:
             return Move(_rejecting(situation.moved(back.status), _instead_of(situation), message), back.notices)
     rollback = Rollback(
@@ -159,7 +124,7 @@ def _goes(situation: Situation, to: Side) -> Move:
     if canary is not None and canary.leaving is None:
         # Whoever wants yet another one says nothing against the first: a number may have been mistyped.
         ending = Ending.WITHDRAWN if canary.goes_back else Ending.ABORTED
-        left = abort.leave(situation, canary, ending, "RolledBackTo", message, by=_BY)
+        left = transitions.leave(situation, canary, ending, "RolledBackTo", message, by=_BY)
     notice = Notice("RollbackStarted", f"going back to revision {to.revision} ({to.hash}) by command", warning=True)
     return Move(left.status.model_copy(update={"rollback": rollback}), (*left.notices, notice))
 
@@ -181,7 +146,7 @@ def _rejecting(situation: Situation, revision_hash: str, message: str) -> Rollou
     if revision_hash in known:
         return status
     entry = Rejected(
-        revision=number(situation, revision_hash),
+        revision=revision_choice.number(situation, revision_hash),
         hash=revision_hash,
         reason="RolledBackTo",
         message=message,

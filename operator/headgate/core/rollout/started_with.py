@@ -8,8 +8,7 @@ from headgate.api.begun import Begun, BegunRoute
 from headgate.api.spec import Policy
 from headgate.api.status import RolloutStatus
 from headgate.api.strategy import BlueGreen, Canary, Recreate, RollingUpdate
-from headgate.core.model import Observation
-from headgate.core.model.traffic import Part
+from headgate.core.model import Observation, Part
 from headgate.core.strategies import policy_in_force
 
 _NAMES: Final[Mapping[type, str]] = {

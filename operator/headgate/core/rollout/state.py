@@ -11,17 +11,17 @@ from collections.abc import Sequence
 from typing import Final
 
 from headgate.api.spec import Metric
-from headgate.api.status import Canary, Phase, RolloutStatus, Side
+from headgate.api.status import Canary, RolloutStatus, Side
 from headgate.api.traffic import DRAIN_SECONDS
 from headgate.core.analysis import fold
-from headgate.core.model import DeploymentFacts, Identity, Notice, Observation
-from headgate.core.replicas import autoscaling, pod_budget, recreate, restart_evictions
+from headgate.core.model import DeploymentFacts, Identity, Observation
+from headgate.core.model.percent import WHOLE
+from headgate.core.replicas import autoscaling, pod_budget, pod_ratio, recreate, restart_evictions, weighted
 from headgate.core.revisions import identity
-from headgate.core.strategies import steps, traits
+from headgate.core.strategies import metric_timing, planning, steps, traits
 from headgate.core.traffic import plan as traffic_plan
-from headgate.core.traffic import unready_stable
+from headgate.core.traffic import service_switch, unready_stable
 from headgate.core.traffic.routers.gateway_api import header_routes
-from headgate.core.traffic.routers.gateway_api.route_weights import WHOLE
 
 RETREAT_WAIT_SECONDS: Final = 30
 """How long canary pods wait for the next stable pod before some go, or come, without it."""
@@ -30,30 +30,6 @@ FLEES_AFTER_SECONDS: Final = 10
 RELIED_ON_AFTER_SECONDS: Final = 3
 """How long after a verdict stable pods that were not wanted before it are not relied on. Those that were asked to go a
 moment earlier still count as ready until the controllers have come round, which takes less than a second each."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Move:
-    """The status goes on, and something is said about it."""
-
-    status: RolloutStatus
-    notices: tuple[Notice, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Rest:
-    """Nothing more follows now."""
-
-    phase: Phase
-    reason: str
-    """One CamelCase word, the reason of the Ready condition."""
-    message: str
-    """What is waited for, with numbers."""
-    recheck_at: tuple[float, ...] = ()
-    stalled: bool = False
-    """Whether only a change of the spec, or a command, can lead further."""
-    quiet: bool = False
-    """Whether it is likely to pass in a moment, and not worth a write."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,9 +88,11 @@ class Situation:
     def metrics(self) -> Sequence[Metric]:
         """The metrics that are judged."""
         if self.stable is None:
-            return traits.first(self.seen.policy)
+            return metric_timing.first(self.seen.policy)
         weight = self.status.weight
-        return traits.judged(self.seen.policy, weight.desired if weight and self.in_flight else WHOLE, self.asked)
+        return metric_timing.judged(
+            self.seen.policy, weight.desired if weight and self.in_flight else WHOLE, self.asked
+        )
 
     @property
     def drills(self) -> bool:
@@ -129,7 +107,7 @@ class Situation:
     @functools.cached_property
     def plan(self) -> tuple[steps.Step, ...]:
         """The steps of the policy; a single one to 100 percent where none is known."""
-        return steps.planned(self.seen.policy, goes_back=self.goes_back) if self.seen.policy else (steps.Step(100),)
+        return planning.planned(self.seen.policy, goes_back=self.goes_back) if self.seen.policy else (steps.Step(100),)
 
     @property
     def step_at(self) -> int:
@@ -225,9 +203,7 @@ class Situation:
         """The sizes that the present weight means."""
         weight = self.status.weight.desired if self.status.weight else 0
         by_share = self.seen.routed and not self.recreates
-        return (
-            traffic_plan.goal(self.budget, weight, self.preview) if by_share else pod_budget.split(self.budget, weight)
-        )
+        return weighted.goal(self.budget, weight, self.preview) if by_share else pod_ratio.split(self.budget, weight)
 
     @functools.cached_property
     def sizes(self) -> pod_budget.Sizes:
@@ -285,10 +261,10 @@ class Situation:
         if self.canary.leaving is not None:
             if self.now < self.canary.leaving.since + RELIED_ON_AFTER_SECONDS:
                 stable = dataclasses.replace(stable, ready=min(stable.ready, self.canary.leaving.stable_pods))
-            return pod_budget.retreat(self.budget, stable, canary, self.waits_without_progress)
+            return pod_ratio.retreat(self.budget, stable, canary, self.waits_without_progress)
         late = stable.wanted >= self.goal.stable and self.in_step_until is None
-        goal = self.goal if late else pod_budget.in_step(self.budget, self.goal, stable, canary)
-        return pod_budget.approach(self.budget, goal, stable, canary)
+        goal = self.goal if late else pod_ratio.in_step(self.budget, self.goal, stable, canary)
+        return pod_ratio.approach(self.budget, goal, stable, canary)
 
     @property
     def in_step_until(self) -> int | None:
@@ -343,7 +319,7 @@ class Situation:
             return header_routes.at_rest(view) if view is not None else None
         if self.recreates:
             back = self.canary.leaving is not None
-            return recreate.switch(view, self._pod_sizes, back=back, clear=self.turnover.done)
+            return service_switch.switch(view, self._pod_sizes, back=back, clear=self.turnover.done)
         return (
             header_routes.forward(view)
             if self.canary.leaving is None

@@ -5,18 +5,20 @@ from typing import Any
 from headgate.api import names, values
 from headgate.api.status import CONDITIONS, Condition, Phase, RolloutStatus, Side
 from headgate.core.model import Notice, Observation
-from headgate.core.replicas import pod_budget
+from headgate.core.replicas import pod_ratio
 from headgate.core.revisions import identity
 from headgate.core.rollout import (
     deployment_annotations,
+    messages,
     missing_reads,
     ownership_conflicts,
     started_with,
     status_figures,
     traffic_actions,
 )
-from headgate.core.rollout.rules import abort, autoscaler
-from headgate.core.rollout.state import Rest, Situation
+from headgate.core.rollout.outcomes import Rest
+from headgate.core.rollout.rules import autoscaler
+from headgate.core.rollout.state import Situation
 
 REFRESH_SECONDS = 30.0
 """Numbers alone are written no more often than this, give or take a moment."""
@@ -100,7 +102,7 @@ def _rehearsed(status: RolloutStatus) -> list[dict[str, Any]]:
     if drill is None:
         return []
     reason = "DrillKept" if drill.kept else "DrillMissed"
-    message = f"at {values.format_time(drill.breached or 0)}: {abort.drill_words(drill)}"
+    message = f"at {values.format_time(drill.breached or 0)}: {messages.drill_words(drill)}"
     return [_flag("Rehearsed", reason, message, holds=bool(drill.kept))]
 
 
@@ -135,7 +137,7 @@ def concluded(situation: Situation, rest: Rest) -> RolloutStatus:
     if status.step:
         changes["step"] = status.step.model_copy(update={"waiting_for": rest.message[:_MESSAGE_LENGTH]})
     if status.weight:
-        share = status.traffic.weight if status.traffic else pod_budget.share_percent(stable, canary)
+        share = status.traffic.weight if status.traffic else pod_ratio.share_percent(stable, canary)
         changes["weight"] = status.weight.model_copy(update={"achieved": share})
     if status.restart and situation.restart and situation.restart.remaining is not None:
         changes["restart"] = status.restart.model_copy(update={"remaining": situation.restart.remaining})

@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from headgate.api.status import Canary, Ending, HistoryEntry, Leaving, Phase, RolloutStatus
-from headgate.core.model import DeploymentFacts, EndingPods, Observation, TemplateRecord
-from headgate.core.model.traffic import ServiceFacts, TrafficFacts, Unreadable
-from headgate.core.rollout.state import Move, Rest, Situation
-from headgate.core.traffic.routers.gateway_api.route_weights import WHOLE
+from headgate.core.model import DeploymentFacts, EndingPods, Observation, TemplateRecord, Unreadable
+from headgate.core.model.percent import WHOLE
+from headgate.core.model.traffic import ServiceFacts, TrafficFacts
+from headgate.core.rollout.outcomes import Move, Rest
+from headgate.core.rollout.state import Situation
 
 GRACE_SECONDS: Final = 30
 """What a template that says nothing gives its pods to end in."""

@@ -1,7 +1,6 @@
-"""The rules and the writes about traffic: what stands in its way, and the actions that follow from a plan."""
+"""The writes about traffic that follow from a plan."""
 
-from headgate.api.status import Phase
-from headgate.core.model import Notice
+from headgate.core.model import Notice, Unreadable
 from headgate.core.model.actions import (
     Action,
     CreateService,
@@ -11,70 +10,13 @@ from headgate.core.model.actions import (
     SetWeights,
     WatchRoute,
 )
-from headgate.core.model.traffic import RouteFacts, ServiceFacts, Unreadable
+from headgate.core.model.traffic import RouteFacts, ServiceFacts
 from headgate.core.revisions import history, identity
-from headgate.core.rollout import prescaling, rollbacks
-from headgate.core.rollout.state import Rest, Situation
-from headgate.core.traffic import drift
+from headgate.core.rollout import prescaling
+from headgate.core.rollout.state import Situation
 from headgate.core.traffic import problems as traffic_problems
 from headgate.core.traffic.plan import Plan
 from headgate.core.traffic.routers.gateway_api import header_routes, route_weights
-
-ASK_AGAIN_SECONDS = 30.0
-"""Objects that nobody labelled for us are not watched: while one is missing or wrong, it is looked at so often."""
-
-ASK_SOON_SECONDS = 2.0
-"""What the API server did not answer in earnest, such as with 429, it may answer by then."""
-
-
-def asked_again(situation: Situation) -> tuple[float, ...]:
-    """Return when to look again at what is missing, wrong or could not be read: no watch may tell of it."""
-    seen = situation.seen
-    if not seen.routed or seen.traffic is None:
-        return ()
-    if any(found.passing for found in seen.traffic.unread):
-        return (situation.now + ASK_SOON_SECONDS,)
-    wrong = seen.traffic.unread or traffic_problems.problems(seen, _ahead(situation))
-    # A Gateway may come to be of another class, which nobody tells of, while it copies requests.
-    copies = situation.view is not None and situation.view.mirrored
-    return (situation.now + ASK_AGAIN_SECONDS,) if wrong or copies else ()
-
-
-def _ahead(situation: Situation) -> traffic_problems.Ahead:
-    """Return the steps whose needs count."""
-    if situation.goes_back or situation.drills or rollbacks.leads_back(situation):
-        return traffic_problems.Ahead()
-    at = max(situation.step_at, 0)
-    before = situation.plan[at - 1].weight_percent if at else 0
-    return traffic_problems.Ahead(situation.plan[at:], before)
-
-
-def unroutable(situation: Situation) -> Rest | None:
-    """A route or a Service is missing or wrong: no weight is moved up until it is mended."""
-    found = traffic_problems.problems(situation.seen, _ahead(situation))
-    if not found:
-        return None
-    message = "; ".join(problem.message for problem in found)
-    return Rest(Phase.HOLDING, found[0].reason, message)
-
-
-def unseen(situation: Situation) -> Rest | None:
-    """A revision became stable in this very pass: before a new one comes, its Services have to lead to it alone."""
-    if not situation.seen.routed or situation.routing is not None:
-        return None
-    message = f"revision {situation.wanted_hash} waits: Services and routes of the stable one follow"
-    return Rest(Phase.PROGRESSING, "MovingTraffic", message, (situation.now,))  # nothing else may happen for long
-
-
-def contested(situation: Situation) -> Rest | None:
-    """Somebody keeps changing a route or a Service back: it is repaired each time, and the steps wait."""
-    found = situation.status.traffic
-    quiet = drift.contested(found, situation.now)
-    if found is None or quiet is None:
-        return None
-    reason = "SelectorContested" if " Service " in found.changed_by else "RouteContested"
-    message = f"{found.changed_by} {found.changes} times, and was put right each time; steps go on after a quiet minute"
-    return Rest(Phase.HOLDING, reason, message, (quiet,))
 
 
 def _mark(situation: Situation) -> str:

@@ -10,9 +10,8 @@ from typing import Final
 
 from headgate.api import names
 from headgate.api.status import Phase
-from headgate.core.model import Decision, Notice, Observation
+from headgate.core.model import Decision, Notice, Observation, Part
 from headgate.core.model.actions import Action, SelectRevision, SetWeights
-from headgate.core.model.traffic import Part
 from headgate.core.rollout import missing_reads, refresh, traffic_actions, workload_actions
 from headgate.core.rollout.rules import abort
 from headgate.core.rollout.state import Situation

@@ -6,7 +6,8 @@ Owns what the status remembers of it. What is written to Services for it says `u
 from headgate.api.status import Canary, Leaving
 from headgate.core.model import Notice
 from headgate.core.model.traffic import ServiceFacts
-from headgate.core.rollout.state import Move, Situation
+from headgate.core.rollout.outcomes import Move
+from headgate.core.rollout.state import Situation
 from headgate.core.traffic import unready_stable
 
 

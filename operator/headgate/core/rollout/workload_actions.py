@@ -24,8 +24,15 @@ from headgate.core.model.actions import (
     SetMinReady,
 )
 from headgate.core.revisions import history, identity
-from headgate.core.rollout import deployment_annotations, missing_reads, prescaling, record_conflicts, traffic_actions
-from headgate.core.rollout.rules import autoscaler, promotion
+from headgate.core.rollout import (
+    deployment_annotations,
+    missing_reads,
+    prescaling,
+    record_conflicts,
+    traffic_actions,
+    transitions,
+)
+from headgate.core.rollout.rules import autoscaler
 from headgate.core.rollout.state import Situation
 
 
@@ -101,7 +108,7 @@ def _prescaled(situation: Situation) -> list[Action]:
 
 
 def _others(situation: Situation) -> list[DeploymentFacts]:
-    warm = None if promotion.cooling(situation) else situation.status.warm
+    warm = None if transitions.cooling(situation) else situation.status.warm
     sides = {side.hash for side in (situation.stable, situation.canary, warm) if side is not None}
     others = [facts for facts in situation.seen.deployments.values() if facts.hash not in sides and not facts.deleting]
     return sorted(others, key=lambda facts: -facts.revision)

@@ -4,7 +4,7 @@ import dataclasses
 
 from headgate.api.spec import Policy
 from headgate.api.status import RolloutStatus
-from headgate.core.model.traffic import Unreadable
+from headgate.core.model import Unreadable
 from headgate.core.strategies import traits
 
 

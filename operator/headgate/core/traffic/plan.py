@@ -11,10 +11,12 @@ import dataclasses
 from typing import Final
 
 from headgate.api.status import TrafficStatus
-from headgate.core.model.traffic import Extras, ServiceFacts, TrafficFacts, Unreadable
+from headgate.core.model import Unreadable
+from headgate.core.model.percent import WHOLE
+from headgate.core.model.traffic import Extras, ServiceFacts, TrafficFacts
+from headgate.core.replicas import weighted
 from headgate.core.replicas.pod_budget import Budget, Pods, Sizes
 from headgate.core.traffic.routers.gateway_api import acceptance, route_weights
-from headgate.core.traffic.routers.gateway_api.route_weights import WHOLE
 
 SETTLE_SECONDS: Final = 2
 """How long after it was accepted a weight is given to reach the data plane before it counts as holding."""
@@ -110,49 +112,6 @@ class Plan:
     recheck_at: tuple[float, ...] = ()
 
 
-def needed(total: int, percent: int) -> int:
-    """Return how many of *total* pods carry *percent* of the traffic."""
-    return -(-total * percent // WHOLE)
-
-
-def burdened(total: int, weight: int, mirrored: int) -> int:
-    """Return how many of *total* pods carry *weight* and the copies of *mirrored* percent of all requests."""
-    return needed(total, min(WHOLE, weight + mirrored))
-
-
-def carries(ready: int, total: int) -> int:
-    """Return the percentage of the traffic that *ready* of *total* pods carry, rounded up from the half on.
-
-    What two versions carry that share all pods is then the whole: of 14 pods one carries 7 % and the others 93 %, where
-    7.14 and 92.86 are exact. The larger side takes what is left over; there it is hardly felt. Were both rounded down,
-    a surge of one pod would never get on: for 93 % stable would need 14.
-    """
-    if total == 0:
-        return WHOLE
-    return min(WHOLE, -(-WHOLE * ready // total) if 2 * ready > total else WHOLE * ready // total)
-
-
-def carriers(total: int, percent: int) -> int:
-    """Return the fewest of *total* pods that carry *percent*."""
-    half = WHOLE // 2
-    return needed(total, percent) if percent <= half else min(total, (percent - 1) * total // WHOLE + 1)
-
-
-def goal(budget: Budget, percent: int, preview: int = 0) -> Sizes:
-    """Return the sizes that *percent* means: the canary as large as its share, stable as whole as the surge allows.
-
-    One stable pod stays whatever the share: callers inside the cluster know nothing of routes. Without any surge the
-    canary is one pod short for that, which maxUnavailable allows. What is asked for beyond the share, as by *preview*,
-    is bounded by what stable needs for the rest.
-    """
-    canary = needed(budget.total, percent)
-    if preview > canary:
-        kept = max(1, carriers(budget.total, WHOLE - percent) - budget.unavailable)
-        canary = max(canary, min(preview, budget.most_pods - kept))
-    canary = min(canary, max(0, budget.most_pods - 1))
-    return Sizes(min(budget.total, max(0, budget.most_pods - canary)), canary)
-
-
 def _shrunk(wanted: int, pods: Pods, other: Pods) -> int:
     """Return *wanted*, but no fewer than there are while it is not known who is ready."""
     return wanted if wanted >= pods.wanted or (pods.settled and other.settled) else pods.wanted
@@ -163,7 +122,7 @@ def _forward_sizes(view: View, aim: Sizes) -> Sizes:
     # Older pods go as soon as these carry everybody; until then stable must be able to come to that.
     first, then = (view.leftover, 0) if stable.ready + canary.ready >= budget.least_ready else (0, view.leftover)
     room = max(0, budget.most_pods - stable.counted - canary.counted - first)
-    carried = carriers(budget.total, WHOLE - status.lowest) - budget.unavailable
+    carried = weighted.carriers(budget.total, WHOLE - status.lowest) - budget.unavailable
     if view.flees_at is not None and view.now >= view.flees_at:
         # Whoever goes back from a version that serves nobody is not kept waiting by its share of the routes.
         carried = min(carried, max(stable.ready, stable.answering))
@@ -174,7 +133,7 @@ def _forward_sizes(view: View, aim: Sizes) -> Sizes:
         next_stable = min(next_stable, stable.wanted + room)
         room -= next_stable - stable.wanted
     room = 0 if _strays(view) else max(0, room - then)
-    next_canary = _shrunk(max(aim.canary, carriers(budget.total, status.highest)), canary, stable)
+    next_canary = _shrunk(max(aim.canary, weighted.carriers(budget.total, status.highest)), canary, stable)
     return Sizes(next_stable, min(next_canary, canary.wanted + room) if next_canary > canary.wanted else next_canary)
 
 
@@ -201,12 +160,12 @@ def _raised(view: View, ready: int | None) -> int | None:
     if not service.leads_only_to(view.other_hash) or not acceptance.accepted(view.facts):
         return None
     # An endpoint is ready at once; a pod counts when it has been for minReadySeconds.
-    able, whole = min(ready, view.other.ready), goal(view.budget, WHOLE).canary
+    able, whole = min(ready, view.other.ready), weighted.goal(view.budget, WHOLE).canary
     # Copies stay while the weight rises, and are nothing that could be shared out between two steps.
     load = min(WHOLE, view.weight + view.mirrored)
-    if (not view.bounded or view.mirrored) and able < goal(view.budget, load).canary:
+    if (not view.bounded or view.mirrored) and able < weighted.goal(view.budget, load).canary:
         return written  # one write for the whole step: only a bounded surge needs what some of its pods carry
-    return max(written, min(view.weight, WHOLE if able >= whole else carries(able, view.budget.total)))
+    return max(written, min(view.weight, WHOLE if able >= whole else weighted.carries(able, view.budget.total)))
 
 
 def _off(view: View, percent: int) -> str:
@@ -224,7 +183,7 @@ def _off(view: View, percent: int) -> str:
 
 def forward(view: View) -> Plan:
     """Return the plan for a canary on its way to `view.weight`."""
-    aim, service = goal(view.budget, view.weight, view.preview), view.facts.canary
+    aim, service = weighted.goal(view.budget, view.weight, view.preview), view.facts.canary
     ready = service.ready(view.other_hash) if isinstance(service, ServiceFacts) else None
     sizes, percent = _forward_sizes(view, aim), _raised(view, ready)
     waits = _forward_waits(view, aim, ready)
@@ -312,7 +271,7 @@ def backward(view: View) -> Plan:
     budget, stable, canary = view.budget, view.stable, view.other
     carried = canary.wanted
     if view.drained and view.home_drained and (stable.ready or not budget.total):
-        carried = min(canary.wanted, needed(budget.total, view.status.highest))
+        carried = min(canary.wanted, weighted.needed(budget.total, view.status.highest))
     percent, waits = _given_back(view)
     return Plan(
         sizes=Sizes(budget.total, carried),
@@ -346,7 +305,7 @@ def _given_back(view: View) -> tuple[int | None, str]:
         kept = "the canary keeps its share until one is" if view.status.weight else "it leads to stable alone"
         return None, f"no endpoint of Service {service.name} is ready: {kept}"
     if _short(view, ready):
-        left = WHOLE - carries(ready, view.budget.total)
+        left = WHOLE - weighted.carries(ready, view.budget.total)
         if left < view.status.weight:
             return left, f"{ready} of {view.budget.total} stable endpoints ready: they carry {WHOLE - left} %"
         return None, f"{ready} of {view.budget.total} stable endpoints ready: more traffic follows as more are"

@@ -6,12 +6,12 @@ from typing import Any
 
 from headgate.api.spec import Policy
 from headgate.api.traffic import Traffic
-from headgate.core.model import Observation
-from headgate.core.model.traffic import Extras, RouteFacts, RuleFacts, ServiceFacts, TrafficFacts, Unreadable
-from headgate.core.replicas import pod_budget
+from headgate.core.model import Observation, Unreadable
+from headgate.core.model import percent as model_percent
+from headgate.core.model.traffic import Extras, RouteFacts, RuleFacts, ServiceFacts, TrafficFacts
+from headgate.core.replicas import pod_budget, weighted
 from headgate.core.revisions import identity
-from headgate.core.strategies import steps, traits
-from headgate.core.traffic import plan as traffic_plan
+from headgate.core.strategies import planning, steps, traits
 from headgate.core.traffic.routers.gateway_api import header_routes, mirrors, route_weights
 
 
@@ -64,7 +64,7 @@ class _Weights:
         """Return the first weight that *rule* cannot hold, if any."""
         coarse = [percent for percent in self.steps if not route_weights.exact(rule, percent)]
         # Of a hundred and more each percent makes a difference, though it may not be exact.
-        coarse += [1] if self.between and route_weights.base(rule) < route_weights.WHOLE else []
+        coarse += [1] if self.between and route_weights.base(rule) < model_percent.WHOLE else []
         return coarse[0] if coarse else None
 
 
@@ -117,14 +117,14 @@ def _of_mirrors(seen: Observation, policy: Policy, facts: TrafficFacts, ahead: A
 def _too_much(budget: pod_budget.Budget, before: int, step: steps.Step) -> str:
     """Return why there are not the pods for *step*, which comes after the weight *before*; empty if there are."""
     weight, copied = step.weight_percent, step.mirror_percent
-    if weight + copied > route_weights.WHOLE:
+    if weight + copied > model_percent.WHOLE:
         return (
             f"with setMirrorRoute of {copied} % at weight {weight} % the new version gets more than its pods carry: "
-            f"mirror {route_weights.WHOLE - weight} % or less, or 0 before that weight"
+            f"mirror {model_percent.WHOLE - weight} % or less, or 0 before that weight"
         )
     pods = header_routes.burdened(budget.total, weight, step.extras)
     # Copies come as a whole: stable still has what it had before.
-    kept = max(1, traffic_plan.carriers(budget.total, route_weights.WHOLE - before) - budget.unavailable)
+    kept = max(1, weighted.carriers(budget.total, model_percent.WHOLE - before) - budget.unavailable)
     if budget.total == 0 or kept + pods <= budget.most_pods:
         return ""
     return (
@@ -141,7 +141,7 @@ def _budget(seen: Observation, policy: Policy) -> pod_budget.Budget:
 
 def _weights_to_hold(seen: Observation, policy: Policy) -> _Weights:
     budget = _budget(seen, policy)
-    planned = tuple(step.weight_percent for step in steps.planned(policy))
+    planned = tuple(step.weight_percent for step in planning.planned(policy))
     return _Weights(planned, between=budget.surge < budget.total)
 
 

@@ -6,9 +6,10 @@ Owns the memory of it. Must not know what is wanted.
 import math
 
 from headgate.api.status import TrafficStatus
-from headgate.core.model.traffic import ServiceFacts, TrafficFacts, Unreadable
+from headgate.core.model import Unreadable
+from headgate.core.model.percent import WHOLE
+from headgate.core.model.traffic import ServiceFacts, TrafficFacts
 from headgate.core.traffic.routers.gateway_api import header_routes, mirrors, route_weights
-from headgate.core.traffic.routers.gateway_api.route_weights import WHOLE
 
 
 def brought_up(

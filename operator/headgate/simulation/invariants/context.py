@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from headgate.api import names
 from headgate.api.spec import POLICY_FIELDS
 from headgate.api.status import RolloutStatus
-from headgate.core.model import Json, Kind
-from headgate.core.model.traffic import Part
+from headgate.core.model import Json, Kind, Part
 from headgate.core.revisions import identity as revisions_identity
 from headgate.observe import parse_rollout
 from headgate.simulation.cluster.store import Change

@@ -6,9 +6,8 @@ from typing import ClassVar
 from headgate.api import names
 from headgate.api.spec import Metric
 from headgate.api.status import Phase, RolloutStatus
-from headgate.core.model import Kind, Observation
+from headgate.core.model import Kind, Observation, Part
 from headgate.core.model.actions import ScaleDeployment
-from headgate.core.model.traffic import Part
 from headgate.core.rollout import decide
 from headgate.simulation.cluster.store import Change
 from headgate.simulation.invariants.context import Scene

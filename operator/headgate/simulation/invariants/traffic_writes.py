@@ -6,9 +6,8 @@ What is the user's stays as it was; going back comes first and is never taken ba
 from typing import Any
 
 from headgate.api import names
-from headgate.core.model import Json, Kind
+from headgate.core.model import Json, Kind, Part
 from headgate.core.model.actions import SelectRevision, SetWeights
-from headgate.core.model.traffic import Part
 from headgate.simulation.cluster import json_values, patches
 from headgate.simulation.controllers.gateway import ROUTES, copies
 from headgate.simulation.invariants.context import RECENT_SECONDS, Scene

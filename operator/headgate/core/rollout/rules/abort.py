@@ -1,66 +1,31 @@
 """The rules that go back: each names a fact that makes the canary leave. They come before all that go forward."""
 
-import math
 from typing import Final
 
 from headgate.api import values
-from headgate.api.spec import FailFast
-from headgate.api.status import Canary, Drill, Ending, Leaving, Phase, Rejected, Weight
-from headgate.core.analysis import fold
-from headgate.core.model import Notice, PodTrouble
-from headgate.core.model.traffic import Part
+from headgate.api.status import Canary, Ending, Leaving, Phase
+from headgate.core.analysis import evidence
+from headgate.core.model import Notice, Part
 from headgate.core.replicas import recreate
 from headgate.core.revisions import history, identity
-from headgate.core.rollout import drill_schedule, missing_reads, termination, unserved_users
-from headgate.core.rollout.state import RELIED_ON_AFTER_SECONDS, Move, Rest, Situation
-from headgate.core.strategies import traits
-from headgate.core.traffic.routers.gateway_api.route_weights import WHOLE
+from headgate.core.rollout import (
+    drill_schedule,
+    messages,
+    missing_reads,
+    pod_progress,
+    termination,
+    transitions,
+    unserved_users,
+    weight_evidence,
+)
+from headgate.core.rollout.outcomes import Move, Rest
+from headgate.core.rollout.state import RELIED_ON_AFTER_SECONDS, Situation
 
-ASK_SECONDS = 30
-"""How often pods that do not start are asked why: two or three tries of the kubelet."""
-_PATIENCE: Final = FailFast()
-LOOK_SECONDS = 3
-"""How often pods that should serve all users are asked why none does."""
-_WORDS_AFTER_SECONDS = 5
-"""When a pod that does not start has usually said why; no watch tells us of it."""
 PARTING_SECONDS: Final = 60
 """How long a deletion goes on trying where its way back is refused: as often as it takes a policy to be mended, and no
 longer than people wait for `kubectl delete`."""
 BLIND_PARTING_SECONDS: Final = 600
 """How long it waits where nobody can tell whether users are back: what cannot be read may be in order."""
-
-
-def leave(situation: Situation, canary: Canary, ending: Ending, reason: str, message: str, *, by: str) -> Move:
-    """Return the move by which the *canary* begins to leave; a verdict against it is remembered."""
-    status = situation.status
-    leaving = Leaving(
-        ending=ending,
-        reason=reason,
-        message=message[:4000],
-        by=by,
-        since=situation.second,
-        stable_pods=situation.pods(situation.stable).wanted,
-        had_all=(status.traffic is not None and status.traffic.weight == WHOLE)
-        or history.attempt_stood(status, canary),
-    )
-    rejected = status.rejected
-    if ending in history.REJECTING and canary.drill is None:
-        entry = Rejected(
-            revision=canary.revision, hash=canary.hash, reason=reason, message=leaving.message, at=situation.second
-        )
-        rejected = history.rejected(status, entry)
-    weight = status.weight or Weight(desired=0)
-    changed: dict[str, object] = {"rejected": rejected}
-    changed["weight"] = weight.model_copy(update={"desired": 0, "since": None})
-    if status.rollback and status.rollback.hash == canary.hash:
-        changed["rollback"] = None
-    notice = Notice(
-        "RollbackStarted", f"revision {canary.revision} is taken back: {message}", ending in history.REJECTING
-    )
-    if canary.drill is not None:
-        alarms = ending in history.REJECTING or by == "headgate"
-        notice = Notice("DrillEnds", f"drill of revision {canary.revision}: {message}", alarms)
-    return Move(situation.with_canary(leaving=leaving).model_copy(update=changed), (notice,))
 
 
 def released(situation: Situation) -> Rest | None:
@@ -94,16 +59,8 @@ def _barred(situation: Situation) -> bool:
     return missing_reads.hides_users(situation) and situation.now >= seen.rollout.deleted + BLIND_PARTING_SECONDS
 
 
-def drill_words(drill: Drill) -> str:
-    """Return what a drill has found, for people."""
-    if drill.took_seconds is None:
-        return "it ended before it was measured"
-    allowed = values.format_duration(drill.within_seconds)
-    return f"all traffic was back {drill.took_seconds:g} s after the breach, allowed is {allowed}"
-
-
 def _finished(situation: Situation, canary: Canary, leaving: Leaving) -> Move:
-    found = drill_words(canary.drill) if canary.drill and canary.drill.breached is not None else ""
+    found = messages.drill_words(canary.drill) if canary.drill and canary.drill.breached is not None else ""
     past = history.remembered(
         situation.status,
         canary,
@@ -207,7 +164,9 @@ def deleted(situation: Situation) -> Move | None:
     canary = situation.flight
     if canary is None or not situation.seen.rollout.deleting:
         return None
-    return leave(situation, canary, Ending.DELETED, "Deleted", "the Rollout is being deleted", by="deletion")
+    return transitions.leave(
+        situation, canary, Ending.DELETED, "Deleted", "the Rollout is being deleted", by="deletion"
+    )
 
 
 def recorded(situation: Situation) -> Move | None:
@@ -225,7 +184,7 @@ def recorded(situation: Situation) -> Move | None:
         if move := verdict(situation):
             return move
     message = f"revision {canary.revision} was taken back before, as {where} records"
-    return leave(situation, canary, Ending.ROLLED_BACK, "Rejected", message, by="headgate")
+    return transitions.leave(situation, canary, Ending.ROLLED_BACK, "Rejected", message, by="headgate")
 
 
 def superseded(situation: Situation) -> Move | None:
@@ -235,9 +194,9 @@ def superseded(situation: Situation) -> Move | None:
         return None
     if target == stable.hash:
         message = f"the template was put back to that of revision {stable.revision}"
-        return leave(situation, canary, Ending.WITHDRAWN, "TemplatePutBack", message, by="spec.template")
+        return transitions.leave(situation, canary, Ending.WITHDRAWN, "TemplatePutBack", message, by="spec.template")
     message = f"the template was changed again, to revision {target}"
-    return leave(situation, canary, Ending.SUPERSEDED, "Superseded", message, by="spec.template")
+    return transitions.leave(situation, canary, Ending.SUPERSEDED, "Superseded", message, by="spec.template")
 
 
 def breached(situation: Situation) -> Move | None:
@@ -245,26 +204,16 @@ def breached(situation: Situation) -> Move | None:
     canary = situation.flight
     if canary is None:
         return None
-    why = fold.breach(situation.metrics, situation.status.analysis)
-    return leave(situation, canary, Ending.ROLLED_BACK, "MetricFailed", why, by="analysis") if why else None
-
-
-def proofs(situation: Situation) -> fold.Evidence | None:
-    """Return what the metrics say about leaving the present weight; None where nobody could be measured."""
-    weight = situation.status.weight
-    if weight is None or weight.since is None or situation.total == 0:
-        return None
-    metrics = traits.proving(situation.seen.policy, weight.desired, situation.asked)
-    states, now = situation.status.analysis, situation.now
-    return fold.evidence(metrics, states, weight.since, now, situation.seen.settle_seconds)
+    why = evidence.breach(situation.metrics, situation.status.analysis)
+    return transitions.leave(situation, canary, Ending.ROLLED_BACK, "MetricFailed", why, by="analysis") if why else None
 
 
 def deprived(situation: Situation) -> Move | None:
     """A metric went without data for longer than the user wants to wait."""
-    canary, found = situation.flight, proofs(situation)
+    canary, found = situation.flight, weight_evidence.proofs(situation)
     if canary is None or found is None or not found.doomed:
         return None
-    return leave(situation, canary, Ending.ROLLED_BACK, "NoData", found.doomed, by="analysis")
+    return transitions.leave(situation, canary, Ending.ROLLED_BACK, "NoData", found.doomed, by="analysis")
 
 
 def rebuffed(situation: Situation) -> Move | None:
@@ -276,127 +225,34 @@ def rebuffed(situation: Situation) -> Move | None:
         for parent in route.parents:
             if parent.current and not parent.follows:
                 message = f"{parent.name} does not accept {route} with the rules of this step: {parent.words}"
-                return leave(situation, canary, Ending.ROLLED_BACK, "RulesNotAccepted", message, by="headgate")
+                return transitions.leave(
+                    situation, canary, Ending.ROLLED_BACK, "RulesNotAccepted", message, by="headgate"
+                )
     return None
-
-
-def _stuck_since(situation: Situation) -> int | None:
-    """Return since when the canary's pods make no progress, or None if there is nothing to wait for.
-
-    A Deployment that is not there yet is ours to create, however long we were away; unless it is refused.
-    """
-    canary, seen = situation.flight, situation.seen
-    if canary is None:
-        return None
-    pods = situation.pods(canary)
-    held = situation.recreates and not pods.wanted and not situation.turnover.done  # old pods do not go
-    if canary.progress is None or held:
-        return canary.waits_since if situation.goal.canary and (held or seen.refusals or seen.foreign) else None
-    return canary.progress.since if pods.ready < pods.wanted else None
-
-
-def _trouble(situation: Situation) -> PodTrouble | None:
-    """Return why pods of the revision that is judged do not start; what others said before it came counts no more."""
-    trouble, side = situation.seen.trouble, situation.canary or situation.stable
-    return trouble if trouble is None or trouble.of in ("", side.hash if side else "") else None
-
-
-def _words(situation: Situation) -> str:
-    facts, trouble = situation.facts(situation.canary or situation.stable), _trouble(situation)
-    refused = (*situation.seen.foreign, *situation.seen.refusals)
-    words = (trouble.message if trouble else "", facts.refusal if facts else "", *refused)
-    return "; ".join(word for word in words if word)
-
-
-def _readiness(situation: Situation) -> str:
-    pods = situation.pods(situation.canary)
-    words = _words(situation)
-    turnover = situation.turnover
-    if situation.recreates and not pods.wanted and (turnover.left or not turnover.known):
-        old = f"{turnover.left} old pods are still there" if turnover.left else turnover.counted("old")
-        return old + (f": {words}" if words else "")
-    return f"{pods.ready} of {pods.wanted} pods ready" + (f": {words}" if words else "")
-
-
-def _had_all(situation: Situation) -> bool:
-    """Return whether all users were switched to the canary: what waits then are not its pods, but they."""
-    weight, known = situation.status.weight, situation.status.traffic
-    switched = weight is not None and weight.desired == WHOLE and known is not None and known.highest == WHOLE
-    return switched and traits.previews(situation.seen.policy)
-
-
-def fail_fast(situation: Situation) -> FailFast:
-    """Return the patience that counts with pods that cannot start."""
-    policy = situation.seen.policy
-    return (policy.fail_fast if policy else None) or _PATIENCE
-
-
-def given_seconds(situation: Situation, *, hurts: bool = False) -> float | None:
-    """Return how long pods that cannot start are given; None where waiting may help.
-
-    That is where one of them is only slow, for then the version can start. Where users are meant to be served by these
-    pods and it *hurts* that none is ready, one that cannot start is enough.
-    """
-    facts, trouble, patience = (
-        situation.facts(situation.canary or situation.stable),
-        _trouble(situation),
-        fail_fast(situation),
-    )
-    if trouble is not None and trouble.slow and not hurts:
-        return None
-    given = []
-    if (facts is not None and facts.refusal) or (trouble is not None and trouble.hopeless):
-        given.append(patience.after_seconds)
-    if trouble is not None and trouble.unschedulable:
-        given.append(patience.unschedulable_after_seconds)
-    return (min(given) if hurts else max(given)) if given else None
 
 
 def hopeless(situation: Situation) -> Move | None:
     """None of the canary's pods can start, and waiting cannot help. While some may, the progress deadline counts."""
-    canary, since = situation.flight, _stuck_since(situation)
+    canary, since = situation.flight, pod_progress.stuck_since(situation)
     if canary is None or since is None or situation.pods(canary).ready:
         return None
-    given = given_seconds(situation, hurts=_had_all(situation))
+    given = pod_progress.given_seconds(situation, hurts=pod_progress.had_all(situation))
     stopped = max(since, canary.progress.stopped) if canary.progress else since
-    if given is None or (situation.now < stopped + given and not _had_all(situation)):
+    if given is None or (situation.now < stopped + given and not pod_progress.had_all(situation)):
         return None
-    message = f"the new pods cannot start: {_readiness(situation)}"
-    return leave(situation, canary, Ending.ROLLED_BACK, "PodsCannotStart", message, by="headgate")
-
-
-def deadline_seconds(situation: Situation) -> int:
-    """Return the progress deadline that counts."""
-    return situation.seen.policy.progress_deadline_seconds if situation.seen.policy else 600
+    message = f"the new pods cannot start: {pod_progress.readiness(situation)}"
+    return transitions.leave(situation, canary, Ending.ROLLED_BACK, "PodsCannotStart", message, by="headgate")
 
 
 def deadline_exceeded(situation: Situation) -> Move | None:
     """The canary's pods have made no progress for longer than the user allowed."""
-    canary, since, limit = situation.flight, _stuck_since(situation), deadline_seconds(situation)
+    canary, since, limit = (
+        situation.flight,
+        pod_progress.stuck_since(situation),
+        pod_progress.deadline_seconds(situation),
+    )
     if canary is None or since is None or situation.now < since + limit:
         return None
-    message = f"no progress for {values.format_duration(limit)}: {_readiness(situation)}"
+    message = f"no progress for {values.format_duration(limit)}: {pod_progress.readiness(situation)}"
     by = "progressDeadlineSeconds"
-    return leave(situation, canary, Ending.ROLLED_BACK, "ProgressDeadlineExceeded", message, by=by)
-
-
-def patience_ends(situation: Situation) -> tuple[float, ...]:
-    """Return when the rules about stuck pods want to look again."""
-    since = _stuck_since(situation)
-    return looks(situation, since) if since is not None else ()
-
-
-def looks(situation: Situation, since: int) -> tuple[float, ...]:
-    """Return when to ask again why pods do not start that have made no progress *since*."""
-    # Again and again: a pod between two crashes does not say that it is in a loop, and nothing tells us when it does.
-    every, fast = LOOK_SECONDS if _had_all(situation) else ASK_SECONDS, fail_fast(situation)
-    next_look = since + (max(0, int(situation.now - since) // every) + 1) * every
-    limits = (deadline_seconds(situation), fast.after_seconds, fast.unschedulable_after_seconds)
-    ends = [since + _WORDS_AFTER_SECONDS, next_look, *[since + limit for limit in limits]]
-    return tuple([end for end in ends if situation.now < end < math.inf])
-
-
-def pod_words(situation: Situation) -> str:
-    """Return what is known of why pods are not ready, with a leading colon; or nothing."""
-    words = _words(situation)
-    return f": {words}" if words else ""
+    return transitions.leave(situation, canary, Ending.ROLLED_BACK, "ProgressDeadlineExceeded", message, by=by)

@@ -3,51 +3,25 @@
 import dataclasses
 
 from headgate.api import names, values
-from headgate.api.status import Canary, Ending, Phase, Rejected
+from headgate.api.status import Phase, Rejected
 from headgate.core.analysis import fold
 from headgate.core.model import Notice, RolloutFacts
 from headgate.core.replicas import recreate
-from headgate.core.revisions import history, identity
-from headgate.core.rollout import deployment_annotations, pause_messages, rollbacks, termination, traffic_actions
-from headgate.core.rollout.rules import abort, first_revision, progress, promotion
-from headgate.core.rollout.state import Move, Rest, Situation
-from headgate.core.strategies import traits
-
-
-def _canary(situation: Situation) -> Canary:
-    target = situation.wanted_hash
-    tried = target in situation.seen.deployments or any(entry.hash == target for entry in situation.status.history)
-    template = situation.seen.templates.get(target)
-    return Canary(
-        revision=rollbacks.number(situation, target),
-        hash=target,
-        images=identity.images(template.template if template else situation.seen.rollout.template),
-        started=situation.second,
-        judged_from=situation.second if tried else 0,
-        goes_back=rollbacks.leads_back(situation),
-    )
-
-
-def first(situation: Situation) -> Move | Rest | None:
-    """There is no stable revision: the first one is started, and is stable once all its pods are ready."""
-    if situation.stable is not None:
-        return None
-    canary = situation.canary
-    if canary is None:
-        return progress.unsound(situation) or _first_started(situation)
-    if situation.target_hash not in ("", canary.hash):
-        return _first_replaced(situation, canary)
-    if answer := first_revision.breached(situation):
-        return answer
-    pods = situation.pods(canary)
-    if pods.wanted == situation.total and pods.ready >= situation.total:
-        return first_revision.unproved(situation) or _first_done(situation, canary)
-    if answer := first_revision.stuck(situation, canary) or progress.unsound(situation):
-        return answer
-    words = abort.pod_words(situation)
-    message = f"first revision: {pods.ready} of {situation.total} pods ready{_pod_words(situation)}"
-    reason = "PodsNotStarting" if words else "FirstRevision"
-    return Rest(Phase.PENDING, reason, message, first_revision.looks(situation, canary))
+from headgate.core.revisions import history
+from headgate.core.rollout import (
+    blockers,
+    deployment_annotations,
+    messages,
+    pause_messages,
+    pod_progress,
+    revision_choice,
+    termination,
+    transitions,
+)
+from headgate.core.rollout.outcomes import Move, Rest
+from headgate.core.rollout.rules import promotion
+from headgate.core.rollout.state import Situation
+from headgate.core.strategies import metric_timing
 
 
 def counted_again(situation: Situation) -> tuple[float, ...]:
@@ -55,73 +29,16 @@ def counted_again(situation: Situation) -> tuple[float, ...]:
     stable, side = situation.status.stable, situation.comes
     if stable is not None and stable.found and (looks := deployment_annotations.looks(situation)):
         return looks
-    if not _crowded_out(situation) or side is None:
+    if not pod_progress.crowded_out(situation) or side is None:
         return ()
     since = side.progress.since if side.progress else situation.second
     return (recreate.looks_at(since, situation.now),)
 
 
-def _crowded_out(situation: Situation) -> bool:
-    return situation.crowded and situation.pods(situation.comes).wanted < situation.total
-
-
-def _pod_words(situation: Situation) -> str:
-    """Return why pods are missing: what they say, or that others have to go first."""
-    if not _crowded_out(situation):
-        return abort.pod_words(situation)
-    return f": {situation.turnover.counted('old')}; the others start once they are gone"
-
-
 def _looks(situation: Situation, deadline: float, *, late: bool) -> tuple[float, ...]:
     """Return when to look again for pods: at the deadline if late, now and then if something is in the way."""
-    blocked = (situation.now + progress.REFUSED_AGAIN_SECONDS,) if situation.seen.foreign else ()
+    blocked = (situation.now + blockers.REFUSED_AGAIN_SECONDS,) if situation.seen.foreign else ()
     return (*blocked, deadline) if late else blocked
-
-
-def _first_started(situation: Situation) -> Move:
-    canary = _canary(situation)
-    notice = Notice("RolloutStarted", f"revision {canary.revision} ({canary.hash}) is the first")
-    changes = {"canary": canary, "analysis": first_revision.unmeasured(situation), "weight": None}
-    return Move(situation.status.model_copy(update=changes), (notice,))
-
-
-def _first_replaced(situation: Situation, before: Canary) -> Move:
-    message = "the template was changed before the first revision was ready"
-    past = history.remembered(
-        situation.status,
-        before,
-        Ending.SUPERSEDED,
-        "Superseded",
-        message=message,
-        by="spec.template",
-        at=situation.second,
-    )
-    # The next one at once: without a canary, the few pods that this one has would be taken for a stable revision.
-    canary = _canary(situation)
-    notice = Notice("RolloutStarted", f"revision {canary.revision} ({canary.hash}) is the first")
-    changes = {"canary": canary, "history": past, "analysis": first_revision.unmeasured(situation), "weight": None}
-    return Move(situation.status.model_copy(update=changes), (notice,))
-
-
-def _first_done(situation: Situation, canary: Canary) -> Move:
-    status = situation.status
-    past = history.remembered(
-        status,
-        canary,
-        Ending.PROMOTED,
-        "FirstRevision",
-        message="by command, without all evidence" if canary.full else "",
-        by="promote-full" if canary.full else "headgate",
-        at=situation.second,
-    )
-    changes = {
-        "stable": history.stable_of(canary, None, situation.second),
-        "canary": None,
-        "history": past,
-        "weight": None,
-    }
-    notice = Notice("Promoted", f"revision {canary.revision} is stable: it is the first")
-    return Move(status.model_copy(update=changes), (notice,))
 
 
 def _rejection(situation: Situation) -> Rejected | None:
@@ -134,14 +51,14 @@ def _served(situation: Situation) -> Rest:
     if pods.wanted == situation.total and pods.ready >= situation.total and pods.existing <= situation.total:
         number = stable.revision if stable else 0
         message = f"revision {number} serves with {pods.ready} of {pods.wanted} pods ready"
-        said = message + promotion.warm_words(situation) + _held(situation.seen.rollout)
+        said = message + messages.warm_words(situation) + _held(situation.seen.rollout)
         return (
             _routed(situation, message)
             or termination.outlasting(situation)
             or Rest(Phase.HEALTHY, "Healthy", said, promotion.ends(situation))
         )
-    message = f"{pods.ready} of {situation.total} stable pods ready{_pod_words(situation)}"
-    limit = abort.deadline_seconds(situation)
+    message = f"{pods.ready} of {situation.total} stable pods ready{pod_progress.missing_pod_words(situation)}"
+    limit = pod_progress.deadline_seconds(situation)
     since = stable.progress.since if stable and stable.progress else situation.second
     # Pods that nobody asked for yet, as in the pass that finds more replicas wanted, are not late.
     late = pods.ready < min(pods.wanted, situation.total) or (
@@ -150,8 +67,8 @@ def _served(situation: Situation) -> Rest:
     if late and situation.now >= since + limit:
         message = f"no progress for {values.format_duration(limit)}: {message}"
         return Rest(Phase.DEGRADED, "PodsNotReady", message, _looks(situation, since + limit, late=False))
-    reason = "PodsNotStarting" if late and abort.pod_words(situation) else "Scaling"
-    asks = abort.looks(situation, since) if late else ()
+    reason = "PodsNotStarting" if late and pod_progress.pod_words(situation) else "Scaling"
+    asks = pod_progress.looks(situation, since) if late else ()
     return Rest(Phase.PROGRESSING, reason, message, (*asks, *_looks(situation, since + limit, late=late)))
 
 
@@ -162,9 +79,9 @@ def _held(rollout: RolloutFacts) -> str:
 
 def _routed(situation: Situation, message: str) -> Rest | None:
     """Return what is wrong with the ways to pods that are all right; None if nothing is."""
-    if found := traffic_actions.unseen(situation):
+    if found := blockers.unseen(situation):
         return dataclasses.replace(found, message=f"{message}; its Services and routes follow")
-    if problem := traffic_actions.unroutable(situation):
+    if problem := blockers.unroutable(situation):
         text = f"{message}, but the next version cannot get traffic: {problem.message}"
         return Rest(Phase.DEGRADED, problem.reason, text, problem.recheck_at)
     if situation.routing is not None and situation.routing.waits:
@@ -183,10 +100,10 @@ def rejected(situation: Situation) -> Rest | None:
     serves = f"revision {stable.revision} serves" if stable else "nothing serves"
     again: tuple[float, ...] = ()
     if stable and pods.ready < situation.total:  # as after recreate, where the old pods have only begun to start
-        words = _pod_words(situation)
+        words = pod_progress.missing_pod_words(situation)
         serves = f"revision {stable.revision} has {pods.ready} of {situation.total} pods ready{words}"
-        again = abort.looks(situation, stable.progress.since if stable.progress else situation.second)
-    message = f"revision {entry.revision} was taken back: {entry.message}; {serves}{promotion.warm_words(situation)}"
+        again = pod_progress.looks(situation, stable.progress.since if stable.progress else situation.second)
+    message = f"revision {entry.revision} was taken back: {entry.message}; {serves}{messages.warm_words(situation)}"
     name = situation.seen.rollout.name
     message = f"{message}; to try it again: kubectl annotate rollout {name} {names.RETRY}={entry.hash}"
     return Rest(Phase.ROLLED_BACK, entry.reason, message, again, stalled=True)
@@ -213,7 +130,7 @@ def settled(situation: Situation) -> Rest | None:
 
 def held_back(situation: Situation) -> Rest | None:
     """A new version is wanted while the Rollout is paused."""
-    if not situation.seen.rollout.paused or rollbacks.leads_back(situation):
+    if not situation.seen.rollout.paused or revision_choice.leads_back(situation):
         return None
     message = f"revision {situation.target_hash} waits: {pause_messages.words(situation.seen.rollout)}"
     return Rest(Phase.PAUSED, "Paused", message)
@@ -231,20 +148,20 @@ def outdated(situation: Situation) -> Move | Rest | None:
 
 def start(situation: Situation) -> Move:
     """A new version is wanted: its rollout begins at the first step."""
-    canary = _canary(situation)
+    canary = revision_choice.new_canary(situation)
     status = situation.status.model_copy(
         update={
             "canary": canary,
             "scale_floor": situation.total,
-            "analysis": fold.begin(traits.judged(situation.seen.policy, 0), situation.now),
+            "analysis": fold.begin(metric_timing.judged(situation.seen.policy, 0), situation.now),
             "weight": None,
             "warm": None,
         }
     )
     way = "on its way back: it was stable before, so there are no steps and no pauses"
     text = f"revision {canary.revision} ({canary.hash}) is {way if canary.goes_back else 'on its way'}"
-    if history.stood(situation.status, canary.hash) and not rollbacks.can_go_back(situation, canary.hash):
+    if history.stood(situation.status, canary.hash) and not revision_choice.can_go_back(situation, canary.hash):
         text = f"{text}: it was stable before, but is not on record any more, so it takes its steps"
     notice = Notice("RolloutStarted", text)
-    entered = progress.enter(situation.moved(status), 0)
+    entered = transitions.enter(situation.moved(status), 0)
     return Move(entered.status, (notice, *entered.notices))

@@ -5,8 +5,9 @@ from typing import Final
 from headgate.api import names
 from headgate.api.status import Phase, RolloutStatus
 from headgate.core.model import Notice
-from headgate.core.rollout import rollbacks
-from headgate.core.rollout.state import Rest, Situation
+from headgate.core.rollout import revision_choice
+from headgate.core.rollout.outcomes import Rest
+from headgate.core.rollout.state import Situation
 
 MEMORY: Final = "MemoryTarget"
 ASK_AGAIN_SECONDS: Final = 15.0
@@ -37,7 +38,7 @@ def autoscaled(situation: Situation) -> Rest | None:
     What goes back does, to an earlier revision as well.
     """
     message = astray(situation)
-    if not message or rollbacks.leads_back(situation):
+    if not message or revision_choice.leads_back(situation):
         return None
     return Rest(Phase.HOLDING, "DeploymentAutoscaled", message, (situation.now + ASK_AGAIN_SECONDS,))
 

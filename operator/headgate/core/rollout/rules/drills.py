@@ -13,12 +13,13 @@ from headgate.api.spec import Policy
 from headgate.api.status import Canary, Drill, Ending, Leaving, Phase, Side, StepStatus, Weight
 from headgate.core.analysis import fold
 from headgate.core.model import Notice
+from headgate.core.model.percent import WHOLE
 from headgate.core.revisions import identity
-from headgate.core.rollout import drill_schedule, missing_reads, traffic_actions
-from headgate.core.rollout.rules import abort, at_rest, progress
-from headgate.core.rollout.state import Move, Rest, Situation
-from headgate.core.strategies import steps, traits
-from headgate.core.traffic.routers.gateway_api.route_weights import WHOLE
+from headgate.core.rollout import blockers, drill_schedule, messages, missing_reads, pod_progress, transitions
+from headgate.core.rollout.outcomes import Move, Rest
+from headgate.core.rollout.rules import at_rest, progress
+from headgate.core.rollout.state import Situation
+from headgate.core.strategies import metric_timing, planning, traits
 
 SHARE_PERCENT: Final = 10
 """What a drill gets of the traffic where the strategy has no step that gives a part of it."""
@@ -30,7 +31,7 @@ SCHEDULED_BY: Final = "spec.drill.schedule"
 
 def percent(policy: Policy) -> int:
     """Return the weight that a drill goes to: that of the first step that gives the canary a part of the traffic."""
-    weights = (step.weight_percent for step in steps.planned(policy))
+    weights = (step.weight_percent for step in planning.planned(policy))
     return next((weight for weight in weights if 0 < weight < WHOLE), SHARE_PERCENT)
 
 
@@ -56,8 +57,8 @@ def obstacle(situation: Situation) -> str:
 
 
 def _unrest(situation: Situation) -> str:
-    rest = missing_reads.unread(situation) or progress.unsound(situation) or progress.refused(situation)
-    rest = rest or traffic_actions.contested(situation) or at_rest.settled(situation)
+    rest = missing_reads.unread(situation) or blockers.unsound(situation) or blockers.refused(situation)
+    rest = rest or blockers.contested(situation) or at_rest.settled(situation)
     if rest is None:
         return "the spec wants another revision than the one that is stable"
     return "" if rest.phase is Phase.HEALTHY else f"it is not at rest: {rest.message}"
@@ -78,7 +79,7 @@ def begun(situation: Situation, stable: Side, policy: Policy, by: str) -> Move:
     changes = {
         "canary": canary,
         "scale_floor": situation.total,
-        "analysis": fold.begin(traits.judged(policy, weight), situation.now),
+        "analysis": fold.begin(metric_timing.judged(policy, weight), situation.now),
         "step": StepStatus(index=1, of=1, text="drill"),
         "weight": Weight(desired=weight),
     }
@@ -124,7 +125,7 @@ def called_off(situation: Situation) -> Move | None:
         why, by = (_disturbed(situation, canary) if canary else None), "headgate"
     if canary is None or why is None:
         return None
-    return abort.leave(situation, canary, Ending.WITHDRAWN, why.reason, why.message, by=by)
+    return transitions.leave(situation, canary, Ending.WITHDRAWN, why.reason, why.message, by=by)
 
 
 def _wanted_otherwise(situation: Situation) -> Rest | None:
@@ -133,7 +134,7 @@ def _wanted_otherwise(situation: Situation) -> Rest | None:
         return Rest(Phase.DRILLING, "Superseded", "the template was changed")
     if seen.rollout.invalid or seen.policy_waits:
         return Rest(Phase.DRILLING, "SpecChanged", "the spec was changed")
-    if (unsound := progress.unsound(situation)) and not progress.being_asked(situation):
+    if (unsound := blockers.unsound(situation)) and not blockers.being_asked(situation):
         return unsound
     if seen.rollout.paused:
         return Rest(Phase.DRILLING, "Paused", "spec.paused is true")
@@ -144,12 +145,8 @@ def _wanted_otherwise(situation: Situation) -> Rest | None:
 
 def _disturbed(situation: Situation, canary: Canary) -> Rest | None:
     ready = situation.pods(situation.stable).ready + situation.pods(canary).ready
-    least, limit = situation.budget.least_ready, abort.deadline_seconds(situation)
-    if (
-        found := progress.refused(situation)
-        or traffic_actions.unroutable(situation)
-        or traffic_actions.contested(situation)
-    ):
+    least, limit = situation.budget.least_ready, pod_progress.deadline_seconds(situation)
+    if found := blockers.refused(situation) or blockers.unroutable(situation) or blockers.contested(situation):
         return found
     if ready < least:
         return Rest(Phase.DRILLING, "PodsNotReady", f"{ready} pods ready, at least {least} needed")
@@ -168,7 +165,7 @@ def injected(situation: Situation) -> Move | None:
     canary, drill = found
     breached = situation.with_canary(drill=drill.model_copy(update={"breached": situation.now}))
     message = f"a breach was put into the verdict, at weight {weight.desired} %"
-    return abort.leave(situation.moved(breached), canary, Ending.DRILLED, "Drilled", message, by=drill.by)
+    return transitions.leave(situation.moved(breached), canary, Ending.DRILLED, "Drilled", message, by=drill.by)
 
 
 def gaining(situation: Situation) -> Move | Rest | None:
@@ -203,7 +200,7 @@ def measured(situation: Situation) -> Move | None:
     took = round(max(0.0, situation.now - drill.breached), 3)
     kept = took <= drill.within_seconds
     noted = drill.model_copy(update={"took_seconds": took, "kept": kept})
-    message = f"drill of revision {canary.revision}: {abort.drill_words(noted)}"
+    message = f"drill of revision {canary.revision}: {messages.drill_words(noted)}"
     notice = Notice("DrillKept" if kept else "DrillMissed", message, warning=not kept)
     return Move(situation.with_canary(drill=noted), (notice,))
 

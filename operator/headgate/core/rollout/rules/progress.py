@@ -1,33 +1,26 @@
 """The rules that go forward, in the order in which something can still be in the way."""
 
 import math
-from typing import Final
 
 from headgate.api import names, values
-from headgate.api.status import Canary, Ending, MetricStatus, Phase, Side, StepStatus, Weight
-from headgate.core.analysis import fold
-from headgate.core.model import Identity, Notice
-from headgate.core.replicas import pod_budget, recreate
+from headgate.api.status import Canary, Ending, Phase, Side
+from headgate.core.model import Notice
+from headgate.core.model.percent import WHOLE
+from headgate.core.replicas import pod_ratio, recreate
 from headgate.core.revisions import history
-from headgate.core.rollout import pause_messages, rollbacks
-from headgate.core.rollout.rules import abort, promotion
-from headgate.core.rollout.state import Move, Rest, Situation
-from headgate.core.strategies import steps, traits
+from headgate.core.rollout import pause_messages, pod_progress, rollbacks, transitions, weight_evidence
+from headgate.core.rollout.outcomes import Move, Rest
+from headgate.core.rollout.state import Situation
+from headgate.core.strategies import traits
 from headgate.core.traffic import plan as traffic_plan
-from headgate.core.traffic.routers.gateway_api import acceptance, header_routes
-
-_WHOLE = 100
-ASK_AGAIN_SECONDS = 5.0
-UNTOLD_SECONDS: Final = 2.0
-"""For how long nothing is said or done but to go back while a dry run is not answered: usually it is in a moment."""
-REFUSED_AGAIN_SECONDS = 60.0
+from headgate.core.traffic.routers.gateway_api import acceptance
 
 
 def _phase(situation: Situation) -> Phase:
     if situation.goes_back:
         return Phase.ROLLING_BACK
     weight = situation.status.weight
-    if weight is None or weight.desired != _WHOLE:
+    if weight is None or weight.desired != WHOLE:
         return Phase.PROGRESSING
     # Without steps before the last one, most of the exchange happens in it.
     rolling = weight.since is None and traits.rolls(situation.seen.policy)
@@ -42,38 +35,6 @@ def step_text(situation: Situation) -> str:
     return f"step {situation.step_at + 1}/{len(situation.plan)}, weight {weight} %{made}"
 
 
-def unsound(situation: Situation) -> Rest | None:
-    """The spec cannot be followed: nothing goes forward, decisions run on what was last accepted."""
-    seen = situation.seen
-    if situation.status.rollback is not None:
-        return None  # what is wanted is on record, and not in the spec
-    if seen.rollout.invalid:
-        return Rest(Phase.HOLDING, "InvalidSpec", seen.rollout.invalid, stalled=True)
-    if seen.target.identity is Identity.REFUSED:
-        again = situation.now + REFUSED_AGAIN_SECONDS
-        message = f"spec.template: the API server refuses it: {seen.target.message}"
-        return Rest(Phase.HOLDING, "TemplateRefused", message, (again,), stalled=True)
-    if seen.target.identity is Identity.UNKNOWN:
-        message = f"whether the template is new is not known: {seen.target.message}"
-        return Rest(Phase.HOLDING, "TemplateUnknown", message, (situation.now + ASK_AGAIN_SECONDS,))
-    return None
-
-
-def being_asked(situation: Situation) -> bool:
-    """Return whether it was only just asked whether the template is new: what that means is known in a moment."""
-    asked_seconds = situation.seen.target.asked_seconds
-    return asked_seconds is not None and asked_seconds < UNTOLD_SECONDS
-
-
-def refused(situation: Situation) -> Rest | None:
-    """The API server refused what the present step needs."""
-    seen = situation.seen
-    words = (*seen.foreign, *seen.refusals)
-    if not words:
-        return None
-    return Rest(Phase.HOLDING, "WriteRefused", "; ".join(words), (situation.now + REFUSED_AGAIN_SECONDS,))
-
-
 def _rolled(situation: Situation) -> str:
     """Return where a rollout without steps goes or how far it has come, with a trailing separator; or nothing."""
     if situation.canary is not None and situation.goes_back:
@@ -81,14 +42,14 @@ def _rolled(situation: Situation) -> str:
     if not traits.rolls(situation.seen.policy) or not situation.goal.canary:
         return ""
     ready, goal = situation.pods(situation.canary).ready, situation.goal.canary
-    return f"{_WHOLE * min(ready, goal) // goal} % rolled out: "
+    return f"{WHOLE * min(ready, goal) // goal} % rolled out: "
 
 
 def _pods_wait(situation: Situation) -> str:
     goal = situation.goal
     stable, canary = situation.pods(situation.stable), situation.pods(situation.canary)
     if canary.ready < goal.canary or canary.wanted < goal.canary:
-        return f"{min(canary.ready, goal.canary)} of {goal.canary} canary pods ready{abort.pod_words(situation)}"
+        return f"{min(canary.ready, goal.canary)} of {goal.canary} canary pods ready{pod_progress.pod_words(situation)}"
     if stable.counted > goal.stable:
         return f"{stable.counted} stable pods, going down to {goal.stable}"
     if canary.wanted > goal.canary:
@@ -101,7 +62,7 @@ def recreating(situation: Situation) -> Rest | None:
     canary = situation.flight
     if not situation.recreates or canary is None or situation.status.weight is None:
         return None
-    pods, turnover, looks = situation.pods(canary), situation.turnover, abort.patience_ends(situation)
+    pods, turnover, looks = situation.pods(canary), situation.turnover, pod_progress.patience_ends(situation)
     if pods.wanted != situation.total and not turnover.done:
         looks = (recreate.looks_at(canary.waits_since, situation.now), *looks)
     if pods.wanted == 0 and situation.total and not turnover.done:
@@ -112,7 +73,7 @@ def recreating(situation: Situation) -> Rest | None:
         return Rest(_recreates(situation), "Recreating", message, looks)
     if pods.wanted == situation.total and pods.ready >= situation.total:
         return None
-    words = abort.pod_words(situation)
+    words = pod_progress.pod_words(situation)
     message = f"downtime is meant: {pods.ready} of {situation.total} new pods ready{words}"
     reason = "PodsNotStarting" if words else "Recreating"
     return Rest(_recreates(situation), reason, message, looks)
@@ -126,13 +87,15 @@ def waiting(situation: Situation) -> Move | Rest | None:
     """The pods are not yet as the weight wants them; once they are, the weight holds and the step's clock starts."""
     status, weight, step = situation.status, situation.status.weight, situation.status.step
     if weight is None or step is None:
-        return enter(situation, max(situation.step_at, 0))  # no status of ours; but none may end in a promotion either
+        return transitions.enter(
+            situation, max(situation.step_at, 0)
+        )  # no status of ours; but none may end in a promotion either
     if plan := situation.routing:
         if plan.waits:
             return _traffic_waits(situation, plan)
-    elif not pod_budget.reached(situation.goal, situation.pods(situation.stable), situation.pods(situation.canary)):
-        ends = abort.patience_ends(situation) + tuple(filter(None, (situation.in_step_until,)))
-        reason = "PodsNotStarting" if abort.pod_words(situation) else "WaitingForPods"
+    elif not pod_ratio.reached(situation.goal, situation.pods(situation.stable), situation.pods(situation.canary)):
+        ends = pod_progress.patience_ends(situation) + tuple(filter(None, (situation.in_step_until,)))
+        reason = "PodsNotStarting" if pod_progress.pod_words(situation) else "WaitingForPods"
         return Rest(_phase(situation), reason, _rolled(situation) + _pods_wait(situation), ends)
     if weight.since is not None and step.since is not None:
         return None
@@ -145,7 +108,7 @@ def waiting(situation: Situation) -> Move | Rest | None:
 
 
 def _traffic_waits(situation: Situation, plan: traffic_plan.Plan) -> Rest:
-    words, again = abort.pod_words(situation), (*abort.patience_ends(situation), *plan.recheck_at)
+    words, again = pod_progress.pod_words(situation), (*pod_progress.patience_ends(situation), *plan.recheck_at)
     message = f"{plan.waits}{words}" if "canary pods ready" in plan.waits else plan.waits
     reason = "PodsNotStarting" if words else "WaitingForTraffic"
     told = acceptance.told_from(situation.seen.traffic) if situation.seen.traffic else None
@@ -156,25 +119,12 @@ def _traffic_waits(situation: Situation, plan: traffic_plan.Plan) -> Rest:
     return Rest(_phase(situation), reason, _rolled(situation) + message, again)
 
 
-def _found(situation: Situation) -> fold.Evidence:
-    return abort.proofs(situation) or fold.Evidence()
-
-
-def _with_blindness(situation: Situation, message: str) -> str:
-    return "; ".join((message, *_found(situation).blind))
-
-
 def paused(situation: Situation) -> Rest | None:
     """spec.paused stops the steps."""
     if not situation.seen.rollout.paused or situation.goes_back:
         return None
     message = f"spec.paused is true, at {step_text(situation)}{pause_messages.ended_by(situation.seen.rollout)}"
-    return Rest(Phase.PAUSED, "Paused", _with_blindness(situation, message))
-
-
-def _shown_by(situation: Situation) -> str:
-    policy = situation.seen.policy
-    return f"behind Service {policy.traffic.canary_service}" if policy and policy.traffic else "behind no Service"
+    return Rest(Phase.PAUSED, "Paused", weight_evidence.with_blindness(situation, message))
 
 
 def pausing(situation: Situation) -> Rest | None:
@@ -183,16 +133,16 @@ def pausing(situation: Situation) -> Rest | None:
     if canary is None or status is None or not step.waits or status.promoted or canary.full:
         return None
     preview = traits.previews(situation.seen.policy)
-    shown = f"revision {canary.revision} is in preview, {_shown_by(situation)}; " if preview else ""
+    shown = f"revision {canary.revision} is in preview, {transitions.shown_by(situation)}; " if preview else ""
     if step.pause_seconds is None:
         command = f"kubectl annotate rollout {situation.seen.rollout.name} {names.PROMOTE}={canary.hash}/{status.index}"
-        message = _with_blindness(situation, f"{shown}until promoted: {command}")
+        message = weight_evidence.with_blindness(situation, f"{shown}until promoted: {command}")
         return Rest(Phase.PAUSED, "PausedUntilPromoted", message)
     end = (status.since or situation.second) + step.pause_seconds
     if situation.now >= end:
         return None
     message = f"{shown}for {values.format_duration(step.pause_seconds)}, until {values.format_time(math.ceil(end))}"
-    return Rest(Phase.PAUSED, "PausedForTime", _with_blindness(situation, message), (end,))
+    return Rest(Phase.PAUSED, "PausedForTime", weight_evidence.with_blindness(situation, message), (end,))
 
 
 def unproved(situation: Situation) -> Rest | None:
@@ -203,7 +153,7 @@ def unproved(situation: Situation) -> Rest | None:
     rises = at + 1 >= len(plan) or plan[at + 1].weight_percent > situation.step.weight_percent
     if not rises and not situation.step.metrics:
         return None
-    found = _found(situation)
+    found = weight_evidence.found(situation)
     if not found.missing:
         return None
     if found.blind:
@@ -232,70 +182,7 @@ def advance(situation: Situation) -> Move | None:
     if canary is None or situation.step_at + 1 >= len(plan):
         return None
     at = len(plan) - 1 if canary.full else situation.step_at + 1
-    return enter(situation, at)
-
-
-def _watched(situation: Situation, planned: steps.Step, *, anew: bool) -> tuple[MetricStatus, ...]:
-    """Return the metrics' states in another step, where others may be judged than before."""
-    states, policy = situation.status.analysis, situation.seen.policy
-    if anew:
-        states = fold.at_new_weight(states)
-    metrics = traits.judged(policy, planned.weight_percent, planned.metrics)
-    if policy is None or [metric.name for metric in metrics] == [state.name for state in states]:
-        return states
-    return fold.carried(policy.analysis.metrics, metrics, states, situation.now)
-
-
-def _begun(situation: Situation, step: StepStatus, planned: steps.Step) -> str:
-    if situation.goes_back and not situation.recreates:
-        return "all users go back to it as its pods are ready"
-    if planned.pods is not None and traits.previews(situation.seen.policy):
-        pods = pod_budget.portion(planned.pods, situation.total)
-        return f"step {step.text}: {pods} of {situation.total} pods in preview, {_shown_by(situation)}"
-    if planned.anew:
-        return f"step {step.text}: {_changed(situation, planned)}"
-    if traits.previews(situation.seen.policy):
-        return f"step {step.text}: all users are switched to it"
-    if situation.recreates:
-        return "old pods go before new ones start; downtime is meant"
-    if traits.rolls(situation.seen.policy):
-        return f"pod by pod, {situation.budget.least_ready} to {situation.budget.most_pods} pods at any time"
-    return f"step {step.text}: weight {planned.weight_percent} %"
-
-
-def _changed(situation: Situation, planned: steps.Step) -> str:
-    """Return what a step changes other than the weight."""
-    asked = header_routes.least_pods(situation.total, planned)
-    pods = traffic_plan.goal(situation.budget, planned.weight_percent, asked).canary
-    short = f", where {asked} are asked for: maxSurge leaves no more" if pods < asked else ""
-    names = ", ".join(dict.fromkeys(name for name, _, _ in planned.headers))
-    headers = f", requests with {names}" if names else ""
-    copies = f", copies of {planned.mirror_percent} % of the requests" if planned.mirror_percent else ""
-    return f"{pods} of {situation.total} pods{short}, weight {planned.weight_percent} %{headers}{copies}"
-
-
-def enter(situation: Situation, at: int) -> Move:
-    """Return the move into the step at position *at* of the plan, counted from 0."""
-    plan, status = situation.plan, situation.status
-    weight = status.weight or Weight(desired=-1)
-    step = StepStatus(index=at + 1, of=len(plan), text=f"{at + 1}/{len(plan)}")
-    changes: dict[str, object] = {"step": step}
-    which = f"revision {status.canary.revision}: " if status.canary else ""
-    notices: tuple[Notice, ...] = ()
-    anew = plan[at].weight_percent != weight.desired or plan[at].anew
-    changes["analysis"] = _watched(situation, plan[at], anew=anew)
-    if anew:
-        changes["weight"] = weight.model_copy(update={"desired": plan[at].weight_percent, "since": None})
-        notices = (Notice("StepStarted", f"{which}{_begun(situation, step, plan[at])}"),)
-    elif plan[at].waits:
-        seconds = plan[at].pause_seconds
-        length = "until promoted" if seconds is None else f"for {values.format_duration(seconds)}"
-        notices = (Notice("StepStarted", f"{which}step {step.text}: pause {length}"),)
-    elif plan[at].metrics:
-        notices = (Notice("StepStarted", f"{which}step {step.text}: analysis of {', '.join(plan[at].metrics)}"),)
-    elif plan[at].pods is not None:
-        notices = (Notice("StepStarted", f"{which}{_begun(situation, step, plan[at])}"),)
-    return Move(status.model_copy(update=changes), notices)
+    return transitions.enter(situation, at)
 
 
 def complete(situation: Situation) -> Move | None:
@@ -316,9 +203,9 @@ def complete(situation: Situation) -> Move | None:
     ended: dict[str, object] = {"canary": None, "step": None, "weight": None, "scale_floor": floor}
     if situation.routing is not None:
         held = status.weight.since if status.weight else None
-        warm = promotion.warmed(stable, canary, held or situation.second, situation.second)
+        warm = transitions.warmed(stable, canary, held or situation.second, situation.second)
         ended["warm"] = None if situation.recreates else warm
-        ended["traffic"] = promotion.unhomed(situation)
+        ended["traffic"] = transitions.unhomed(situation)
     changes = {**ended, "stable": history.stable_of(canary, stable, situation.second), "history": past}
     took = values.format_duration(situation.now - canary.started)
     notice = Notice("Promoted", f"revision {canary.revision} is stable after {took}")

@@ -6,84 +6,17 @@ While it is warm the new one is still judged; going back is one write: the stabl
 import math
 
 from headgate.api import values
-from headgate.api.status import Canary, Ending, Phase, Side, TrafficStatus, Warm, Weight
-from headgate.core.analysis import fold
+from headgate.api.status import Ending, Phase, Warm
+from headgate.core.analysis import evidence
 from headgate.core.model import Notice
 from headgate.core.revisions import history
-from headgate.core.rollout import termination
-from headgate.core.rollout.rules import abort
-from headgate.core.rollout.state import Move, Rest, Situation
+from headgate.core.rollout import pod_progress, termination, transitions
+from headgate.core.rollout.outcomes import Move, Rest
+from headgate.core.rollout.state import Situation
 from headgate.core.strategies import traits
-from headgate.core.traffic import propagation, unready_stable
 
 GONE_SECONDS = 2
 """How long after its time the warm revision's pods may still be there without the status being silent about it."""
-
-
-def warmed(stable: Side, canary: Canary, since: int, at: int) -> Warm:
-    """Return *stable* as the warm revision that it becomes when *canary*, which had all *since* then, takes over."""
-    return Warm(
-        **stable.model_dump(include=set(Side.model_fields)),
-        promoted=at,
-        started=canary.started,
-        # What went back was not judged by what lies before it had all users, and is not now.
-        judged_from=since if canary.goes_back else canary.judged_from,
-    )
-
-
-def unhomed(situation: Situation) -> TrafficStatus | None:
-    """Return what is known of traffic when another revision becomes stable: its Service leads to it only from then."""
-    known = situation.status.traffic
-    if known is not None and traits.switches(situation.seen.policy):
-        return propagation.turned(known)
-    return known.model_copy(update={"home_since": None}) if known else None
-
-
-def go_back(situation: Situation, ending: Ending, reason: str, message: str, *, by: str) -> Move | None:
-    """Return the move by which the warm revision is stable again and the promoted one leaves; None without one."""
-    status, warm, stable = situation.status, situation.status.warm, situation.stable
-    if warm is None or stable is None or not can_go_back(situation):
-        return None
-    canary = Canary(
-        **stable.model_dump(include=set(Side.model_fields)), started=warm.started, judged_from=warm.judged_from
-    )
-    back = history.stable_of(warm, stable, situation.second)
-    changes = {
-        "stable": back,
-        "canary": canary,
-        "warm": None,
-        "weight": Weight(desired=0),
-        "traffic": unhomed(situation),
-        "rejected": tuple(entry for entry in status.rejected if entry.hash != back.hash),
-    }
-    swapped = situation.moved(status.model_copy(update={**changes, "scale_floor": situation.total}))
-    return abort.leave(swapped, canary, ending, reason, message, by=by)
-
-
-def undone(situation: Situation, *, by: str) -> Move | None:
-    """Return the move by which the version that leaves is stable again; None unless it was, and alone can serve.
-
-    What people ask for by an abort in the middle of a way back: that way leads nowhere, and nothing else stands.
-    """
-    canary, stable = situation.flight, situation.stable
-    if canary is None or stable is None or canary.leaving is None or canary.drill is not None:
-        return None
-    if not unready_stable.serves_alone(situation.budget, situation.pods(stable), situation.pods(canary)):
-        return None
-    if not history.attempt_stood(situation.status, canary):
-        return None
-    fields = set(Side.model_fields)
-    left = Canary(**stable.model_dump(include=fields), started=situation.second, judged_from=situation.second)
-    changes = {
-        "stable": Side.model_validate(canary.model_dump(include=fields)),
-        "canary": left,
-        "weight": Weight(desired=0),
-        "traffic": unhomed(situation),
-        "rejected": tuple(entry for entry in situation.status.rejected if entry.hash != canary.hash),
-    }
-    swapped = situation.moved(situation.status.model_copy(update=changes))
-    message = f"aborted by command while none of its pods was ready; revision {canary.revision} serves"
-    return abort.leave(swapped, left, Ending.ABORTED, "Aborted", message, by=by)
 
 
 def put_back(situation: Situation) -> Move | None:
@@ -92,15 +25,15 @@ def put_back(situation: Situation) -> Move | None:
     if warm is None or situation.wanted_hash != warm.hash or history.condemned(situation.status, warm.hash):
         return None
     message = f"the template was put back to that of revision {warm.revision}, which is still warm"
-    return go_back(situation, Ending.WITHDRAWN, "TemplatePutBack", message, by="spec.template")
+    return transitions.go_back(situation, Ending.WITHDRAWN, "TemplatePutBack", message, by="spec.template")
 
 
 def breached_after(situation: Situation) -> Move | None:
     """A metric failed while the old revision was still warm."""
     if situation.status.warm is None:
         return None
-    why = fold.breach(situation.metrics, situation.status.analysis)
-    return go_back(situation, Ending.ROLLED_BACK, "MetricFailed", why, by="analysis") if why else None
+    why = evidence.breach(situation.metrics, situation.status.analysis)
+    return transitions.go_back(situation, Ending.ROLLED_BACK, "MetricFailed", why, by="analysis") if why else None
 
 
 def _down(situation: Situation) -> bool:
@@ -116,11 +49,11 @@ def fallen(situation: Situation) -> Move | None:
         return None
     if (asked := situation.status.rollback) is not None:  # the way there leads by the pods that serve
         message = f"rolled back to revision {asked.revision} by command, and none of its pods serves"
-        return go_back(situation, Ending.ABORTED, "RolledBackTo", message, by=asked.by)
-    if abort.given_seconds(situation, hurts=True) is None:
+        return transitions.go_back(situation, Ending.ABORTED, "RolledBackTo", message, by=asked.by)
+    if pod_progress.given_seconds(situation, hurts=True) is None:
         return None
-    message = f"none of its pods can run any more: 0 of {facts.replicas} pods ready{abort.pod_words(situation)}"
-    return go_back(situation, Ending.ROLLED_BACK, "PodsCannotStart", message, by="headgate")
+    message = f"none of its pods can run any more: 0 of {facts.replicas} pods ready{pod_progress.pod_words(situation)}"
+    return transitions.go_back(situation, Ending.ROLLED_BACK, "PodsCannotStart", message, by="headgate")
 
 
 def moving(situation: Situation) -> Move | Rest | None:
@@ -140,7 +73,7 @@ def moving(situation: Situation) -> Move | Rest | None:
 def retimed(situation: Situation) -> Move | None:
     """ScaleDownDelay was edited while the old revision is warm: it counts at once, but for connections that drain."""
     warm, view = situation.status.warm, situation.view
-    if warm is None or warm.until is None or view is None or cooling(situation):
+    if warm is None or warm.until is None or view is None or transitions.cooling(situation):
         return None
     until = math.ceil(_asked_until(situation, warm))
     if until < warm.until:
@@ -170,23 +103,10 @@ def _delay_seconds(situation: Situation) -> float:
     return traits.scale_down_delay_seconds(situation.seen.policy)
 
 
-def cooling(situation: Situation) -> bool:
-    """Return whether the time of the old pods is over, so that they may go."""
-    warm = situation.status.warm
-    return warm is not None and warm.until is not None and situation.now >= warm.until
-
-
-def can_go_back(situation: Situation) -> bool:
-    """Return whether a revision is warm; once its time is over and its pods are asked to go, that way is no more."""
-    facts = situation.facts(situation.status.warm)
-    gone = situation.pods(situation.status.warm).lost or (cooling(situation) and (facts is None or facts.replicas == 0))
-    return situation.status.warm is not None and situation.stable is not None and not gone
-
-
 def cooled(situation: Situation) -> Move | None:
     """The time of the old pods is over, and they have gone, so that one write also counts those that are left."""
     warm = situation.status.warm
-    if warm is None or warm.until is None or not cooling(situation):
+    if warm is None or warm.until is None or not transitions.cooling(situation):
         return None
     if situation.now < _ended_by(situation, warm, warm.until):
         return None
@@ -218,21 +138,11 @@ def draining(situation: Situation) -> Rest | None:
     return Rest(Phase.PROGRESSING, "Draining", message, view.changes_at)
 
 
-def warm_words(situation: Situation) -> str:
-    """Return what is said about the warm revision, with a leading separator; or nothing."""
-    warm = situation.status.warm
-    if warm is None or warm.until is None:
-        return ""
-    if cooling(situation):
-        return f"; revision {warm.revision} is asked to go, and its last pods end"
-    return f"; revision {warm.revision} stays warm until {values.format_time(warm.until)}"
-
-
 def ends(situation: Situation) -> tuple[float, ...]:
     """Return when the warm revision's time is over or is told to be, and when to ask again why nobody serves."""
     warm = situation.status.warm
-    looks = (situation.now + abort.LOOK_SECONDS,) if warm is not None and _down(situation) else ()
+    looks = (situation.now + pod_progress.LOOK_SECONDS,) if warm is not None and _down(situation) else ()
     if warm is None or warm.until is None:
         return looks
     ended_by = _ended_by(situation, warm, warm.until) or situation.now
-    return (ended_by if cooling(situation) else warm.until, *looks)
+    return (ended_by if transitions.cooling(situation) else warm.until, *looks)

@@ -8,9 +8,9 @@ from headgate.api import names, values
 from headgate.api.status import Phase, Restart
 from headgate.core.model import Notice
 from headgate.core.replicas import restart_evictions
-from headgate.core.rollout import pause_messages
-from headgate.core.rollout.rules import abort
-from headgate.core.rollout.state import Move, Rest, Situation
+from headgate.core.rollout import pause_messages, pod_progress
+from headgate.core.rollout.outcomes import Move, Rest
+from headgate.core.rollout.state import Situation
 
 LOOK_SECONDS = 5.0
 """How soon to look at the pods again: no watch tells of them, and a budget may have room for another one."""
@@ -80,7 +80,7 @@ def _counted(situation: Situation, restart: Restart) -> str:
         return f"restart, downtime is meant: {going if plan.remaining else f'{plan.ready} of {total} new pods ready'}"
     until = values.format_time(restart.since)
     left = f"{plan.remaining} of {total} pods left from before {until}" if plan.remaining else "all pods are new"
-    return f"restart: {left}; {plan.ready} of {plan.size} pods ready{abort.pod_words(situation)}"
+    return f"restart: {left}; {plan.ready} of {plan.size} pods ready{pod_progress.pod_words(situation)}"
 
 
 def _refused(situation: Situation) -> str:
@@ -111,7 +111,7 @@ def restarting(situation: Situation) -> Rest | None:
     if refused := _refused(situation):
         stop = f"kubectl annotate rollout {situation.seen.rollout.name} {names.ABORT}={names.ABORT_NOW}"
         return Rest(Phase.HOLDING, "RestartBlocked", f"{message}; {refused}; to stop the restart: {stop}", again)
-    pods, limit = situation.pods(stable), abort.deadline_seconds(situation)
+    pods, limit = situation.pods(stable), pod_progress.deadline_seconds(situation)
     since = stable.progress.since if stable.progress else situation.second
     if pods.ready < pods.wanted and situation.now >= since + limit:
         message = f"no progress for {values.format_duration(limit)}: {message}"

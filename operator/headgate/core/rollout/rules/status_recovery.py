@@ -18,11 +18,12 @@ import dataclasses
 from headgate.api.status import Canary, Ending, Leaving, MetricStatus, Rejected, RolloutStatus, Side, Warm, Weight
 from headgate.core.analysis import fold
 from headgate.core.model import DeploymentFacts, Notice
+from headgate.core.model.percent import WHOLE
 from headgate.core.model.traffic import ServiceFacts
 from headgate.core.rollout import deployment_annotations, refresh
-from headgate.core.rollout.state import Move, Situation
-from headgate.core.strategies import traits
-from headgate.core.traffic.routers.gateway_api.route_weights import WHOLE
+from headgate.core.rollout.outcomes import Move
+from headgate.core.rollout.state import Situation
+from headgate.core.strategies import metric_timing, traits
 
 
 def recovered(situation: Situation) -> Move | None:
@@ -146,7 +147,7 @@ def _warm(situation: Situation, chosen: DeploymentFacts, others: list[Deployment
 
 
 def _judged(situation: Situation) -> tuple[MetricStatus, ...]:
-    return fold.begin(traits.judged(situation.seen.policy, WHOLE), situation.now)
+    return fold.begin(metric_timing.judged(situation.seen.policy, WHOLE), situation.now)
 
 
 def _status(situation: Situation, chosen: DeploymentFacts, leaving: DeploymentFacts | None) -> RolloutStatus:

@@ -1,36 +1,12 @@
-"""Headers as steps say them, and as the rules of an HTTPRoute match them."""
+"""Headers in the matches of an HTTPRoute's rules."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from headgate.api.steps import HeaderMatch
 from headgate.core.model.traffic import Header
 
-EXACT: Final = "Exact"
-REGEX: Final = "RegularExpression"
 EVERYTHING: Final[Sequence[Mapping[str, Any]]] = ({"path": {"type": "PathPrefix", "value": "/"}},)
 """What a rule matches that says nothing of it."""
-_SPECIAL: Final = re.compile(r"([.+*?()|\[\]{}^$\\])")
-
-
-def united(routes: Iterable[Iterable[HeaderMatch]]) -> tuple[Header, ...]:
-    """Return the headers of all *routes*, each once."""
-    return tuple(dict.fromkeys(_header(match) for route in routes for match in route))
-
-
-def _header(match: HeaderMatch) -> Header:
-    value = match.header_value
-    if value.exact is not None:
-        return (match.header_name, EXACT, value.exact)
-    if value.prefix is not None:
-        # Some Gateways look for the expression anywhere in the value, others hold it against all of it.
-        return (match.header_name, REGEX, f"^{_SPECIAL.sub(_escaped, value.prefix)}.*")
-    return (match.header_name, REGEX, str(value.regex))
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return f"\\{found[1]}"
 
 
 def narrowed(matches: Sequence[Mapping[str, Any]], headers: Iterable[Header]) -> list[dict[str, Any]]:

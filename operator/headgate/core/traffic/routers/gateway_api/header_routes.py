@@ -16,8 +16,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from headgate.api.status import RULES_MAX, RULES_PUT_MAX, Canary
+from headgate.core.model import Unreadable
 from headgate.core.model.actions import RuleEdits
-from headgate.core.model.traffic import ExtraFacts, Extras, RouteFacts, ServiceFacts, TrafficFacts, Unreadable
+from headgate.core.model.traffic import ExtraFacts, Extras, RouteFacts, ServiceFacts, TrafficFacts
+from headgate.core.replicas import weighted
 from headgate.core.replicas.pod_budget import Sizes, portion
 from headgate.core.revisions import identity
 from headgate.core.strategies.steps import Step
@@ -93,7 +95,7 @@ def copied(facts: TrafficFacts, put: Collection[str]) -> int:
 def burdened(total: int, weight: int, extras: Extras) -> int:
     """Return how many of *total* pods carry *weight* with copies, and requests with a header beside them."""
     little = LITTLE if extras.headers and extras.mirror_percent else 0
-    return traffic_plan.burdened(total, weight, extras.mirror_percent + little)
+    return weighted.burdened(total, weight, extras.mirror_percent + little)
 
 
 def least_pods(total: int, step: Step) -> int:
@@ -206,7 +208,7 @@ def _given(view: View) -> Extras | None:
         return NONE
     if view.status.rules and not _off(view, wanted):
         return wanted
-    aim = traffic_plan.goal(view.budget, view.weight, view.preview).canary
+    aim = weighted.goal(view.budget, view.weight, view.preview).canary
     copied = burdened(view.budget.total, view.weight, wanted) if wanted.mirror_percent else 0
     able = min(ready, view.other.ready) >= max(aim, copied) and service.leads_only_to(view.other_hash)
     return wanted if able and acceptance.accepted(view.facts) else None

@@ -8,8 +8,10 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from headgate.core.model import Unreadable
 from headgate.core.model.actions import FilterEdit
-from headgate.core.model.traffic import NOT_TOLD, GatewayFacts, RouteFacts, RuleFacts, TrafficFacts, Unreadable
+from headgate.core.model.percent import WHOLE
+from headgate.core.model.traffic import NOT_TOLD, GatewayFacts, RouteFacts, RuleFacts, TrafficFacts
 from headgate.core.revisions import identity
 
 FEATURE: Final = "HTTPRouteRequestPercentageMirror"
@@ -20,9 +22,6 @@ _FROM_STABLE: Final = ("group", "kind", "namespace", "port")
 """What the copies' backendRef has from that of the stable Service."""
 _SERVICE: Final = {"group": "", "kind": "Service"}
 """As the API server would write it."""
-
-_ALL: Final = 100
-"""Without a percentage every request is copied."""
 
 Body = Mapping[str, Any]
 
@@ -57,7 +56,7 @@ def _ours(route: RouteFacts, filters: Sequence[Body], places: Iterable[int], put
 
 def percent(one: Body) -> int:
     """Return how much of the requests a filter copies."""
-    return int(one["requestMirror"].get("percent", _ALL))
+    return int(one["requestMirror"].get("percent", WHOLE))
 
 
 def standing(found: Iterable[RouteFacts], put: Collection[str]) -> int:

@@ -5,11 +5,9 @@ other backends have weight too, so that these keep their share; where nobody els
 """
 
 from collections.abc import Iterable
-from typing import Final
 
+from headgate.core.model.percent import WHOLE
 from headgate.core.model.traffic import RouteFacts, RuleFacts
-
-WHOLE: Final = 100
 
 
 def base(rule: RuleFacts) -> int:
