@@ -52,6 +52,20 @@ FORBIDDEN: Final = {
     "kubernetes in observe": Import("observe/__init__.py", "kubernetes", "kubernetes"),
     "prometheus in observe": Import("observe/__init__.py", "prometheus_api_client", "prometheus"),
     "requests in act": Import("act/__init__.py", "requests", "prometheus"),
+    "core.traffic looks up": Import("core/traffic/__init__.py", "headgate.core.rollout", "core"),
+    "core.model looks up": Import("core/model/objects.py", "headgate.core.strategies", "core"),
+    "core.replicas and core.analysis": Import("core/replicas/__init__.py", "headgate.core.analysis", "core"),
+    "one rule in another": Import("core/rollout/rules/restarts.py", "headgate.core.rollout.rules.autoscaler", "rules"),
+    "one router in another": Import(
+        "core/traffic/routers/another.py", "headgate.core.traffic.routers.gateway_api", "routers"
+    ),
+    "one strategy in another": Import("core/strategies/canary.py", "headgate.core.strategies.blue_green", "strategies"),
+    "one provider in another": Import(
+        "core/analysis/providers/another.py", "headgate.core.analysis.providers.prometheus", "providers"
+    ),
+    "one judge in another": Import(
+        "core/analysis/judges/another.py", "headgate.core.analysis.judges.threshold", "judges"
+    ),
     "the simulation in reconcile": Import("reconcile/__init__.py", "headgate.simulation", "simulation"),
 }
 WITHOUT_LAYER: Final = "attic"
@@ -83,9 +97,10 @@ def lint(folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def plant(package: Path, planted: Import) -> int:
-    """Add a line with that import to its file and return the line's number."""
+    """Add a line with that import to its file, a new one where there is none, and return the line's number."""
     file = package / planted.file
-    text = f"{file.read_text(encoding='utf-8')}\nimport {planted.imported}\n"
+    before = file.read_text(encoding="utf-8") if file.exists() else ""
+    text = f"{before}\nimport {planted.imported}\n"
     file.write_text(text, encoding="utf-8")
     return text.count("\n")
 
