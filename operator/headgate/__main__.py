@@ -28,12 +28,12 @@ from headgate.observe import Observer
 from headgate.observe.clock_jumps import Jumps
 from headgate.observe.dry_runs import BesidePasses
 from headgate.observe.snapshot import Snapshot
-from headgate.reconcile.api_health import Outage
-from headgate.reconcile.event_mapping import Triggers
-from headgate.reconcile.initial_list import FirstLook
-from headgate.reconcile.overlap_index import Neighbours
+from headgate.reconcile.api_health import ApiHealth
+from headgate.reconcile.event_mapping import EventMapper
+from headgate.reconcile.initial_list import InitialList
+from headgate.reconcile.overlap_index import OverlapIndex
 from headgate.reconcile.queue import Queue
-from headgate.reconcile.reconciler import PASS_SECONDS_MAX, Passes
+from headgate.reconcile.reconciler import PASS_SECONDS_MAX, Reconciler
 from headgate.reconcile.resync import Resync
 from headgate.reconcile.watches import Watches
 from headgate.reconcile.workers import Workers
@@ -69,7 +69,7 @@ class Operator:
         self._events = EventPoster(self._cluster, on_outcome=self._metrics.posted)
         self._sampler = Sampler(servers, wake=self._queue.wake, hurry=self._queue.hurry, meter=self._metrics)
         self._dry_runs = BesidePasses(lambda key: self._passes.answered(key))  # noqa: PLW0108 - there are none yet
-        neighbours = Neighbours()
+        neighbours = OverlapIndex()
         self._observer = Observer(
             self._cluster,
             self._sampler,
@@ -81,19 +81,19 @@ class Operator:
             neighbours=neighbours,
         )
         actor = Actor(self._cluster, self._events)
-        triggers = Triggers(neighbours)
-        self._passes = Passes(
+        triggers = EventMapper(neighbours)
+        self._passes = Reconciler(
             *(self._queue, self._observer, decide, actor, self._sampler, self._metrics),
             answers=self._dry_runs,
             routes=triggers,
         )
         probe = functools.partial(self._cluster.probe, next(iter(options.namespaces), ""))
-        self._outage = Outage(self._passes.hasten, probe)
+        self._outage = ApiHealth(self._passes.hasten, probe)
         self._workers = Workers(self._queue, self._passes.run, options.workers)
         self._watches, self._resync = self._ears(options, triggers)
         self._server = Server(self._health(), self._metrics.expose)
 
-    def _ears(self, options: settings.Settings, triggers: Triggers) -> tuple[Watches, Resync]:
+    def _ears(self, options: settings.Settings, triggers: EventMapper) -> tuple[Watches, Resync]:
         """Return what wakes Rollouts: the watches, and the listing that makes up for what these miss."""
         watches = Watches(
             self._queue,
@@ -104,7 +104,7 @@ class Operator:
             on_restart=self._rewatching,
             on_sight=self._cluster.seen,
         )
-        first_look = FirstLook(self._cluster, self._queue, triggers, self._settled, namespaces=options.namespaces)
+        first_look = InitialList(self._cluster, self._queue, triggers, self._settled, namespaces=options.namespaces)
         resync = Resync(
             self._cluster,
             self._queue,

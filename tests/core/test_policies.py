@@ -5,7 +5,7 @@ import pytest
 from headgate.api import status as api
 from headgate.api.spec import Policy
 from headgate.core.model import Unreadable
-from headgate.core.strategies.policy_in_force import InForce, in_force
+from headgate.core.strategies.policy_in_force import PolicyInForce, in_force
 from tests.core.ways import TRAFFIC
 from tests.core.worlds import NOON, A, B, policy, policy_of
 
@@ -22,20 +22,20 @@ RESTING = api.RolloutStatus(stable=STABLE)
 @pytest.mark.parametrize(
     ("status", "wanted", "accepted", "expected"),
     [
-        (RESTING, ROUTED, PLAIN, InForce(ROUTED)),
-        (FLYING, ROUTED, PLAIN, InForce(PLAIN, waits=True)),
-        (WARM, PLAIN, ROUTED, InForce(ROUTED, waits=True)),
-        (FLYING, OTHER, PLAIN, InForce(OTHER)),
-        (RESTING, RECREATE, PLAIN, InForce(RECREATE)),
-        (FLYING, RECREATE, PLAIN, InForce(PLAIN, waits=True)),
-        (WARM, RECREATE, PLAIN, InForce(PLAIN, waits=True)),
-        (FLYING, None, PLAIN, InForce(PLAIN)),
-        (FLYING, OTHER, None, InForce(OTHER)),
-        (FLYING, None, None, InForce(None)),
+        (RESTING, ROUTED, PLAIN, PolicyInForce(ROUTED)),
+        (FLYING, ROUTED, PLAIN, PolicyInForce(PLAIN, waits=True)),
+        (WARM, PLAIN, ROUTED, PolicyInForce(ROUTED, waits=True)),
+        (FLYING, OTHER, PLAIN, PolicyInForce(OTHER)),
+        (RESTING, RECREATE, PLAIN, PolicyInForce(RECREATE)),
+        (FLYING, RECREATE, PLAIN, PolicyInForce(PLAIN, waits=True)),
+        (WARM, RECREATE, PLAIN, PolicyInForce(PLAIN, waits=True)),
+        (FLYING, None, PLAIN, PolicyInForce(PLAIN)),
+        (FLYING, OTHER, None, PolicyInForce(OTHER)),
+        (FLYING, None, None, PolicyInForce(None)),
     ],
 )
 def test_routes_and_the_kind_of_strategy_change_at_rest_only(
-    status: api.RolloutStatus, wanted: Policy | None, accepted: Policy | None, expected: InForce
+    status: api.RolloutStatus, wanted: Policy | None, accepted: Policy | None, expected: PolicyInForce
 ) -> None:
     """Steps and metrics may change in flight; the ways by which a rollout is taken back may not."""
     assert in_force(status, wanted, accepted) == expected
@@ -49,19 +49,19 @@ AT_REST = RESTING.model_copy(update={"policy": "abc"})
 @pytest.mark.parametrize(
     ("status", "wanted", "accepted", "listed", "expected"),
     [
-        (RECORDED, OTHER, STRANGE, True, InForce(None, unread=STRANGE)),
-        (RECORDED, None, STRANGE, True, InForce(None, unread=STRANGE)),
-        (AT_REST, OTHER, STRANGE, True, InForce(OTHER)),
-        (AT_REST, None, STRANGE, True, InForce(None, unread=STRANGE)),
-        (AT_REST, OTHER, STRANGE, False, InForce(None, unread=STRANGE)),
-        (AT_REST, OTHER, PLAIN, False, InForce(PLAIN)),
+        (RECORDED, OTHER, STRANGE, True, PolicyInForce(None, unread=STRANGE)),
+        (RECORDED, None, STRANGE, True, PolicyInForce(None, unread=STRANGE)),
+        (AT_REST, OTHER, STRANGE, True, PolicyInForce(OTHER)),
+        (AT_REST, None, STRANGE, True, PolicyInForce(None, unread=STRANGE)),
+        (AT_REST, OTHER, STRANGE, False, PolicyInForce(None, unread=STRANGE)),
+        (AT_REST, OTHER, PLAIN, False, PolicyInForce(PLAIN)),
     ],
 )
 def test_h31_what_is_not_understood_is_in_force_until_nothing_is_in_flight(
     status: api.RolloutStatus,
     wanted: Policy | None,
     accepted: Policy | Unreadable | None,
-    expected: InForce,
+    expected: PolicyInForce,
     *,
     listed: bool,
 ) -> None:
@@ -79,4 +79,4 @@ def test_h31_a_record_that_is_gone_says_which() -> None:
 
 def test_the_spec_that_was_accepted_needs_no_record() -> None:
     """Word for word it is the same policy."""
-    assert in_force(RECORDED, PLAIN, STRANGE, same=True) == InForce(PLAIN)
+    assert in_force(RECORDED, PLAIN, STRANGE, same=True) == PolicyInForce(PLAIN)

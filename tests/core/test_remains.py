@@ -1,15 +1,15 @@
 """When the Services of a Rollout that is no more lose our key."""
 
-from headgate.core.traffic.cleanup import Remains, given_back
+from headgate.core.traffic.cleanup import OrphanedServices, given_back
 from tests.core import ways
 from tests.core.worlds import UID, A, B, World
 
 SERVICES = (ways.service(), ways.service(ways.CANARY))
 
 
-def remains(world: World) -> Remains:
+def remains(world: World) -> OrphanedServices:
     """Return what is left of *world*."""
-    return Remains("shop", SERVICES, tuple(world.deployments.values()))
+    return OrphanedServices("shop", SERVICES, tuple(world.deployments.values()))
 
 
 def test_given_back_when_nothing_is_left() -> None:

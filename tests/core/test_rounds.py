@@ -5,20 +5,20 @@ import collections
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.core.round_robin import Rounds
+from headgate.core.round_robin import RoundRobin
 
 ITEMS = st.lists(st.tuples(st.sampled_from("abcd"), st.integers(0, 9)), max_size=40)
 
 
-def waiting(items: list[tuple[str, int]]) -> Rounds[tuple[str, int]]:
+def waiting(items: list[tuple[str, int]]) -> RoundRobin[tuple[str, int]]:
     """Return rounds in which *items* wait, each in the namespace that it names first."""
-    rounds: Rounds[tuple[str, int]] = Rounds()
+    rounds: RoundRobin[tuple[str, int]] = RoundRobin()
     for item in items:
         rounds.add(item[0], item)
     return rounds
 
 
-def taken(rounds: Rounds[tuple[str, int]]) -> list[tuple[str, int]]:
+def taken(rounds: RoundRobin[tuple[str, int]]) -> list[tuple[str, int]]:
     """Take all, in order."""
     found = []
     while (item := rounds.take()) is not None:

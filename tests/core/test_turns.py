@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.core.model import Key
-from headgate.core.pass_order import URGENT_IN_A_ROW, Turns
+from headgate.core.pass_order import URGENT_IN_A_ROW, PassOrder
 
 A, B, C = (Key("shop", name) for name in "abc")
 
@@ -19,14 +19,14 @@ def occupied(_line: str) -> bool:
     return False
 
 
-def taken(turns: Turns) -> list[Key]:
+def taken(turns: PassOrder) -> list[Key]:
     """Take out all keys."""
     return [key for _ in range(len(turns)) if (key := turns.take(free, free)) is not None]
 
 
 def test_urgent_key_goes_first_and_stands_once() -> None:
     """A key that is hurried leaves its place among the others, and is not added there again."""
-    turns = Turns()
+    turns = PassOrder()
     for key in (A, B, C):
         turns.add("shop", key)
     turns.hurry("shop", C)
@@ -38,7 +38,7 @@ def test_urgent_key_goes_first_and_stands_once() -> None:
 
 def test_line_without_a_place_waits() -> None:
     """A key is given out only where its line is free for it: urgent ones and others have rules of their own."""
-    turns = Turns()
+    turns = PassOrder()
     turns.add("shop", A)
     turns.hurry("shop", B)
 
@@ -49,7 +49,7 @@ def test_line_without_a_place_waits() -> None:
 
 def test_cleared_turns_hold_nothing() -> None:
     """What was cleared is given out no more."""
-    turns = Turns()
+    turns = PassOrder()
     turns.add("shop", A)
     turns.hurry("shop", B)
     turns.clear()
@@ -60,7 +60,7 @@ def test_cleared_turns_hold_nothing() -> None:
 @given(st.lists(st.booleans(), max_size=40))
 def test_each_fourth_is_not_urgent(urgent: list[bool]) -> None:
     """Of those that wait all come, an urgent one is preceded by one other at most, another by three in a row."""
-    turns = Turns()
+    turns = PassOrder()
     keys = [Key(f"shop-{number % 3}", f"web-{number}") for number in range(len(urgent))]
     for key, hurried in zip(keys, urgent, strict=True):
         (turns.hurry if hurried else turns.add)(key.namespace, key)

@@ -6,10 +6,10 @@ from headgate.act import Result
 from headgate.api.status import HistoryEntry, Phase
 from headgate.core.faults import Fault
 from headgate.core.model import Decision, Key, Observation
-from headgate.core.traffic.cleanup import Remains
+from headgate.core.traffic.cleanup import OrphanedServices
 from headgate.reconcile.predicates import Named
 from headgate.reconcile.queue import Queue
-from headgate.reconcile.reconciler import Passes
+from headgate.reconcile.reconciler import Reconciler
 from tests.shell import virtual
 from tests.shell.observations import KEY, decision
 
@@ -23,7 +23,7 @@ class World:
         self.decided: Callable[[Observation], Decision] = lambda _: decision()
         self.answer: Observation | None = None
         self.asked: list[tuple[tuple[str, ...], float]] = []
-        self.given_back: list[Remains] = []
+        self.given_back: list[OrphanedServices] = []
         self.grudges: list[Fault] = []
         self.forgotten: list[Key] = []
         self.quieted: list[int] = []
@@ -32,7 +32,7 @@ class World:
         self.phases: list[Phase | None] = []
         self.queue = Queue(clock=virtual.clock)
         self.followed: list[tuple[Named, ...]] = []
-        self.passes = Passes(
+        self.passes = Reconciler(
             self.queue, self, self.decide, self, self, self, clock=virtual.clock, jitter=lambda: 0.5, routes=self
         )
 
@@ -59,12 +59,12 @@ class World:
         """Have the next result."""
         return next(self.results, Result())
 
-    async def remains(self, key: Key) -> Remains:
+    async def remains(self, key: Key) -> OrphanedServices:
         """See what is left."""
         assert key == KEY
-        return Remains(KEY.namespace)
+        return OrphanedServices(KEY.namespace)
 
-    async def give_back(self, remains: Remains) -> tuple[str, ...]:
+    async def give_back(self, remains: OrphanedServices) -> tuple[str, ...]:
         """Do as the test says."""
         self.given_back.append(remains)
         if self.grudges:
@@ -125,6 +125,6 @@ class Hanging:
         """Return what was seen."""
         return seen
 
-    async def remains(self, key: Key) -> Remains:
+    async def remains(self, key: Key) -> OrphanedServices:
         """Return that nothing is left."""
-        return Remains(key.namespace)
+        return OrphanedServices(key.namespace)

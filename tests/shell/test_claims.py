@@ -10,7 +10,7 @@ import pytest
 from headgate.core.faults import Fault, Refused, Unreachable
 from headgate.core.model import Json, Kind, Unreadable
 from headgate.core.model.traffic import RouteFacts
-from headgate.observe.route_ownership import LOOK_SECONDS, LOOKED_AT, Claims, with_claims
+from headgate.observe.route_ownership import LOOK_SECONDS, LOOKED_AT, RouteOwnership, with_claims
 from tests.core import ways
 from tests.shell import virtual
 from tests.shell.observations import observation
@@ -116,7 +116,7 @@ def test_h33_foreign_backends_hold_no_worker() -> None:
 
     async def main() -> None:
         routes = [beside(*(f"s{number}" for number in range(500))), beside("api", *(f"s{n}" for n in range(600, 900)))]
-        claims = Claims(cluster, ROLLOUT)
+        claims = RouteOwnership(cluster, ROLLOUT)
         found = await asyncio.gather(*(claims.of(route) for route in routes))
         whys = [rule.claimed_by for route in found for rule in route.rules]
         assert all(isinstance(why, Unreadable) and "not looked at" in why.why for why in whys)
@@ -142,7 +142,7 @@ def test_h33_a_hanging_service_hides_no_claim() -> None:
     """H33: a Service about which nothing is answered does not hide who has the rule by another one."""
 
     async def main() -> None:
-        found = await Claims(Slow(), ROLLOUT).of(beside("s1", "api", "s2"))
+        found = await RouteOwnership(Slow(), ROLLOUT).of(beside("s1", "api", "s2"))
         assert found.rules[0].claimed_by == "api"
 
     virtual.run(main)

@@ -9,7 +9,7 @@ from aiohttp import web
 from kubernetes.aio.client import Configuration
 
 from headgate.adapters import cluster
-from headgate.adapters.cluster.errors import ComeBackLater
+from headgate.adapters.cluster.errors import RetryLater
 from headgate.core.faults import Conflict, Fault, Refused, Unreachable
 from headgate.core.model import Json, Key, Kind
 from tests.shell.stubs import Stub
@@ -91,7 +91,7 @@ async def test_retry_after_is_carried(stub: Stub, client: cluster.Cluster, where
         stub.status(429, headers={"Retry-After": "7"})
     else:
         stub.status(429, retryAfterSeconds=7)
-    with pytest.raises(ComeBackLater) as error:
+    with pytest.raises(RetryLater) as error:
         await client.get(Kind.ROLLOUT, "shop", "web")
 
     assert error.value.retry_after_seconds == 7

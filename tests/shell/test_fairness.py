@@ -297,7 +297,7 @@ def test_pace_delays_nothing_that_is_urgent() -> None:
 @given(st.lists(st.tuples(st.sampled_from(["hurry", "due", "wake"]), st.floats(0.0, 1.0)), max_size=120))
 def test_pace_is_never_in_debt(woken: list[tuple[str, float]]) -> None:
     """However often a key was looked at in a hurry or when it was due, a wake waits for no more than one period."""
-    kept, now = rate_limit.Pace(), 0.0
+    kept, now = rate_limit.RateLimit(), 0.0
     for how, seconds in woken:
         now += seconds
         if how != "wake" or kept.delay_seconds(VICTIM, now) <= 0:
@@ -321,7 +321,7 @@ def test_spec_that_is_edited_all_the_time_slows_nothing_afterwards() -> None:
 
 def test_pace_remembers_nothing_for_long() -> None:
     """What was looked at now and then leaves nothing behind."""
-    kept = rate_limit.Pace()
+    kept = rate_limit.RateLimit()
     for number in range(5000):
         kept.used(Key("a", str(number)), float(number))
     assert len(kept._full_at) <= 3

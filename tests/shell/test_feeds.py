@@ -15,7 +15,7 @@ from headgate.api import nesting
 from headgate.core.model import Json, Kind
 from headgate.reconcile import watch_streams
 from headgate.reconcile.event_mapping import WATCHED
-from headgate.reconcile.predicates import sight, trimmed
+from headgate.reconcile.predicates import observed, trimmed
 from tests.shell import test_triggers as seen
 
 OBJECTS = [
@@ -178,7 +178,7 @@ def test_what_is_cut_makes_no_difference(kind: Kind, body: Json) -> None:
     }
     small = trimmed(whole)
 
-    assert sight(kind, small) == sight(kind, whole)
+    assert observed(kind, small) == observed(kind, whole)
     assert trimmed(small) == small
     assert "x" * 300 not in json.dumps(small)
     assert "containers" not in json.dumps(small)
@@ -213,8 +213,8 @@ def test_h33_nothing_in_an_object_can_raise(kind: Kind, place: tuple[str, ...], 
     """H33: whatever stands anywhere in an object of any kind that is watched, there is a sighting of it."""
     body = dict(OBJECTS)[kind] if kind is not Kind.GRPC_ROUTE else seen.ROUTE
     hostile = with_(body, place, [nested(levels)] if levels else value)
-    sight(kind, hostile)
-    sight(kind, trimmed(hostile))
+    observed(kind, hostile)
+    observed(kind, trimmed(hostile))
     assert not nesting.deeper(trimmed(hostile), nesting.DEEPEST)
 
 

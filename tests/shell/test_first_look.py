@@ -10,10 +10,10 @@ from headgate.core.faults import Unreachable
 from headgate.core.model import Json, Key, Kind
 from headgate.core.model.overlaps import Overlaps
 from headgate.observe.snapshot import SELECTORS, NotListedError, Snapshot
-from headgate.reconcile.event_mapping import Triggers
-from headgate.reconcile.initial_list import FirstLook
-from headgate.reconcile.overlap_index import Neighbours
-from headgate.reconcile.predicates import sight
+from headgate.reconcile.event_mapping import EventMapper
+from headgate.reconcile.initial_list import InitialList
+from headgate.reconcile.overlap_index import OverlapIndex
+from headgate.reconcile.predicates import observed
 from headgate.reconcile.queue import Queue
 from tests.shell import virtual
 
@@ -42,8 +42,8 @@ class Setting:
         self.read = 0
         self.down = False
         self.queue = Queue(clock=virtual.clock)
-        self.triggers = Triggers()
-        self.look = FirstLook(self, self.queue, self.triggers, self.settled)
+        self.triggers = EventMapper()
+        self.look = InitialList(self, self.queue, self.triggers, self.settled)
 
     async def pages(self, kind: Kind, namespace: str, selector: str) -> AsyncIterator[list[Json]]:
         """Yield the objects in the order of the API server."""
@@ -95,24 +95,24 @@ def test_watches_tell_nothing_new() -> None:
     setting = Setting(Rollout=[resting("calm")], Deployment=[deployment])
     assert sorted(looked(setting)) == ["shop-calm", "shop-calm-a"]
     assert not setting.woken()
-    assert not setting.triggers.woken_by(sight(Kind.ROLLOUT, resting("calm")))
-    assert not setting.triggers.woken_by(sight(Kind.DEPLOYMENT, deployment))
+    assert not setting.triggers.woken_by(observed(Kind.ROLLOUT, resting("calm")))
+    assert not setting.triggers.woken_by(observed(Kind.DEPLOYMENT, deployment))
     changed = {**deployment, "status": {"readyReplicas": 0}}
-    assert setting.triggers.woken_by(sight(Kind.DEPLOYMENT, changed)) == (Key("shop", "calm"),)
+    assert setting.triggers.woken_by(observed(Kind.DEPLOYMENT, changed)) == (Key("shop", "calm"),)
 
 
 def test_all_of_a_namespace_are_known_before_one_is_judged() -> None:
     """What Rollouts have in common is known by then, also of those on a later page, so that it is no news later."""
     spec = {"selector": {"matchLabels": {"app": "web"}}, "template": {"metadata": {"labels": {"app": "web"}}}}
-    neighbours, known = Neighbours(), dict[str, int]()
+    neighbours, known = OverlapIndex(), dict[str, int]()
     setting = Setting(Rollout=[{**resting(name), "spec": spec} for name in ("calm", "loud", "quiet", "still")])
-    setting.triggers = Triggers(neighbours)
+    setting.triggers = EventMapper(neighbours)
 
     async def settled(key: Key, _: Snapshot) -> bool:
         known[key.name] = len((neighbours.of(key) or Overlaps()).first)
         return True
 
-    setting.look = FirstLook(setting, setting.queue, setting.triggers, settled)
+    setting.look = InitialList(setting, setting.queue, setting.triggers, settled)
     looked(setting)
     assert known == {"calm": 3, "loud": 3, "quiet": 3, "still": 3}
     assert (setting.woken(), setting.triggers.stirred()) == (set(), frozenset())

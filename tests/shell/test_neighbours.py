@@ -9,7 +9,7 @@ import pytest
 from headgate.core.model import Key, overlaps
 from headgate.core.model.overlaps import Footprint, Overlaps
 from headgate.reconcile import overlap_index
-from headgate.reconcile.overlap_index import Neighbours
+from headgate.reconcile.overlap_index import OverlapIndex
 
 SPACES = ("shop", "bank")
 LABELS = ("app=a", "app=b", "tier=1", "tier=2", "zone=x")
@@ -47,9 +47,9 @@ def compared(there: dict[Key, Footprint], one: Key) -> Overlaps:
     return Overlaps(tuple(found[: overlaps.NAMED]), max(len(found) - overlaps.NAMED, 0), uncounted=False)
 
 
-def lives(seed: int, rollouts: int) -> Iterator[tuple[Neighbours, dict[Key, Footprint], dict[Key, Overlaps]]]:
+def lives(seed: int, rollouts: int) -> Iterator[tuple[OverlapIndex, dict[Key, Footprint], dict[Key, Overlaps]]]:
     """Yield what there is after each of many changes, with what was known before it."""
-    chance, there, found = random.Random(seed), dict[Key, Footprint](), Neighbours()
+    chance, there, found = random.Random(seed), dict[Key, Footprint](), OverlapIndex()
     for _ in range(300):
         before = {one: known for one in there if (known := found.of(one)) is not None}
         one = key(chance.randrange(rollouts), chance.choice(SPACES))
@@ -90,7 +90,7 @@ def test_of_many_some_are_told() -> None:
 
 def test_nothing_is_kept_of_what_is_gone() -> None:
     """When the last one has gone nothing is left; what was never seen is not known, and going twice is going once."""
-    found = Neighbours()
+    found = OverlapIndex()
     for number in range(50):
         found.seen(key(number), WEB)
     assert found.of(key(77)) is None
@@ -104,7 +104,7 @@ def test_nothing_is_kept_of_what_is_gone() -> None:
 
 def test_one_more_of_a_hundred_changes_nothing() -> None:
     """Where a hundred have one label, one more and its end cost the others no pass: a tenant cannot wake them so."""
-    found = Neighbours()
+    found = OverlapIndex()
     for number in range(100):
         found.seen(key(number), WEB)
     assert found.stirred() <= {key(number) for number in range(100)}
@@ -121,7 +121,7 @@ def test_one_more_of_a_hundred_changes_nothing() -> None:
 
 def test_one_that_many_were_told_of_goes() -> None:
     """Those that were told of it are told of another one; a second coming of it changes nothing for them."""
-    found = Neighbours()
+    found = OverlapIndex()
     for number in range(100):
         found.seen(key(number), WEB)
     found.stirred()
@@ -136,7 +136,7 @@ def test_one_that_many_were_told_of_goes() -> None:
 
 def test_one_namespace_is_no_business_of_another() -> None:
     """The same labels in another namespace are nothing in common."""
-    found = Neighbours()
+    found = OverlapIndex()
     found.seen(key(1), WEB)
     found.seen(key(1, "bank"), WEB)
     found.seen(key(2, "bank"), footprint("app=web", "tier=1"))
@@ -146,7 +146,7 @@ def test_one_namespace_is_no_business_of_another() -> None:
 
 def compared_with_others(monkeypatch: pytest.MonkeyPatch, *there: Footprint) -> list[int]:
     """Return with how many each of *there* was compared as it came."""
-    count, real, found, counts = 0, overlaps.between, Neighbours(), list[int]()
+    count, real, found, counts = 0, overlaps.between, OverlapIndex(), list[int]()
 
     def counting(mine: Footprint, name: str, theirs: Footprint) -> overlaps.Overlap | None:
         nonlocal count

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from headgate.core.faults import Refused, Unreachable
-from headgate.reconcile.api_health import PROBE_SECONDS, Outage
+from headgate.reconcile.api_health import PROBE_SECONDS, ApiHealth
 from tests.shell import virtual
 from tests.shell.observations import KEY, observation
 from tests.shell.surroundings import World
@@ -21,7 +21,7 @@ class Setting:
         self.probes = 0
         self.world = World([*[Unreachable("away")] * 7, observation()])
         self.queue = self.world.queue
-        self.outage = Outage(self.world.passes.hasten, self.probe, clock=virtual.clock)
+        self.outage = ApiHealth(self.world.passes.hasten, self.probe, clock=virtual.clock)
         self.running = asyncio.create_task(self.outage.run())
 
     async def fail(self, times: int) -> None:
@@ -45,7 +45,7 @@ class Setting:
 
 def told(caplog: pytest.LogCaptureFixture) -> list[str]:
     """Return what was logged of the server; what single passes say of themselves apart."""
-    return [line.getMessage() for line in caplog.records if line.name == Outage.__module__]
+    return [line.getMessage() for line in caplog.records if line.name == ApiHealth.__module__]
 
 
 def test_end_of_an_outage_ends_backoffs(caplog: pytest.LogCaptureFixture) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from headgate.act import Result
 from headgate.core.model import Decision, Observation
-from headgate.core.traffic.cleanup import Remains
+from headgate.core.traffic.cleanup import OrphanedServices
 from tests.shell import virtual
 from tests.shell.observations import KEY, decision, observation
 from tests.shell.surroundings import Hanging, World
@@ -84,5 +84,5 @@ class _Held:
         await virtual.elapse(self.seconds)
         return Result()
 
-    async def give_back(self, _remains: Remains) -> tuple[str, ...]:
+    async def give_back(self, _remains: OrphanedServices) -> tuple[str, ...]:
         return ()

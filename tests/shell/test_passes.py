@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from headgate.act import Result
-from headgate.adapters.cluster.errors import ComeBackLater
+from headgate.adapters.cluster.errors import RetryLater
 from headgate.api.spec import Policy
 from headgate.api.status import Phase
 from headgate.core import requeue
@@ -16,7 +16,7 @@ from headgate.core.faults import Conflict, Refused, Unreachable
 from headgate.core.model import Decision, Kind, Notice, Observation, TemplateRecord, Unreadable, Unwritten
 from headgate.core.model.actions import AddFinalizer, ScaleDeployment
 from headgate.core.model.traffic import TrafficFacts
-from headgate.core.traffic.cleanup import Remains
+from headgate.core.traffic.cleanup import OrphanedServices
 from headgate.observe.snapshot import NotListedError
 from tests.shell import virtual
 from tests.shell.observations import KEY, SECRET, decision, observation
@@ -201,7 +201,7 @@ def test_server_says_when_to_come_back() -> None:
     """A server that is asked to be left alone for a while is."""
 
     async def main() -> None:
-        world = World([ComeBackLater("busy", 15.0), observation()])
+        world = World([RetryLater("busy", 15.0), observation()])
         await world.first_pass()
         assert await world.next_pass() == pytest.approx(15)
 
@@ -321,7 +321,7 @@ def test_gone_rollout_leaves_nothing_of_ours() -> None:
         await world.first_pass()
         assert await world.next_pass() == pytest.approx(0, abs=1.5)
         assert await world.next_pass() == pytest.approx(1, abs=0.5)
-        assert world.given_back == [Remains(KEY.namespace)] * 3
+        assert world.given_back == [OrphanedServices(KEY.namespace)] * 3
         assert [result for _, result in world.ended] == ["conflict", "unreachable", "gone"]
         assert world.passes.keys() == set()
 

@@ -7,8 +7,8 @@ import pytest
 
 from headgate.core.faults import Unreachable
 from headgate.core.model import Json, Key, Kind
-from headgate.reconcile.event_mapping import WATCHED, Triggers
-from headgate.reconcile.predicates import sight
+from headgate.reconcile.event_mapping import WATCHED, EventMapper
+from headgate.reconcile.predicates import observed
 from headgate.reconcile.queue import Queue
 from headgate.reconcile.resync import GRACE_SECONDS, RETRY_SECONDS, Resync
 from tests.shell import virtual
@@ -31,7 +31,7 @@ class Setting:
         self.expected: list[str] = []
         self.remembered: set[Key] = set()
         self.queue = Queue(clock=virtual.clock)
-        self.triggers = Triggers()
+        self.triggers = EventMapper()
         self.resync = Resync(
             self,
             self.queue,
@@ -50,7 +50,7 @@ class Setting:
         if self.down:
             raise self.fault
         for body in self.rollouts:
-            self.triggers.woken_by(sight(Kind.ROLLOUT, body))
+            self.triggers.woken_by(observed(Kind.ROLLOUT, body))
         return [body["metadata"]["uid"] for body in self.rollouts]
 
     async def list_metadata(self, kind: Kind, namespace: str = "", labels: dict[str, str] | None = None) -> list[Json]:
@@ -147,7 +147,7 @@ def test_dead_watch_is_found(*, shown: bool, restarts: int) -> None:
         setting.rollouts = [rollout("a", "2")]
         await setting.resync.once()
         if shown:
-            setting.triggers.woken_by(sight(Kind.ROLLOUT, rollout("a", "2")))
+            setting.triggers.woken_by(observed(Kind.ROLLOUT, rollout("a", "2")))
         await virtual.elapse(GRACE_SECONDS + 1)
         assert setting.restarts == restarts
 

@@ -14,9 +14,9 @@ from headgate.core.model import Json, Key, Kind, RolloutFacts
 from headgate.core.revisions import identity
 from headgate.observe import deployments, rollout_label
 from headgate.observe.route_ownership import with_claims
-from headgate.observe.traffic_reader import Roads
-from headgate.reconcile.event_mapping import Triggers
-from headgate.reconcile.predicates import sight
+from headgate.observe.traffic_reader import TrafficReader
+from headgate.reconcile.event_mapping import EventMapper
+from headgate.reconcile.predicates import observed
 from tests.core import ways
 from tests.shell import virtual
 from tests.shell.observations import observation
@@ -85,7 +85,7 @@ def facts(name: str) -> RolloutFacts:
 
 async def former(cluster: Cluster, mine: str) -> tuple[str, ...]:
     """Return the Services that *mine* finds to be released: it names none any more."""
-    found = await Roads(cluster, virtual.clock).read(
+    found = await TrafficReader(cluster, virtual.clock).read(
         facts(mine), None, {own_hash(mine): "d"}, routed=True, resting=True
     )
     return tuple(one.name for one in found.former) if found else ()
@@ -116,7 +116,7 @@ async def test_h34_a_namesakes_service_is_taken(mine: str, theirs: str) -> None:
 
     async def seen(selects: str, *, down: bool = False) -> tuple[str, bool]:
         cluster = Cluster(pair, service(label, selects, name="web"), down=down)
-        found = await Roads(cluster, virtual.clock).read(
+        found = await TrafficReader(cluster, virtual.clock).read(
             facts(mine), TRAFFIC, {own_hash(mine): "d"}, routed=True, resting=False
         )
         assert found is not None
@@ -146,20 +146,20 @@ async def test_h34_a_namesake_that_had_a_rule_first_has_it(mine: str, theirs: st
 @BOTH
 def test_h34_namesakes_do_not_stand_for_each_other(mine: str, theirs: str) -> None:
     """H34: what happens to a Rollout, or to what it controls, wakes no other; and none is forgotten with another."""
-    triggers, label = Triggers(), identity.label_value(mine)
+    triggers, label = EventMapper(), identity.label_value(mine)
     owner = {"apiVersion": names.API_VERSION, "kind": names.KIND, "name": mine, "controller": True}
     deployment = {"metadata": {"namespace": "prod", "name": "d", "uid": "d", "ownerReferences": [owner]}}
 
-    assert triggers.woken_by(sight(Kind.ROLLOUT, rollout(theirs))) == (Key("prod", theirs),)
-    assert triggers.woken_by(sight(Kind.ROLLOUT, rollout(mine))) == (Key("prod", mine),)
+    assert triggers.woken_by(observed(Kind.ROLLOUT, rollout(theirs))) == (Key("prod", theirs),)
+    assert triggers.woken_by(observed(Kind.ROLLOUT, rollout(mine))) == (Key("prod", mine),)
     assert triggers.keys() == {Key("prod", mine), Key("prod", theirs)}
-    assert triggers.woken_by(sight(Kind.DEPLOYMENT, deployment)) == (Key("prod", mine),)
-    assert set(triggers.woken_by(sight(Kind.SERVICE, service(label, "")))) == triggers.keys()
-    triggers.woken_by(sight(Kind.ROLLOUT, rollout(theirs), gone=True))
+    assert triggers.woken_by(observed(Kind.DEPLOYMENT, deployment)) == (Key("prod", mine),)
+    assert set(triggers.woken_by(observed(Kind.SERVICE, service(label, "")))) == triggers.keys()
+    triggers.woken_by(observed(Kind.ROLLOUT, rollout(theirs), gone=True))
     changed = service(label, own_hash(mine))
-    assert Key("prod", mine) in triggers.woken_by(sight(Kind.SERVICE, changed))
+    assert Key("prod", mine) in triggers.woken_by(observed(Kind.SERVICE, changed))
     assert triggers.keys() == {Key("prod", mine)}
-    assert triggers.woken_by(sight(Kind.ROLLOUT, rollout(mine), gone=True)) == (Key("prod", mine),)
+    assert triggers.woken_by(observed(Kind.ROLLOUT, rollout(mine), gone=True)) == (Key("prod", mine),)
     assert not triggers._sharing
 
 

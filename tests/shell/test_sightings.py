@@ -6,8 +6,8 @@ import pytest
 
 from headgate.core.model import Key, Kind
 from headgate.core.model.overlaps import Footprint
-from headgate.reconcile.event_mapping import Triggers
-from headgate.reconcile.predicates import sight
+from headgate.reconcile.event_mapping import EventMapper
+from headgate.reconcile.predicates import observed
 from tests.shell.test_triggers import ROLLOUT, changed
 
 
@@ -34,49 +34,49 @@ def test_what_a_rollout_reaches_for() -> None:
     services: dict[str, Any] = {"stableService": "web", "canaryService": "web-canary", "gatewayAPI": {"routes": routes}}
     body = reaching(labels={"app": "web", "tier": "a", "note": 7, "no label": "x"}, **services)
     rules = ("rule a of HTTPRoute web", "rule b of HTTPRoute web")
-    assert sight(Kind.ROLLOUT, body).footprint == Footprint(
+    assert observed(Kind.ROLLOUT, body).footprint == Footprint(
         frozenset({"app=web"}),
         frozenset({"app=web", "tier=a"}),
         frozenset({"Service web", "Service web-canary", *rules}),
     )
-    assert sight(Kind.DEPLOYMENT, body).footprint == Footprint()
+    assert observed(Kind.DEPLOYMENT, body).footprint == Footprint()
 
 
 @pytest.mark.parametrize("selector", [{"app": "web", "no label": "x"}, {"app": 7}, {}, {"": ""}])
 def test_what_no_valid_selector_is_selects_nothing(selector: Any) -> None:
     """A part of a selector would choose more than the whole: where one label is none, nothing is chosen."""
-    assert sight(Kind.ROLLOUT, reaching(selector=selector, labels={"app": "web"})).footprint.selector == frozenset()
+    assert observed(Kind.ROLLOUT, reaching(selector=selector, labels={"app": "web"})).footprint.selector == frozenset()
 
 
 def test_labels_without_end_are_cut() -> None:
     """Of a hundred thousand labels some are kept, those among them that the selector asks for."""
     many = {f"a{number}": "x" for number in range(100_000)}
-    footprint = sight(Kind.ROLLOUT, reaching(selector={"z": "1"}, labels={**many, "z": "1"})).footprint
+    footprint = observed(Kind.ROLLOUT, reaching(selector={"z": "1"}, labels={**many, "z": "1"})).footprint
     assert footprint.selector <= footprint.labels
     assert len(footprint.labels) < 200
 
 
 def test_others_are_stirred_once() -> None:
     """One that comes, changes or goes stirs those with whom it has something in common, and nothing else does."""
-    triggers, web, api = Triggers(), reaching(), reaching("api")
-    triggers.woken_by(sight(Kind.ROLLOUT, web))
+    triggers, web, api = EventMapper(), reaching(), reaching("api")
+    triggers.woken_by(observed(Kind.ROLLOUT, web))
     assert triggers.stirred() == frozenset()
-    assert triggers.woken_by(sight(Kind.ROLLOUT, api)) == (Key("shop", "api"),)
+    assert triggers.woken_by(observed(Kind.ROLLOUT, api)) == (Key("shop", "api"),)
     assert triggers.stirred() == {Key("shop", "web")}
-    triggers.woken_by(sight(Kind.ROLLOUT, changed(api, "status/phase", "Healthy")))
+    triggers.woken_by(observed(Kind.ROLLOUT, changed(api, "status/phase", "Healthy")))
     assert triggers.stirred() == frozenset()
-    triggers.woken_by(sight(Kind.ROLLOUT, changed(api, "spec/template/metadata/labels", {"app": "api"})))
+    triggers.woken_by(observed(Kind.ROLLOUT, changed(api, "spec/template/metadata/labels", {"app": "api"})))
     assert triggers.stirred() == {Key("shop", "web")}, "its selector chooses the other's pods still"
-    triggers.woken_by(sight(Kind.ROLLOUT, api, gone=True))
+    triggers.woken_by(observed(Kind.ROLLOUT, api, gone=True))
     assert triggers.stirred() == {Key("shop", "web")}
 
 
 def test_one_that_went_unseen_is_forgotten() -> None:
     """What is not listed any more is forgotten; one of the same name that came since is not."""
-    triggers = Triggers()
-    triggers.woken_by(sight(Kind.ROLLOUT, reaching()))
-    triggers.woken_by(sight(Kind.ROLLOUT, reaching("api")))
-    triggers.woken_by(sight(Kind.ROLLOUT, changed(reaching("api"), "metadata/uid", "uid-of-its-successor")))
+    triggers = EventMapper()
+    triggers.woken_by(observed(Kind.ROLLOUT, reaching()))
+    triggers.woken_by(observed(Kind.ROLLOUT, reaching("api")))
+    triggers.woken_by(observed(Kind.ROLLOUT, changed(reaching("api"), "metadata/uid", "uid-of-its-successor")))
     triggers.stirred()
     assert triggers.keep(Kind.ROLLOUT, ["uid-of-web", "uid-of-its-successor"]) == [Key("shop", "api")]
     assert triggers.stirred() == frozenset()

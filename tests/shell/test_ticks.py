@@ -22,7 +22,7 @@ from headgate.core.rollout import status as statuses
 from headgate.core.rollout.decide import decide
 from headgate.observe import Observer, autoscalers
 from headgate.reconcile.queue import Queue
-from headgate.reconcile.reconciler import Passes
+from headgate.reconcile.reconciler import Reconciler
 from headgate.reconcile.workers import Workers
 from headgate.simulation import specs
 from headgate.simulation.world import KEY, Pace, World
@@ -47,7 +47,7 @@ class Operator:
         settings = ServerSettings(address="http://prometheus:9090")
         self.sampler = Sampler(settings, wake=lambda key: wakes(self, key), clock=self.clock)
         observer = Observer(connection, self.sampler, self.clock, settle_seconds=SETTLE_SECONDS)
-        passes = Passes(self.queue, observer, decide, Actor(connection, self), self.sampler, self, clock=self.clock)
+        passes = Reconciler(self.queue, observer, decide, Actor(connection, self), self.sampler, self, clock=self.clock)
         self.workers = Workers(self.queue, passes.run, 2)
 
     def clock(self) -> float:
@@ -102,7 +102,7 @@ async def running(world: World, began: float, wakes: Callable[[Operator, Key], N
 def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     """Return the server that every sampler asks."""
     made = Server()
-    monkeypatch.setattr(sampling, "Lane", made.lane)
+    monkeypatch.setattr(sampling, "WorkerPool", made.lane)
     return made
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from headgate.core.model import Key, Kind
 from headgate.core.revisions import identity
-from headgate.reconcile.event_mapping import Triggers
-from headgate.reconcile.predicates import sight
+from headgate.reconcile.event_mapping import EventMapper
+from headgate.reconcile.predicates import observed
 
 ROLLOUT: dict[str, Any] = {
     "metadata": {
@@ -98,10 +98,10 @@ def naming(*routes: dict[str, str], name: str = "web", uid: str = "r1") -> dict[
     return {"metadata": metadata, "spec": {"traffic": {"gatewayAPI": {"routes": list(routes)}}}}
 
 
-def knowing() -> Triggers:
+def knowing() -> EventMapper:
     """Return Triggers that have seen the Rollout web, which names the route web."""
-    triggers = Triggers()
-    triggers.woken_by(sight(Kind.ROLLOUT, naming({"kind": "HTTPRoute", "name": "web"}, uid="r0")))
+    triggers = EventMapper()
+    triggers.woken_by(observed(Kind.ROLLOUT, naming({"kind": "HTTPRoute", "name": "web"}, uid="r0")))
     return triggers
 
 
@@ -140,9 +140,9 @@ def knowing() -> Triggers:
 def test_change_wakes(kind: Kind, path: str, value: Any, *, wakes: bool) -> None:
     """A change that a pass could see wakes; one of our own status, or of bookkeeping, does not."""
     body, triggers = BODIES[kind], knowing()
-    triggers.woken_by(sight(kind, body))
+    triggers.woken_by(observed(kind, body))
 
-    assert wakes == bool(triggers.woken_by(sight(kind, changed(body, path, value))))
+    assert wakes == bool(triggers.woken_by(observed(kind, changed(body, path, value))))
     assert triggers.resource_version(kind, body["metadata"]["uid"]) == "99"
 
 
@@ -163,19 +163,19 @@ def test_change_wakes(kind: Kind, path: str, value: Any, *, wakes: bool) -> None
 def test_what_users_want_is_urgent(kind: Kind, path: str, value: Any, *, wish: bool) -> None:
     """A command, a new template and a deletion are told from all that objects do by themselves."""
     body, triggers = BODIES[kind], knowing()
-    triggers.woken_by(sight(kind, body))
+    triggers.woken_by(observed(kind, body))
 
-    assert wish == triggers.is_wish(sight(kind, changed(body, path, value)))
+    assert wish == triggers.is_wish(observed(kind, changed(body, path, value)))
 
 
 def test_new_and_deleted_rollouts_are_urgent() -> None:
     """A Rollout that appears or goes is what a user did; one that is seen again as it was is not."""
-    triggers = Triggers()
-    assert triggers.is_wish(sight(Kind.ROLLOUT, ROLLOUT))
-    triggers.woken_by(sight(Kind.ROLLOUT, ROLLOUT))
+    triggers = EventMapper()
+    assert triggers.is_wish(observed(Kind.ROLLOUT, ROLLOUT))
+    triggers.woken_by(observed(Kind.ROLLOUT, ROLLOUT))
 
-    assert not triggers.is_wish(sight(Kind.ROLLOUT, ROLLOUT))
-    assert triggers.is_wish(sight(Kind.ROLLOUT, ROLLOUT, gone=True))
+    assert not triggers.is_wish(observed(Kind.ROLLOUT, ROLLOUT))
+    assert triggers.is_wish(observed(Kind.ROLLOUT, ROLLOUT, gone=True))
 
 
 @pytest.mark.parametrize(("kind", "body"), BODIES.items())
@@ -183,26 +183,26 @@ def test_first_and_last_sight_wake(kind: Kind, body: dict[str, Any]) -> None:
     """An object that appears or goes wakes its Rollout; the same sight again does not."""
     triggers = knowing()
 
-    assert triggers.woken_by(sight(kind, body)) == (Key("shop", "web"),)
-    assert not triggers.woken_by(sight(kind, body))
-    assert triggers.woken_by(sight(kind, body, gone=True)) == (Key("shop", "web"),)
+    assert triggers.woken_by(observed(kind, body)) == (Key("shop", "web"),)
+    assert not triggers.woken_by(observed(kind, body))
+    assert triggers.woken_by(observed(kind, body, gone=True)) == (Key("shop", "web"),)
     assert triggers.resource_version(kind, body["metadata"]["uid"]) == ""
 
 
 def test_refusal_of_pods_is_read_whole() -> None:
     """Why pods cannot be created is shown to users, so its words count."""
     body = changed(DEPLOYMENT, "status/conditions/0/type", "ReplicaFailure")
-    triggers = Triggers()
-    triggers.woken_by(sight(Kind.DEPLOYMENT, body))
+    triggers = EventMapper()
+    triggers.woken_by(observed(Kind.DEPLOYMENT, body))
 
-    assert triggers.woken_by(sight(Kind.DEPLOYMENT, changed(body, "status/conditions/0/message", "quota")))
+    assert triggers.woken_by(observed(Kind.DEPLOYMENT, changed(body, "status/conditions/0/message", "quota")))
 
 
 def test_orphan_belongs_to_whom_its_label_names() -> None:
     """A Deployment without a controller wakes the Rollout that its label names: that may adopt it."""
     orphan = changed(DEPLOYMENT, "metadata/ownerReferences", [])
 
-    assert sight(Kind.DEPLOYMENT, orphan).key == Key("shop", "web")
+    assert observed(Kind.DEPLOYMENT, orphan).key == Key("shop", "web")
 
 
 @pytest.mark.parametrize(
@@ -215,24 +215,24 @@ def test_orphan_belongs_to_whom_its_label_names() -> None:
 )
 def test_foreign_deployment_wakes_nobody(owner: dict[str, Any]) -> None:
     """A Deployment that somebody else controls is nobody's, whatever its labels say."""
-    sighting = sight(Kind.DEPLOYMENT, changed(DEPLOYMENT, "metadata/ownerReferences", [owner]))
+    sighting = observed(Kind.DEPLOYMENT, changed(DEPLOYMENT, "metadata/ownerReferences", [owner]))
 
     assert sighting.key is None
-    assert not Triggers().woken_by(sighting)
+    assert not EventMapper().woken_by(sighting)
 
 
 def test_malformed_object_is_a_sighting() -> None:
     """An object that an old CRD let through cannot stop the watch, and without a name it is worth no pass."""
     for body in ({}, {"metadata": None}, {"metadata": {"name": 7, "annotations": [1]}, "status": None}):
-        assert sight(Kind.ROLLOUT, body).key is None
-    assert sight(Kind.DEPLOYMENT, {"metadata": {}, "status": {"conditions": None}}).key is None
+        assert observed(Kind.ROLLOUT, body).key is None
+    assert observed(Kind.DEPLOYMENT, {"metadata": {}, "status": {"conditions": None}}).key is None
 
 
 def test_lost_objects_are_found() -> None:
     """What is not listed any more, and nobody saw go, is forgotten and named."""
-    triggers = Triggers()
-    triggers.woken_by(sight(Kind.ROLLOUT, ROLLOUT))
-    triggers.woken_by(sight(Kind.DEPLOYMENT, DEPLOYMENT))
+    triggers = EventMapper()
+    triggers.woken_by(observed(Kind.ROLLOUT, ROLLOUT))
+    triggers.woken_by(observed(Kind.DEPLOYMENT, DEPLOYMENT))
 
     assert triggers.keep(Kind.DEPLOYMENT, ["d1"]) == []
     assert triggers.keep(Kind.DEPLOYMENT, []) == [Key("shop", "web")]
@@ -243,40 +243,40 @@ def test_lost_objects_are_found() -> None:
 def test_route_wakes_all_that_name_it() -> None:
     """A route wakes every Rollout whose spec names it, or did until a pass sees its edit, and no other."""
     triggers, api = knowing(), naming({"kind": "HTTPRoute", "name": "web"}, name="api", uid="r2")
-    triggers.woken_by(sight(Kind.ROLLOUT, api))
-    triggers.woken_by(sight(Kind.ROLLOUT, changed(naming(name="api", uid="r2"), "metadata/generation", 2)))
-    assert set(triggers.woken_by(sight(Kind.HTTP_ROUTE, ROUTE))) == {Key("shop", "web"), Key("shop", "api")}
+    triggers.woken_by(observed(Kind.ROLLOUT, api))
+    triggers.woken_by(observed(Kind.ROLLOUT, changed(naming(name="api", uid="r2"), "metadata/generation", 2)))
+    assert set(triggers.woken_by(observed(Kind.HTTP_ROUTE, ROUTE))) == {Key("shop", "web"), Key("shop", "api")}
     assert triggers.named() == {Kind.HTTP_ROUTE}
-    assert triggers.woken_by(sight(Kind.GRPC_ROUTE, ROUTE)) == ()
-    triggers.woken_by(sight(Kind.ROLLOUT, api, gone=True))
+    assert triggers.woken_by(observed(Kind.GRPC_ROUTE, ROUTE)) == ()
+    triggers.woken_by(observed(Kind.ROLLOUT, api, gone=True))
 
     again = changed(ROUTE, "metadata/generation", 5)
-    assert triggers.woken_by(sight(Kind.HTTP_ROUTE, again)) == (Key("shop", "web"),)
+    assert triggers.woken_by(observed(Kind.HTTP_ROUTE, again)) == (Key("shop", "web"),)
     triggers.keep(Kind.ROLLOUT, [])
     assert triggers.named() == set()
 
 
-def edited(triggers: Triggers, number: int) -> set[str]:
+def edited(triggers: EventMapper, number: int) -> set[str]:
     """Have the Rollout web name 16 routes of that number in place of others, and return their names."""
     names = {f"{number}-{index}" for index in range(16)}
     routes = [{"kind": "HTTPRoute", "name": name} for name in names]
-    triggers.woken_by(sight(Kind.ROLLOUT, changed(naming(*routes), "metadata/generation", number)))
+    triggers.woken_by(observed(Kind.ROLLOUT, changed(naming(*routes), "metadata/generation", number)))
     return names
 
 
-def waking(triggers: Triggers, names: set[str]) -> set[str]:
+def waking(triggers: EventMapper, names: set[str]) -> set[str]:
     """Return which of the routes of these *names* wake the Rollout when they change."""
     found = set()
     for name in names:
         metadata = {**ROUTE["metadata"], "name": name, "uid": f"uid-of-{name}", "generation": next(_GENERATIONS)}
-        if Key("shop", "web") in triggers.woken_by(sight(Kind.HTTP_ROUTE, {**ROUTE, "metadata": metadata})):
+        if Key("shop", "web") in triggers.woken_by(observed(Kind.HTTP_ROUTE, {**ROUTE, "metadata": metadata})):
             found.add(name)
     return found
 
 
 def test_edited_names_are_forgotten() -> None:
     """However often the names are edited, those are kept that the spec, its last edit and the last pass know."""
-    triggers = Triggers()
+    triggers = EventMapper()
     begun = edited(triggers, 1)
     triggers.follow(Key("shop", "web"), [(Kind.HTTP_ROUTE, "shop", name) for name in begun])
     edits = [edited(triggers, number) for number in range(2, 1000)]
@@ -287,7 +287,7 @@ def test_edited_names_are_forgotten() -> None:
 
 def test_a_pass_tells_what_a_rollout_in_flight_goes_on_with() -> None:
     """The routes that a rollout began with wake it for as long as passes look at them, and then no more."""
-    triggers, key = Triggers(), Key("shop", "web")
+    triggers, key = EventMapper(), Key("shop", "web")
     begun = edited(triggers, 1)
     wanted = edited(triggers, 2)
     triggers.follow(key, [(Kind.HTTP_ROUTE, "shop", name) for name in begun])
@@ -297,16 +297,16 @@ def test_a_pass_tells_what_a_rollout_in_flight_goes_on_with() -> None:
     assert waking(triggers, begun | wanted) == wanted
     triggers.follow(key, ())
     assert triggers.named() == {Kind.HTTP_ROUTE}
-    triggers.woken_by(sight(Kind.ROLLOUT, naming(), gone=True))
+    triggers.woken_by(observed(Kind.ROLLOUT, naming(), gone=True))
     assert triggers.named() == set()
     assert triggers._routes == {}
 
 
 def test_a_pass_over_a_rollout_that_is_gone_leaves_nothing() -> None:
     """What a pass looked at is forgotten with the last pass, whichever of the two is seen first."""
-    triggers, key = Triggers(), Key("shop", "web")
+    triggers, key = EventMapper(), Key("shop", "web")
     names = edited(triggers, 1)
-    triggers.woken_by(sight(Kind.ROLLOUT, naming(), gone=True))
+    triggers.woken_by(observed(Kind.ROLLOUT, naming(), gone=True))
     triggers.follow(key, [(Kind.HTTP_ROUTE, "shop", name) for name in names])
     triggers.follow(key, ())
 
@@ -315,26 +315,26 @@ def test_a_pass_over_a_rollout_that_is_gone_leaves_nothing() -> None:
 
 def test_long_names_are_found_by_their_label() -> None:
     """The label of a Rollout with a name too long for labels leads to it."""
-    name, triggers = "w" * 200, Triggers()
-    triggers.woken_by(sight(Kind.ROLLOUT, naming(name=name)))
+    name, triggers = "w" * 200, EventMapper()
+    triggers.woken_by(observed(Kind.ROLLOUT, naming(name=name)))
     body = changed(SERVICE, "metadata/labels/headgate.dev~rollout", identity.label_value(name))
-    assert triggers.woken_by(sight(Kind.SERVICE, body)) == (Key("shop", name),)
+    assert triggers.woken_by(observed(Kind.SERVICE, body)) == (Key("shop", name),)
 
 
 def test_change_of_hands_wakes_both() -> None:
     """A Service that gets another Rollout's label wakes the one that had it, too."""
     triggers = knowing()
-    triggers.woken_by(sight(Kind.SERVICE, SERVICE))
+    triggers.woken_by(observed(Kind.SERVICE, SERVICE))
     taken = changed(SERVICE, "metadata/labels/headgate.dev~rollout", "api")
-    assert set(triggers.woken_by(sight(Kind.SERVICE, taken))) == {Key("shop", "api"), Key("shop", "web")}
+    assert set(triggers.woken_by(observed(Kind.SERVICE, taken))) == {Key("shop", "api"), Key("shop", "web")}
 
 
 def test_service_without_its_label_wakes() -> None:
     """One that lost the label by which it is watched is shown as gone, and wakes whom it belonged to."""
     triggers = knowing()
-    triggers.woken_by(sight(Kind.SERVICE, SERVICE))
+    triggers.woken_by(observed(Kind.SERVICE, SERVICE))
     bare = changed(SERVICE, "metadata/labels", {})
-    assert triggers.woken_by(sight(Kind.SERVICE, bare, gone=True)) == (Key("shop", "web"),)
+    assert triggers.woken_by(observed(Kind.SERVICE, bare, gone=True)) == (Key("shop", "web"),)
 
 
 def endpoint(pod: str, **conditions: bool) -> dict[str, Any]:
@@ -360,7 +360,7 @@ ENDED = {"ready": False, "serving": False, "terminating": True}
 def test_the_last_pod_that_ends_wakes(before: list[Any], after: list[Any], *, wakes: bool) -> None:
     """A slice is worth a pass when the last pod of a version serves no more, and not for each one before it."""
     triggers = knowing()
-    triggers.woken_by(sight(Kind.ENDPOINT_SLICE, {**SLICE, "endpoints": before}))
+    triggers.woken_by(observed(Kind.ENDPOINT_SLICE, {**SLICE, "endpoints": before}))
     later = {"metadata": {**SLICE["metadata"], "resourceVersion": "9"}, "endpoints": after}
 
-    assert wakes == bool(triggers.woken_by(sight(Kind.ENDPOINT_SLICE, later)))
+    assert wakes == bool(triggers.woken_by(observed(Kind.ENDPOINT_SLICE, later)))

@@ -11,14 +11,14 @@ from hack import cluster as clusters
 from headgate.adapters import cluster
 from headgate.core.model import Json, Key, Kind
 from headgate.reconcile import watches
-from headgate.reconcile.event_mapping import Triggers
-from headgate.reconcile.predicates import Sighting, sight
+from headgate.reconcile.event_mapping import EventMapper
+from headgate.reconcile.predicates import ObservedObject, observed
 from headgate.reconcile.queue import Queue
 from tests.control_plane.conftest import ControlPlane
 from tests.shell.test_api_server import DEPLOYMENT, ROLLOUT, with_
 from tests.shell.test_triggers import ROLLOUT as SEEN
 
-Tell = Callable[[Sighting], None]
+Tell = Callable[[ObservedObject], None]
 
 
 async def _no_login() -> kopf.ConnectionInfo:
@@ -39,7 +39,7 @@ class Scripted(watches.Watches):
     def __init__(self, *script: Callable[[Tell, asyncio.Event], Coroutine[Any, Any, None]]) -> None:
         self.queue = Queue()
         self.restarts = 0
-        super().__init__(self.queue, Triggers(), _no_login, _serves_all, on_restart=self._restarted)
+        super().__init__(self.queue, EventMapper(), _no_login, _serves_all, on_restart=self._restarted)
         self._script = list(script)
 
     def _restarted(self) -> None:
@@ -56,7 +56,7 @@ async def fails(_tell: Tell, _stop: asyncio.Event) -> None:
 
 async def sees(tell: Tell, stop: asyncio.Event) -> None:
     """See a Rollout, then watch until told to stop."""
-    tell(sight(Kind.ROLLOUT, SEEN))
+    tell(observed(Kind.ROLLOUT, SEEN))
     await stop.wait()
 
 
@@ -68,8 +68,8 @@ async def test_commands_go_before_what_objects_do(monkeypatch: pytest.MonkeyPatc
         for number in range(50):
             owner = {"apiVersion": "headgate.dev/v1alpha1", "kind": "Rollout", "name": f"r{number}", "controller": True}
             metadata = {"namespace": "shop", "name": f"d{number}", "uid": f"d{number}", "ownerReferences": [owner]}
-            tell(sight(Kind.DEPLOYMENT, {"metadata": metadata}))
-        tell(sight(Kind.ROLLOUT, command))
+            tell(observed(Kind.DEPLOYMENT, {"metadata": metadata}))
+        tell(observed(Kind.ROLLOUT, command))
         await stop.wait()
 
     monkeypatch.setattr(watches, "RESTART_FIRST_SECONDS", 0.0)
@@ -91,8 +91,8 @@ async def test_a_new_rollout_hurries_no_other(monkeypatch: pytest.MonkeyPatch) -
     api = with_(with_(web, "metadata/name", "api"), "metadata/uid", "uid-of-api")
 
     async def sees_both(tell: Tell, stop: asyncio.Event) -> None:
-        tell(sight(Kind.ROLLOUT, web))
-        tell(sight(Kind.ROLLOUT, api))
+        tell(observed(Kind.ROLLOUT, web))
+        tell(observed(Kind.ROLLOUT, api))
         await stop.wait()
 
     watching = Scripted(sees_both)
@@ -206,7 +206,7 @@ async def test_changes_in_a_real_cluster_wake(control_plane: ControlPlane, api: 
     namespace = "watches"
     control_plane.kubectl("create", "namespace", namespace)
     queue, key = Queue(), Key(namespace, "web")
-    watching = watches.Watches(queue, Triggers(), _login, _serves_none, namespaces=(namespace,))
+    watching = watches.Watches(queue, EventMapper(), _login, _serves_none, namespaces=(namespace,))
     running = asyncio.create_task(watching.run())
 
     async def woken() -> None:
@@ -241,7 +241,7 @@ async def test_api_server_that_comes_back_is_watched_again(control_plane: Contro
     namespace = "outage"
     control_plane.kubectl("create", "namespace", namespace)
     queue, key = Queue(), Key(namespace, "web")
-    watching = watches.Watches(queue, Triggers(), _login, _serves_none, namespaces=(namespace,))
+    watching = watches.Watches(queue, EventMapper(), _login, _serves_none, namespaces=(namespace,))
     running = asyncio.create_task(watching.run())
     await api.create(Kind.ROLLOUT, namespace, ROLLOUT)
     async with asyncio.timeout(20):

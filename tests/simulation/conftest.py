@@ -5,7 +5,7 @@ import os
 
 import hypothesis
 
-from headgate.simulation.invariants.decisions import Conduct
+from headgate.simulation.invariants.decisions import Decisions
 from tests.simulation import samples
 
 _ALL = (hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.data_too_large)
@@ -37,7 +37,7 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile(samples.PROFILE)
 if samples.WHOLE:
-    Conduct.decided_twice_every = 1
+    Decisions.decided_twice_every = 1
 
 
 def pytest_collection_finish() -> None:

@@ -7,7 +7,7 @@ from headgate.api import names
 from headgate.core.model import Json, Kind
 from headgate.core.traffic.routers.gateway_api import mirrors
 from headgate.simulation import specs
-from headgate.simulation.invariants.suite import Judges
+from headgate.simulation.invariants.suite import Invariants
 from headgate.simulation.process import fault_injection
 from headgate.simulation.world import Pace, World
 from tests.simulation import worlds
@@ -36,7 +36,7 @@ def shop(
     world.put(Kind.GATEWAY, specs.gateway())
     world.server.create(Kind.GATEWAY_CLASS, "", specs.gateway_class(mirrors.FEATURE), "installer")
     fields = {"traffic": specs.traffic(), **USUAL, **usual}
-    begun = worlds.Play(world, Judges(world), fields)
+    begun = worlds.Play(world, Invariants(world), fields)
     world.apply(begun.spec("web:1"))
     assert begun.settle() == "Healthy"
     return begun

@@ -10,7 +10,7 @@ from headgate.api.status import Phase
 from headgate.core.model import Json, Kind
 from headgate.simulation import specs
 from headgate.simulation.controllers.pods import GRACE_SECONDS, Image
-from headgate.simulation.invariants.suite import Judges
+from headgate.simulation.invariants.suite import Invariants
 from headgate.simulation.process import fault_injection
 from headgate.simulation.world import World
 from tests.simulation import samples, shops, worlds
@@ -169,7 +169,7 @@ def test_a_killed_operator_waits_for_it_all_the_same(way: str) -> None:
 def test_a_first_version_that_is_replaced(seconds: float) -> None:
     """The next one is Healthy when it alone answers."""
     world = World(27)
-    first = worlds.Play(world, Judges(world), {"steps": (), "measured": (), "replicas": 4})
+    first = worlds.Play(world, Invariants(world), {"steps": (), "measured": (), "replicas": 4})
     world.pods.images["web:1"] = Image(ready_after_seconds=5, ends_after_seconds=seconds, troubled=(3,), trouble="Slow")
     world.apply(first.spec("web:1"))
     world.run(12)

@@ -5,7 +5,7 @@ import pytest
 from headgate.api import names
 from headgate.simulation import specs
 from headgate.simulation.controllers.pods import Image
-from headgate.simulation.invariants.suite import Judges
+from headgate.simulation.invariants.suite import Invariants
 from headgate.simulation.process import fault_injection
 from headgate.simulation.world import Pace, World
 from tests.simulation import worlds
@@ -16,7 +16,7 @@ BOOTS = specs.metric("boots", when=["First"], interval="5s", window="5s", passes
 def begun(seed: int = 0, image: str = "web:1", pace: Pace | None = None, *, trouble: str = "") -> worlds.Play:
     """Return a world in which a Rollout was just applied, with a metric that is judged before it is stable."""
     world = World(seed, pace)
-    play = worlds.Play(world, Judges(world), {"measured": (BOOTS, specs.metric()), "replicas": 3})
+    play = worlds.Play(world, Invariants(world), {"measured": (BOOTS, specs.metric()), "replicas": 3})
     if trouble:
         world.pods.images[image] = Image(trouble=trouble)
     world.apply(play.spec(image))

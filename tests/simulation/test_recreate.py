@@ -12,7 +12,7 @@ from headgate.core.replicas import recreate
 from headgate.simulation import specs
 from headgate.simulation.cluster.store import Change
 from headgate.simulation.controllers.pods import Image
-from headgate.simulation.invariants.suite import Judges, Violation
+from headgate.simulation.invariants.suite import Invariants, Violation
 from headgate.simulation.process import fault_injection
 from headgate.simulation.world import Pace, World
 from tests.simulation import samples, shops, worlds
@@ -198,7 +198,9 @@ def test_h12_killed_around_every_write(end: str, trouble: fault_injection.Troubl
 def test_the_first_version_is_replaced_before_it_is_stable(seed: int) -> None:
     """There is nothing to go back to, and its pods still hold what the next ones need: they go first."""
     world = World(seed, SLOW)
-    shop = worlds.Play(world, Judges(world), {"strategy": RECREATE, "measured": (QUICK,), "replicas": 3, "steps": ()})
+    shop = worlds.Play(
+        world, Invariants(world), {"strategy": RECREATE, "measured": (QUICK,), "replicas": 3, "steps": ()}
+    )
     world.pods.images["web:1"] = Image(trouble="CrashLoopBackOff")
     world.apply(shop.spec("web:1"))
     assert world.run_until(lambda: coming(shop), 60), world.account()

@@ -14,7 +14,7 @@ from tests.simulation import worlds
 
 def server() -> cluster_server.ApiServer:
     """Return an API server without objects."""
-    return cluster_server.ApiServer(store.Store(virtual_clock.Agenda()))
+    return cluster_server.ApiServer(store.Store(virtual_clock.Clock()))
 
 
 def configured(api: cluster_server.ApiServer) -> Json:

@@ -6,7 +6,7 @@ from typing import Any
 from headgate.api import names
 from headgate.core.model import Json
 from headgate.simulation import specs
-from headgate.simulation.invariants.suite import Judges
+from headgate.simulation.invariants.suite import Invariants
 from headgate.simulation.world import Pace, World
 
 STEPS = (specs.weight(20), specs.weight(50), specs.weight(80))
@@ -18,7 +18,7 @@ class Play:
     """A world with its judges, at rest on web:1."""
 
     world: World
-    judges: Judges
+    judges: Invariants
     usual: Json
     """The fields of the spec that every version of it has, for `spec`."""
 
@@ -73,7 +73,7 @@ def play(seed: int = 0, *, pace: Pace | None = None, **usual: Any) -> Play:
     print(f"seed {seed}")  # noqa: T201 - pytest shows it where a test fails
     world = World(seed, pace)
     fields = {"steps": STEPS, "measured": (specs.metric(),), **usual}
-    begun = Play(world, Judges(world), fields)
+    begun = Play(world, Invariants(world), fields)
     world.apply(begun.spec("web:1"))
     assert begun.settle() == "Healthy"
     return begun

@@ -13,7 +13,7 @@ from headgate.act.interfaces import Notices, Writer
 from headgate.core import faults
 from headgate.core.model import Decision, Json, Key, Notice, Observation, Unreadable, unknown_fields
 from headgate.core.model.actions import AddFinalizer, RecordPolicy, RecordTemplate
-from headgate.core.traffic.cleanup import Remains, given_back
+from headgate.core.traffic.cleanup import OrphanedServices, given_back
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Actor:
         for notice in notices:
             self._notices.post(key, observation.rollout.uid, notice)
 
-    async def give_back(self, remains: Remains) -> tuple[str, ...]:
+    async def give_back(self, remains: OrphanedServices) -> tuple[str, ...]:
         """Take our key and labels off the Services of a Rollout that is no more, and return their names.
 
         Raises:

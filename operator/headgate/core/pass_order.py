@@ -8,18 +8,18 @@ from collections.abc import Callable
 from typing import Final
 
 from headgate.core.model import Key
-from headgate.core.round_robin import Rounds
+from headgate.core.round_robin import RoundRobin
 
 URGENT_IN_A_ROW: Final = 3
 """So many urgent keys are given out while others wait, then one of those."""
 
 
-class Turns:
+class PassOrder:
     """Keys that wait, each once."""
 
     def __init__(self) -> None:
-        self.ready: Rounds[Key] = Rounds()
-        self.urgent: Rounds[Key] = Rounds()
+        self.ready: RoundRobin[Key] = RoundRobin()
+        self.urgent: RoundRobin[Key] = RoundRobin()
         self._in_a_row = 0
         """How many urgent ones were given out since one that is not."""
 

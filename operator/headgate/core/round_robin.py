@@ -19,7 +19,7 @@ def _anyone(_namespace: str) -> bool:
     return True
 
 
-class Rounds(Generic[_Item]):
+class RoundRobin(Generic[_Item]):
     """Items that wait, each once, in the order in which they came to their namespace."""
 
     def __init__(self) -> None:

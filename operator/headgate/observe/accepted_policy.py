@@ -236,7 +236,7 @@ def _tells_ways(text: Mapping[str, Any] | None, policy: Policy) -> bool:
 def _in_its_place(
     rollout: RolloutFacts,
     status: RolloutStatus,
-    chosen: policy_in_force.InForce,
+    chosen: policy_in_force.PolicyInForce,
     records: Records,
 ) -> Accepted:
     why = chosen.unread or Unreadable("")

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from headgate.core.faults import Refused, Unreachable
 from headgate.core.model import Key
-from headgate.core.round_robin import Rounds
+from headgate.core.round_robin import RoundRobin
 
 RUNNING_MAX: Final = 16
 NAMESPACE_MAX: Final = 4
@@ -99,7 +99,7 @@ class BesidePasses:
         self._woken = woken
         self._inquiries: dict[Key, collections.OrderedDict[str, _Inquiry]] = {}
         self._running: collections.Counter[str] = collections.Counter()
-        self._waiting: Rounds[Key] = Rounds()
+        self._waiting: RoundRobin[Key] = RoundRobin()
 
     async def ask(self, key: Key, subject: str, inquire: "_Inquire[_Found]") -> _Found:
         """Return the answer if there is one, or raise what it was; ask if nobody has."""

@@ -30,7 +30,7 @@ from headgate.core.model.traffic import TrafficFacts
 from headgate.core.revisions import identity
 from headgate.core.rollout import commands, termination
 from headgate.core.strategies import traits
-from headgate.core.traffic.cleanup import Remains
+from headgate.core.traffic.cleanup import OrphanedServices
 from headgate.observe import (
     accepted_policy,
     autoscalers,
@@ -48,7 +48,7 @@ from headgate.observe.dry_runs import BesidePasses, DryRuns, InPasses
 from headgate.observe.interfaces import Clock, Measurements, Neighbours, Reader
 from headgate.observe.overlapping_workloads import Others
 from headgate.observe.template_identity import Identifier, confirmed_by
-from headgate.observe.traffic_reader import Roads
+from headgate.observe.traffic_reader import TrafficReader
 
 
 def _rests(
@@ -99,7 +99,7 @@ class Observer:
         self._neighbours = neighbours
         self._jumps = jumps or Jumps(clock, clock)
         self._identifier = Identifier(reader, dry_runs or BesidePasses())
-        self._roads = Roads(reader, clock)
+        self._roads = TrafficReader(reader, clock)
         self._autoscalers = autoscalers.Autoscalers(reader, clock)
         self._others = Others(reader, clock, neighbours)
         self._memory = last_known.Memory(clock)
@@ -162,7 +162,7 @@ class Observer:
         again = await self.observe(key, seen.refusals, seen.written_at)
         return seen if again is None else dataclasses.replace(again, unwritten=seen.unwritten)
 
-    async def remains(self, key: Key) -> Remains:
+    async def remains(self, key: Key) -> OrphanedServices:
         """Return what *key*, a Rollout that is no more, has left behind.
 
         Raises:
@@ -173,17 +173,17 @@ class Observer:
         except last_known.MISSHAPEN as error:
             raise faults.Unreachable(f"what Rollout {key} left: {last_known.unreadable(error).why}") from error
 
-    async def _remains(self, key: Key) -> Remains:
+    async def _remains(self, key: Key) -> OrphanedServices:
         services, label = await self._roads.left_by(key), ownership.label(key.name)
         if not services:
-            return Remains(key.namespace)
+            return OrphanedServices(key.namespace)
         things = await self._reader.select(Kind.DEPLOYMENT, key.namespace, label)
         asked = [last_known.asked_for(thing, label) for thing in things]
         left = [
             parse_workloads.deployment(thing, {names.POD_HASH: thing["metadata"]["labels"].get(names.POD_HASH, "")})
             for thing in asked
         ]
-        return Remains(key.namespace, services, tuple(left))
+        return OrphanedServices(key.namespace, services, tuple(left))
 
     async def _gathered(
         self, key: Key, rollout: RolloutFacts, read: parse_status.Read, refusals: tuple[str, ...], written_at: float

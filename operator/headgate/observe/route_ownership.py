@@ -34,10 +34,10 @@ _log = logging.getLogger(__name__)
 
 async def with_claims(reader: Reader, rollout: RolloutFacts, route: RouteFacts) -> RouteFacts:
     """Return *route* with the Rollouts that had its rules before *rollout*; that may be unreadable, too."""
-    return await Claims(reader, rollout).of(route)
+    return await RouteOwnership(reader, rollout).of(route)
 
 
-class Claims:
+class RouteOwnership:
     """What one pass finds out of the Services beside those of its Rollout."""
 
     def __init__(self, reader: Reader, rollout: RolloutFacts) -> None:

@@ -13,7 +13,7 @@ from headgate.observe import last_known, rollout_label
 from headgate.observe import parse_traffic as facts
 from headgate.observe.gateways import Gateways
 from headgate.observe.interfaces import Clock, Reader
-from headgate.observe.route_ownership import Claims
+from headgate.observe.route_ownership import RouteOwnership
 
 _Former = tuple[tuple[ServiceFacts, ...], Unreadable | None]
 """Services that are to be released, and why these could not be read."""
@@ -23,7 +23,7 @@ async def _nothing_former() -> _Former:
     return (), None
 
 
-class Roads:
+class TrafficReader:
     """Reads Services, their endpoints, and routes."""
 
     def __init__(self, reader: Reader, clock: Clock) -> None:
@@ -79,7 +79,7 @@ class Roads:
         if traffic is None:
             former, unread = await self._former(rollout, None, deployments) if routed else ((), None)
             return TrafficFacts(None, None, {}, former, former_unread=unread) if former or unread else None
-        claims = Claims(self._reader, rollout) if resting else None
+        claims = RouteOwnership(self._reader, rollout) if resting else None
         asked_for = traffic.gateway_api.routes if traffic.gateway_api else ()
         stable, canary, routes, (former, unread) = await asyncio.gather(
             self._service(rollout, traffic.stable_service, deployments),
@@ -165,7 +165,7 @@ class Roads:
             return ""
 
     async def _route(
-        self, rollout: RolloutFacts, asked: Route, traffic: Traffic, claims: Claims | None
+        self, rollout: RolloutFacts, asked: Route, traffic: Traffic, claims: RouteOwnership | None
     ) -> RouteFacts | Unreadable | None:
         try:
             thing = await self._reader.get(Kind(asked.kind), rollout.namespace, asked.name)

@@ -20,7 +20,7 @@ SPREAD_SECONDS: Final = 1.0
 _log = logging.getLogger(__name__)
 
 
-class Outage:
+class ApiHealth:
     """Hears of all requests. Run `run` as a task."""
 
     def __init__(

@@ -29,7 +29,7 @@ MOST_TIMES: Final = 8
 """How many times as many as usual may run if most of them only wait."""
 
 
-class Places:
+class Concurrency:
     """Which passes run. Belongs to the event loop's thread."""
 
     def __init__(self, count: int, freed: Callable[[], None]) -> None:

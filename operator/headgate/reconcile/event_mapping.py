@@ -11,8 +11,8 @@ from typing import Final
 
 from headgate.core.model import Key, Kind
 from headgate.core.revisions import identity
-from headgate.reconcile.overlap_index import Neighbours
-from headgate.reconcile.predicates import ROUTES, Named, Sighting
+from headgate.reconcile.overlap_index import OverlapIndex
+from headgate.reconcile.predicates import ROUTES, Named, ObservedObject
 
 WATCHED: Final = (Kind.ROLLOUT, Kind.DEPLOYMENT, Kind.SERVICE, Kind.ENDPOINT_SLICE, *ROUTES)
 """The kinds that are watched."""
@@ -46,19 +46,19 @@ class _Seen:
     wish: int
 
 
-class Triggers:
+class EventMapper:
     """What was last seen of every object."""
 
-    def __init__(self, neighbours: Neighbours | None = None) -> None:
+    def __init__(self, neighbours: OverlapIndex | None = None) -> None:
         """Tell *neighbours* what Rollouts reach for."""
-        self._neighbours = neighbours or Neighbours()
+        self._neighbours = neighbours or OverlapIndex()
         self._seen: dict[Kind, dict[str, _Seen]] = {kind: {} for kind in WATCHED}
         self._sharing: dict[Key, set[Key]] = {}
         """The Rollouts by label, where more than one can have it: what it makes of a long name may be one, too."""
         self._naming: dict[Named, set[Key]] = {}
         self._routes: dict[Key, _Routes] = {}
 
-    def is_wish(self, sighting: Sighting) -> bool:
+    def is_wish(self, sighting: ObservedObject) -> bool:
         """Return whether *sighting*, not remembered yet, is of a Rollout of whose users something new is wanted.
 
         A command, a new template, a deletion: these passes are urgent. What objects do by themselves is not.
@@ -68,7 +68,7 @@ class Triggers:
         before = self._seen[Kind.ROLLOUT].get(sighting.uid)
         return sighting.gone or before is None or before.wish != sighting.wish
 
-    def woken_by(self, sighting: Sighting) -> tuple[Key, ...]:
+    def woken_by(self, sighting: ObservedObject) -> tuple[Key, ...]:
         """Remember *sighting*, and return the Rollouts over which it is worth a pass."""
         if sighting.kind is Kind.ROLLOUT and sighting.key is not None:
             self._introduced(sighting.key, sighting)
@@ -85,7 +85,7 @@ class Triggers:
         given_up = before.keys if before is not None and sighting.route is None else ()
         return tuple(dict.fromkeys((*keys, *given_up)))
 
-    def _introduced(self, key: Key, sighting: Sighting) -> None:
+    def _introduced(self, key: Key, sighting: ObservedObject) -> None:
         label = identity.label_value(key.name)
         if identity.may_be_shared(label):
             self._sharing.setdefault(Key(key.namespace, label), set()).add(key)
@@ -122,7 +122,7 @@ class Triggers:
         """Return the Rollouts over which a pass is worth while since this was called last, for what others became."""
         return self._neighbours.stirred()
 
-    def _keys_of(self, sighting: Sighting) -> tuple[Key, ...]:
+    def _keys_of(self, sighting: ObservedObject) -> tuple[Key, ...]:
         if sighting.route is not None:
             return tuple(self._naming.get(sighting.route, ()))
         if sighting.key is None:

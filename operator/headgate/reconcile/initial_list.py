@@ -14,8 +14,8 @@ from typing import Final, Protocol
 from headgate.api import nesting
 from headgate.core.model import Json, Key, Kind
 from headgate.observe.snapshot import SELECTORS, Snapshot
-from headgate.reconcile.event_mapping import WATCHED, Triggers
-from headgate.reconcile.predicates import sight, trimmed
+from headgate.reconcile.event_mapping import WATCHED, EventMapper
+from headgate.reconcile.predicates import observed, trimmed
 from headgate.reconcile.queue import Queue
 
 _BEYOND: Final = "\uffff"
@@ -37,11 +37,11 @@ Settled = Callable[[Key, Snapshot], Awaitable[bool]]
 """Returns whether a Rollout needs no pass, by what was listed."""
 
 
-class FirstLook:
+class InitialList:
     """Lists everything once, and wakes whatever may need something."""
 
     def __init__(
-        self, lister: Lister, queue: Queue, triggers: Triggers, settled: Settled, *, namespaces: tuple[str, ...] = ()
+        self, lister: Lister, queue: Queue, triggers: EventMapper, settled: Settled, *, namespaces: tuple[str, ...] = ()
     ) -> None:
         self._lister = lister
         self._queue = queue
@@ -62,7 +62,7 @@ class FirstLook:
         rollouts, uids = streams.pop(Kind.ROLLOUT), list[str]()
         while (place := await rollouts.next_place()) is not None:
             ours = await rollouts.up_to(place)
-            keys = {key: _at_rest(body) for body in ours if (key := sight(Kind.ROLLOUT, body).key) is not None}
+            keys = {key: _at_rest(body) for body in ours if (key := observed(Kind.ROLLOUT, body).key) is not None}
             uids += await self._sighted({Kind.ROLLOUT: ours}, keys)
             for key, at_rest in keys.items():
                 if not at_rest:
@@ -86,7 +86,7 @@ class FirstLook:
         for number, (kind, body) in enumerate(bodies):
             if number % _AT_ONCE == 0:
                 await asyncio.sleep(0)  # five thousand of one namespace take seconds, and passes wait meanwhile
-            sighting = sight(kind, body)
+            sighting = observed(kind, body)
             uids.append(sighting.uid)
             for key in self._triggers.woken_by(sighting):
                 if key not in keys:

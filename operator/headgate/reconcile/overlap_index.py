@@ -18,7 +18,7 @@ COMPARED: Final = 1000
 _NONE: Final[AbstractSet[str]] = frozenset()
 
 
-class Neighbours:
+class OverlapIndex:
     """The Rollouts that were seen and not seen to go."""
 
     def __init__(self) -> None:

@@ -51,7 +51,7 @@ Named = tuple[Kind, str, str]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Sighting:
+class ObservedObject:
     """An object as a watch or a list showed it, cut down to what matters here."""
 
     kind: Kind
@@ -74,11 +74,11 @@ class Sighting:
     """Whether only a label says which Rollout it belongs to: more than one may have that label."""
 
 
-def sight(kind: Kind, body: Mapping[str, Any], *, gone: bool = False) -> Sighting:
+def observed(kind: Kind, body: Mapping[str, Any], *, gone: bool = False) -> ObservedObject:
     """Return *body* cut down to a Sighting. Nothing in it can raise, and what is no name in it names nothing."""
     metadata = _mapping(nesting.shallow(body.get("metadata"), _LEVELS))
     namespace = str(metadata.get("namespace", ""))
-    return Sighting(
+    return ObservedObject(
         kind=kind,
         uid=str(metadata.get("uid", "")),
         key=_key(kind, metadata, namespace),

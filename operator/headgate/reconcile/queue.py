@@ -15,9 +15,9 @@ from collections.abc import Callable
 from typing import Final
 
 from headgate.core.model import Key
-from headgate.core.pass_order import Turns
-from headgate.reconcile.concurrency import Places
-from headgate.reconcile.rate_limit import Pace
+from headgate.core.pass_order import PassOrder
+from headgate.reconcile.concurrency import Concurrency
+from headgate.reconcile.rate_limit import RateLimit
 
 PLACES: Final = 8
 """Keys that are given out at a time, unless said otherwise."""
@@ -32,9 +32,9 @@ class Queue:
 
     def __init__(self, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        self._places = Places(PLACES, self._nudge)
-        self._pace = Pace()
-        self._turns = Turns()
+        self._places = Concurrency(PLACES, self._nudge)
+        self._pace = RateLimit()
+        self._turns = PassOrder()
         self.overtaken: Callable[[Key], None] = lambda _: None
         """Called with a key that is hurried while a worker has it."""
         self._hurried: set[Key] = set()
@@ -55,7 +55,7 @@ class Queue:
 
     def allow(self, places: int) -> int:
         """Give out *places* keys at a time from now on; return how many it may be if most of them only wait."""
-        self._places = Places(places, self._nudge)
+        self._places = Concurrency(places, self._nudge)
         return self._places.most
 
     def __len__(self) -> int:

@@ -16,7 +16,7 @@ PERIOD_SECONDS: Final = 0.5
 """What each further one has to wait for: two passes a second, for as long as it is woken more often."""
 
 
-class Pace:
+class RateLimit:
     """When each key has used up what it may use. Forgets a key that has not."""
 
     def __init__(self) -> None:

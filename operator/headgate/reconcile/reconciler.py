@@ -18,7 +18,7 @@ from headgate.core.faults import Conflict, Refused, Unreachable
 from headgate.core.model import Decision, Key, Kind, Observation, Unwritten
 from headgate.core.requeue import Requeue, Result, Retries
 from headgate.core.rollout import blockers
-from headgate.core.traffic.cleanup import Remains
+from headgate.core.traffic.cleanup import OrphanedServices
 from headgate.reconcile.observation_dump import record
 from headgate.reconcile.predicates import Named
 from headgate.reconcile.queue import Queue
@@ -48,7 +48,7 @@ class Observes(Protocol):
     async def answered(self, key: Key, seen: Observation, seconds: float) -> Observation:
         """Return *seen* with what the API server is being asked now, if it answers within so many *seconds*."""
 
-    async def remains(self, key: Key) -> Remains:
+    async def remains(self, key: Key) -> OrphanedServices:
         """Return what *key*, a Rollout that is no more, has left behind."""
 
 
@@ -58,7 +58,7 @@ class Acts(Protocol):
     async def act(self, observation: Observation, decision: Decision) -> Result:
         """Carry out *decision*; faults are part of the result."""
 
-    async def give_back(self, remains: Remains) -> tuple[str, ...]:
+    async def give_back(self, remains: OrphanedServices) -> tuple[str, ...]:
         """Take what is ours off the Services of a Rollout that is no more, and return their names."""
 
 
@@ -115,7 +115,7 @@ class _Memory:
     unwritten: Unwritten | None = None
 
 
-class Passes:
+class Reconciler:
     """Makes passes. One key is never passed over twice at a time: the queue sees to that."""
 
     def __init__(  # noqa: PLR0913 - all that a pass consists of

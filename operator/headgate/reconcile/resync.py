@@ -16,8 +16,8 @@ from typing import Final, Protocol
 from headgate.api import names
 from headgate.core.faults import Fault
 from headgate.core.model import Json, Key, Kind
-from headgate.reconcile.event_mapping import WATCHED, Triggers
-from headgate.reconcile.predicates import sight
+from headgate.reconcile.event_mapping import WATCHED, EventMapper
+from headgate.reconcile.predicates import observed
 from headgate.reconcile.queue import Queue
 
 GRACE_SECONDS: Final = 30.0
@@ -44,7 +44,7 @@ class Resync:
         self,
         lister: Lister,
         queue: Queue,
-        triggers: Triggers,
+        triggers: EventMapper,
         *,
         first_look: Callable[[], Awaitable[list[str]]],
         namespaces: tuple[str, ...] = (),
@@ -138,7 +138,7 @@ class Resync:
 
     def _wake_vanished(self, listed: Mapping[Kind, list[Json]]) -> None:
         lost = {kind: self._triggers.keep(kind, map(_uid, things)) for kind, things in listed.items()}
-        there = {sight(Kind.ROLLOUT, rollout).key for rollout in listed[Kind.ROLLOUT]}
+        there = {observed(Kind.ROLLOUT, rollout).key for rollout in listed[Kind.ROLLOUT]}
         for key in {key for keys in lost.values() for key in keys} | (self._remembered() - there):
             self._queue.wake(key)  # the pass finds nothing there and forgets it
         for key in self._triggers.stirred():
@@ -147,7 +147,7 @@ class Resync:
     def _wake_all(self, rollouts: list[Json]) -> None:
         """Wake all *rollouts* within half a period, so that they do not come as a crowd."""
         for rollout in rollouts:
-            key = sight(Kind.ROLLOUT, rollout).key
+            key = observed(Kind.ROLLOUT, rollout).key
             if key is not None:
                 self._queue.wake_at(key, self._clock() + self._period_seconds / 2 * self._jitter())
 

@@ -20,8 +20,8 @@ from headgate.api import names
 from headgate.core.faults import Fault
 from headgate.core.model import Kind
 from headgate.reconcile import watch_streams
-from headgate.reconcile.event_mapping import WATCHED, Triggers
-from headgate.reconcile.predicates import ROUTES, Sighting, sight
+from headgate.reconcile.event_mapping import WATCHED, EventMapper
+from headgate.reconcile.predicates import ROUTES, ObservedObject, observed
 from headgate.reconcile.queue import Queue
 
 RESTART_FIRST_SECONDS: Final = 0.5
@@ -111,7 +111,7 @@ class Watches:
     def __init__(
         self,
         queue: Queue,
-        triggers: Triggers,
+        triggers: EventMapper,
         login: Login,
         serves: Serves,
         *,
@@ -172,7 +172,7 @@ class Watches:
             delay_seconds = min(delay_seconds * 2, RESTART_LAST_SECONDS)
             self._on_restart()
 
-    def _hear(self, sighting: Sighting) -> None:
+    def _hear(self, sighting: ObservedObject) -> None:
         """Take in a sighting, in our own loop."""
         self._on_sight(sighting.kind, sighting.resource_version)
         if not self._listed.is_set():
@@ -210,7 +210,7 @@ class Watches:
             self._listed.set()
 
     def _operator(
-        self, tell: Callable[[Sighting], None], stop: asyncio.Event, loop: asyncio.AbstractEventLoop
+        self, tell: Callable[[ObservedObject], None], stop: asyncio.Event, loop: asyncio.AbstractEventLoop
     ) -> Coroutine[Any, Any, None]:
         """Return kopf, ready to run in its thread's loop."""
         registry = kopf.OperatorRegistry()
@@ -238,22 +238,26 @@ class Watches:
         )
 
 
-def _register(registry: kopf.OperatorRegistry, kind: Kind, tell: Callable[[Sighting], None]) -> None:
+def _register(registry: kopf.OperatorRegistry, kind: Kind, tell: Callable[[ObservedObject], None]) -> None:
     @kopf.on.event(*_RESOURCES[kind], registry=registry, id=kind.value.lower())
     async def _(event: Mapping[str, Any], **_: Any) -> None:
         try:
-            tell(sight(kind, event["object"], gone=event["type"] == "DELETED"))
+            tell(observed(kind, event["object"], gone=event["type"] == "DELETED"))
         except Exception:  # noqa: BLE001 - one object must not end the watch over all others; a resync finds it
             _log.exception("a bug in Headgate: an event of a %s was not understood; please report it", kind.value)
 
 
-_Factory = Callable[[Callable[[Sighting], None], asyncio.Event, asyncio.AbstractEventLoop], Coroutine[Any, Any, None]]
+_Factory = Callable[
+    [Callable[[ObservedObject], None], asyncio.Event, asyncio.AbstractEventLoop], Coroutine[Any, Any, None]
+]
 
 
 class _Round:
     """One run of kopf in a thread of its own."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, factory: _Factory, hear: Callable[[Sighting], None]) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, factory: _Factory, hear: Callable[[ObservedObject], None]
+    ) -> None:
         self._loop = loop
         self._factory = factory
         self._hear = hear

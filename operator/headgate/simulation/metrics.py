@@ -13,7 +13,7 @@ from headgate.api.spec import Threshold
 from headgate.api.status import Outcome
 from headgate.core.analysis.judges.threshold import completes_breach, judge
 from headgate.core.model import Key, MeasureRequest, Reading, Sample
-from headgate.simulation.process.clock import Agenda
+from headgate.simulation.process.clock import Clock
 
 Value = float | Outcome
 """What a tick says: a number, or NO_DATA or AMBIGUOUS."""
@@ -105,7 +105,7 @@ class Readings:
     def __init__(
         self,
         script: Script,
-        agenda: Agenda,
+        agenda: Clock,
         wake: Callable[[Key], None],
         clock: Callable[[], float],
         *,

@@ -43,7 +43,7 @@ class World:
         self.seed = seed
         self.pace = pace or Pace()
         self.dice = random.Random(seed)
-        self.agenda = virtual_clock.Agenda()
+        self.agenda = virtual_clock.Clock()
         self.store = Store(self.agenda)
         self.server = ApiServer(self.store)
         self.pods = Pods(self.store, self.agenda)
@@ -52,7 +52,7 @@ class World:
         self.services = Services(self.server, self.agenda, self.pods, self._lag)
         self.gateways = [Gateway("public", self.server, self.agenda, self.dice)]
         self.script = metrics.Script()
-        self.journal = trace.Journal()
+        self.journal = trace.Trace()
         self.plan: troubles.Plan = lambda _: None
         self.restarts = True
         """Whether a process that died is started anew."""

@@ -22,7 +22,7 @@ from typing import Any, Final, Protocol
 from headgate.api import names
 from headgate.core.faults import Fault, Refused
 from headgate.core.model import Json, Key, Notice
-from headgate.core.round_robin import Rounds
+from headgate.core.round_robin import RoundRobin
 from headgate.telemetry.logs import about
 
 WINDOW_SECONDS: Final = 600.0
@@ -124,7 +124,7 @@ class EventPoster:
         self._clock = clock
         self._instance = (instance or socket.gethostname())[:128] or "headgate"
         self._series = _Remembered()
-        self._backlog: Rounds[_Series] = Rounds()
+        self._backlog: RoundRobin[_Series] = RoundRobin()
         self._posting: set[str] = set()
         """The namespaces of which an Event is being posted."""
         self._free = asyncio.Event()

@@ -10,5 +10,5 @@ from tests.adapters.metrics.virtual_server import Server
 def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     """Return the server that every sampler asks."""
     made = Server()
-    monkeypatch.setattr(sampling, "Lane", made.lane)
+    monkeypatch.setattr(sampling, "WorkerPool", made.lane)
     return made

@@ -258,7 +258,7 @@ def test_the_reader_of_the_file_raises_in_words_only(tmp_path: Path) -> None:
     """What goes wrong has no cause that would quote the file."""
     file = tmp_path / "headers"
     file.write_bytes(b"\xff\xfe")
-    with pytest.raises(transport.Unanswered, match="are not UTF-8") as raised:
+    with pytest.raises(transport.QueryError, match="are not UTF-8") as raised:
         request_context.fixed_headers(file)
 
     assert raised.value.__cause__ is None

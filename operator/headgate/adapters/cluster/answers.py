@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from headgate.adapters.cluster.errors import ComeBackLater
+from headgate.adapters.cluster.errors import RetryLater
 from headgate.adapters.cluster.kinds import Resource
 from headgate.api import dns, nesting
 from headgate.core.faults import Refused
@@ -120,9 +120,9 @@ def check_written(thing: Json, resource: Resource, namespace: str, name: str | N
         raise _another(resource, namespace, name or "")
 
 
-def _another(resource: Resource, namespace: str, name: str) -> ComeBackLater:
+def _another(resource: Resource, namespace: str, name: str) -> RetryLater:
     place = "/".join(filter(None, (namespace, name)))
-    return ComeBackLater(f"the answer is not the {resource.kind} {place} that was asked for")
+    return RetryLater(f"the answer is not the {resource.kind} {place} that was asked for")
 
 
 def items(page: Json, resource: Resource, namespace: str, wanted: Mapping[str, str | None]) -> list[Json]:
@@ -141,7 +141,7 @@ def items(page: Json, resource: Resource, namespace: str, wanted: Mapping[str, s
     """
     listed = page.get("items")
     if not _kind_fits(page, resource, "List") or not isinstance(listed, list | None):
-        raise ComeBackLater(f"the answer is no list of {resource.plural}")
+        raise RetryLater(f"the answer is no list of {resource.plural}")
     found = [one for one in listed or () if _asked_for(one, resource, namespace, wanted)]
     if strangers := len(listed or ()) - len(found):
         _log.warning("passed over %d of the %s in a list: they are not what was asked for", strangers, resource.plural)

@@ -197,7 +197,7 @@ class Cluster:
         )
         try:
             thing = (await self._exchange.call(request)).thing
-        except errors.Missing as missing:  # the namespace, or the kind itself
+        except errors.NotFound as missing:  # the namespace, or the kind itself
             raise Refused(str(missing)) from None
         answers.check_written(thing, resource, namespace, body["metadata"].get("name"))
         return thing

@@ -48,7 +48,7 @@ _CLIENT_ERRORS: Final = range(400, 500)
 _LOST_RACE: Final = frozenset({http.HTTPStatus.CONFLICT, http.HTTPStatus.PRECONDITION_FAILED})
 
 
-class ComeBackLater(Unreachable):
+class RetryLater(Unreachable):
     """Nobody answered in earnest; the server may have said when it will."""
 
     def __init__(self, words: str, retry_after_seconds: float = 0.0) -> None:
@@ -60,11 +60,11 @@ class Untyped(Refused):
     """The object, or what an apply would merge it into, does not fit the CRD: it can be patched, and so replaced."""
 
 
-class Missing(Exception):
+class NotFound(Exception):
     """There is no such object, or no such kind or namespace: a fact, no error. It never leaves adapters.cluster."""
 
 
-def fault(status: int, headers: Mapping[str, str], body: bytes, request: Request) -> Fault | Missing:
+def fault(status: int, headers: Mapping[str, str], body: bytes, request: Request) -> Fault | NotFound:
     """Return what the answer *status* to *request* means.
 
     Args:
@@ -77,7 +77,7 @@ def fault(status: int, headers: Mapping[str, str], body: bytes, request: Request
     words, content_type = _words(status, details, body), request.content_type
     if status == http.HTTPStatus.NOT_FOUND:
         missing = _names_object(details, request) or (request.resource.optional and _not_served(details, body))
-        return Missing(words) if missing else Refused(f"{words} (is the CRD installed?)")
+        return NotFound(words) if missing else Refused(f"{words} (is the CRD installed?)")
     if status in _LOST_RACE or (content_type == JSON_PATCH and _lost_test(status, details)):
         return Conflict(words)
     if content_type == APPLY and _UNFIT_APPLY in words:
@@ -88,14 +88,14 @@ def fault(status: int, headers: Mapping[str, str], body: bytes, request: Request
     if budget := _budget_words(words, details):
         return Refused(budget)
     if status in _COME_BACK or status not in _CLIENT_ERRORS:
-        return ComeBackLater(words, _retry_after(headers, details))
+        return RetryLater(words, _retry_after(headers, details))
     return Refused(words)
 
 
 def wordless(status: int) -> Fault:
     """Return what an answer *status* means whose words are too many to be read."""
     words = f"HTTP {status}, in more words than can be read"
-    return ComeBackLater(words) if status in _COME_BACK or status not in _CLIENT_ERRORS else Refused(words)
+    return RetryLater(words) if status in _COME_BACK or status not in _CLIENT_ERRORS else Refused(words)
 
 
 def _details(body: bytes) -> Json:

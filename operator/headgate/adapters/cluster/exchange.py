@@ -54,7 +54,7 @@ class Exchange:
         """Make *request* and return the object that comes back; None if there is none."""
         try:
             return (await self.call(request)).thing
-        except errors.Missing:
+        except errors.NotFound:
             return None
 
     async def call(self, request: Request) -> Answer:
@@ -65,7 +65,7 @@ class Exchange:
                 answer = await self._exchange(request, path)
             outcome = "ok"
             self.freshness.note(request.resource, version(answer.thing))
-        except errors.Missing:
+        except errors.NotFound:
             outcome = "missing"
             raise
         except Fault as fault:
@@ -73,16 +73,16 @@ class Exchange:
             raise
         except TimeoutError:
             outcome = "unreachable"
-            raise errors.ComeBackLater(f"no answer within {self._timeout_seconds:g} s") from None
+            raise errors.RetryLater(f"no answer within {self._timeout_seconds:g} s") from None
         except (aiohttp.ClientError, OSError, ValueError, NoAccessError) as error:
             # ValueError: an answer that is no JSON, or no UTF-8, comes from something between us and the server.
             outcome = "unreachable"
-            raise errors.ComeBackLater(f"{type(error).__name__}: {error}"[: errors.WORDS_MAX]) from error
+            raise errors.RetryLater(f"{type(error).__name__}: {error}"[: errors.WORDS_MAX]) from error
         except (TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
             # An answer of a shape that was not thought of must stay the trouble of what was asked for. Its own words
             # are not repeated: they may be the object's.
             outcome = "unreachable"
-            raise errors.ComeBackLater(f"the answer has no shape that is known ({type(error).__name__})") from error
+            raise errors.RetryLater(f"the answer has no shape that is known ({type(error).__name__})") from error
         finally:
             self._on_request(_VERBS[request.verb], request.resource.plural, outcome, time.perf_counter() - started)
         return answer
@@ -102,7 +102,7 @@ class Exchange:
                 finally:
                     response.close()
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError, NoAccessError) as error:
-            raise errors.ComeBackLater(f"{type(error).__name__}: {error}"[: errors.WORDS_MAX]) from error
+            raise errors.RetryLater(f"{type(error).__name__}: {error}"[: errors.WORDS_MAX]) from error
 
     async def _exchange(self, request: Request, path: str) -> Answer:
         response = await self._sent(request, path)

@@ -66,7 +66,7 @@ class Pages:
         try:
             async for page in self._read(bound, whole=whole):
                 yield page
-        except errors.Missing as missing:  # not for a missing namespace: that has an empty list
+        except errors.NotFound as missing:  # not for a missing namespace: that has an empty list
             # A cluster may do without some kinds, the Gateway API's for example.
             if not self._resource.optional:
                 raise Refused(str(missing)) from None
@@ -116,7 +116,7 @@ class Pages:
                 return
             if more == place.get("continue"):
                 # A proxy that answers from its memory, say: without this the same page is asked for without end.
-                raise errors.ComeBackLater(f"the list of {self._resource.plural} goes on where it was before")
+                raise errors.RetryLater(f"the list of {self._resource.plural} goes on where it was before")
             place = {"continue": more}
 
     def _page(self, place: Mapping[str, str], objects: int, accept: str) -> Request:
@@ -141,7 +141,7 @@ def _goes_on(listed: Json) -> str:
     """
     metadata = listed.get("metadata") or {}
     if not isinstance(metadata, dict):
-        raise errors.ComeBackLater("the answer does not say where the list goes on")
+        raise errors.RetryLater("the answer does not say where the list goes on")
     return str(metadata.get("continue") or "")
 
 

@@ -40,7 +40,7 @@ async def apply(exchange: Exchange, key: Key, uid: str, resource_version: str, s
     # that has gone would stand beside the stable revision that it has become.
     left = version(stored)
     if not isinstance(left, str):
-        raise errors.ComeBackLater("the answer does not say which version of the Rollout was written")
+        raise errors.RetryLater("the answer does not say which version of the Rollout was written")
     return await _written(exchange, _replaced(request, left, status))
 
 

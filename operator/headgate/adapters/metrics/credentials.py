@@ -20,7 +20,7 @@ _TOKEN: Final = re.compile(r"[!-~]+")
 _SECRET_LENGTH_MIN: Final = 4
 
 
-class Nobody(requests.auth.AuthBase):
+class NoAuth(requests.auth.AuthBase):
     """No credentials. Given in place of None, for which requests would look into ~/.netrc."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Nobody(requests.auth.AuthBase):
         return request
 
 
-class Bearer(Nobody):
+class Bearer(NoAuth):
     """A token from a file."""
 
     def __init__(self, file: Path) -> None:
@@ -52,11 +52,11 @@ class Bearer(Nobody):
         token = read(self._file)
         if not _TOKEN.fullmatch(token):
             # Checked here, because the HTTP client's complaint would quote it.
-            raise transport.Unanswered(f"{self._file} holds no bearer token: one line of visible ASCII is expected")
+            raise transport.QueryError(f"{self._file} holds no bearer token: one line of visible ASCII is expected")
         return self._send(request, f"Bearer {token}", token)
 
 
-class Basic(Nobody):
+class Basic(NoAuth):
     """A user name and a password, each from a file."""
 
     def __init__(self, username_file: Path, password_file: Path) -> None:
@@ -70,15 +70,15 @@ class Basic(Nobody):
         return self._send(request, f"Basic {pair}", pair, password)
 
 
-def for_server(settings: ServerSettings, address: str) -> Nobody:
+def for_server(settings: ServerSettings, address: str) -> NoAuth:
     """Return the credentials for *address*: none, unless it is trusted with them."""
     if not settings.trusts(address):
-        return Nobody()
+        return NoAuth()
     if settings.bearer_token_file is not None:
         return Bearer(settings.bearer_token_file)
     if settings.username_file is not None and settings.password_file is not None:
         return Basic(settings.username_file, settings.password_file)
-    return Nobody()
+    return NoAuth()
 
 
 def worth_hiding(secrets: Iterable[str]) -> tuple[str, ...]:
@@ -103,6 +103,6 @@ def read(file: Path) -> str:
         with file.open("rb") as opened:
             return opened.read(_SECRET_BYTES_MAX).decode().strip()
     except OSError as error:
-        raise transport.Unanswered(f"the credentials in {file} cannot be read: {error.strerror}") from None
+        raise transport.QueryError(f"the credentials in {file} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise transport.Unanswered(f"the credentials in {file} are not UTF-8") from None
+        raise transport.QueryError(f"the credentials in {file} are not UTF-8") from None

@@ -68,7 +68,7 @@ class PrometheusServer:
         token = request_context.NAMESPACE.set(namespace)
         try:
             return Reading(samples=self._samples(query, ticks))
-        except transport.Unanswered as why:
+        except transport.QueryError as why:
             return self.problem(str(why))
         except Exception as error:  # noqa: BLE001 - each of four libraries has its own; all mean that there is no answer
             return self.problem(self._describe(error))

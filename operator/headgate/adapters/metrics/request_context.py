@@ -51,9 +51,9 @@ class Scope(requests.auth.AuthBase):
         headers = fixed_headers(file)
         for name in headers:
             if name.lower() == self._header.lower():
-                raise transport.Unanswered(f"{file} names {self._header}, which the Rollout's namespace fills")
+                raise transport.QueryError(f"{file} names {self._header}, which the Rollout's namespace fills")
             if name.lower() == AUTHORIZATION and AUTHORIZATION in request.headers:
-                raise transport.Unanswered(f"{file} names Authorization, beside a token or a user name and password")
+                raise transport.QueryError(f"{file} names Authorization, beside a token or a user name and password")
         self._secrets = credentials.worth_hiding(headers.values())
         request.headers.update(headers)
 
@@ -71,17 +71,17 @@ def fixed_headers(file: Path) -> dict[str, str]:
         name, colon, value = line.partition(":")
         # Checked here, because the HTTP client's complaint would quote the value.
         if not colon or not is_header(name) or not _VALUE.fullmatch(value.strip(" \t\r")):
-            raise transport.Unanswered(f"{file}: line {number} is no header: write Name: value, in visible ASCII")
+            raise transport.QueryError(f"{file}: line {number} is no header: write Name: value, in visible ASCII")
         if name.lower() in RESERVED_HEADERS or name.lower() in map(str.lower, headers):
-            raise transport.Unanswered(f"{file}: line {number} names a header that is ours to send, or names it twice")
+            raise transport.QueryError(f"{file}: line {number} names a header that is ours to send, or names it twice")
         headers[name] = value.strip(" \t\r")
     if not 1 <= len(headers) <= _HEADERS_MAX:
-        raise transport.Unanswered(f"{file} holds {len(headers)} headers: 1 to {_HEADERS_MAX} are expected")
+        raise transport.QueryError(f"{file} holds {len(headers)} headers: 1 to {_HEADERS_MAX} are expected")
     return headers
 
 
 def _namespace() -> str:
     namespace = NAMESPACE.get("")
     if not _NAMESPACE.fullmatch(namespace):
-        raise transport.Unanswered("it was not asked: the namespace's name is none that Kubernetes gives")
+        raise transport.QueryError("it was not asked: the namespace's name is none that Kubernetes gives")
     return namespace

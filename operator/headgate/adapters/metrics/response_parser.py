@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import requests
 
-from headgate.adapters.metrics.transport import Unanswered
+from headgate.adapters.metrics.transport import QueryError
 from headgate.api.status import Outcome
 from headgate.core.model import Sample
 
@@ -29,18 +29,18 @@ def check(response: requests.Response) -> tuple[str, ...]:
         Unanswered: if *response* is no answer to a range query.
     """
     if http.HTTPStatus.MULTIPLE_CHOICES <= response.status_code < http.HTTPStatus.BAD_REQUEST:
-        raise Unanswered(_redirect(response))
+        raise QueryError(_redirect(response))
     body = _json(response)
     if response.status_code != http.HTTPStatus.OK:
-        raise Unanswered(f"HTTP {response.status_code}{_said(body)}")
+        raise QueryError(f"HTTP {response.status_code}{_said(body)}")
     if not isinstance(body, dict):
         kind = words(response.headers.get("Content-Type", "")) or "something"
-        raise Unanswered(f"HTTP 200 with {kind} in place of Prometheus' JSON: is this the server's address?")
+        raise QueryError(f"HTTP 200 with {kind} in place of Prometheus' JSON: is this the server's address?")
     if body.get("status") != "success":
-        raise Unanswered(f"no success{_said(body)}")
+        raise QueryError(f"no success{_said(body)}")
     data = body.get("data")
     if not isinstance(data, dict) or data.get("resultType") != "matrix" or not isinstance(data.get("result"), list):
-        raise Unanswered(_MALFORMED)
+        raise QueryError(_MALFORMED)
     return _warnings(body)
 
 
@@ -53,7 +53,7 @@ def samples_of(result: object, warnings: Sequence[str], ticks: range) -> tuple[S
         Unanswered: if *result* is malformed.
     """
     if not isinstance(result, list):
-        raise Unanswered(_MALFORMED)
+        raise QueryError(_MALFORMED)
     found: dict[int, list[float | None]] = {}
     for series in result:
         for at, value in _points(series, ticks):
@@ -89,15 +89,15 @@ def _sample(at: int, values: list[float | None]) -> Sample:
 def _points(series: object, ticks: range) -> Iterator[tuple[int, float | None]]:
     """Yield the points of one series that were asked for; a native histogram's value is None."""
     if not isinstance(series, dict) or not isinstance(series.get("metric"), dict):
-        raise Unanswered(_MALFORMED)
+        raise QueryError(_MALFORMED)
     numbers, histograms = series.get("values", []), series.get("histograms", [])
     if not isinstance(numbers, list) or not isinstance(histograms, list):
-        raise Unanswered(_MALFORMED)
+        raise QueryError(_MALFORMED)
     seen: set[int] = set()
     points = [_point(pair) for pair in numbers] + [(_tick(pair), None) for pair in histograms]
     for at, value in points:
         if (at - ticks.start) % ticks.step or at in seen:
-            raise Unanswered("the answer is about other points in time than it was asked for")
+            raise QueryError("the answer is about other points in time than it was asked for")
         seen.add(at)
         if at in ticks:
             yield at, value
@@ -107,16 +107,16 @@ def _point(pair: object) -> tuple[int, float | None]:
     at = _tick(pair)
     value = pair[1] if isinstance(pair, list) else None
     if not isinstance(value, str) or not _NUMBER.fullmatch(value):
-        raise Unanswered(_MALFORMED)
+        raise QueryError(_MALFORMED)
     return at, float(value)
 
 
 def _tick(pair: object) -> int:
     if not isinstance(pair, list) or len(pair) != 2:  # noqa: PLR2004  # a pair has two
-        raise Unanswered(_MALFORMED)
+        raise QueryError(_MALFORMED)
     at = pair[0]
     if isinstance(at, bool) or not isinstance(at, int | float) or not math.isfinite(at) or at != int(at):
-        raise Unanswered(_MALFORMED)
+        raise QueryError(_MALFORMED)
     return int(at)
 
 
@@ -137,7 +137,7 @@ def _said(body: object) -> str:
 def _warnings(body: dict[str, Any]) -> tuple[str, ...]:
     warnings = body.get("warnings") or []
     if not isinstance(warnings, list):
-        raise Unanswered(_MALFORMED)
+        raise QueryError(_MALFORMED)
     # VictoriaMetrics has a field of its own for what Thanos and Prometheus write as a warning.
     partial = ["the response is partial"] if body.get("isPartial") is True else []
     return (*(str(warning) for warning in warnings), *partial)

@@ -24,7 +24,7 @@ from typing import Final, Protocol
 
 from headgate.adapters.metrics.series import TICKS_AHEAD, Question, Series
 from headgate.adapters.metrics.settings import NotAllowed, ServerSettings
-from headgate.adapters.metrics.worker_pool import Lane, Query
+from headgate.adapters.metrics.worker_pool import Query, WorkerPool
 from headgate.api.status import Outcome
 from headgate.core.analysis.judges.threshold import judge
 from headgate.core.model import Key, MeasureRequest, Reading, Sample
@@ -76,7 +76,7 @@ class Sampler:
         self._meter = meter
         self._clock = clock
         self._now = now
-        self._lanes: dict[str, Lane] = {}
+        self._lanes: dict[str, WorkerPool] = {}
         self._series: dict[Question, Series] = {}
         self._measured: collections.Counter[str] = collections.Counter()
         """How many questions each namespace has here."""
@@ -238,9 +238,9 @@ class Sampler:
             urgent = Outcome.FAILED in judged and series.completes_breach(key)
             (self._hurry if urgent else self._wake)(key)
 
-    def _lane(self, address: str) -> Lane:
+    def _lane(self, address: str) -> WorkerPool:
         if address not in self._lanes:
-            self._lanes[address] = Lane(address, self._settings)
+            self._lanes[address] = WorkerPool(address, self._settings)
         return self._lanes[address]
 
     def _taken_out(self, key: Key) -> Iterable[Series]:

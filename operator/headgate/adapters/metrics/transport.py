@@ -19,7 +19,7 @@ from headgate.adapters.metrics import connections
 _CHUNK_BYTES: Final = 65_536
 
 
-class Unanswered(Exception):
+class QueryError(Exception):
     """There is no answer, or none that can be understood; the message says why, for users, and holds no secret."""
 
 
@@ -98,8 +98,8 @@ class BoundedAdapter(requests.adapters.HTTPAdapter):
                 raise self._too_large()
         return bytes(body)
 
-    def _too_large(self) -> Unanswered:
-        return Unanswered(f"the answer is larger than {self._bytes_max:,} bytes: does the query give one value?")
+    def _too_large(self) -> QueryError:
+        return QueryError(f"the answer is larger than {self._bytes_max:,} bytes: does the query give one value?")
 
 
 @contextlib.contextmanager

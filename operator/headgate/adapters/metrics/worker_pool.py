@@ -41,7 +41,7 @@ class Answer:
     """How long the server took; the wait for a place is not in it."""
 
 
-class Lane:
+class WorkerPool:
     """The way to one server. Its threads are started when they are first needed."""
 
     def __init__(self, address: str, settings: ServerSettings) -> None:

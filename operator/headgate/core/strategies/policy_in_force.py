@@ -9,7 +9,7 @@ from headgate.core.strategies import traits
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class InForce:
+class PolicyInForce:
     """The policy by which decisions are made."""
 
     policy: Policy | None
@@ -26,7 +26,7 @@ def in_force(
     *,
     same: bool = False,
     listed: bool = True,
-) -> InForce:
+) -> PolicyInForce:
     """Return the policy in force.
 
     The strategy, Services and routes that a rollout began with are those that it can be taken back by, so *wanted* may
@@ -41,26 +41,26 @@ def in_force(
         listed: whether the records could be listed, so that what is not among them is not there.
     """
     if wanted is not None and same:
-        return InForce(wanted)
+        return PolicyInForce(wanted)
     if not isinstance(accepted, Policy):
         return _unknown(status, wanted, accepted, listed=listed)
     if wanted is None:
-        return InForce(accepted)
+        return PolicyInForce(accepted)
     if not listed or (must_wait(status) and traits.other_way(wanted, accepted)):
-        return InForce(accepted, waits=listed)
-    return InForce(wanted)
+        return PolicyInForce(accepted, waits=listed)
+    return PolicyInForce(wanted)
 
 
-def _unknown(status: RolloutStatus, wanted: Policy | None, why: Unreadable | None, *, listed: bool) -> InForce:
+def _unknown(status: RolloutStatus, wanted: Policy | None, why: Unreadable | None, *, listed: bool) -> PolicyInForce:
     if why is None and not status.policy:
-        return InForce(wanted)  # none was accepted yet
+        return PolicyInForce(wanted)  # none was accepted yet
     if wanted is not None and listed and not must_wait(status):
-        return InForce(wanted)  # nothing is left that has to be taken back by the other one
+        return PolicyInForce(wanted)  # nothing is left that has to be taken back by the other one
     gone = Unreadable(
         f"its ControllerRevision, of the policy {status.policy}, is gone: put it back, or the strategy, analysis and "
         "traffic of the spec as they were accepted, or abort"
     )
-    return InForce(None, unread=why or gone)
+    return PolicyInForce(None, unread=why or gone)
 
 
 def must_wait(status: RolloutStatus) -> bool:

@@ -11,7 +11,7 @@ from headgate.core.model.traffic import ServiceFacts
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Remains:
+class OrphanedServices:
     """What bears the label of a Rollout that is no more."""
 
     namespace: str
@@ -19,7 +19,7 @@ class Remains:
     deployments: tuple[DeploymentFacts, ...] = ()
 
 
-def given_back(remains: Remains) -> tuple[ServiceFacts, ...]:
+def given_back(remains: OrphanedServices) -> tuple[ServiceFacts, ...]:
     """Return the Services that are to lose our key and labels.
 
     None while Deployments wait for the garbage collector, nor while orphans of two revisions have pods, as right after

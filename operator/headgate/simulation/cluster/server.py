@@ -15,7 +15,7 @@ from headgate.core.model import Json, Key, Kind
 from headgate.simulation.cluster import admission, json_values, patches, templates
 from headgate.simulation.cluster.store import Store
 from headgate.simulation.process import fault_injection as troubles
-from headgate.simulation.process.clock import Agenda
+from headgate.simulation.process.clock import Clock
 
 _DEPLOYMENT_DEFAULTS: Final[Json] = {
     "replicas": 1,
@@ -141,7 +141,7 @@ class Connection:
     def __init__(
         self,
         server: ApiServer,
-        agenda: Agenda,
+        agenda: Clock,
         plan: troubles.Plan,
         latency: Callable[[], float],
         heard: Callable[[troubles.Call, Json | None], None],

@@ -10,7 +10,7 @@ from typing import Any, Final
 from headgate.api import values
 from headgate.core.model import Json, Kind
 from headgate.simulation.cluster import json_values, ownership
-from headgate.simulation.process.clock import Agenda
+from headgate.simulation.process.clock import Clock
 
 Place = tuple[Kind, str, str]
 """Kind, namespace, name."""
@@ -42,7 +42,7 @@ class Change:
 class Store:
     """All objects. What it gives out are copies; what it is given it keeps a copy of."""
 
-    def __init__(self, agenda: Agenda) -> None:
+    def __init__(self, agenda: Clock) -> None:
         self._agenda = agenda
         self._things: dict[Place, Json] = {}
         self._sorted: dict[Kind, list[Json]] = {}

@@ -15,7 +15,7 @@ from headgate.simulation.cluster import json_values
 from headgate.simulation.cluster.server import ApiServer
 from headgate.simulation.cluster.store import Change
 from headgate.simulation.controllers.pods import Pods
-from headgate.simulation.process.clock import Agenda
+from headgate.simulation.process.clock import Clock
 
 MANAGER: Final = "kube-controller-manager"
 QUOTA_RETRY_SECONDS: Final = 5.0
@@ -37,7 +37,7 @@ class _ReplicaSets:
 class Deployments:
     """The controllers of all Deployments."""
 
-    def __init__(self, server: ApiServer, agenda: Agenda, pods: Pods, lag: Callable[[], float]) -> None:
+    def __init__(self, server: ApiServer, agenda: Clock, pods: Pods, lag: Callable[[], float]) -> None:
         """Follow every change in *server*'s store, each after a *lag*."""
         self._server = server
         self._agenda = agenda

@@ -11,7 +11,7 @@ from headgate.core.model import Json, Kind
 from headgate.simulation.cluster.server import ApiServer
 from headgate.simulation.cluster.store import Change
 from headgate.simulation.controllers.pods import Pods
-from headgate.simulation.process.clock import Agenda
+from headgate.simulation.process.clock import Clock
 
 MANAGER: Final = "endpoint-slice-controller"
 FAMILIES: Final = ("v4", "v6")
@@ -21,7 +21,7 @@ FAMILIES: Final = ("v4", "v6")
 class Services:
     """The controller of all EndpointSlices."""
 
-    def __init__(self, server: ApiServer, agenda: Agenda, pods: Pods, lag: Callable[[], float]) -> None:
+    def __init__(self, server: ApiServer, agenda: Clock, pods: Pods, lag: Callable[[], float]) -> None:
         """Follow every change in *server*'s store, each after a *lag*."""
         self._server = server
         self._agenda = agenda

@@ -14,7 +14,7 @@ from headgate.core.model import Json, Kind
 from headgate.simulation.cluster.server import ApiServer
 from headgate.simulation.cluster.store import Change
 from headgate.simulation.controllers import endpoints
-from headgate.simulation.process.clock import Agenda
+from headgate.simulation.process.clock import Clock
 
 Rules = list[list[tuple[str, int]]]
 """Of each rule: the Services that it names and their weights."""
@@ -41,7 +41,7 @@ class Habits:
 class Gateway:
     """One Gateway of the Gateway API, its controller and its data plane."""
 
-    def __init__(self, name: str, server: ApiServer, agenda: Agenda, dice: random.Random) -> None:
+    def __init__(self, name: str, server: ApiServer, agenda: Clock, dice: random.Random) -> None:
         """Follow the routes of *server* that name this Gateway."""
         self.name = name
         self.habits = Habits()

@@ -9,7 +9,7 @@ from headgate.api import values
 from headgate.core import faults
 from headgate.core.model import Json, Kind
 from headgate.simulation.cluster.store import Store
-from headgate.simulation.process.clock import Agenda
+from headgate.simulation.process.clock import Clock
 
 LETTERS: Final = "bcdfghjklmnpqrstvwxz2456789"
 KUBELET: Final = "kubelet"
@@ -48,7 +48,7 @@ def is_ready(pod: Json) -> bool:
 class Pods:
     """All pods, and what becomes of them."""
 
-    def __init__(self, store: Store, agenda: Agenda) -> None:
+    def __init__(self, store: Store, agenda: Clock) -> None:
         self._store = store
         self._agenda = agenda
         self._made = itertools.count()

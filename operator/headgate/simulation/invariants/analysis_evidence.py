@@ -6,9 +6,9 @@ from headgate.api import values
 from headgate.api.status import Canary, Outcome, RolloutStatus
 from headgate.core.model import Json, Kind
 from headgate.simulation.cluster.store import Change
-from headgate.simulation.invariants.context import RECENT_SECONDS, Scene
-from headgate.simulation.invariants.pod_capacity import Capacity
-from headgate.simulation.invariants.traffic_history import Ways
+from headgate.simulation.invariants.context import RECENT_SECONDS, Context
+from headgate.simulation.invariants.pod_capacity import PodCapacity
+from headgate.simulation.invariants.traffic_history import TrafficHistory
 from headgate.simulation.process.operator_process import SETTLE_SECONDS
 
 ROUNDING_SECONDS = 1.0
@@ -17,10 +17,10 @@ LATE_SECONDS = 10.0
 """How long after a tick has settled the operator may not know it yet, beyond one window."""
 
 
-class Evidence:
+class AnalysisEvidence:
     """Looks at every status in which the weight grows or a canary becomes stable."""
 
-    def __init__(self, scene: Scene, capacity: Capacity, ways: Ways) -> None:
+    def __init__(self, scene: Context, capacity: PodCapacity, ways: TrafficHistory) -> None:
         self._scene = scene
         self._ways = ways
         self._capacity = capacity

@@ -131,7 +131,7 @@ def _copied(steps: Sequence[Json], total: int) -> Iterator[int]:
             yield -(-total * min(100, weight + percent) // 100)
 
 
-class Scene:
+class Context:
     """What stands at the moment, and what was wanted of late. Hears of changes before the judges do."""
 
     def __init__(self, world: World) -> None:

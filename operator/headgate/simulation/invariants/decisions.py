@@ -10,18 +10,18 @@ from headgate.core.model import Kind, Observation, Part
 from headgate.core.model.actions import ScaleDeployment
 from headgate.core.rollout import decide
 from headgate.simulation.cluster.store import Change
-from headgate.simulation.invariants.context import Scene
+from headgate.simulation.invariants.context import Context
 from headgate.simulation.process.trace import Pass, Write
 from headgate.simulation.world import KEY
 
 
-class Conduct:
+class Decisions:
     """Looks at every decision, every write and every status."""
 
     decided_twice_every: ClassVar = 20
     """Of so many passes one is decided twice, the first one among them: to decide is an eighth of what passes cost."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Context) -> None:
         self._scene = scene
         self._rejected: set[str] = set()
         self._stood: set[str] = set()

@@ -17,7 +17,7 @@ from headgate.core.model.actions import (
     ScaleDeployment,
     SetWeights,
 )
-from headgate.simulation.invariants.context import Scene
+from headgate.simulation.invariants.context import Context
 from headgate.simulation.process.trace import Pass
 
 _LISTS: Final = frozenset({("select", Kind.DEPLOYMENT), ("select", Kind.CONTROLLER_REVISION)})
@@ -25,10 +25,10 @@ _WAYS: Final = frozenset({("get", Kind.SERVICE), ("get", Kind.HTTP_ROUTE)})
 _TAKES: Final = (ReleaseService, DeleteDeployment, DropRecord, EvictPod)
 
 
-class Doubts:
+class MissingReads:
     """Looks at every decision that was made on less than all."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Context) -> None:
         self._scene = scene
         scene.world.journal.decided.append(self._decided)
 

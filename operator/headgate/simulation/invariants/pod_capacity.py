@@ -6,16 +6,16 @@ import math
 from headgate.api import names
 from headgate.core.model import Json, Kind
 from headgate.simulation.cluster.store import Change
-from headgate.simulation.invariants.context import RECENT_SECONDS, Scene
+from headgate.simulation.invariants.context import RECENT_SECONDS, Context
 
 PATIENCE_SECONDS = 25.0
 """How long a canary waits for the next stable pod before it goes, or grows, without it; less what a pass may take."""
 
 
-class Capacity:
+class PodCapacity:
     """Looks at every pod that comes, goes, or begins to serve."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Context) -> None:
         self._scene = scene
         self._ready: dict[str, float] = {}
         self.least_serving = math.inf

@@ -8,18 +8,18 @@ from headgate.core.model import Json, Kind
 from headgate.simulation.cluster.store import Change
 from headgate.simulation.controllers.gateway import Gateway
 from headgate.simulation.controllers.pods import is_ready
-from headgate.simulation.invariants.context import RECENT_SECONDS, Scene
-from headgate.simulation.invariants.traffic_history import Ways
+from headgate.simulation.invariants.context import RECENT_SECONDS, Context
+from headgate.simulation.invariants.traffic_history import TrafficHistory
 from headgate.simulation.world import KEY
 
 SCALING_SECONDS = 60.0
 """How long pods that were asked for of late may need to come."""
 
 
-class Serving:
+class RoutedCapacity:
     """Watches the data planes of all Gateways, and callers inside the cluster."""
 
-    def __init__(self, scene: Scene, ways: Ways) -> None:
+    def __init__(self, scene: Context, ways: TrafficHistory) -> None:
         self._scene = scene
         self._ways = ways
         self._shares: dict[str, dict[str, int]] = {}

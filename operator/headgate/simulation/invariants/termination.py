@@ -7,7 +7,7 @@ from headgate.api import names, values
 from headgate.api.status import Phase
 from headgate.core.model import Json, Kind
 from headgate.core.model.traffic import ServiceFacts
-from headgate.simulation.invariants.context import Scene
+from headgate.simulation.invariants.context import Context
 from headgate.simulation.process.trace import Pass
 
 SLACK_SECONDS: Final = 5.0
@@ -15,10 +15,10 @@ SLACK_SECONDS: Final = 5.0
 _REST: Final = (Phase.HEALTHY, Phase.ROLLED_BACK)
 
 
-class Claims:
+class Termination:
     """Looks at every decision."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Context) -> None:
         self._scene = scene
         scene.world.journal.decided.append(self._decided)
 

@@ -11,7 +11,7 @@ from headgate.api import names, values
 from headgate.core.model import Json, Kind
 from headgate.simulation.cluster.store import Change
 from headgate.simulation.controllers.gateway import ROUTES, Rules, copies
-from headgate.simulation.invariants.context import Scene
+from headgate.simulation.invariants.context import Context
 
 _DRAIN = "30s"
 _LEAD_SOMEWHERE = (Kind.SERVICE, Kind.ENDPOINT_SLICE, Kind.POD)
@@ -26,10 +26,10 @@ class _Span:
     until: float | None = None
 
 
-class Ways:
+class TrafficHistory:
     """Follows all routes and Services of the Rollout."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Context) -> None:
         self._scene = scene
         self._traffic: Json | None = None
         self._weights: dict[str, list[_Span]] = {}

@@ -10,17 +10,17 @@ from headgate.core.model import Json, Kind, Part
 from headgate.core.model.actions import SelectRevision, SetWeights
 from headgate.simulation.cluster import json_values, patches
 from headgate.simulation.controllers.gateway import ROUTES, copies
-from headgate.simulation.invariants.context import RECENT_SECONDS, Scene
-from headgate.simulation.invariants.traffic_history import Ways, written_rules
+from headgate.simulation.invariants.context import RECENT_SECONDS, Context
+from headgate.simulation.invariants.traffic_history import TrafficHistory, written_rules
 from headgate.simulation.process.trace import Pass, Write
 
 TRAFFIC = (Kind.SERVICE, *ROUTES)
 
 
-class Manners:
+class TrafficWrites:
     """Looks at every write about traffic."""
 
-    def __init__(self, scene: Scene, ways: Ways) -> None:
+    def __init__(self, scene: Context, ways: TrafficHistory) -> None:
         self._scene = scene
         self._ways = ways
         scene.world.journal.wrote.append(self._wrote)

@@ -9,7 +9,7 @@ START: Final = 1_800_000_000.0
 """A point in time like any other: 2027-01-15T08:00:00Z."""
 
 
-class Agenda:
+class Clock:
     """Events in order of time, and of being entered where the time is the same."""
 
     def __init__(self, now: float = START) -> None:

@@ -16,7 +16,7 @@ from headgate.act import Actor
 from headgate.api import names
 from headgate.core import faults, requeue
 from headgate.core.model import Decision, Json, Key, Kind, Notice, Observation, Unwritten
-from headgate.core.pass_order import Turns
+from headgate.core.pass_order import PassOrder
 from headgate.core.rollout import decide
 from headgate.observe import Observer
 from headgate.observe.clock_jumps import Jumps
@@ -26,8 +26,8 @@ from headgate.simulation.cluster.store import Change, Store
 from headgate.simulation.metrics import Readings, Script
 from headgate.simulation.process import fault_injection as troubles
 from headgate.simulation.process import run_sync
-from headgate.simulation.process.clock import Agenda
-from headgate.simulation.process.trace import Journal, Pass
+from headgate.simulation.process.clock import Clock
+from headgate.simulation.process.trace import Pass, Trace
 
 RESYNC_SECONDS: Final = 600.0
 SLEEP_SECONDS_MAX: Final = 30.0
@@ -66,9 +66,9 @@ class Surroundings:
     """What outlives a process."""
 
     store: Store
-    agenda: Agenda
+    agenda: Clock
     script: Script
-    journal: Journal
+    journal: Trace
     dice: random.Random
     connect: Callable[[], Connection]
     loses: Callable[[Change], bool] = lambda _: False
@@ -91,7 +91,7 @@ class Operator:
         # Not from the world's dice: what else happens does not hang on how often a pass ended.
         self._jitter = random.Random(around.agenda.now).random
         self.alive = True
-        self._turns = Turns()
+        self._turns = PassOrder()
         self._attempt: _Attempt | None = None
         self._readings = Readings(around.script, around.agenda, self.wake, self.clock, hurry=self.hurry)
         connection = around.connect()

@@ -62,7 +62,7 @@ class Pass:
 
 
 @dataclasses.dataclass(slots=True)
-class Journal:
+class Trace:
     """All of it, in order."""
 
     passes: list[Pass] = dataclasses.field(default_factory=list)
