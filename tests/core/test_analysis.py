@@ -343,12 +343,12 @@ def test_weights_and_edits() -> None:
     known = state(passes=2, failures=1)
     assert [(fresh.passes, fresh.failures) for fresh in fold.at_new_weight((known,))] == [(0, 1)]
     edited = metric(passesToAdvance=9)
-    assert fold.carried((ERRORS,), (ERRORS,), (known,), NOON + 5) == (known,)
-    assert fold.carried((ERRORS,), (edited,), (known,), NOON + 5) == fold.begin((edited,), NOON + 5)
-    added = fold.carried((ERRORS,), (metric("new"), ERRORS), (known,), NOON + 5)
+    assert fold.keep_unchanged((ERRORS,), (ERRORS,), (known,), NOON + 5) == (known,)
+    assert fold.keep_unchanged((ERRORS,), (edited,), (known,), NOON + 5) == fold.begin((edited,), NOON + 5)
+    added = fold.keep_unchanged((ERRORS,), (metric("new"), ERRORS), (known,), NOON + 5)
     assert added == (*fold.begin((metric("new"),), NOON + 5), known)
-    assert fold.carried((ERRORS,), (), (known,), NOON) == ()
-    assert fold.carried((ERRORS,), (ERRORS,), (), NOON) == fold.begin((ERRORS,), NOON)
+    assert fold.keep_unchanged((ERRORS,), (), (known,), NOON) == ()
+    assert fold.keep_unchanged((ERRORS,), (ERRORS,), (), NOON) == fold.begin((ERRORS,), NOON)
 
 
 @pytest.mark.parametrize("then", ["Rollback", "Advance"])

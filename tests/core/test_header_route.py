@@ -10,7 +10,7 @@ from headgate.api import status as api
 from headgate.api.steps import HeaderMatch
 from headgate.core.model import Decision
 from headgate.core.model.actions import RuleEdits, SetWeights
-from headgate.core.model.traffic import ExtraFacts, Extras, RouteFacts
+from headgate.core.model.traffic import RequestRuleFacts, RequestRules, RouteFacts
 from headgate.core.rollout.decide import decide
 from headgate.core.strategies import headers, planning
 from headgate.core.strategies.steps import Step
@@ -41,11 +41,11 @@ def over(name: str = "beta") -> Any:
 
 def way(weight: int = 0, *added: Mapping[str, Any], **changes: Any) -> RouteFacts:
     """Return a route of one rule, and behind it rules that lead to the canary Service alone."""
-    beside = tuple(ExtraFacts(1 + at, body) for at, body in enumerate(added))
+    beside = tuple(RequestRuleFacts(1 + at, body) for at, body in enumerate(added))
     return route(rule(100 - weight, weight, body=BODY), extras=beside, size=1 + len(added), **changes)
 
 
-COMPANION = header_routes.companions(way(), Extras((BETA,)), CANARY)
+COMPANION = header_routes.companions(way(), RequestRules((BETA,)), CANARY)
 ((TOKEN, ADDED),) = COMPANION.items()
 
 
@@ -114,7 +114,7 @@ def test_values(value: Any, expected: Any, fits: str, unfit: str) -> None:
 
 def test_a_companion_is_its_rule_for_fewer_requests() -> None:
     """It has all of it but its name, and leads to the canary Service alone; each header is enough."""
-    (body,) = header_routes.companions(way(), Extras((BETA, STAFF)), CANARY).values()
+    (body,) = header_routes.companions(way(), RequestRules((BETA, STAFF)), CANARY).values()
 
     prefix = {"path": {"type": "PathPrefix", "value": "/shop"}}
     entries = [{"type": "Exact", "name": name, "value": value} for name, _, value in (BETA, STAFF)]
@@ -192,14 +192,14 @@ def test_a_rule_that_follows_the_users() -> None:
     stale = {**ADDED, "filters": []}
     (write,) = written(decide(at(1, header(), 20, route=way(0, stale)).observe()))
 
-    assert RuleEdits((ExtraFacts(1, stale),), (ADDED,)) == write.edits
+    assert RuleEdits((RequestRuleFacts(1, stale),), (ADDED,)) == write.edits
 
 
 def test_it_ends_by_its_name() -> None:
     """The rule goes; its pod stays until nobody can be sent there any more."""
     world = at(2, header(), over(), 20)
     (write,) = written(decide(world.observe()))
-    assert (RuleEdits((ExtraFacts(1, ADDED),)), None) == (write.edits, write.percent or None)
+    assert (RuleEdits((RequestRuleFacts(1, ADDED),)), None) == (write.edits, write.percent or None)
 
     gone = at(2, header(), over(), 20, added=False, since=None)
     status = known(0, since=int(gone.now - 5), highest=1, rules_put=(TOKEN,))
@@ -265,7 +265,7 @@ def test_abort_takes_it_in_its_first_write() -> None:
     first = decision.actions[0]
 
     assert isinstance(first, SetWeights)
-    assert (0, (ExtraFacts(1, ADDED),), True) == (first.percent, first.edits.drops, bool(first.rejected))
+    assert (0, (RequestRuleFacts(1, ADDED),), True) == (first.percent, first.edits.drops, bool(first.rejected))
     assert {B: 5} == answers.sizes(decision)
 
 
@@ -306,7 +306,7 @@ def test_at_rest_nothing_of_it_is_left() -> None:
     left = known(0, rules=(TOKEN,), rules_put=(TOKEN,))
     world = ways.routed(World().stable(10), 20, ways=facts(route=way(0, ADDED)), remembered=left)
     decision = decide(world.observe())
-    assert [(ExtraFacts(1, ADDED),)] == [one.edits.drops for one in written(decision)]
+    assert [(RequestRuleFacts(1, ADDED),)] == [one.edits.drops for one in written(decision)]
 
     bare = ways.routed(World().stable(10), 20, ways=facts(route=way()), remembered=known(0, rules_put=(TOKEN,)))
     status = decide(bare.observe()).status.traffic

@@ -50,7 +50,7 @@ def test_what_has_stood(past: tuple[api.HistoryEntry, ...], rejected: tuple[str,
     """Only what was promoted, and what nothing has spoken against since."""
     status = api.RolloutStatus(history=past, rejected=tuple(earlier.rejection(one) for one in rejected))
 
-    assert expected == history.stood(status, A)
+    assert expected == history.was_stable(status, A)
 
 
 CONDEMNED: tuple[tuple[str, tuple[api.HistoryEntry, ...], tuple[str, ...], bool], ...] = (
@@ -80,7 +80,7 @@ def test_what_is_condemned(past: tuple[api.HistoryEntry, ...], rejected: tuple[s
     """The last word on it was a verdict."""
     status = api.RolloutStatus(history=past, rejected=tuple(earlier.rejection(one) for one in rejected))
 
-    assert expected == history.condemned(status, A)
+    assert expected == history.is_rejected(status, A)
 
 
 def test_how_long_it_took_is_told() -> None:
@@ -130,7 +130,7 @@ def test_what_can_be_gone_back_to_is_not_forgotten() -> None:
 
     assert [11, 10, 9, 8, 7, 6, 5] == [entry.revision for entry in past if entry.hash == B]
     assert [NOON - 1000, NOON - 2000, NOON - 3000] == [entry.finished for entry in past if entry.hash == A]
-    assert history.stood(api.RolloutStatus(history=past), A)
+    assert history.was_stable(api.RolloutStatus(history=past), A)
 
 
 def test_a_verdict_can_be_lifted() -> None:
@@ -140,7 +140,7 @@ def test_a_verdict_can_be_lifted() -> None:
     status = api.RolloutStatus(history=past, rejected=(earlier.rejection(A), earlier.rejection(B)))
     after = history.lifted(status, A)
 
-    assert (False, True) == (history.stood(status, A), history.stood(after, A))
-    assert (True, False, True) == tuple(history.condemned(*one) for one in ((status, A), (after, A), (after, B)))
+    assert (False, True) == (history.was_stable(status, A), history.was_stable(after, A))
+    assert (True, False, True) == tuple(history.is_rejected(*one) for one in ((status, A), (after, A), (after, B)))
     assert [B] == [entry.hash for entry in after.rejected]
     assert [False, True, False] == [entry.lifted for entry in after.history]

@@ -196,7 +196,7 @@ def test_a_gateway_that_refuses_the_way_back_may_still_send_users(*, follows: bo
     """It may go on with the weight that it had: until it accepts the route no drain begins, and pods stay."""
     refusing = parent(accepted=False, follows=follows, words="UnsupportedValue: too many rules")
     ways_now = facts(canary=service(CANARY, B, {B: 2}), route=route(parents=(refusing,)))
-    found = propagation.brought_up(known(20), ways_now, A, DRAIN, NOON)
+    found = propagation.observe_weights(known(20), ways_now, A, DRAIN, NOON)
     leaves = view(facts=ways_now, status=found, other_hash=B, other=pods(2))
 
     assert (found.since, traffic_plan.backward(leaves).sizes) == expected

@@ -73,7 +73,7 @@ def test_only_what_was_asked_for_from_its_present_tick_on_is_announced() -> None
     after = tuple(state(name=name, last_tick=ticks.get(name, NOON)) for name in (*names, "begun"))
     readings = {name: Reading() for name in (*names[:3], "begun")}
 
-    assert {"goes on", "stays"} == analysis_ticks.announced(before, after, readings)
+    assert {"goes on", "stays"} == analysis_ticks.wakeup_scheduled(before, after, readings)
 
 
 @pytest.mark.parametrize(
@@ -155,15 +155,15 @@ def test_quiet_until(known: dict[str, Any], weight_since: int | None, expected: 
     """
     states = (state(**{"verdict": Outcome.PASSED, **known}),)
 
-    assert expected == analysis_ticks.quiet_until((ERRORS,), states, weight_since, NOON + 100, SETTLE)
+    assert expected == analysis_ticks.no_wakeup_until((ERRORS,), states, weight_since, NOON + 100, SETTLE)
 
 
 def test_nothing_is_quiet_before_it_was_measured() -> None:
     """Of a metric that nothing is known of, and of a time before the epoch, no tick goes unseen."""
     passing = state(verdict=Outcome.PASSED, passes=3)
 
-    assert analysis_ticks.quiet_until((ERRORS, metric("new")), (passing,), NOON, NOON + 100, SETTLE) == 0
-    assert analysis_ticks.quiet_until((ERRORS,), (passing,), NOON, 0.0, SETTLE) == 0
+    assert analysis_ticks.no_wakeup_until((ERRORS, metric("new")), (passing,), NOON, NOON + 100, SETTLE) == 0
+    assert analysis_ticks.no_wakeup_until((ERRORS,), (passing,), NOON, 0.0, SETTLE) == 0
 
 
 def test_a_canary_that_passes_while_people_are_waited_for_is_left_alone() -> None:

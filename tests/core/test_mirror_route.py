@@ -7,7 +7,7 @@ import pytest
 
 from headgate.core.model import Decision, Unreadable
 from headgate.core.model.actions import FilterEdit, RuleEdits, SetWeights
-from headgate.core.model.traffic import Extras, GatewayFacts, RouteFacts
+from headgate.core.model.traffic import GatewayFacts, RequestRules, RouteFacts
 from headgate.core.replicas import weighted
 from headgate.core.rollout.decide import decide
 from headgate.core.strategies import planning, traits
@@ -223,7 +223,7 @@ def test_pods_of_fewer_copies_go_after_the_drain(*, drained: bool, pods: int) ->
 def test_what_may_be_in_effect(weight: int, percent: int, high: int) -> None:
     """Copies count as much as requests."""
     put = (token(percent),)
-    found = propagation.brought_up(
+    found = propagation.observe_weights(
         known(weight, highest=weight, rules_put=put, rules=standing(percent)),
         facts(route=way(weight, *([copies(percent)] if percent else []))),
         A,
@@ -273,10 +273,10 @@ def test_somebody_takes_it_away() -> None:
 def test_beside_a_header() -> None:
     """Who is led to the canary needs no copy there: the companion has the user's filters alone."""
     beta = ("x-beta", "Exact", "1")
-    plain = header_routes.companions(way(0, USERS), Extras((beta,)), CANARY)
-    assert plain == header_routes.companions(way(0, USERS, copies()), Extras((beta,)), CANARY)
-    bare = header_routes.companions(way(0), Extras((beta,)), CANARY)
-    assert bare == header_routes.companions(way(0, copies()), Extras((beta,)), CANARY)
+    plain = header_routes.companions(way(0, USERS), RequestRules((beta,)), CANARY)
+    assert plain == header_routes.companions(way(0, USERS, copies()), RequestRules((beta,)), CANARY)
+    bare = header_routes.companions(way(0), RequestRules((beta,)), CANARY)
+    assert bare == header_routes.companions(way(0, copies()), RequestRules((beta,)), CANARY)
 
     decision = decide(at(2, header(), mirror(), 20, pods=6, percent=0, since=None).observe())
     (write,) = written(decision)

@@ -230,7 +230,7 @@ def test_what_was_left_is_warm(judged_from: int, *, goes_back: bool) -> None:
     stable = api.Side(revision=2, hash=B)
     canary = api.Canary(revision=1, hash=A, started=NOON - 300, judged_from=NOON - 300, goes_back=goes_back)
 
-    assert judged_from == transitions.warmed(stable, canary, NOON - 100, NOON).judged_from
+    assert judged_from == transitions.retain_previous(stable, canary, NOON - 100, NOON).judged_from
 
 
 @pytest.mark.parametrize("value", ["now", A])

@@ -8,7 +8,7 @@ import pytest
 
 from headgate.api.status import RULES_MAX, RULES_PUT_MAX, Ending, Leaving, RolloutStatus
 from headgate.core.model import Decision
-from headgate.core.model.traffic import ExtraFacts, RouteFacts
+from headgate.core.model.traffic import RequestRuleFacts, RouteFacts
 from headgate.core.revisions import identity
 from headgate.core.rollout.decide import decide
 from headgate.core.rollout.state import Situation
@@ -110,7 +110,7 @@ def test_edits_of_a_route_without_end() -> None:
     remembered, standing = known(0, rules_put=OLD[:-20]), list[Mapping[str, Any]]()
     for number in range(60):
         body = {**BODY, "matches": [{"path": {"type": "PathPrefix", "value": f"/{number}"}}]}
-        beside = tuple(ExtraFacts(1 + index, one) for index, one in enumerate(standing))
+        beside = tuple(RequestRuleFacts(1 + index, one) for index, one in enumerate(standing))
         found = route(rule(body=body), extras=beside, size=1 + len(beside))
         decision = decide(at(1, header(), 20, added=False, route=found, remembered=remembered).observe())
         for one in written(decision):

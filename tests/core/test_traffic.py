@@ -59,7 +59,7 @@ def test_stable_stays_as_whole_as_the_surge_allows(surge: int, percent: int, exp
 
 def brought_up(before: Any, now: float = NOON, **ways: Any) -> Any:
     """Return what is remembered after a look at *ways*."""
-    return propagation.brought_up(before, facts(**ways), A, DRAIN, now)
+    return propagation.observe_weights(before, facts(**ways), A, DRAIN, now)
 
 
 def test_a_new_weight_is_in_effect_once_accepted() -> None:

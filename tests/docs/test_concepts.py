@@ -55,7 +55,7 @@ def test_all_ways_back_are_named() -> None:
     """The table of what goes back has every reason, and says which of them reject."""
     rows = {row[1].strip("`"): row[2] for row in TABLES["what asks for it"][1:]}
 
-    assert set(rows) == said.reasons()["leave"]
+    assert set(rows) == said.reasons()["begin_abort"]
     assert set(rows.values()) == {"yes", "no"}
 
 

@@ -14,7 +14,7 @@ HELD = REASONS["_waiting"]
 DISPUTED = REASONS["_disputed"]
 EVENTS = REASONS["Notice"]
 PROBLEMS = REASONS["Problem"]
-READY = set().union(*(words for taker, words in REASONS.items() if taker in ("Rest", "leave")))
+READY = set().union(*(words for taker, words in REASONS.items() if taker in ("Rest", "begin_abort")))
 WORD = re.compile(r"([A-Z][a-z]+)+")
 SETTING = re.compile(r"^headgate: (?P<variable>HEADGATE_\w+)='(?P<value>.*?)': (?P<words>.*?)…?$")
 SETTINGS = [match for word in pages.code(PAGE) if (match := SETTING.match(word))]

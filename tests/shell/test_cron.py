@@ -79,11 +79,11 @@ WRONG: tuple[tuple[dict[str, str], str], ...] = (
 @pytest.mark.parametrize(("drill", "said"), WRONG)
 def test_what_makes_no_sense(drill: dict[str, str], said: str) -> None:
     """What only the calendar can tell is said as any other mistake in the spec is, with path and remedy."""
-    assert said in parse_rollout.unscheduled({"drill": drill})
+    assert said in parse_rollout.invalid_schedule({"drill": drill})
     assert said in parse_rollout.facts({"metadata": {"name": "web"}, "spec": {"drill": drill}}, ()).invalid
 
 
 @pytest.mark.parametrize("raw", [None, {}, {"drill": None}, {"drill": {}}, {"drill": {"schedule": 7}}])
 def test_what_others_say(raw: object) -> None:
     """No schedule is none of its business, and what the model refuses the model says."""
-    assert parse_rollout.unscheduled(raw) == ""
+    assert parse_rollout.invalid_schedule(raw) == ""

@@ -10,7 +10,7 @@ from headgate.api import names
 from headgate.core.faults import Conflict, Fault, Refused
 from headgate.core.model import Json, Kind, Observation
 from headgate.core.model.actions import FilterEdit, RuleEdits, SetWeights
-from headgate.core.model.traffic import ExtraFacts
+from headgate.core.model.traffic import RequestRuleFacts
 from tests.core import ways
 from tests.core.worlds import World
 
@@ -107,8 +107,8 @@ async def test_going_forward_waits_for_one() -> None:
     assert len(route.patches) == 1
 
 
-GONE = ExtraFacts(2, {"matches": [{"headers": [{"name": "x"}]}], "backendRefs": [{"name": "web-canary"}]})
-OTHER = ExtraFacts(1, {"backendRefs": [{"name": "web-canary"}]})
+GONE = RequestRuleFacts(2, {"matches": [{"headers": [{"name": "x"}]}], "backendRefs": [{"name": "web-canary"}]})
+OTHER = RequestRuleFacts(1, {"backendRefs": [{"name": "web-canary"}]})
 DROPS = [{"op": "remove", "path": f"/spec/rules/{index}"} for index in (2, 1)]
 
 

@@ -33,7 +33,7 @@ def _path(location: tuple[int | str, ...]) -> str:
     return path
 
 
-def problems(raw: Any) -> str:
+def validation_errors(raw: Any) -> str:
     """Return what is wrong with a spec as written, each with its path; an empty text for a valid one."""
     try:
         spec.RolloutSpec.model_validate(raw)
@@ -44,7 +44,7 @@ def problems(raw: Any) -> str:
     return ""
 
 
-def strangers(raw: Any, allowed: Container[str]) -> str:
+def disallowed_addresses(raw: Any, allowed: Container[str]) -> str:
     """Return which metrics name a Prometheus server that the operator does not allow; an empty text if none does."""
     found = []
     metrics = _mapping(_mapping(raw).get("analysis")).get("metrics")
@@ -60,7 +60,7 @@ def strangers(raw: Any, allowed: Container[str]) -> str:
     return "; ".join(found)
 
 
-def unscheduled(raw: Any) -> str:
+def invalid_schedule(raw: Any) -> str:
     """Return what is wrong with the schedule of the drills; an empty text if nothing is that the model lets pass."""
     drill = _mapping(_mapping(raw).get("drill"))
     try:
@@ -124,7 +124,7 @@ def facts(rollout: Json, allowed: Container[str]) -> RolloutFacts:
     deep, text = nesting.too_deep(raw, "spec"), identity.canonical(template)
     boundless = deep or nesting.too_large(_size_bytes(raw, text), "spec")
     invalid = boundless or "; ".join(
-        found for found in (problems(raw), strangers(raw, allowed), unscheduled(raw)) if found
+        found for found in (validation_errors(raw), disallowed_addresses(raw, allowed), invalid_schedule(raw)) if found
     )
     annotations = _strings(metadata.get("annotations"))
     policy = {field: raw[field] for field in spec.POLICY_FIELDS if field in raw}

@@ -8,7 +8,7 @@ from typing import Any, Final
 from headgate.api import dns, names
 from headgate.api.traffic import Route, Traffic
 from headgate.core.model import Json, Unreadable
-from headgate.core.model.traffic import ExtraFacts, ParentFacts, RouteFacts, RuleFacts, ServiceFacts
+from headgate.core.model.traffic import ParentFacts, RequestRuleFacts, RouteFacts, RuleFacts, ServiceFacts
 from headgate.observe import last_known, parse_workloads
 
 _PORT_FIELDS: Final = ("name", "port", "targetPort", "protocol", "appProtocol")
@@ -132,7 +132,7 @@ def route(thing: Json, asked: Route, traffic: Traffic) -> RouteFacts:
         if facts is not None and (not asked.rules or rule.get("name") in asked.rules):
             found.append(facts)
     extras = [
-        ExtraFacts(index, rule)
+        RequestRuleFacts(index, rule)
         for index, rule in enumerate(rules)
         if _backends(rule, namespace) == {(namespace, traffic.canary_service)}
     ]

@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 _RANDOM: Final = random.SystemRandom()  # it keeps no state
 
 
-class Observes(Protocol):
+class Observer(Protocol):
     """Gathers what a decision may know."""
 
     async def observe(self, key: Key, refusals: tuple[str, ...], written_at: float) -> Observation | None:
@@ -52,7 +52,7 @@ class Observes(Protocol):
         """Return what *key*, a Rollout that is no more, has left behind."""
 
 
-class Acts(Protocol):
+class Actor(Protocol):
     """Carries out decisions."""
 
     async def act(self, observation: Observation, decision: Decision) -> Result:
@@ -62,7 +62,7 @@ class Acts(Protocol):
         """Take what is ours off the Services of a Rollout that is no more, and return their names."""
 
 
-class Measures(Protocol):
+class Measurements(Protocol):
     """Measures for Rollouts, and wakes them."""
 
     def quiet(self, key: Key, until: int) -> None:
@@ -93,7 +93,7 @@ class _Prompt:
         return False
 
 
-class Report(Protocol):
+class ReconcileMetrics(Protocol):
     """Hears how passes end."""
 
     def passed(self, key: Key, rule: str, result: str, seconds: float) -> None:
@@ -107,7 +107,7 @@ class Report(Protocol):
 
 
 @dataclasses.dataclass(slots=True)
-class _Memory:
+class _RetryState:
     """What is kept of a Rollout between passes. All of it may be lost at any time."""
 
     retries: Retries = dataclasses.field(default_factory=Retries)
@@ -121,11 +121,11 @@ class Reconciler:
     def __init__(  # noqa: PLR0913 - all that a pass consists of
         self,
         queue: Queue,
-        observer: Observes,
+        observer: Observer,
         decide: Callable[[Observation], Decision],
-        actor: Acts,
-        measurements: Measures,
-        report: Report,
+        actor: Actor,
+        measurements: Measurements,
+        report: ReconcileMetrics,
         *,
         clock: Callable[[], float] = time.time,
         jitter: Callable[[], float] = _RANDOM.random,
@@ -142,7 +142,7 @@ class Reconciler:
         self._jitter = jitter
         self._answers = answers
         self._routes = routes
-        self._memories: dict[Key, _Memory] = {}
+        self._memories: dict[Key, _RetryState] = {}
         self._attempts: dict[Key, _Attempt] = {}
         queue.overtaken = self._overtaken
 
@@ -150,7 +150,7 @@ class Reconciler:
         """Return the Rollouts of which something is remembered."""
         return set(self._memories)
 
-    async def settled(self, key: Key, observer: Observes) -> bool:
+    async def settled(self, key: Key, observer: Observer) -> bool:
         """Return whether *observer*, who may be behind, sees nothing to do over *key*: then no pass is needed now."""
         try:
             observation = await observer.observe(key, (), 0.0)
@@ -162,7 +162,7 @@ class Reconciler:
             return False
         if decision.write_status or decision.records or decision.actions or decision.notices:
             return False
-        self._memories.setdefault(key, _Memory())
+        self._memories.setdefault(key, _RetryState())
         self._report.stands(key, decision.status.phase)
         if decision.recheck_at is not None:
             self._queue.wake_at(key, decision.recheck_at)
@@ -203,7 +203,7 @@ class Reconciler:
             self._queue.hurry(key)
 
     async def _attempt(self, key: Key, attempt: "_Attempt") -> str:
-        memory = self._memories.setdefault(key, _Memory())
+        memory = self._memories.setdefault(key, _RetryState())
         attempt.patience_seconds = memory.retries.patience_seconds
         observation = await self._observer.observe(key, memory.retries.refusals, memory.written_at)
         if observation is None:
@@ -248,7 +248,7 @@ class Reconciler:
 
     def _after(self, key: Key, ending: requeue.Ending, extra: Mapping[str, Any] = MappingProxyType({})) -> str:
         """Carry out what follows from how the pass over *key* ended, and return what it is counted as."""
-        memory = self._memories.setdefault(key, _Memory())
+        memory = self._memories.setdefault(key, _RetryState())
         follows = requeue.after(memory.retries, ending, self._clock(), self._jitter())
         memory.retries = follows.retries
         self._requeue(key, follows)

@@ -52,7 +52,7 @@ def begin(metrics: Iterable[Metric], now: float) -> tuple[MetricStatus, ...]:
     )
 
 
-def carried(
+def keep_unchanged(
     old: Sequence[Metric], new: Sequence[Metric], states: Sequence[MetricStatus], now: float
 ) -> tuple[MetricStatus, ...]:
     """Return *states* after an edit of the metrics: those left as they were go on, the others begin anew."""

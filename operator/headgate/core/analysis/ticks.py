@@ -69,7 +69,7 @@ def enough_at(metric: Metric, state: MetricStatus, weight_since: int) -> int:
     return first + (metric.passes_to_advance - state.passes - 1) * interval
 
 
-def announced(
+def wakeup_scheduled(
     before: Iterable[MetricStatus], after: Iterable[MetricStatus], readings: Mapping[str, Reading]
 ) -> frozenset[str]:
     """Return the metrics whose next tick was asked for in this pass: whoever measures wakes us when it is read.
@@ -80,7 +80,7 @@ def announced(
     return frozenset(state.name for state in after if asked.get(state.name, math.inf) <= state.last_tick)
 
 
-def quiet_until(
+def no_wakeup_until(
     metrics: Iterable[Metric],
     states: Iterable[MetricStatus],
     weight_since: int | None,
@@ -121,8 +121,8 @@ def next_reading(
     """Return when to look for the next tick of any metric if nobody wakes us before, or None if none is to come.
 
     Of a metric in *told*, we are woken with the answer: that is waited for, as long as a slow one may take, lest what
-    was lost on its way be waited for in vain; nobody wakes us for those up to *quiet* (`quiet_until`) that pass. Of any
-    other one the tick is asked for once it has settled. Ticks that have settled already are on their way.
+    was lost on its way be waited for in vain; nobody wakes us for those up to *quiet* (`no_wakeup_until`) that pass. Of
+    any other one the tick is asked for once it has settled. Ticks that have settled already are on their way.
     """
     known = {state.name: state for state in states}
     settled = math.floor(now - settle_seconds)

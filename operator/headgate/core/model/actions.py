@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from headgate.core.model.traffic import ExtraFacts
+from headgate.core.model.traffic import RequestRuleFacts
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ class FilterEdit:
 class RuleEdits:
     """What changes about a route beside weights: rules that are ours, and filters that are."""
 
-    drops: tuple[ExtraFacts, ...] = ()
+    drops: tuple[RequestRuleFacts, ...] = ()
     """Those that go, as they were seen."""
     adds: tuple[Mapping[str, Any], ...] = ()
     """Those that come, behind all others."""

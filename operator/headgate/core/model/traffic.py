@@ -122,7 +122,7 @@ class RuleFacts:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class ExtraFacts:
+class RequestRuleFacts:
     """One rule of a route that leads to the canary Service alone."""
 
     index: int
@@ -135,7 +135,7 @@ Header = tuple[str, str, str]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Extras:
+class RequestRules:
     """What the canary gets beside its weight."""
 
     headers: tuple[Header, ...] = ()
@@ -176,7 +176,7 @@ class RouteFacts:
     """The parents that it names, such as "Gateway eg/public"."""
     parent_keys: tuple[tuple[str, str, str], ...] = ()
     """Kind, namespace and name of each."""
-    extras: tuple[ExtraFacts, ...] = ()
+    extras: tuple[RequestRuleFacts, ...] = ()
     """The rules that lead to the canary Service alone, whoever wrote them."""
     size: int = 0
     """How many rules it has in all."""

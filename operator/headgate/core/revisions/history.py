@@ -60,7 +60,7 @@ def rejected(status: RolloutStatus, entry: Rejected) -> tuple[Rejected, ...]:
     return (entry, *(known for known in status.rejected if known.hash != entry.hash))[:_KEPT]
 
 
-def stood(status: RolloutStatus, revision_hash: str) -> bool:
+def was_stable(status: RolloutStatus, revision_hash: str) -> bool:
     """Return whether a revision was stable before, and nothing has spoken against it since.
 
     What speaks against it: a rejection, an attempt that ended with a verdict, or that its own promotion was undone. An
@@ -78,7 +78,7 @@ def stood(status: RolloutStatus, revision_hash: str) -> bool:
     return False
 
 
-def attempt_stood(status: RolloutStatus, canary: Canary) -> bool:
+def attempt_was_stable(status: RolloutStatus, canary: Canary) -> bool:
     """Return whether this very attempt of a revision made it stable, though it leaves now."""
     attempt = (canary.hash, canary.started)
     return any((entry.hash, entry.started) == attempt for entry in status.history if entry.outcome is Ending.PROMOTED)
@@ -96,7 +96,7 @@ def lifted(status: RolloutStatus, revision_hash: str) -> RolloutStatus:
     return status.model_copy(update={"rejected": rejected, "history": past})
 
 
-def condemned(status: RolloutStatus, revision_hash: str) -> bool:
+def is_rejected(status: RolloutStatus, revision_hash: str) -> bool:
     """Return whether the last word on a revision was a verdict against it; none may have been spoken."""
     last = next(_trials(status, revision_hash), None)
     against = last is not None and last.outcome in REJECTING and not last.lifted

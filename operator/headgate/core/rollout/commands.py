@@ -26,13 +26,13 @@ from headgate.core.rollout import (
 from headgate.core.rollout.outcomes import Move
 from headgate.core.rollout.rules import drills, first_revision, restarts
 from headgate.core.rollout.state import Situation
-from headgate.core.rollout.transitions import leave
+from headgate.core.rollout.transitions import begin_abort
 
 _SHOWN_LENGTH = 80
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Heard:
+class CommandResult:
     """What became of the commands."""
 
     situation: Situation
@@ -86,7 +86,7 @@ def _abort(situation: Situation, value: str) -> Move:
         why = f"in flight is {canary.hash}; {names.ABORT}={canary.hash} or {names.ABORT}={names.ABORT_NOW} would match"
         return _mismatch(situation, names.ABORT, value, why)
     message = "aborted by command"
-    return leave(situation, canary, Ending.ABORTED, "Aborted", message, by=f"annotation {names.ABORT}")
+    return begin_abort(situation, canary, Ending.ABORTED, "Aborted", message, by=f"annotation {names.ABORT}")
 
 
 def _turned_round(situation: Situation, value: str) -> Move | None:
@@ -198,7 +198,7 @@ def _stops(situation: Situation) -> bool:
     return value is not None and _entry(names.ABORT, value) not in situation.seen.status.heard
 
 
-def _heard(situation: Situation, commands: Mapping[str, str], before: Mapping[str, str]) -> Heard:
+def _heard(situation: Situation, commands: Mapping[str, str], before: Mapping[str, str]) -> CommandResult:
     notices: tuple[Notice, ...] = ()
     present, early = dict(before), {}
     stops = _stops(situation)
@@ -221,7 +221,7 @@ def _heard(situation: Situation, commands: Mapping[str, str], before: Mapping[st
         present[annotation] = value
     entries = tuple(_entry(annotation, present[annotation]) for annotation in names.COMMANDS if annotation in present)
     situation = situation.moved(situation.status.model_copy(update={"heard": entries}))
-    return Heard(situation, notices, present, early)
+    return CommandResult(situation, notices, present, early)
 
 
 def carried_out(annotations: Mapping[str, str]) -> tuple[str, ...]:
@@ -232,17 +232,17 @@ def carried_out(annotations: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(_entry(name, value) for name, value in annotations.items() if name != names.ABORT)
 
 
-def hear(situation: Situation) -> Heard:
+def apply_commands(situation: Situation) -> CommandResult:
     """Return the situation after all commands, abort before everything else, each carried out once."""
     given = situation.seen.rollout.annotations
     if not given and not situation.status.heard:
-        return Heard(situation, (), {})
+        return CommandResult(situation, (), {})
     return _heard(
         situation, {annotation: given[annotation] for annotation in names.COMMANDS if annotation in given}, {}
     )
 
 
-def hear_later(heard: Heard, situation: Situation) -> Heard | None:
+def apply_early_commands(heard: CommandResult, situation: Situation) -> CommandResult | None:
     """Return what becomes of commands that came early, in the *situation* to which the rules have led; None: nothing.
 
     What they wait for may have begun in this very pass.

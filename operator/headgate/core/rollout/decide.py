@@ -156,13 +156,13 @@ def _quiet_until(situation: Situation, status: RolloutStatus, *, written: bool) 
     before = dataclasses.replace(seen, written_at=seen.now) if written else seen
     since = status.weight.since if status.weight else None
     due_at = statuses.due_at(before, status)
-    return ticks.quiet_until(situation.metrics, status.analysis, since, due_at, seen.settle_seconds)
+    return ticks.no_wakeup_until(situation.metrics, status.analysis, since, due_at, seen.settle_seconds)
 
 
 def _readings(situation: Situation, status: RolloutStatus, quiet_until: int) -> list[float]:
     """Return when to look at the metrics if nobody wakes us for them."""
     seen, metrics, states = situation.seen, situation.metrics, status.analysis
-    told = ticks.announced(seen.status.analysis, states, seen.readings)
+    told = ticks.wakeup_scheduled(seen.status.analysis, states, seen.readings)
     tick = ticks.next_reading(metrics, states, told, seen.now, seen.settle_seconds, quiet_until)
     moments = [tick] if tick is not None else []
     if status.weight is not None and status.weight.since is not None:
@@ -213,13 +213,13 @@ def _parting(situation: Situation) -> list[Action]:
         return []
     if canary.leaving is not None:
         return traffic_actions.actions(situation)
-    leaves = transitions.leave(
+    leaves = transitions.begin_abort(
         situation, canary, Ending.DELETED, "Deleted", "the Rollout is being deleted", by="deletion"
     )
     return traffic_actions.actions(situation.moved(leaves.status))
 
 
-def _with_waits(heard: commands.Heard, situation: Situation, rest: Rest) -> Rest:
+def _with_waits(heard: commands.CommandResult, situation: Situation, rest: Rest) -> Rest:
     """Return *rest* with what follows it: another policy, commands that came early, a restart."""
     seen, waits = situation.seen, prescaling.words(situation) + heard.waits
     if seen.policy_waits and policy_in_force.must_wait(situation.status):
@@ -243,7 +243,7 @@ def _worth_a_write(seen: Observation, status: RolloutStatus) -> bool:
 
 
 def _concluded(
-    heard: commands.Heard, situation: Situation, rule: str, rest: Rest, said: tuple[Notice, ...]
+    heard: commands.CommandResult, situation: Situation, rule: str, rest: Rest, said: tuple[Notice, ...]
 ) -> Decision:
     """Return the decision that came to *rest* by *rule*.
 
@@ -290,13 +290,13 @@ def decide(seen: Observation) -> Decision:
     """
     if (held := unreadable_status.held(seen)) is not None:
         return held
-    heard = commands.hear(refresh.opened(seen))
+    heard = commands.apply_commands(refresh.opened(seen))
     situation, notices = heard.situation, heard.notices
     for _ in range(_MOST_ROUNDS):
         rule, answer = _answer(situation)
         if isinstance(answer, Move):
             situation, said = situation.moved(answer.status), answer.notices
-        elif (later := commands.hear_later(heard, situation)) is not None:
+        elif (later := commands.apply_early_commands(heard, situation)) is not None:
             heard, situation, said = later, later.situation, later.notices
         else:
             return _concluded(heard, situation, rule, answer, notices)

@@ -19,6 +19,6 @@ def warm_words(situation: Situation) -> str:
     warm = situation.status.warm
     if warm is None or warm.until is None:
         return ""
-    if transitions.cooling(situation):
+    if transitions.scale_down_delay_elapsed(situation):
         return f"; revision {warm.revision} is asked to go, and its last pods end"
     return f"; revision {warm.revision} stays warm until {values.format_time(warm.until)}"

@@ -82,10 +82,10 @@ def _with_policy(seen: Observation, status: RolloutStatus) -> RolloutStatus:
         watched = (seen.accepted or seen.policy).analysis.metrics
         asked = Situation(seen, status.model_copy(update=changes)).asked
         metrics = metric_timing.judged(seen.policy, status.weight.desired, asked)
-        changes["analysis"] = fold.carried(watched, metrics, status.analysis, seen.now)
+        changes["analysis"] = fold.keep_unchanged(watched, metrics, status.analysis, seen.now)
     elif status.canary and not status.stable:
         watched, metrics = (seen.accepted or seen.policy).analysis.metrics, metric_timing.first(seen.policy)
-        changes["analysis"] = fold.carried(watched, metrics, status.analysis, seen.now)
+        changes["analysis"] = fold.keep_unchanged(watched, metrics, status.analysis, seen.now)
     return status.model_copy(update=changes)
 
 
@@ -181,10 +181,10 @@ def _found(
     seen: Observation, status: RolloutStatus, facts: TrafficFacts, stable: Side, drain_seconds: float
 ) -> TrafficStatus:
     if not traits.switches(seen.policy):
-        return propagation.brought_up(status.traffic, facts, stable.hash, drain_seconds, seen.now)
+        return propagation.observe_weights(status.traffic, facts, stable.hash, drain_seconds, seen.now)
     other = status.canary or status.warm
     hashes = (stable.hash, other.hash if other else "")
-    return propagation.switched(status.traffic, facts, hashes, drain_seconds, seen.now)
+    return propagation.observe_switch(status.traffic, facts, hashes, drain_seconds, seen.now)
 
 
 def _lost(since: int, desired: int, found: TrafficStatus, now: float) -> bool:

@@ -38,7 +38,7 @@ def can_go_back(situation: Situation, revision_hash: str) -> bool:
     """
     seen, facts = situation.seen, situation.seen.deployments.get(revision_hash)
     same = facts is not None and revision_hash == seen.rollout.template_hash and facts.verified and not facts.tampered
-    return (revision_hash in seen.templates or same) and history.stood(situation.status, revision_hash)
+    return (revision_hash in seen.templates or same) and history.was_stable(situation.status, revision_hash)
 
 
 def new_canary(situation: Situation) -> Canary:

@@ -22,7 +22,7 @@ from headgate.core.rollout.state import Situation
 _BY = f"annotation {names.ROLLBACK_TO}"
 
 
-def _open(situation: Situation) -> Iterator[Side]:
+def _candidates(situation: Situation) -> Iterator[Side]:
     """Yield the revisions that can be gone back to, the last one that was stable first."""
     status, known = situation.status, set()
     if status.warm is not None:  # whatever became of its record, its pods are there
@@ -44,7 +44,7 @@ def _why_not(situation: Situation, value: str) -> str:
     entry = next((entry for entry in past if value in (str(entry.revision), entry.hash)), None)
     if entry is None:
         return "no such revision has been stable"
-    if history.stood(situation.status, entry.hash):
+    if history.was_stable(situation.status, entry.hash):
         words = f"the template of revision {entry.revision} is not on record any more"
         there = entry.hash in situation.seen.deployments
         return f"{words}, and its Deployment alone does not prove what was stable" if there else words
@@ -57,15 +57,15 @@ def asked(situation: Situation, value: str) -> Move | str:
     if stable is None:
         return "there is no stable revision yet, and none to go back to"
     if value in (str(stable.revision), stable.hash):
-        stays = _stays(situation, stable)
+        stays = _keep_stable(situation, stable)
         return stays or f"revision {stable.revision} is stable already{_other_choices(situation)}"
     forward = canary is not None and canary.leaving is None and canary.drill is None
     if canary is not None and forward and value in (str(canary.revision), canary.hash):
         skips = f"{names.PROMOTE_FULL}={canary.hash} skips what is left"
         return f"revision {canary.revision} is on its way already; {skips}"
-    chosen = next((entry for entry in _open(situation) if value in (str(entry.revision), entry.hash)), None)
+    chosen = next((entry for entry in _candidates(situation) if value in (str(entry.revision), entry.hash)), None)
     if chosen is not None:
-        return _goes(situation, chosen)
+        return _start(situation, chosen)
     would = choices(situation)
     return f"{_why_not(situation, value)}; {f'{would} would match' if would else 'there is none to go back to'}"
 
@@ -79,26 +79,26 @@ def choices(situation: Situation) -> str:
     """Return the commands that lead back to an earlier revision, for people; or nothing."""
     stable, canary = situation.stable, situation.flight
     on_its_way = canary.hash if canary is not None and canary.leaving is None else ""
-    numbers = [entry.revision for entry in _open(situation) if entry.hash != on_its_way]
-    numbers += [stable.revision] if stable is not None and _stays(situation, stable) else []
+    numbers = [entry.revision for entry in _candidates(situation) if entry.hash != on_its_way]
+    numbers += [stable.revision] if stable is not None and _keep_stable(situation, stable) else []
     return " or ".join(f"{names.ROLLBACK_TO}={number}" for number in numbers)
 
 
 def earlier(situation: Situation) -> tuple[int, ...]:
     """Return the numbers of the revisions before the stable one that can be gone back to."""
-    return tuple(entry.revision for entry in _open(situation))
+    return tuple(entry.revision for entry in _candidates(situation))
 
 
 def _message(revision: int) -> str:
     return f"rolled back to revision {revision} by command"
 
 
-def _stays(situation: Situation, stable: Side) -> Move | None:
+def _keep_stable(situation: Situation, stable: Side) -> Move | None:
     """Return the move by which nothing but *stable* is wanted any more; None if nothing else is."""
     canary, message, status = situation.flight, _message(stable.revision), situation.status
     notices: tuple[Notice, ...] = ()
     if canary is not None and canary.leaving is None:
-        left = transitions.leave(situation, canary, Ending.ABORTED, "RolledBackTo", message, by=_BY)
+        left = transitions.begin_abort(situation, canary, Ending.ABORTED, "RolledBackTo", message, by=_BY)
         status, notices = left.status, left.notices
     changed = _rejecting(situation.moved(status), _instead_of(situation), message)
     changed = changed.model_copy(update={"rollback": None})
@@ -107,7 +107,7 @@ def _stays(situation: Situation, stable: Side) -> Move | None:
     return Move(changed, notices or (Notice("RollbackStarted", f"no other revision is wanted: {message}"),))
 
 
-def _goes(situation: Situation, to: Side) -> Move:
+def _start(situation: Situation, to: Side) -> Move:
     canary, warm, message = situation.flight, situation.status.warm, _message(to.revision)
     if warm is not None and warm.hash == to.hash:
         back = transitions.go_back(situation, Ending.ABORTED, "RolledBackTo", message, by=_BY)
@@ -124,7 +124,7 @@ def _goes(situation: Situation, to: Side) -> Move:
     if canary is not None and canary.leaving is None:
         # Whoever wants yet another one says nothing against the first: a number may have been mistyped.
         ending = Ending.WITHDRAWN if canary.goes_back else Ending.ABORTED
-        left = transitions.leave(situation, canary, ending, "RolledBackTo", message, by=_BY)
+        left = transitions.begin_abort(situation, canary, ending, "RolledBackTo", message, by=_BY)
     notice = Notice("RollbackStarted", f"going back to revision {to.revision} ({to.hash}) by command", warning=True)
     return Move(left.status.model_copy(update={"rollback": rollback}), (*left.notices, notice))
 
@@ -164,7 +164,7 @@ def cancelled(situation: Situation, value: str) -> Move | None:
     return Move(situation.status.model_copy(update={"rollback": None}), (notice,))
 
 
-def sealed(situation: Situation, status: RolloutStatus) -> RolloutStatus:
+def reject_replaced(situation: Situation, status: RolloutStatus) -> RolloutStatus:
     """Return *status*, in which another revision has become stable: what rollback-to was given against is rejected."""
     rollback, before = situation.status.rollback, situation.stable
     if rollback is None or before is None:

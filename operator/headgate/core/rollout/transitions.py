@@ -25,7 +25,7 @@ from headgate.core.traffic import propagation, unready_stable
 from headgate.core.traffic.routers.gateway_api import header_routes
 
 
-def leave(situation: Situation, canary: Canary, ending: Ending, reason: str, message: str, *, by: str) -> Move:
+def begin_abort(situation: Situation, canary: Canary, ending: Ending, reason: str, message: str, *, by: str) -> Move:
     """Return the move by which the *canary* begins to leave; a verdict against it is remembered."""
     status = situation.status
     leaving = Leaving(
@@ -36,7 +36,7 @@ def leave(situation: Situation, canary: Canary, ending: Ending, reason: str, mes
         since=situation.second,
         stable_pods=situation.pods(situation.stable).wanted,
         had_all=(status.traffic is not None and status.traffic.weight == WHOLE)
-        or history.attempt_stood(status, canary),
+        or history.attempt_was_stable(status, canary),
     )
     rejected = status.rejected
     if ending in history.REJECTING and canary.drill is None:
@@ -72,7 +72,7 @@ def _watched(situation: Situation, planned: steps.Step, *, anew: bool) -> tuple[
     metrics = metric_timing.judged(policy, planned.weight_percent, planned.metrics)
     if policy is None or [metric.name for metric in metrics] == [state.name for state in states]:
         return states
-    return fold.carried(policy.analysis.metrics, metrics, states, situation.now)
+    return fold.keep_unchanged(policy.analysis.metrics, metrics, states, situation.now)
 
 
 def _begun(situation: Situation, step: StepStatus, planned: steps.Step) -> str:
@@ -127,7 +127,7 @@ def enter(situation: Situation, at: int) -> Move:
     return Move(status.model_copy(update=changes), notices)
 
 
-def warmed(stable: Side, canary: Canary, since: int, at: int) -> Warm:
+def retain_previous(stable: Side, canary: Canary, since: int, at: int) -> Warm:
     """Return *stable* as the warm revision that it becomes when *canary*, which had all *since* then, takes over."""
     return Warm(
         **stable.model_dump(include=set(Side.model_fields)),
@@ -138,11 +138,11 @@ def warmed(stable: Side, canary: Canary, since: int, at: int) -> Warm:
     )
 
 
-def unhomed(situation: Situation) -> TrafficStatus | None:
+def detach_from_stable_service(situation: Situation) -> TrafficStatus | None:
     """Return what is known of traffic when another revision becomes stable: its Service leads to it only from then."""
     known = situation.status.traffic
     if known is not None and traits.switches(situation.seen.policy):
-        return propagation.turned(known)
+        return propagation.swap_sides(known)
     return known.model_copy(update={"home_since": None}) if known else None
 
 
@@ -160,11 +160,11 @@ def go_back(situation: Situation, ending: Ending, reason: str, message: str, *, 
         "canary": canary,
         "warm": None,
         "weight": Weight(desired=0),
-        "traffic": unhomed(situation),
+        "traffic": detach_from_stable_service(situation),
         "rejected": tuple(entry for entry in status.rejected if entry.hash != back.hash),
     }
     swapped = situation.moved(status.model_copy(update={**changes, "scale_floor": situation.total}))
-    return leave(swapped, canary, ending, reason, message, by=by)
+    return begin_abort(swapped, canary, ending, reason, message, by=by)
 
 
 def undone(situation: Situation, *, by: str) -> Move | None:
@@ -177,7 +177,7 @@ def undone(situation: Situation, *, by: str) -> Move | None:
         return None
     if not unready_stable.serves_alone(situation.budget, situation.pods(stable), situation.pods(canary)):
         return None
-    if not history.attempt_stood(situation.status, canary):
+    if not history.attempt_was_stable(situation.status, canary):
         return None
     fields = set(Side.model_fields)
     left = Canary(**stable.model_dump(include=fields), started=situation.second, judged_from=situation.second)
@@ -185,15 +185,15 @@ def undone(situation: Situation, *, by: str) -> Move | None:
         "stable": Side.model_validate(canary.model_dump(include=fields)),
         "canary": left,
         "weight": Weight(desired=0),
-        "traffic": unhomed(situation),
+        "traffic": detach_from_stable_service(situation),
         "rejected": tuple(entry for entry in situation.status.rejected if entry.hash != canary.hash),
     }
     swapped = situation.moved(situation.status.model_copy(update=changes))
     message = f"aborted by command while none of its pods was ready; revision {canary.revision} serves"
-    return leave(swapped, left, Ending.ABORTED, "Aborted", message, by=by)
+    return begin_abort(swapped, left, Ending.ABORTED, "Aborted", message, by=by)
 
 
-def cooling(situation: Situation) -> bool:
+def scale_down_delay_elapsed(situation: Situation) -> bool:
     """Return whether the time of the old pods is over, so that they may go."""
     warm = situation.status.warm
     return warm is not None and warm.until is not None and situation.now >= warm.until
@@ -202,5 +202,7 @@ def cooling(situation: Situation) -> bool:
 def can_go_back(situation: Situation) -> bool:
     """Return whether a revision is warm; once its time is over and its pods are asked to go, that way is no more."""
     facts = situation.facts(situation.status.warm)
-    gone = situation.pods(situation.status.warm).lost or (cooling(situation) and (facts is None or facts.replicas == 0))
+    gone = situation.pods(situation.status.warm).lost or (
+        scale_down_delay_elapsed(situation) and (facts is None or facts.replicas == 0)
+    )
     return situation.status.warm is not None and situation.stable is not None and not gone

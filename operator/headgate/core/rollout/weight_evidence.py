@@ -5,7 +5,7 @@ from headgate.core.rollout.state import Situation
 from headgate.core.strategies import metric_timing
 
 
-def proofs(situation: Situation) -> evidence.Evidence | None:
+def analysis_evidence(situation: Situation) -> evidence.Evidence | None:
     """Return what the metrics say about leaving the present weight; None where nobody could be measured."""
     weight = situation.status.weight
     if weight is None or weight.since is None or situation.total == 0:
@@ -17,7 +17,7 @@ def proofs(situation: Situation) -> evidence.Evidence | None:
 
 def found(situation: Situation) -> evidence.Evidence:
     """Return what the metrics say; nothing where there is nothing to say."""
-    return proofs(situation) or evidence.Evidence()
+    return analysis_evidence(situation) or evidence.Evidence()
 
 
 def with_blindness(situation: Situation, message: str) -> str:

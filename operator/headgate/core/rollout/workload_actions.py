@@ -108,7 +108,7 @@ def _prescaled(situation: Situation) -> list[Action]:
 
 
 def _others(situation: Situation) -> list[DeploymentFacts]:
-    warm = None if transitions.cooling(situation) else situation.status.warm
+    warm = None if transitions.scale_down_delay_elapsed(situation) else situation.status.warm
     sides = {side.hash for side in (situation.stable, situation.canary, warm) if side is not None}
     others = [facts for facts in situation.seen.deployments.values() if facts.hash not in sides and not facts.deleting]
     return sorted(others, key=lambda facts: -facts.revision)
@@ -165,7 +165,7 @@ def _tidied(situation: Situation) -> list[Action]:
     surplus = [facts for facts in empty if facts.drill]
     # Those that can be gone back to before those that were taken back: these are of use to nobody but their retry.
     others = [facts for facts in empty if not facts.drill]
-    surplus += sorted(others, key=lambda facts: not history.stood(status, facts.hash))[limit:]
+    surplus += sorted(others, key=lambda facts: not history.was_stable(status, facts.hash))[limit:]
     gone = {facts.hash for facts in surplus}
     kept = {hash_ for hash_ in seen.deployments if hash_ not in gone}
     kept |= {situation.stable.hash, situation.target_hash, *(entry.hash for entry in status.rejected)}
@@ -181,7 +181,7 @@ def _tidied(situation: Situation) -> list[Action]:
 def _recoverable(situation: Situation, stable: Side, kept: AbstractSet[str], limit: int) -> set[str]:
     """Return the revisions that can be gone back to even if somebody deleted their Deployments."""
     status, records = situation.status, situation.seen.templates.values()
-    stood = [record for record in records if record.hash != stable.hash and history.stood(status, record.hash)]
+    stood = [record for record in records if record.hash != stable.hash and history.was_stable(status, record.hash)]
     latest = sorted(stood, key=lambda record: (-record.revision, record.hash not in kept))
     return {record.hash for record in latest[:limit]}
 
@@ -249,5 +249,5 @@ def _rescaled(situation: Situation, side: Side, facts: DeploymentFacts, size: in
     if facts.replicas == back:
         return []
     text = f"{facts.scaled_by} set Deployment {facts.name} to {facts.replicas} replicas; put back to {back}"
-    text += f"; {astray}" if (astray := autoscaler.astray(situation)) else ""
+    text += f"; {astray}" if (astray := autoscaler.misdirected_autoscalers(situation)) else ""
     return [Notice("ReplicasRepaired", text, warning=True)]

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from headgate.core.model.traffic import Extras, Header
+from headgate.core.model.traffic import Header, RequestRules
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class Step:
         return self.waits and self.pause_seconds is None
 
     @property
-    def extras(self) -> Extras:
+    def extras(self) -> RequestRules:
         """What the new version gets beside its weight."""
-        return Extras(self.headers, self.mirror_percent)
+        return RequestRules(self.headers, self.mirror_percent)
 
 
 def resumed(old: tuple[Step, ...], new: tuple[Step, ...], index: int, weight_percent: int) -> int:

@@ -13,7 +13,7 @@ from typing import Final
 from headgate.api.status import TrafficStatus
 from headgate.core.model import Unreadable
 from headgate.core.model.percent import WHOLE
-from headgate.core.model.traffic import Extras, ServiceFacts, TrafficFacts
+from headgate.core.model.traffic import RequestRules, ServiceFacts, TrafficFacts
 from headgate.core.replicas import weighted
 from headgate.core.replicas.pod_budget import Budget, Pods, Sizes
 from headgate.core.traffic.routers.gateway_api import acceptance, route_weights
@@ -45,7 +45,7 @@ class View:
     """How many canary pods it asks for whatever the weight needs."""
     flees_at: int | None = None
     """From when on stable's pods that do not serve make room, where the canary was stable before; None: it was not."""
-    extras: Extras = dataclasses.field(default_factory=Extras)
+    extras: RequestRules = dataclasses.field(default_factory=RequestRules)
     """What it asks for beside the weight."""
     mirrored: int = 0
     """How much of the requests the routes copy to it now, in percent."""
@@ -99,7 +99,7 @@ class Plan:
     sizes: Sizes
     percent: int | None = None
     """What every rule of ours is to give to the canary Service; None: leave it."""
-    extras: Extras | None = None
+    extras: RequestRules | None = None
     """What the routes are to give to the canary beside; None: leave it."""
     stable_selects: str = ""
     """The revision that the stable Service is to select; empty: leave it."""

@@ -8,7 +8,7 @@ from headgate.api.spec import Policy
 from headgate.api.traffic import Traffic
 from headgate.core.model import Observation, Unreadable
 from headgate.core.model import percent as model_percent
-from headgate.core.model.traffic import Extras, RouteFacts, RuleFacts, ServiceFacts, TrafficFacts
+from headgate.core.model.traffic import RequestRules, RouteFacts, RuleFacts, ServiceFacts, TrafficFacts
 from headgate.core.replicas import pod_budget, weighted
 from headgate.core.revisions import identity
 from headgate.core.strategies import planning, steps, traits
@@ -80,7 +80,7 @@ def _of_extras(
     if mirrored:
         yield from _of_mirrors(seen, policy, facts, ahead)
     for headers in headers_of_steps:
-        wanted = Extras(headers)
+        wanted = RequestRules(headers)
         for route in facts.known_routes:
             if words := header_routes.crowded(route, wanted, ways.canary_service):
                 yield Problem("RouteRulesUnfit", words)

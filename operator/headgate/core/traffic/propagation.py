@@ -12,7 +12,7 @@ from headgate.core.model.traffic import ServiceFacts, TrafficFacts
 from headgate.core.traffic.routers.gateway_api import header_routes, mirrors, route_weights
 
 
-def brought_up(
+def observe_weights(
     known: TrafficStatus | None, facts: TrafficFacts, stable_hash: str, drain_seconds: float, now: float
 ) -> TrafficStatus:
     """Return what *facts* say, with what *known* remembers of weights that may still be in effect somewhere.
@@ -45,7 +45,7 @@ def _spanned(known: TrafficStatus | None, low: int, high: int, *, drained: bool)
     return known.model_copy(update={"lowest": low, "highest": high})
 
 
-def switched(
+def observe_switch(
     known: TrafficStatus | None,
     facts: TrafficFacts,
     hashes: tuple[str, str],
@@ -72,7 +72,7 @@ def switched(
     return _spanned(known, low, high, drained=drained).model_copy(update=changes)
 
 
-def turned(known: TrafficStatus) -> TrafficStatus:
+def swap_sides(known: TrafficStatus) -> TrafficStatus:
     """Return what is *known* of a switch when its two revisions change places: whoever had nobody has everybody."""
     weight, low, high = WHOLE - known.weight, WHOLE - known.highest, WHOLE - known.lowest
     home = {"home_since": None if weight else known.since}

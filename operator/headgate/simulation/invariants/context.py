@@ -184,7 +184,7 @@ class Context:
             self.flight_began = self.world.now
         # What makes the status newer leaves the spec as it was, and it is as valid as before.
         identity = (thing["metadata"]["uid"], thing["metadata"]["generation"])
-        if identity != self._looked_at and not parse_rollout.problems(thing["spec"]):
+        if identity != self._looked_at and not parse_rollout.validation_errors(thing["spec"]):
             self.spec = thing["spec"]
             policy = {field: self.spec[field] for field in POLICY_FIELDS if field in self.spec}
             self._accepted[revisions_identity.policy_hash(KEY.name, policy)] = self.spec

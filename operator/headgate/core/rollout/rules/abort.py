@@ -164,7 +164,7 @@ def deleted(situation: Situation) -> Move | None:
     canary = situation.flight
     if canary is None or not situation.seen.rollout.deleting:
         return None
-    return transitions.leave(
+    return transitions.begin_abort(
         situation, canary, Ending.DELETED, "Deleted", "the Rollout is being deleted", by="deletion"
     )
 
@@ -184,7 +184,7 @@ def recorded(situation: Situation) -> Move | None:
         if move := verdict(situation):
             return move
     message = f"revision {canary.revision} was taken back before, as {where} records"
-    return transitions.leave(situation, canary, Ending.ROLLED_BACK, "Rejected", message, by="headgate")
+    return transitions.begin_abort(situation, canary, Ending.ROLLED_BACK, "Rejected", message, by="headgate")
 
 
 def superseded(situation: Situation) -> Move | None:
@@ -194,9 +194,11 @@ def superseded(situation: Situation) -> Move | None:
         return None
     if target == stable.hash:
         message = f"the template was put back to that of revision {stable.revision}"
-        return transitions.leave(situation, canary, Ending.WITHDRAWN, "TemplatePutBack", message, by="spec.template")
+        return transitions.begin_abort(
+            situation, canary, Ending.WITHDRAWN, "TemplatePutBack", message, by="spec.template"
+        )
     message = f"the template was changed again, to revision {target}"
-    return transitions.leave(situation, canary, Ending.SUPERSEDED, "Superseded", message, by="spec.template")
+    return transitions.begin_abort(situation, canary, Ending.SUPERSEDED, "Superseded", message, by="spec.template")
 
 
 def breached(situation: Situation) -> Move | None:
@@ -205,15 +207,19 @@ def breached(situation: Situation) -> Move | None:
     if canary is None:
         return None
     why = evidence.breach(situation.metrics, situation.status.analysis)
-    return transitions.leave(situation, canary, Ending.ROLLED_BACK, "MetricFailed", why, by="analysis") if why else None
+    return (
+        transitions.begin_abort(situation, canary, Ending.ROLLED_BACK, "MetricFailed", why, by="analysis")
+        if why
+        else None
+    )
 
 
 def deprived(situation: Situation) -> Move | None:
     """A metric went without data for longer than the user wants to wait."""
-    canary, found = situation.flight, weight_evidence.proofs(situation)
+    canary, found = situation.flight, weight_evidence.analysis_evidence(situation)
     if canary is None or found is None or not found.doomed:
         return None
-    return transitions.leave(situation, canary, Ending.ROLLED_BACK, "NoData", found.doomed, by="analysis")
+    return transitions.begin_abort(situation, canary, Ending.ROLLED_BACK, "NoData", found.doomed, by="analysis")
 
 
 def rebuffed(situation: Situation) -> Move | None:
@@ -225,7 +231,7 @@ def rebuffed(situation: Situation) -> Move | None:
         for parent in route.parents:
             if parent.current and not parent.follows:
                 message = f"{parent.name} does not accept {route} with the rules of this step: {parent.words}"
-                return transitions.leave(
+                return transitions.begin_abort(
                     situation, canary, Ending.ROLLED_BACK, "RulesNotAccepted", message, by="headgate"
                 )
     return None
@@ -241,7 +247,7 @@ def hopeless(situation: Situation) -> Move | None:
     if given is None or (situation.now < stopped + given and not pod_progress.had_all(situation)):
         return None
     message = f"the new pods cannot start: {pod_progress.readiness(situation)}"
-    return transitions.leave(situation, canary, Ending.ROLLED_BACK, "PodsCannotStart", message, by="headgate")
+    return transitions.begin_abort(situation, canary, Ending.ROLLED_BACK, "PodsCannotStart", message, by="headgate")
 
 
 def deadline_exceeded(situation: Situation) -> Move | None:
@@ -255,4 +261,4 @@ def deadline_exceeded(situation: Situation) -> Move | None:
         return None
     message = f"no progress for {values.format_duration(limit)}: {pod_progress.readiness(situation)}"
     by = "progressDeadlineSeconds"
-    return transitions.leave(situation, canary, Ending.ROLLED_BACK, "ProgressDeadlineExceeded", message, by=by)
+    return transitions.begin_abort(situation, canary, Ending.ROLLED_BACK, "ProgressDeadlineExceeded", message, by=by)

@@ -160,7 +160,7 @@ def start(situation: Situation) -> Move:
     )
     way = "on its way back: it was stable before, so there are no steps and no pauses"
     text = f"revision {canary.revision} ({canary.hash}) is {way if canary.goes_back else 'on its way'}"
-    if history.stood(situation.status, canary.hash) and not revision_choice.can_go_back(situation, canary.hash):
+    if history.was_stable(situation.status, canary.hash) and not revision_choice.can_go_back(situation, canary.hash):
         text = f"{text}: it was stable before, but is not on record any more, so it takes its steps"
     notice = Notice("RolloutStarted", text)
     entered = transitions.enter(situation.moved(status), 0)

@@ -16,7 +16,7 @@ ASK_SOON_SECONDS: Final = 1.0
 """An autoscaler that has just set the replicas says why in its next write."""
 
 
-def astray(situation: Situation) -> str:
+def misdirected_autoscalers(situation: Situation) -> str:
     """Return which autoscalers scale a Deployment of ours, and what to do about it; empty if none does."""
     seen = situation.seen
     if not seen.autoscalers:
@@ -37,7 +37,7 @@ def autoscaled(situation: Situation) -> Rest | None:
 
     What goes back does, to an earlier revision as well.
     """
-    message = astray(situation)
+    message = misdirected_autoscalers(situation)
     if not message or revision_choice.leads_back(situation):
         return None
     return Rest(Phase.HOLDING, "DeploymentAutoscaled", message, (situation.now + ASK_AGAIN_SECONDS,))

@@ -125,7 +125,7 @@ def called_off(situation: Situation) -> Move | None:
         why, by = (_disturbed(situation, canary) if canary else None), "headgate"
     if canary is None or why is None:
         return None
-    return transitions.leave(situation, canary, Ending.WITHDRAWN, why.reason, why.message, by=by)
+    return transitions.begin_abort(situation, canary, Ending.WITHDRAWN, why.reason, why.message, by=by)
 
 
 def _wanted_otherwise(situation: Situation) -> Rest | None:
@@ -165,7 +165,7 @@ def injected(situation: Situation) -> Move | None:
     canary, drill = found
     breached = situation.with_canary(drill=drill.model_copy(update={"breached": situation.now}))
     message = f"a breach was put into the verdict, at weight {weight.desired} %"
-    return transitions.leave(situation.moved(breached), canary, Ending.DRILLED, "Drilled", message, by=drill.by)
+    return transitions.begin_abort(situation.moved(breached), canary, Ending.DRILLED, "Drilled", message, by=drill.by)
 
 
 def gaining(situation: Situation) -> Move | Rest | None:

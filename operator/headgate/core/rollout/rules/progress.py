@@ -203,15 +203,15 @@ def complete(situation: Situation) -> Move | None:
     ended: dict[str, object] = {"canary": None, "step": None, "weight": None, "scale_floor": floor}
     if situation.routing is not None:
         held = status.weight.since if status.weight else None
-        warm = transitions.warmed(stable, canary, held or situation.second, situation.second)
+        warm = transitions.retain_previous(stable, canary, held or situation.second, situation.second)
         ended["warm"] = None if situation.recreates else warm
-        ended["traffic"] = transitions.unhomed(situation)
+        ended["traffic"] = transitions.detach_from_stable_service(situation)
     changes = {**ended, "stable": history.stable_of(canary, stable, situation.second), "history": past}
     took = values.format_duration(situation.now - canary.started)
     notice = Notice("Promoted", f"revision {canary.revision} is stable after {took}")
     if canary.goes_back:
         notice = Notice("RolledBack", f"revision {canary.revision} is stable again after {took}")
-    return Move(rollbacks.sealed(situation, status.model_copy(update=changes)), (notice,))
+    return Move(rollbacks.reject_replaced(situation, status.model_copy(update=changes)), (notice,))
 
 
 def _why(canary: Canary, stable: Side) -> str:

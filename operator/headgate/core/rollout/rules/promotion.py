@@ -22,7 +22,7 @@ GONE_SECONDS = 2
 def put_back(situation: Situation) -> Move | None:
     """The template was put back to the revision that is still warm."""
     warm = situation.status.warm
-    if warm is None or situation.wanted_hash != warm.hash or history.condemned(situation.status, warm.hash):
+    if warm is None or situation.wanted_hash != warm.hash or history.is_rejected(situation.status, warm.hash):
         return None
     message = f"the template was put back to that of revision {warm.revision}, which is still warm"
     return transitions.go_back(situation, Ending.WITHDRAWN, "TemplatePutBack", message, by="spec.template")
@@ -73,7 +73,7 @@ def moving(situation: Situation) -> Move | Rest | None:
 def retimed(situation: Situation) -> Move | None:
     """ScaleDownDelay was edited while the old revision is warm: it counts at once, but for connections that drain."""
     warm, view = situation.status.warm, situation.view
-    if warm is None or warm.until is None or view is None or transitions.cooling(situation):
+    if warm is None or warm.until is None or view is None or transitions.scale_down_delay_elapsed(situation):
         return None
     until = math.ceil(_asked_until(situation, warm))
     if until < warm.until:
@@ -106,7 +106,7 @@ def _delay_seconds(situation: Situation) -> float:
 def cooled(situation: Situation) -> Move | None:
     """The time of the old pods is over, and they have gone, so that one write also counts those that are left."""
     warm = situation.status.warm
-    if warm is None or warm.until is None or not transitions.cooling(situation):
+    if warm is None or warm.until is None or not transitions.scale_down_delay_elapsed(situation):
         return None
     if situation.now < _ended_by(situation, warm, warm.until):
         return None
@@ -145,4 +145,4 @@ def ends(situation: Situation) -> tuple[float, ...]:
     if warm is None or warm.until is None:
         return looks
     ended_by = _ended_by(situation, warm, warm.until) or situation.now
-    return (ended_by if transitions.cooling(situation) else warm.until, *looks)
+    return (ended_by if transitions.scale_down_delay_elapsed(situation) else warm.until, *looks)

@@ -18,7 +18,7 @@ from typing import Any, Final
 from headgate.api.status import RULES_MAX, RULES_PUT_MAX, Canary
 from headgate.core.model import Unreadable
 from headgate.core.model.actions import RuleEdits
-from headgate.core.model.traffic import ExtraFacts, Extras, RouteFacts, ServiceFacts, TrafficFacts
+from headgate.core.model.traffic import RequestRuleFacts, RequestRules, RouteFacts, ServiceFacts, TrafficFacts
 from headgate.core.replicas import weighted
 from headgate.core.replicas.pod_budget import Sizes, portion
 from headgate.core.revisions import identity
@@ -29,7 +29,7 @@ from headgate.core.traffic.routers.gateway_api import acceptance, header_matches
 
 Body = Mapping[str, Any]
 
-NONE: Final = Extras()
+NONE: Final = RequestRules()
 LITTLE: Final = 1
 """What requests with a header count as, in percent: how many these are is not known, only that they need somebody."""
 MOST_RULES: Final = 16
@@ -44,7 +44,7 @@ def token(route: RouteFacts, body: Body) -> str:
     return identity.digest(f"{route} {json.dumps(body.get('matches'), sort_keys=True)}")
 
 
-def companions(route: RouteFacts, extras: Extras, canary_service: str) -> dict[str, dict[str, Any]]:
+def companions(route: RouteFacts, extras: RequestRules, canary_service: str) -> dict[str, dict[str, Any]]:
     """Return the rules that *extras* mean for *route*, each by its token."""
     if not extras.headers:
         return {}
@@ -59,7 +59,7 @@ def companions(route: RouteFacts, extras: Extras, canary_service: str) -> dict[s
     return {token(route, body): body for body in bodies}
 
 
-def ours(route: RouteFacts, put: Collection[str]) -> list[tuple[str, ExtraFacts]]:
+def ours(route: RouteFacts, put: Collection[str]) -> list[tuple[str, RequestRuleFacts]]:
     """Return the rules of *route* that are among those that we have *put* there."""
     known = ((token(route, extra.body), extra) for extra in route.extras)
     return [(name, extra) for name, extra in known if name in put]
@@ -92,7 +92,7 @@ def copied(facts: TrafficFacts, put: Collection[str]) -> int:
     return mirrors.standing(facts.known_routes, put) if put else 0
 
 
-def burdened(total: int, weight: int, extras: Extras) -> int:
+def burdened(total: int, weight: int, extras: RequestRules) -> int:
     """Return how many of *total* pods carry *weight* with copies, and requests with a header beside them."""
     little = LITTLE if extras.headers and extras.mirror_percent else 0
     return weighted.burdened(total, weight, extras.mirror_percent + little)
@@ -107,7 +107,7 @@ def least_pods(total: int, step: Step) -> int:
     return max(least, portion(step.pods, total)) if step.pods is not None else least
 
 
-def asked(canary: Canary | None, step: Step) -> Extras:
+def asked(canary: Canary | None, step: Step) -> RequestRules:
     """Return what *step* gives to the canary beside its weight."""
     return NONE if canary is None or canary.leaving is not None else step.extras
 
@@ -117,7 +117,7 @@ def _same(one: Body, other: Body) -> bool:
     return rest[0] == rest[1]
 
 
-def edits(route: RouteFacts, extras: Extras, put: Collection[str], canary_service: str) -> RuleEdits:
+def edits(route: RouteFacts, extras: RequestRules, put: Collection[str], canary_service: str) -> RuleEdits:
     """Return what has to change about our rules of *route*."""
     missing, drops = companions(route, extras, canary_service), []
     for name, extra in ours(route, put):
@@ -151,7 +151,7 @@ def remembered(view: View, plan: Plan, *, in_flight: bool) -> tuple[str, ...]:
     return tuple(name for name in both if name not in gone) if len(gone) == over else kept
 
 
-def tokens(found: Iterable[RouteFacts], extras: Extras, canary_service: str) -> tuple[str, ...]:
+def tokens(found: Iterable[RouteFacts], extras: RequestRules, canary_service: str) -> tuple[str, ...]:
     """Return by what all is known that *extras* mean for the routes."""
     names: list[str] = []
     for route in found:
@@ -165,7 +165,7 @@ def _stand(found: Iterable[RouteFacts], put: Collection[str]) -> set[str]:
     return rules | copies.keys()
 
 
-def too_many(found: Sequence[RouteFacts], extras: Extras, put: Collection[str], canary_service: str) -> str:
+def too_many(found: Sequence[RouteFacts], extras: RequestRules, put: Collection[str], canary_service: str) -> str:
     """Return why *extras* cannot be remembered beside what stands in the routes, for people; empty if they can."""
     stand = _stand(found, put)
     count = len({*stand, *tokens(found, extras, canary_service)})
@@ -193,7 +193,7 @@ def forward(view: View) -> Plan:
     return dataclasses.replace(plan, sizes=sizes, extras=extras, waits=waits, settled_at=settled_at)
 
 
-def _given(view: View) -> Extras | None:
+def _given(view: View) -> RequestRules | None:
     """Return what the canary is to have now; None: what it has."""
     service = view.facts.canary
     ready = service.ready(view.other_hash) if isinstance(service, ServiceFacts) else None
@@ -214,7 +214,7 @@ def _given(view: View) -> Extras | None:
     return wanted if able and acceptance.accepted(view.facts) else None
 
 
-def _trusted(view: View) -> Extras:
+def _trusted(view: View) -> RequestRules:
     """Return what the canary is to have, without copies that a Gateway may not be able to make.
 
     Where it only is not known at the moment, those that are there already stay.
@@ -226,7 +226,7 @@ def _trusted(view: View) -> Extras:
     return dataclasses.replace(view.extras, mirror_percent=0)
 
 
-def _off(view: View, extras: Extras) -> str:
+def _off(view: View, extras: RequestRules) -> str:
     """Return which route does not hold *extras* yet, for people; empty if all do."""
     for route in view.facts.known_routes:
         if edits(route, extras, view.status.rules_put, view.canary_service):
@@ -256,7 +256,7 @@ def at_rest(view: View) -> Plan:
     return dataclasses.replace(plan, extras=NONE, waits=plan.waits or _off(view, NONE))
 
 
-def crowded(route: RouteFacts, extras: Extras, canary_service: str) -> str:
+def crowded(route: RouteFacts, extras: RequestRules, canary_service: str) -> str:
     """Return why *route* cannot hold the rules of *extras*, for people; empty if it can."""
     for rule in route.rules:
         names = header_matches.named(rule.body.get("matches") or ())
@@ -274,7 +274,7 @@ def crowded(route: RouteFacts, extras: Extras, canary_service: str) -> str:
     return ""
 
 
-def taken(facts: TrafficFacts, extras: Extras, put: Collection[str], canary_service: str) -> str:
+def taken(facts: TrafficFacts, extras: RequestRules, put: Collection[str], canary_service: str) -> str:
     """Return which rule of the user's stands where one of ours should, for people; empty if none does."""
     for route in facts.known_routes:
         wanted = companions(route, extras, canary_service)
