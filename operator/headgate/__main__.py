@@ -67,7 +67,7 @@ class Operator:
             access, timeout_seconds=options.request_timeout_seconds, on_request=self._requested
         )
         self._events = EventPoster(self._cluster, on_outcome=self._metrics.posted)
-        self._sampler = Sampler(servers, wake=self._queue.wake, hurry=self._queue.hurry, meter=self._metrics)
+        self._sampler = Sampler(servers, wake=self._queue.add, hurry=self._queue.add_urgent, meter=self._metrics)
         self._dry_runs = BesidePasses(lambda key: self._passes.answered(key))  # noqa: PLW0108 - there are none yet
         neighbours = OverlapIndex()
         self._observer = Observer(
@@ -88,7 +88,7 @@ class Operator:
             routes=triggers,
         )
         probe = functools.partial(self._cluster.probe, next(iter(options.namespaces), ""))
-        self._outage = ApiHealth(self._passes.hasten, probe)
+        self._outage = ApiHealth(self._passes.retry_now, probe)
         self._workers = Workers(self._queue, self._passes.run, options.workers)
         self._watches, self._resync = self._ears(options, triggers)
         self._server = Server(self._health(), self._metrics.expose)

@@ -101,7 +101,7 @@ class World:
     async def next_pass(self) -> float:
         """Make the pass that comes next, and return how long it took to come."""
         started = virtual.clock()
-        key = await self.queue.take()
+        key = await self.queue.get()
         came = virtual.clock() - started
         await self.passes.run(key)
         self.queue.done(key)
@@ -109,7 +109,7 @@ class World:
 
     async def first_pass(self) -> None:
         """Wake the Rollout and make a pass."""
-        self.queue.wake(KEY)
+        self.queue.add(KEY)
         await self.next_pass()
 
 

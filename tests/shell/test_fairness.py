@@ -61,10 +61,10 @@ def test_h33_passes_that_hang_delay_no_other_namespace(*, urgent: bool) -> None:
     async def main() -> None:
         shop = Shop(lambda key: 0.005 if key == VICTIM else HANGS_SECONDS)
         for key in crowd(100):
-            (shop.queue.hurry if urgent else shop.queue.wake)(key)
+            (shop.queue.add_urgent if urgent else shop.queue.add)(key)
         for at in (0.0, 0.3, 5.0, 50.0):
             await virtual.elapse(at)
-            assert await shop.waits(VICTIM, shop.queue.wake) <= concurrency.LONG_SECONDS + 0.02
+            assert await shop.waits(VICTIM, shop.queue.add) <= concurrency.LONG_SECONDS + 0.02
             assert shop.queue.stalled_seconds() == 0
         await shop.workers.stop(0)
 
@@ -78,10 +78,10 @@ def test_h33_many_namespaces_whose_passes_hang_delay_no_other() -> None:
         shop = Shop(lambda key: 0.005 if key == VICTIM else HANGS_SECONDS)
         for number in range(9):
             for key in crowd(12, f"hostile-{number}"):
-                shop.queue.hurry(key)
+                shop.queue.add_urgent(key)
         for _ in range(4):
             await virtual.elapse(3)
-            assert await shop.waits(VICTIM, shop.queue.wake) <= concurrency.LONG_SECONDS + 0.02
+            assert await shop.waits(VICTIM, shop.queue.add) <= concurrency.LONG_SECONDS + 0.02
         assert shop.most <= 8 * concurrency.MOST_TIMES
         await shop.workers.stop(0)
 
@@ -97,7 +97,7 @@ def test_h33_heavy_passes_run_one_at_a_time() -> None:
         for _ in range(2):
             shop.most = 0
             for key in heavy:
-                shop.queue.wake(key)
+                shop.queue.add(key)
             await virtual.elapse(0.01)
             for key in heavy:
                 shop.queue.weigh(key)  # not taken in but of those that workers have
@@ -107,11 +107,11 @@ def test_h33_heavy_passes_run_one_at_a_time() -> None:
                     shop.queue.weigh(key)
         assert shop.most == 1
         for key in heavy:
-            shop.queue.wake(key)
+            shop.queue.add(key)
         await virtual.elapse(1)
-        assert await shop.waits(VICTIM, shop.queue.wake) <= 0.02
-        assert await shop.waits(heavy[-1], shop.queue.hurry) <= 0.3 * 4
-        shop.queue.forget(heavy[0])
+        assert await shop.waits(VICTIM, shop.queue.add) <= 0.02
+        assert await shop.waits(heavy[-1], shop.queue.add_urgent) <= 0.3 * 4
+        shop.queue.drop(heavy[0])
         await shop.workers.stop(0)
 
     virtual.run(main)
@@ -124,14 +124,14 @@ def test_heavy_pass_that_hangs_delays_the_others_for_a_while() -> None:
         shop = Shop(lambda key: HANGS_SECONDS if key.name == "web-0" and len(shop.begun) > 3 else 0.01)
         heavy = crowd(3)
         for key in heavy:
-            shop.queue.wake(key)
+            shop.queue.add(key)
         await virtual.elapse(0.005)
         for key in heavy:
             shop.queue.weigh(key)
         await virtual.elapse(1)
-        shop.queue.wake(heavy[0])
+        shop.queue.add(heavy[0])
         await virtual.elapse(0.5)
-        assert await shop.waits(heavy[1], shop.queue.wake) == pytest.approx(concurrency.HEAVY_SECONDS - 0.5, abs=0.05)
+        assert await shop.waits(heavy[1], shop.queue.add) == pytest.approx(concurrency.HEAVY_SECONDS - 0.5, abs=0.05)
         await shop.workers.stop(0)
 
     virtual.run(main)
@@ -153,16 +153,16 @@ def test_h33_abort_of_a_large_rollout_waits_for_no_large_one_that_hangs(
         hostile = [key for number in range(namespaces) for key in crowd(20, f"hostile-{number}")]
         heavy = [VICTIM, *hostile]
         for key in heavy:
-            shop.queue.wake(key)
+            shop.queue.add(key)
         while shop.running or len(shop.queue):
             for key in heavy:
                 shop.queue.weigh(key)
             await virtual.elapse(0.005)
         await virtual.elapse(1)
         for key in hostile:
-            (shop.queue.hurry if urgent else shop.queue.wake)(key)
+            (shop.queue.add_urgent if urgent else shop.queue.add)(key)
         await virtual.elapse(0.1)
-        assert await shop.waits(VICTIM, shop.queue.hurry) <= within_seconds
+        assert await shop.waits(VICTIM, shop.queue.add_urgent) <= within_seconds
         await shop.workers.stop(0)
 
     virtual.run(main)
@@ -175,7 +175,7 @@ def test_passes_that_do_not_hang_keep_to_their_number() -> None:
         shop = Shop(lambda _: 0.1)
         for number in range(30):
             for key in crowd(10, f"shop-{number}"):
-                shop.queue.wake(key)
+                shop.queue.add(key)
         await virtual.elapse(60)
         assert len(shop.begun) == 300
         assert shop.most <= 8 + 4
@@ -190,7 +190,7 @@ def test_one_namespace_alone_has_all_places() -> None:
     async def main() -> None:
         shop = Shop(lambda _: 0.1)
         for key in crowd(80):
-            shop.queue.wake(key)
+            shop.queue.add(key)
         await virtual.elapse(1.05)
         assert (len(shop.begun), shop.most) == (80, 8)
         await shop.workers.stop(0)
@@ -206,12 +206,12 @@ def test_places_come_back() -> None:
         shop = Shop(lambda _: lasts, count=2)
         for number in range(6):
             for key in crowd(3, f"shop-{number}"):
-                shop.queue.wake(key)
+                shop.queue.add(key)
         await virtual.elapse(60)
         assert len(shop.begun) == 18
         lasts, shop.most = 0.1, 0
         for key in crowd(20):
-            shop.queue.wake(key)
+            shop.queue.add(key)
         await virtual.elapse(60)
         assert (len(shop.begun), shop.most, len(shop.queue)) == (38, 2, 0)
         await shop.workers.stop(0)
@@ -226,14 +226,14 @@ def test_h33_urgent_passes_without_end_starve_nobody() -> None:
         shop = Shop(lambda _: 0.05, count=1)
 
         def again(key: Key) -> None:
-            shop.queue.hurry(key)
+            shop.queue.add_urgent(key)
             asyncio.get_running_loop().call_later(0.2, again, key)
 
         for key in crowd(100):
             again(key)
         await virtual.elapse(3)
-        assert await shop.waits(VICTIM, shop.queue.wake) <= 0.05 * (URGENT_IN_A_ROW + 2) + 0.02
-        assert await shop.waits(Key("other", "web"), shop.queue.hurry) <= 0.05 * 3 + 0.02
+        assert await shop.waits(VICTIM, shop.queue.add) <= 0.05 * (URGENT_IN_A_ROW + 2) + 0.02
+        assert await shop.waits(Key("other", "web"), shop.queue.add_urgent) <= 0.05 * 3 + 0.02
         await shop.workers.stop(0)
         shop.queue.close()
 
@@ -246,12 +246,12 @@ def test_one_pass_of_four_is_for_those_that_are_not_urgent() -> None:
     async def main() -> None:
         work = Queue(clock=virtual.clock)
         for number in range(9):
-            work.hurry(Key("a", f"urgent-{number}"))
+            work.add_urgent(Key("a", f"urgent-{number}"))
         for number in range(2):
-            work.wake(Key("a", f"rest-{number}"))
+            work.add(Key("a", f"rest-{number}"))
         order = []
         for _ in range(11):
-            key = await work.take()
+            key = await work.get()
             order.append(key.name.partition("-")[0])
             work.done(key)
         assert order == ["urgent"] * 3 + ["rest"] + ["urgent"] * 3 + ["rest"] + ["urgent"] * 3
@@ -265,7 +265,7 @@ def test_key_that_is_woken_without_end_has_its_pace() -> None:
     async def main() -> None:
         shop = Shop(lambda _: 0.001)
         for _ in range(2000):
-            shop.queue.wake(VICTIM)
+            shop.queue.add(VICTIM)
             await virtual.elapse(0.01)
         allowed = rate_limit.BURST + 20 / rate_limit.PERIOD_SECONDS
         assert allowed - 2 <= len(shop.begun) <= allowed + 2
@@ -283,12 +283,12 @@ def test_pace_delays_nothing_that_is_urgent() -> None:
     async def main() -> None:
         shop = Shop(lambda _: 0.001)
         for _ in range(300):
-            shop.queue.wake(VICTIM)
+            shop.queue.add(VICTIM)
             await virtual.elapse(0.01)
-        assert await shop.waits(VICTIM, shop.queue.hurry) <= 0.02
-        assert await shop.waits(VICTIM, lambda key: shop.queue.wake_at(key, virtual.clock() + 0.05)) <= 0.08
+        assert await shop.waits(VICTIM, shop.queue.add_urgent) <= 0.02
+        assert await shop.waits(VICTIM, lambda key: shop.queue.add_at(key, virtual.clock() + 0.05)) <= 0.08
         await virtual.elapse(60)
-        assert await shop.waits(VICTIM, shop.queue.wake) <= 0.02
+        assert await shop.waits(VICTIM, shop.queue.add) <= 0.02
         await shop.workers.stop(0)
 
     virtual.run(main)
@@ -311,9 +311,9 @@ def test_spec_that_is_edited_all_the_time_slows_nothing_afterwards() -> None:
     async def main() -> None:
         shop = Shop(lambda _: 0.001)
         for _ in range(100):
-            shop.queue.hurry(VICTIM)
+            shop.queue.add_urgent(VICTIM)
             await virtual.elapse(0.1)
-        assert await shop.waits(VICTIM, shop.queue.wake) <= rate_limit.PERIOD_SECONDS + 0.02
+        assert await shop.waits(VICTIM, shop.queue.add) <= rate_limit.PERIOD_SECONDS + 0.02
         await shop.workers.stop(0)
 
     virtual.run(main)
@@ -334,16 +334,16 @@ def test_queue_is_stalled_only_where_nobody_takes() -> None:
 
     async def main() -> None:
         work = Queue(clock=virtual.clock)
-        work.wake(VICTIM)
+        work.add(VICTIM)
         await virtual.elapse(70)
         assert work.stalled_seconds() == pytest.approx(70)
-        await work.take()
+        await work.get()
         assert work.stalled_seconds() == 0
         work.done(VICTIM)
 
         shop = Shop(lambda _: HANGS_SECONDS)
         for key in crowd(100):
-            shop.queue.wake(key)
+            shop.queue.add(key)
         await virtual.elapse(90)
         assert shop.queue.waiting_seconds() == pytest.approx(90)
         assert (shop.queue.stalled_seconds(), shop.workers.problem()) == (0, "")

@@ -21,7 +21,7 @@ class Setting:
         self.probes = 0
         self.world = World([*[Unreachable("away")] * 7, observation()])
         self.queue = self.world.queue
-        self.outage = ApiHealth(self.world.passes.hasten, self.probe, clock=virtual.clock)
+        self.outage = ApiHealth(self.world.passes.retry_now, self.probe, clock=virtual.clock)
         self.running = asyncio.create_task(self.outage.run())
 
     async def fail(self, times: int) -> None:
@@ -58,7 +58,7 @@ def test_end_of_an_outage_ends_backoffs(caplog: pytest.LogCaptureFixture) -> Non
         await virtual.elapse(30)
         assert setting.outage.problem() == "no answer from the API server for 30 s"
         setting.away = False
-        assert await setting.queue.take() == KEY
+        assert await setting.queue.get() == KEY
         assert virtual.clock() <= virtual.EPOCH + 30 + PROBE_SECONDS + 1
         assert setting.outage.problem() == ""
         setting.running.cancel()

@@ -20,10 +20,10 @@ def test_h35_pass_that_hangs_makes_way_for_a_command(*, acting: bool) -> None:
     async def main() -> None:
         world = World([observation()] * 3)
         world.passes._observer, world.passes._actor = (world, _Held()) if acting else (Hanging(), world)
-        world.queue.wake(KEY)
+        world.queue.add(KEY)
         running = asyncio.create_task(world.next_pass())
         await virtual.elapse(5)
-        world.queue.hurry(KEY)
+        world.queue.add_urgent(KEY)
         await virtual.elapse(0.01)
         assert running.done()
         assert world.ended == [("settled" if acting else "", "overtaken")]
@@ -40,10 +40,10 @@ def test_pass_that_only_began_is_given_a_moment() -> None:
     async def main() -> None:
         world = World([observation()] * 3)
         world.passes._actor = _Held(0.4)
-        world.queue.wake(KEY)
+        world.queue.add(KEY)
         running = asyncio.create_task(world.next_pass())
         await virtual.elapse(0.1)
-        world.queue.hurry(KEY)
+        world.queue.add_urgent(KEY)
         await running
         assert world.ended == [("settled", "ok")]
         assert await world.next_pass() == 0
@@ -59,14 +59,14 @@ def test_pass_that_goes_back_makes_way_for_nothing(*, urgent: bool) -> None:
         world = World([observation()] * 5)
         world.decided = lambda _: dataclasses.replace(decision(), urgent=urgent)
         world.passes._actor = _Held(5.0)
-        world.queue.wake(KEY)
+        world.queue.add(KEY)
         overtaken = [(seconds, "overtaken") for seconds in (0.5, 1.0, 2.0, 4.0) if not urgent]
         for ends_at, ended in [*overtaken, (5.0, "ok")]:
             running = asyncio.create_task(world.next_pass())
             began = virtual.clock()
             for _ in range(10):
                 await virtual.elapse(0.01)
-                world.queue.hurry(KEY)
+                world.queue.add_urgent(KEY)
             await running
             assert virtual.clock() - began == pytest.approx(ends_at)
             assert world.ended[-1][1] == ended

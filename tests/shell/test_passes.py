@@ -357,7 +357,7 @@ def test_first_look_spares_only_what_needs_nothing(decided: dict[str, Any], *, s
         assert world.ended == []
         if spared:
             await virtual.elapse(43)
-            assert await world.queue.take() == KEY
+            assert await world.queue.get() == KEY
 
     virtual.run(main)
 

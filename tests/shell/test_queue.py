@@ -22,9 +22,9 @@ def test_many_wakes_are_one_pass() -> None:
     async def main() -> None:
         work = queue()
         for _ in range(20):
-            work.wake(A)
+            work.add(A)
         assert len(work) == 1
-        assert await work.take() == A
+        assert await work.get() == A
         assert len(work) == 0
 
     virtual.run(main)
@@ -35,9 +35,9 @@ def test_keys_come_in_order() -> None:
 
     async def main() -> None:
         work = queue()
-        work.wake(A)
-        work.wake(B)
-        assert [await work.take(), await work.take()] == [A, B]
+        work.add(A)
+        work.add(B)
+        assert [await work.get(), await work.get()] == [A, B]
 
     virtual.run(main)
 
@@ -48,13 +48,13 @@ def test_hurried_key_comes_first() -> None:
     async def main() -> None:
         work = queue()
         for key in (A, B, C):
-            work.wake(key)
+            work.add(key)
         await virtual.elapse(3)
         for key in (C, C, D):
-            work.hurry(key)
-        work.wake(C)
+            work.add_urgent(key)
+        work.add(C)
         assert (len(work), work.waiting_seconds()) == (4, 3)
-        assert [await work.take() for _ in range(4)] == [C, D, A, B]
+        assert [await work.get() for _ in range(4)] == [C, D, A, B]
         assert (len(work), work.waiting_seconds()) == (0, 0)
 
     virtual.run(main)
@@ -65,16 +65,16 @@ def test_hurried_while_busy_comes_first_afterwards() -> None:
 
     async def main() -> None:
         work = queue()
-        work.wake(A)
-        await work.take()
-        work.hurry(A)
-        work.wake(B)
+        work.add(A)
+        await work.get()
+        work.add_urgent(A)
+        work.add(B)
         assert len(work) == 1
         work.done(A)
-        assert await work.take() == A
-        work.wake(A)
+        assert await work.get() == A
+        work.add(A)
         work.done(A)
-        assert [await work.take(), await work.take()] == [B, A]
+        assert [await work.get(), await work.get()] == [B, A]
 
     virtual.run(main)
 
@@ -84,9 +84,9 @@ def test_closed_queue_is_not_hurried() -> None:
 
     async def main() -> None:
         work = queue()
-        work.hurry(A)
+        work.add_urgent(A)
         work.close()
-        work.hurry(B)
+        work.add_urgent(B)
         assert len(work) == 0
 
     virtual.run(main)
@@ -97,14 +97,14 @@ def test_busy_key_is_not_given_out_twice() -> None:
 
     async def main() -> None:
         work = queue()
-        work.wake(A)
-        await work.take()
-        work.wake(A)
-        work.wake(A)
+        work.add(A)
+        await work.get()
+        work.add(A)
+        work.add(A)
         assert len(work) == 0
         work.done(A)
         assert len(work) == 1
-        assert await work.take() == A
+        assert await work.get() == A
         work.done(A)
         assert len(work) == 0
 
@@ -116,9 +116,9 @@ def test_waiting_worker_is_woken() -> None:
 
     async def main() -> None:
         work = queue()
-        taking = asyncio.create_task(work.take())
+        taking = asyncio.create_task(work.get())
         await virtual.elapse(1)
-        work.wake(A)
+        work.add(A)
         assert await taking == A
 
     virtual.run(main)
@@ -129,9 +129,9 @@ def test_cancelled_worker_passes_the_key_on() -> None:
 
     async def main() -> None:
         work = queue()
-        first, second = asyncio.create_task(work.take()), asyncio.create_task(work.take())
+        first, second = asyncio.create_task(work.get()), asyncio.create_task(work.get())
         await virtual.elapse(1)
-        work.wake(A)
+        work.add(A)
         first.cancel()
         assert await second == A
         with pytest.raises(asyncio.CancelledError):
@@ -145,8 +145,8 @@ def test_timer_wakes_at_its_time() -> None:
 
     async def main() -> None:
         work = queue()
-        work.wake_at(A, virtual.EPOCH + 100)
-        assert await work.take() == A
+        work.add_at(A, virtual.EPOCH + 100)
+        assert await work.get() == A
         assert virtual.clock() == pytest.approx(virtual.EPOCH + 100)
 
     virtual.run(main)
@@ -158,8 +158,8 @@ def test_earlier_of_two_times_counts() -> None:
     async def main() -> None:
         work = queue()
         for at in (50, 10, 30):
-            work.wake_at(A, virtual.EPOCH + at)
-        await work.take()
+            work.add_at(A, virtual.EPOCH + at)
+        await work.get()
         assert virtual.clock() == pytest.approx(virtual.EPOCH + 10)
         work.done(A)
         await virtual.elapse(100)
@@ -173,9 +173,9 @@ def test_pass_ends_the_timer() -> None:
 
     async def main() -> None:
         work = queue()
-        work.wake_at(A, virtual.EPOCH + 10)
-        work.wake(A)
-        await work.take()
+        work.add_at(A, virtual.EPOCH + 10)
+        work.add(A)
+        await work.get()
         work.done(A)
         await virtual.elapse(100)
         assert len(work) == 0
@@ -189,9 +189,9 @@ def test_clock_that_jumps_back_does_not_wake_early() -> None:
     async def main() -> None:
         behind = 0.0
         work = Queue(clock=lambda: virtual.clock() - behind)
-        work.wake_at(A, virtual.EPOCH + 10)
+        work.add_at(A, virtual.EPOCH + 10)
         behind = 60.0
-        await work.take()
+        await work.get()
         assert virtual.clock() == pytest.approx(virtual.EPOCH + 70)
 
     virtual.run(main)
@@ -203,9 +203,9 @@ def test_clock_that_jumps_ahead_wakes_within_half_a_minute() -> None:
     async def main() -> None:
         ahead = 0.0
         work = Queue(clock=lambda: virtual.clock() + ahead)
-        work.wake_at(A, virtual.EPOCH + 3600)
+        work.add_at(A, virtual.EPOCH + 3600)
         ahead = 3600.0
-        await work.take()
+        await work.get()
         assert virtual.clock() <= virtual.EPOCH + 30
 
     virtual.run(main)
@@ -217,18 +217,18 @@ def test_urgent_time_goes_before_those_that_wait() -> None:
     async def main() -> None:
         work = queue()
         for key in (B, C, D):
-            work.wake(key)
-        work.wake_at(A, virtual.EPOCH + 10, urgent=True)
-        work.wake_at(A, virtual.EPOCH + 1)  # the earlier one counts, and it is urgent still
-        work.wake_at(D, virtual.EPOCH + 2, urgent=True)
+            work.add(key)
+        work.add_at(A, virtual.EPOCH + 10, urgent=True)
+        work.add_at(A, virtual.EPOCH + 1)  # the earlier one counts, and it is urgent still
+        work.add_at(D, virtual.EPOCH + 2, urgent=True)
         await virtual.elapse(3)
-        assert [await work.take() for _ in range(4)] == [A, D, B, C]
+        assert [await work.get() for _ in range(4)] == [A, D, B, C]
         for key in (A, B, C, D):
             work.done(key)
-        work.wake(B)
-        work.wake_at(A, virtual.EPOCH + 5)
+        work.add(B)
+        work.add_at(A, virtual.EPOCH + 5)
         await virtual.elapse(5)
-        assert [await work.take() for _ in range(2)] == [B, A]
+        assert [await work.get() for _ in range(2)] == [B, A]
 
     virtual.run(main)
 
@@ -238,13 +238,13 @@ def test_hastened_keys_come_sooner() -> None:
 
     async def main() -> None:
         work = queue()
-        work.wake_at(A, virtual.EPOCH + 60)
-        work.wake_at(B, virtual.EPOCH + 20)
+        work.add_at(A, virtual.EPOCH + 60)
+        work.add_at(B, virtual.EPOCH + 20)
         for key, seconds in ((A, 1.0), (B, 30.0), (C, 1.0)):
-            work.hasten(key, seconds)
-        assert await work.take() == A
+            work.add_sooner(key, seconds)
+        assert await work.get() == A
         assert virtual.clock() == pytest.approx(virtual.EPOCH + 1)
-        assert await work.take() == B
+        assert await work.get() == B
         assert virtual.clock() == pytest.approx(virtual.EPOCH + 20)
         await virtual.elapse(1000)
         assert len(work) == 0
@@ -257,8 +257,8 @@ def test_forgotten_key_does_not_wake() -> None:
 
     async def main() -> None:
         work = queue()
-        work.wake_at(A, virtual.EPOCH + 1)
-        work.forget(A)
+        work.add_at(A, virtual.EPOCH + 1)
+        work.drop(A)
         await virtual.elapse(100)
         assert len(work) == 0
 
@@ -270,16 +270,16 @@ def test_closed_queue_gives_nothing_out() -> None:
 
     async def main() -> None:
         work = queue()
-        waiting = asyncio.create_task(work.take())
+        waiting = asyncio.create_task(work.get())
         await virtual.elapse(1)
-        work.wake_at(A, virtual.EPOCH + 5)
+        work.add_at(A, virtual.EPOCH + 5)
         work.close()
-        work.wake(B)
-        work.wake_at(B, virtual.EPOCH + 5)
+        work.add(B)
+        work.add_at(B, virtual.EPOCH + 5)
         with pytest.raises(EOFError):
             await waiting
         with pytest.raises(EOFError):
-            await work.take()
+            await work.get()
 
     virtual.run(main)
 
@@ -290,10 +290,10 @@ def test_ages_are_told() -> None:
     async def main() -> None:
         work = queue()
         assert (work.waiting_seconds(), work.working_seconds()) == (0, 0)
-        work.wake(A)
+        work.add(A)
         await virtual.elapse(5)
         assert work.waiting_seconds() == pytest.approx(5)
-        await work.take()
+        await work.get()
         await virtual.elapse(7)
         assert work.waiting_seconds() == 0
         assert work.working_seconds() == pytest.approx(7)

@@ -77,7 +77,7 @@ def test_urgent_conflict_is_hurried(*, urgent: bool, hurried: list[Key], monkeyp
         world = World([observation()], [Result(conflict=True)])
         world.decided = lambda _: dataclasses.replace(decision(), urgent=urgent)
         told: list[Key] = []
-        monkeypatch.setattr(world.queue, "hurry", told.append)
+        monkeypatch.setattr(world.queue, "add_urgent", told.append)
         await world.first_pass()
         assert told == hurried
 
@@ -95,11 +95,11 @@ def test_step_back_that_failed_keeps_its_place(result: Result, *, urgent: bool) 
         for _ in range(6 if result.conflict else 1):
             await world.first_pass()
         other = Key("shop", "other")
-        world.queue.wake(other)
-        assert await world.queue.take() == other  # several urgent ones have gone before it: it had its turn
+        world.queue.add(other)
+        assert await world.queue.get() == other  # several urgent ones have gone before it: it had its turn
         world.queue.done(other)
-        world.queue.wake(other)
+        world.queue.add(other)
         await virtual.elapse(61)
-        assert [await world.queue.take() for _ in range(2)] == ([KEY, other] if urgent else [other, KEY])
+        assert [await world.queue.get() for _ in range(2)] == ([KEY, other] if urgent else [other, KEY])
 
     virtual.run(main)

@@ -77,7 +77,7 @@ class Operator:
 
 def heard(operator: Operator, key: Key) -> None:
     """Have an answer wake its Rollout."""
-    operator.queue.wake(key)
+    operator.queue.add(key)
 
 
 def lost(_operator: Operator, _key: Key) -> None:
@@ -89,7 +89,7 @@ async def running(world: World, began: float, wakes: Callable[[Operator, Key], N
     """Run an operator from *began* on; it looks at its Rollout once, as after every start."""
     operator = Operator(world, began, wakes)
     operator.workers.start()
-    operator.queue.wake(KEY)
+    operator.queue.add(KEY)
     cluster = asyncio.create_task(operator.time_passes())
     yield operator
     await operator.workers.stop(1.0)
@@ -267,10 +267,10 @@ def test_nothing_is_measured_that_is_not_analysed_any_more(server: Server, gone:
         match gone:
             case "deleted":
                 world.delete()
-                operator.queue.wake(KEY)
+                operator.queue.add(KEY)
             case "aborted":
                 world.annotate("headgate.dev/abort", "now")
-                operator.queue.wake(KEY)
+                operator.queue.add(KEY)
             case "metrics removed":
                 world.edit(analysis={"metrics": []})
             case _:

@@ -78,7 +78,7 @@ async def test_commands_go_before_what_objects_do(monkeypatch: pytest.MonkeyPatc
     async with asyncio.timeout(10):
         while len(watching.queue) < 51:
             await asyncio.wait([running], timeout=0.01)
-        assert await watching.queue.take() == Key("shop", "web")
+        assert await watching.queue.get() == Key("shop", "web")
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
@@ -97,8 +97,8 @@ async def test_a_new_rollout_hurries_no_other(monkeypatch: pytest.MonkeyPatch) -
 
     watching = Scripted(sees_both)
     hurried, woken = list[Key](), list[Key]()
-    monkeypatch.setattr(watching.queue, "hurry", hurried.append)
-    monkeypatch.setattr(watching.queue, "wake", woken.append)
+    monkeypatch.setattr(watching.queue, "add_urgent", hurried.append)
+    monkeypatch.setattr(watching.queue, "add", woken.append)
     running = asyncio.create_task(watching.run())
     async with asyncio.timeout(10):
         while not woken:
@@ -115,7 +115,7 @@ async def test_end_of_kopf_is_not_final(monkeypatch: pytest.MonkeyPatch) -> None
     watching = Scripted(fails, fails, sees)
     running = asyncio.create_task(watching.run())
     async with asyncio.timeout(10):
-        assert await watching.queue.take() == Key("shop", "web")
+        assert await watching.queue.get() == Key("shop", "web")
     assert watching.restarts == 2
     assert watching.problem() == ""
     running.cancel()
@@ -136,7 +136,7 @@ async def test_restart_on_demand(monkeypatch: pytest.MonkeyPatch) -> None:
     watching = Scripted(sees, second)
     running = asyncio.create_task(watching.run())
     async with asyncio.timeout(10):
-        await watching.queue.take()
+        await watching.queue.get()
         watching.restart()
         await again.wait()
     running.cancel()
@@ -150,7 +150,7 @@ async def test_first_listing_is_waited_for() -> None:
     assert watching.problem() == "not started"
     running = asyncio.create_task(watching.run())
     async with asyncio.timeout(10):
-        await watching.queue.take()
+        await watching.queue.get()
     assert watching.problem() == ""
     running.cancel()
     await asyncio.wait([running])
@@ -211,7 +211,7 @@ async def test_changes_in_a_real_cluster_wake(control_plane: ControlPlane, api: 
 
     async def woken() -> None:
         async with asyncio.timeout(20):
-            assert await queue.take() == key
+            assert await queue.get() == key
         queue.done(key)
 
     rollout = await api.create(Kind.ROLLOUT, namespace, ROLLOUT)
@@ -245,12 +245,12 @@ async def test_api_server_that_comes_back_is_watched_again(control_plane: Contro
     running = asyncio.create_task(watching.run())
     await api.create(Kind.ROLLOUT, namespace, ROLLOUT)
     async with asyncio.timeout(20):
-        await queue.take()
+        await queue.get()
     queue.done(key)
     await asyncio.to_thread(clusters.restart_component, control_plane.cluster, "kube-apiserver")
     patch = {"op": "add", "path": "/metadata/annotations", "value": {"a": "b"}}
     await api.patch(Kind.ROLLOUT, namespace, "web", [patch], "test")
     async with asyncio.timeout(60):
-        await queue.take()
+        await queue.get()
     running.cancel()
     await asyncio.wait([running])

@@ -25,13 +25,13 @@ class ApiHealth:
 
     def __init__(
         self,
-        hasten: Callable[[float], None],
+        retry_now: Callable[[float], None],
         probe: Callable[[], Coroutine[Any, Any, None]],
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Ask by *probe*; when the server is back, call *hasten* with the seconds within which all may come back."""
-        self._hasten = hasten
+        """Ask by *probe*; when the server is back, call *retry_now* with the seconds within which all may come back."""
+        self._retry_now = retry_now
         self._probe = probe
         self._clock = clock
         self._failing = asyncio.Event()
@@ -83,4 +83,4 @@ class ApiHealth:
         self._away = False
         silent_seconds = 0.0 if since is None else self._clock() - since
         _log.info("the API server answers again after %.0f s", silent_seconds)
-        self._hasten(SPREAD_SECONDS)
+        self._retry_now(SPREAD_SECONDS)

@@ -66,7 +66,7 @@ class InitialList:
             uids += await self._sighted({Kind.ROLLOUT: ours}, keys)
             for key, at_rest in keys.items():
                 if not at_rest:
-                    self._queue.wake(key)
+                    self._queue.add(key)
             # Its own requests go out together; all but the first few namespaces wait for none.
             parts = await asyncio.gather(*(stream.up_to(place) for stream in streams.values()))
             others = dict(zip(streams, parts, strict=True))
@@ -90,7 +90,7 @@ class InitialList:
             uids.append(sighting.uid)
             for key in self._triggers.woken_by(sighting):
                 if key not in keys:
-                    self._queue.wake(key)
+                    self._queue.add(key)
         self._triggers.stirred()  # each of them is judged, or gets a pass, when all of its namespace have been seen
         return uids
 
@@ -100,7 +100,7 @@ class InitialList:
         snapshot = Snapshot(place.removesuffix("/"), things) if whole else None
         for key, at_rest in keys.items():
             if at_rest and (snapshot is None or not await self._settled(key, snapshot)):
-                self._queue.wake(key)
+                self._queue.add(key)
             await asyncio.sleep(0)  # the passes of those in flight do not wait for a thousand at rest
 
 

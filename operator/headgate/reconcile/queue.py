@@ -61,9 +61,9 @@ class Queue:
     def __len__(self) -> int:
         return len(self._turns)
 
-    # --- waking ------------------------------------------------------------------------------------------------------
+    # --- adding ------------------------------------------------------------------------------------------------------
 
-    def wake(self, key: Key) -> None:
+    def add(self, key: Key) -> None:
         """Look at *key* as soon as a worker is free, and after any pass over it that is running now.
 
         Not at once if it has been looked at too often of late.
@@ -72,12 +72,12 @@ class Queue:
             return
         now = asyncio.get_running_loop().time()
         if key not in self._busy and (delay_seconds := self._pace.delay_seconds(key, now)) > 0:
-            self.wake_at(key, self._clock() + delay_seconds)
+            self.add_at(key, self._clock() + delay_seconds)
             return
         self._offer(key, now)
 
-    def hurry(self, key: Key) -> None:
-        """Wake *key* before those that are only woken: users may be hurt while it waits behind hundreds of others."""
+    def add_urgent(self, key: Key) -> None:
+        """Add *key* before those that were only added: users may be hurt while it waits behind hundreds of others."""
         if self._closed or self._turns.urgent.holds(self._line(key), key):
             return
         self._dirty.setdefault(key, asyncio.get_running_loop().time())
@@ -88,7 +88,7 @@ class Queue:
         self._turns.hurry(self._line(key), key)
         self._nudge()
 
-    def wake_at(self, key: Key, at: float, *, urgent: bool = False) -> None:
+    def add_at(self, key: Key, at: float, *, urgent: bool = False) -> None:
         """Look at *key* at *at*, in seconds since the epoch; of two such times the earlier one counts.
 
         If either is *urgent* it then goes before those that are not.
@@ -105,17 +105,17 @@ class Queue:
         due = asyncio.get_running_loop().time() + max(at - self._clock(), 0.0)
         self._arm(key, at, due)
 
-    def hasten(self, key: Key, seconds: float) -> None:
+    def add_sooner(self, key: Key, seconds: float) -> None:
         """Look at *key* in *seconds* where it has a later time; one that has none waits already, or for nothing."""
         if key in self._timers:
-            self.wake_at(key, self._clock() + seconds)
+            self.add_at(key, self._clock() + seconds)
 
     def weigh(self, key: Key) -> None:
         """Take in, while a worker has *key*, that passes over it are heavy: few of these are given out at a time."""
         if key in self._busy:
             self._heavy.add(key)
 
-    def forget(self, key: Key) -> None:
+    def drop(self, key: Key) -> None:
         """Drop the timer of *key* and what else is kept: it is gone."""
         self._disarm(key)
         self._pace.forget(key)
@@ -123,7 +123,7 @@ class Queue:
 
     # --- working -----------------------------------------------------------------------------------------------------
 
-    async def take(self) -> Key:
+    async def get(self) -> Key:
         """Return the next key as soon as there is one; give it back with `done`.
 
         Raises:
@@ -157,9 +157,9 @@ class Queue:
         since = self._dirty.pop(key, None)
         if since is not None and key in self._hurried:
             self._hurried.discard(key)
-            self.hurry(key)
+            self.add_urgent(key)
         elif since is not None:
-            self.wake(key)
+            self.add(key)
 
     def close(self) -> None:
         """Give out no more keys and drop all timers."""
@@ -238,7 +238,7 @@ class Queue:
         del self._timers[key]
         if key in self._urgently:
             self._urgently.discard(key)
-            self.hurry(key)
+            self.add_urgent(key)
         elif key not in self._dirty:
             self._offer(key, asyncio.get_running_loop().time())
 

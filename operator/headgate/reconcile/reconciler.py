@@ -165,7 +165,7 @@ class Reconciler:
         self._memories.setdefault(key, _RetryState())
         self._report.stands(key, decision.status.phase)
         if decision.recheck_at is not None:
-            self._queue.wake_at(key, decision.recheck_at)
+            self._queue.add_at(key, decision.recheck_at)
         return True
 
     async def run(self, key: Key) -> None:
@@ -195,12 +195,12 @@ class Reconciler:
     def _left(self, key: Key) -> None:
         self._attempts.pop(key, None)
         if self._answers.owes(key):
-            self._queue.hurry(key)
+            self._queue.add_urgent(key)
 
     def answered(self, key: Key) -> None:
         """Take in that there is an answer for *key*; a pass that runs may still take it."""
         if key not in self._attempts:
-            self._queue.hurry(key)
+            self._queue.add_urgent(key)
 
     async def _attempt(self, key: Key, attempt: "_Attempt") -> str:
         memory = self._memories.setdefault(key, _RetryState())
@@ -261,11 +261,11 @@ class Reconciler:
 
     def _requeue(self, key: Key, follows: Requeue) -> None:
         if follows.at_once:
-            (self._queue.hurry if follows.urgent else self._queue.wake)(key)
+            (self._queue.add_urgent if follows.urgent else self._queue.add)(key)
         elif follows.at is not None:
-            self._queue.wake_at(key, follows.at, urgent=follows.urgent)
+            self._queue.add_at(key, follows.at, urgent=follows.urgent)
 
-    def hasten(self, spread_seconds: float) -> None:
+    def retry_now(self, spread_seconds: float) -> None:
         """Look at all Rollouts that back off within *spread_seconds*: what they waited for has come.
 
         They start from the beginning: of a server that has just come back the first answer may well be 429, and no
@@ -274,7 +274,7 @@ class Reconciler:
         for key, memory in self._memories.items():
             if memory.retries.failures:
                 memory.retries = dataclasses.replace(memory.retries, failures=0)
-                self._queue.hasten(key, spread_seconds * self._jitter())
+                self._queue.add_sooner(key, spread_seconds * self._jitter())
 
     def _bug(self, key: Key, attempt: "_Attempt") -> str:
         seen = attempt.observation
@@ -289,7 +289,7 @@ class Reconciler:
             _log.info("Service %s is the user's again: its Rollout is gone", name, extra=about(key))
         # Not before: what could not be given back is tried again, later and later.
         self._memories.pop(key, None)
-        self._queue.forget(key)
+        self._queue.drop(key)
         return "gone"
 
 

@@ -140,16 +140,16 @@ class Resync:
         lost = {kind: self._triggers.keep(kind, map(_uid, things)) for kind, things in listed.items()}
         there = {observed(Kind.ROLLOUT, rollout).key for rollout in listed[Kind.ROLLOUT]}
         for key in {key for keys in lost.values() for key in keys} | (self._remembered() - there):
-            self._queue.wake(key)  # the pass finds nothing there and forgets it
+            self._queue.add(key)  # the pass finds nothing there and forgets it
         for key in self._triggers.stirred():
-            self._queue.wake(key)
+            self._queue.add(key)
 
     def _wake_all(self, rollouts: list[Json]) -> None:
         """Wake all *rollouts* within half a period, so that they do not come as a crowd."""
         for rollout in rollouts:
             key = observed(Kind.ROLLOUT, rollout).key
             if key is not None:
-                self._queue.wake_at(key, self._clock() + self._period_seconds / 2 * self._jitter())
+                self._queue.add_at(key, self._clock() + self._period_seconds / 2 * self._jitter())
 
     def _behind(self, kind: Kind, listed: list[Json]) -> list[tuple[Kind, str, str, str]]:
         """Return the objects that the watches last showed in another state than the list did."""

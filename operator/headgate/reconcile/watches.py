@@ -179,11 +179,11 @@ class Watches:
             self._awaited.discard(sighting.uid)
             if not self._awaited:
                 self._listed.set()
-        wake = self._queue.hurry if self._triggers.is_wish(sighting) else self._queue.wake
+        wake = self._queue.add_urgent if self._triggers.is_wish(sighting) else self._queue.add
         for key in self._triggers.woken_by(sighting):
             wake(key)
         for key in self._triggers.stirred():
-            self._queue.wake(key)  # never urgent: it is others who did something
+            self._queue.add(key)  # never urgent: it is others who did something
         if sighting.kind is Kind.ROLLOUT and self._looks is None and self._triggers.named() - self._routes:
             self._looks = asyncio.create_task(self._look_for_routes(), name="look for kinds of route")
 

@@ -48,7 +48,7 @@ class Workers:
     async def _work(self) -> None:
         while True:
             try:
-                key = await self._queue.take()
+                key = await self._queue.get()
             except EOFError:
                 return
             try:
