@@ -12,6 +12,9 @@ from tests.shell.stubs import Stub
 
 __all__ = ["control_plane"]
 
+TIMEOUT_SECONDS = 5.0
+"""For one call: with 1 s a stub that answers at once was too late, on two cores that run everything."""
+
 
 @pytest.fixture
 async def stub() -> AsyncIterator[Stub]:
@@ -37,6 +40,6 @@ async def client(stub: Stub) -> AsyncIterator[cluster.Cluster]:
         assert seconds >= 0
         stub.heard.append((verb, plural, outcome))
 
-    client = cluster.Cluster(access, timeout_seconds=1.0, on_request=hear)
+    client = cluster.Cluster(access, timeout_seconds=TIMEOUT_SECONDS, on_request=hear)
     yield client
     await client.close()
