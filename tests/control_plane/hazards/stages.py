@@ -28,6 +28,8 @@ GOOD, BAD = 0.01, 0.9
 REPLICAS = 4
 WEIGHTS = (25, 50, 100)
 STEPS: Json = {"steps": [{"setWeight": weight} for weight in WEIGHTS[:-1]]}
+HELD: Json = {"steps": [*STEPS["steps"], {"pause": {}}]}
+"""They end with a pause: who makes the version bad may be slower than the last step."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -126,13 +128,14 @@ class Stage:
             message = f"{self.namespace}: {what}: not in {deadline_seconds} s; {json.dumps(self.rollout, indent=1)}"
             raise AssertionError(message)
 
-    def ship(self, version: str, *, routed: bool, **spec: Any) -> None:
-        """Apply the Rollout with this version of the template."""
+    def ship(self, version: str, *, routed: bool, held: bool = False, **spec: Any) -> None:
+        """Apply the Rollout with this version of the template; one that is *held* is not promoted by itself."""
         metric = rollouts.metric(self.namespace, passesToAdvance=1)
-        strategy: Json = {"canary": STEPS}
+        steps = HELD if held else STEPS
+        strategy: Json = {"canary": steps}
         more: Json = {"analysis": {"metrics": [metric]}}
         if routed:
-            strategy = {"canary": {**STEPS, "scaleDownDelay": "0s"}}
+            strategy = {"canary": {**steps, "scaleDownDelay": "0s"}}
             more["traffic"] = shops.traffic()
         self.apply("rollouts", rollouts.manifest(self.namespace, version, **{**more, "strategy": strategy, **spec}))
 

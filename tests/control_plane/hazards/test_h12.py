@@ -71,4 +71,6 @@ def test_undisturbed(company: Company, plot: Plot) -> None:
     assert [] == list(plays.wrongs(plot, outcome, outcome))
     assert outcome.end["phase"] == plot.ending
     stages = ["rest", "step 1", "step 2", *(["step 3", "promoted"] if plot.good else ["leaving", "over"])]
-    assert list(dict.fromkeys(moment.stage for moment in outcome.moments)) == stages
+    # A bad one may have come to the pause before it was known to be bad.
+    seen = dict.fromkeys(moment.stage for moment in outcome.moments if plot.good or moment.stage != "step 3")
+    assert list(seen) == stages
