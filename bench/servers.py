@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 import requests
 
-from bench.stage import Prometheus, Say, free_port
+from bench.stage import Prometheus, Say
 from hack import cluster as clusters
 from hack.cluster import binaries
 from hack.cluster import prometheus as layer
@@ -129,7 +129,7 @@ def real(say: Say) -> Iterator[Real]:
     """Run a real Prometheus."""
     binary = binaries.install((layer.PROMETHEUS,), say).binary("prometheus", "prometheus")
     with tempfile.TemporaryDirectory() as folder:
-        address, log = f"127.0.0.1:{free_port()}", Path(folder, "queries.log")
+        address, log = f"127.0.0.1:{clusters.free_port()}", Path(folder, "queries.log")
         itself = {"job_name": "itself", "static_configs": [{"targets": [address]}]}
         pace = {"scrape_interval": f"{SCRAPE_SECONDS}s", "scrape_timeout": f"{SCRAPE_SECONDS}s"}
         configuration = {"global": {**pace, "query_log_file": str(log)}, "scrape_configs": [itself]}

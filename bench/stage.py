@@ -7,7 +7,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -142,16 +141,9 @@ def running(purpose: str, say: Say, prometheus: str = "") -> Iterator[Stage]:
         }
         kubeconfig = operators.kubeconfig_of_operator(cluster, cluster.state)
         log = cluster.state / "logs" / "operator.log"
-        operator = operators.Operator(kubeconfig, log, settings, free_port())
+        operator = operators.Operator(kubeconfig, log, settings, clusters.free_port())
         stack.callback(operator.kill)
         yield Stage(cluster, scripted, client, Audit(cluster.audit_log), say, kubeconfig, operator)
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _stop(name: str) -> None:

@@ -9,7 +9,6 @@ import http
 import json
 import os
 import signal
-import socket
 import subprocess
 import types
 import urllib.request
@@ -166,9 +165,6 @@ class Stage:
 
     def _start_operator(self) -> None:
         self._say("starting the operator, as a process with a service account's rights")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
         settings = {
             "HEADGATE_PROMETHEUS_ADDRESS": str(self.cluster.prometheus),
             "HEADGATE_SCRAPE_INTERVAL_SECONDS": str(SCRAPE_SECONDS),
@@ -176,7 +172,7 @@ class Stage:
             processes.MARK: layout.of(CLUSTER).mark_of("operator"),
         }
         kubeconfig = kubeconfig_of_operator(self.cluster, self.cluster.state)
-        self.operator = Operator(kubeconfig, self.logs / "operator.log", settings, port)
+        self.operator = Operator(kubeconfig, self.logs / "operator.log", settings, clusters.free_port())
         self.operator.start()
 
     def _clear(self) -> None:

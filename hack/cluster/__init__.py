@@ -5,6 +5,7 @@ This is the face of the package; README.md says how to use it.
 
 from hack.cluster.deadlines import wait_until
 from hack.cluster.errors import ClusterError
+from hack.cluster.layout import free_port
 from hack.cluster.lifecycle import (
     Cluster,
     Logs,
@@ -34,6 +35,7 @@ __all__ = [
     "entered",
     "extend",
     "find",
+    "free_port",
     "lacking",
     "load_image",
     "restart_component",

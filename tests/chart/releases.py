@@ -17,7 +17,6 @@ from headgate.api import names
 from tests.chart.helm import Helm, Json
 from tests.chart.values_table import CHART
 from tests.control_plane.conftest import ControlPlane
-from tests.control_plane.life.conftest import free_port
 from tests.control_plane.life.operators import Operator
 from tests.control_plane.writing import HttpWriter
 
@@ -89,7 +88,7 @@ class Release:
         deployment = json.loads(self.kubectl("get", "deployment", "headgate", "-n", NAMESPACE, "-o", "json"))
         spec = deployment["spec"]["template"]["spec"]
         variables = {entry["name"]: entry.get("value", "") for entry in spec["containers"][0]["env"]}
-        port = free_port()
+        port = cluster.free_port()
         here = {"HEADGATE_LISTEN_ADDRESS": "127.0.0.1", "HEADGATE_LISTEN_PORT": str(port)}
         kubeconfig = self._kubeconfig(spec["serviceAccountName"], folder)
         made = Operator(kubeconfig, folder / "operator.log", {**variables, **here}, port)

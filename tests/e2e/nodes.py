@@ -20,7 +20,6 @@ from hack import cluster
 from hack.cluster import Cluster
 from headgate.api import crd
 from headgate.cli import crds
-from tests.control_plane.life.conftest import free_port
 from tests.control_plane.life.operators import Operator, kubeconfig_of_operator
 
 Json = dict[str, Any]
@@ -121,7 +120,7 @@ def operated(node: Node, folder: Path) -> Iterator[Operator]:
     }
     with cluster.entered(node.cluster):
         kubeconfig = kubeconfig_of_operator(node.cluster, folder)
-        operator = Operator(kubeconfig, folder / "operator.log", settings, free_port())
+        operator = Operator(kubeconfig, folder / "operator.log", settings, cluster.free_port())
     try:
         with cluster.entered(node.cluster):
             operator.start()

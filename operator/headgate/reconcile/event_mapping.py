@@ -1,4 +1,4 @@
-"""Which sightings of objects are worth a pass over which Rollouts. Remembers one number of each object, and compares.
+"""Which observed objects are worth a pass over which Rollouts. Remembers one number of each object, and compares.
 
 Routes do not say whose they are: Rollouts name them. A Service's label says it, but not in full where a Rollout's name
 is too long for a label. Both are found through what the Rollouts themselves said when they were seen. So is what two

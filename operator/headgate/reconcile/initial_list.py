@@ -134,7 +134,7 @@ class _Stream:
 
 
 def _kept(body: Json) -> Json:
-    """Return *body*, or where it is large what a sighting needs of it."""
+    """Return *body*, or where it is large what an ObservedObject needs of it."""
     # A namespace is held as a whole: a hundred Rollouts of 0.9 MB would take 800 MB. A common one has 5 kB.
     if not nesting.deeper(body, nesting.KEPT) and len(json.dumps(body)) <= _LARGE_CHARACTERS:
         return body

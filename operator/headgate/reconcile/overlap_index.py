@@ -1,4 +1,4 @@
-"""Which Rollouts of a namespace overlap, kept from sighting to sighting, so that no pass has to read or compare them.
+"""Which Rollouts of a namespace overlap, kept from event to event, so that no pass has to read or compare them.
 
 A Rollout is found by a label of its selector that few others have, and by the labels of its template: a new one is
 compared with those alone, and with no more than some of them. Of each no more than `overlaps.COUNTED` others are

@@ -60,10 +60,10 @@ class ObservedObject:
     """The Rollout that it is, or belongs to; None if it belongs to none, or for a route."""
     resource_version: str
     fingerprint: int
-    """Equal for two sightings with nothing worth a pass between them, within this process."""
+    """Equal for two observations with nothing worth a pass between them, within this process."""
     gone: bool = False
     wish: int = 0
-    """For a Rollout: equal for two sightings between which its users asked for nothing; 0 for anything else."""
+    """For a Rollout: equal for two observations between which its users asked for nothing; 0 for anything else."""
     route: Named | None = None
     """For a route: which one it is."""
     names: tuple[Named, ...] = ()
@@ -75,7 +75,7 @@ class ObservedObject:
 
 
 def observed(kind: Kind, body: Mapping[str, Any], *, gone: bool = False) -> ObservedObject:
-    """Return *body* cut down to a Sighting. Nothing in it can raise, and what is no name in it names nothing."""
+    """Return *body* cut down to an ObservedObject. Nothing in it can raise, and what is no name in it names nothing."""
     metadata = _mapping(nesting.shallow(body.get("metadata"), _LEVELS))
     namespace = str(metadata.get("namespace", ""))
     return ObservedObject(
@@ -94,7 +94,7 @@ def observed(kind: Kind, body: Mapping[str, Any], *, gone: bool = False) -> Obse
 
 
 def trimmed(body: Mapping[str, Any]) -> Json:
-    """Return of *body* what a Sighting is made of, and what names the object: its sighting is the same."""
+    """Return the parts of *body* that an ObservedObject is made of, and what names the object."""
     metadata = {name: part for name, part in _mapping(body.get("metadata")).items() if name != "managedFields"}
     if "annotations" in metadata:
         metadata["annotations"] = _shortened(metadata["annotations"])

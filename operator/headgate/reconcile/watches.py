@@ -2,7 +2,7 @@
 
 kopf runs in a thread with an event loop of its own, because in ours it would take over the signals, and at its end wait
 for and then cancel every task that was started after it: our passes. It keeps no state for us and decides nothing: each
-event becomes a small Sighting and crosses over to our loop.
+event becomes a small ObservedObject and crosses over to our loop.
 
 Its end is never final. A watch that answers with an error other than 410 ends all of kopf (an etcd leader change is
 enough): then it is started anew, and a resync looks for what was missed meanwhile.
@@ -173,7 +173,7 @@ class Watches:
             self._on_restart()
 
     def _hear(self, sighting: ObservedObject) -> None:
-        """Take in a sighting, in our own loop."""
+        """Take in an observed object, in our own loop."""
         self._on_sight(sighting.kind, sighting.resource_version)
         if not self._listed.is_set():
             self._awaited.discard(sighting.uid)

@@ -10,7 +10,7 @@ from tests.shell import virtual
 
 @dataclasses.dataclass
 class Server:
-    """Stands for every server, and for the threads that ask it: `lane` takes the place of `sampling.Lane`."""
+    """Stands for every server, and for the threads that ask it: `lane` takes the place of `sampling.WorkerPool`."""
 
     answer_seconds: float = 0.5
     value: float = 0.0

@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from hack.cluster import Cluster, wait_until
+from hack.cluster import Cluster, free_port, wait_until
 from tests.control_plane.access import Access
 from tests.control_plane.hazards.recorder import Recorder
 from tests.control_plane.life import gateways, rollouts, shops
-from tests.control_plane.life.conftest import free_port
 from tests.control_plane.life.operators import Operator, kubeconfig_of_operator
 from tests.control_plane.proxy import Proxy
 from tests.prometheus.scripts import constant

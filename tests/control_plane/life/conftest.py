@@ -1,13 +1,13 @@
 """One operator and one scripted Prometheus for all tests of this folder; a namespace for each."""
 
 import os
-import socket
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from hack.cluster import free_port
 from tests.control_plane.conftest import ControlPlane
 from tests.control_plane.life import gateways
 from tests.control_plane.life.gateways import Gateways
@@ -16,13 +16,6 @@ from tests.control_plane.life.reading import HttpReader
 from tests.control_plane.life.rollouts import World
 from tests.control_plane.life.shops import Shop
 from tests.prometheus.server import ScriptedPrometheus
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

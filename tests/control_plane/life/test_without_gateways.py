@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from hack.cluster import free_port
 from tests.control_plane.conftest import ControlPlane, running
 from tests.control_plane.life import gateways
-from tests.control_plane.life.conftest import free_port
 from tests.control_plane.life.gateways import Gateways
 from tests.control_plane.life.operators import Operator, kubeconfig_of_operator
 from tests.control_plane.life.reading import HttpReader
