@@ -17,6 +17,7 @@ import urllib.parse
 from collections.abc import Iterable
 from typing import Any, Self
 
+from hack.cluster import free_port
 from tests.prometheus import scripts
 
 ANSWER_SECONDS = 10.0
@@ -55,7 +56,8 @@ class ScriptedPrometheus:
         self._left: list[int | None] = []
         self._asked: list[Asked] = []
         self._released = threading.Event()
-        self._port = port
+        # Its own for good, also while it is stopped: no outgoing connection may take it meanwhile.
+        self._port = port or free_port()
         self._tls = tls
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -106,7 +108,6 @@ class ScriptedPrometheus:
         """Listen; a server that was stopped listens where it did before, and what its rules let hang hangs again."""
         self._released = threading.Event()
         self._server = _Server(("127.0.0.1", self._port), self, self._tls)
-        self._port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
