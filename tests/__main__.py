@@ -260,6 +260,8 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     on_ci = os.environ.get("CI") == "true"
     signal.signal(signal.SIGTERM, _end)
+    # In the background of a script, or under nohup, SIGINT is ignored, and would be by all that is started from here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     began = time.monotonic()
     results = run_all(tiers)
     print()

@@ -163,7 +163,7 @@ import pathlib, threading
 def test_lingers():
     try:
         print("runs", flush=True)
-        threading.Event().wait(60)
+        threading.Event().wait(600)
     finally:
         threading.Event().wait(1)
         pathlib.Path(__file__).with_name("cleaned").touch()
@@ -173,7 +173,10 @@ def test_lingers():
 def test_interrupted_tests_clean_up(tmp_path: Path) -> None:
     """After Ctrl-C a tier takes down what it has started, however long that takes, and only then we end."""
     (tmp_path / "test_lingering.py").write_text(LINGERING)
-    script = f"from tests import __main__ as tiers; tiers.call('pytest', '-s', {str(tmp_path)!r}, output=None)"
+    script = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # whatever started these tests
+        f"from tests import __main__ as tiers; tiers.call('pytest', '-s', {str(tmp_path)!r}, output=None)"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", script],
         cwd=tiers.ROOT,
@@ -185,8 +188,7 @@ def test_interrupted_tests_clean_up(tmp_path: Path) -> None:
         assert interrupted.stdout is not None
         assert any("runs" in line for line in interrupted.stdout)
         os.killpg(interrupted.pid, signal.SIGINT)
-        interrupted.stdout.read()
-        interrupted.wait(PATIENCE_SECONDS)
+        interrupted.communicate(timeout=PATIENCE_SECONDS)
 
     assert (tmp_path / "cleaned").exists()
 
@@ -230,11 +232,14 @@ def test_cpu_of_processes_that_a_tier_started_counts(tmp_path: Path) -> None:
     assert (0, True) == (code, cpu_seconds >= 0.3)
 
 
-def test_terminated_tests_clean_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ignored", [False, True], ids=["by itself", "in the background of a script"])
+def test_terminated_tests_clean_up(tmp_path: Path, *, ignored: bool) -> None:
     """After SIGTERM each tier takes down what it has started, no other tier begins, and the run has failed."""
     (tmp_path / "test_lingering.py").write_text(LINGERING)
     script = (
-        "import sys; from tests import __main__ as tiers\n"
+        "import signal, sys\n"
+        f"signal.signal(signal.SIGINT, signal.{'SIG_IGN' if ignored else 'default_int_handler'})\n"
+        "from tests import __main__ as tiers\n"
         f"there = tiers.Tier(({os.path.relpath(tmp_path, tiers.ROOT / 'tests')!r},))\n"
         "tiers.TIERS = {'first': there, 'second': tiers.Tier(('core',))}\n"
         "sys.exit(tiers.main(['first', 'second']))"
@@ -250,8 +255,7 @@ def test_terminated_tests_clean_up(tmp_path: Path) -> None:
         assert terminated.stdout is not None
         assert any("runs" in line for line in terminated.stdout)
         terminated.send_signal(signal.SIGTERM)
-        said = terminated.stdout.read()
-        code = terminated.wait(PATIENCE_SECONDS)
+        said, _ = terminated.communicate(timeout=PATIENCE_SECONDS)
 
     assert (tmp_path / "cleaned").exists()
-    assert (128 + signal.SIGTERM, True) == (code, "1 passed" not in said)
+    assert (128 + signal.SIGTERM, True) == (terminated.returncode, "1 passed" not in said)
