@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.core.model import Key
-from headgate.core.pass_order import URGENT_IN_A_ROW, PassOrder
+from headgate.core.pass_order import URGENT_IN_A_ROW, PassOrder, wishes
 
 A, B, C = (Key("shop", name) for name in "abc")
 
@@ -74,3 +74,14 @@ def test_each_fourth_is_not_urgent(urgent: list[bool]) -> None:
         in_a_row = len(before) == URGENT_IN_A_ROW and hurried_keys.issuperset(before)
         urgent_waits = any(later in hurried_keys for later in order[place:])
         assert (key in hurried_keys) == (urgent_waits and not (in_a_row and others_wait))
+
+
+def test_what_users_ask_for_makes_a_pass_urgent() -> None:
+    """A command, a new generation and a deletion are wishes; marks of other tools, a lookalike group too, are none."""
+    others = {"headgate.developer/abort": "now", "team": "shop"}
+    plain = {"generation": 1, "annotations": others}
+    asked = {**plain, "annotations": {**others, "headgate.dev/abort": "now"}}
+
+    assert wishes(plain) == wishes({"generation": 1, "annotations": None, "labels": {"a": "b"}})
+    for other in (asked, {**plain, "generation": 2}, {**plain, "deletionTimestamp": "2026-01-01T00:00:00Z"}):
+        assert wishes(other) != wishes(plain)

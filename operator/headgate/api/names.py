@@ -1,6 +1,7 @@
 """The names that Headgate puts on Kubernetes objects: part of the public contract, so none may change lightly."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 GROUP: Final = "headgate.dev"
 VERSION: Final = "v1alpha1"
@@ -59,3 +60,10 @@ OBJECT_MANAGER: Final = "headgate"
 """Field manager of the objects we create."""
 STATUS_MANAGER: Final = "headgate-status"
 """Field manager of a Rollout's status, finalizer and consumed annotations."""
+
+
+def ours(marks: Any) -> dict[str, Any]:
+    """Return those of an object's labels or annotations that Headgate gives a meaning; none where *marks* is no map."""
+    if not isinstance(marks, Mapping):
+        return {}
+    return {name: value for name, value in marks.items() if name.startswith(f"{GROUP}/")}

@@ -4,14 +4,23 @@ The operator's queue and the simulation give out keys in this order. Within each
 lines (`core.round_robin`): namespaces, mostly.
 """
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
+from headgate.api import names
 from headgate.core.model import Key
 from headgate.core.round_robin import RoundRobin
 
 URGENT_IN_A_ROW: Final = 3
 """So many urgent keys are given out while others wait, then one of those."""
+
+
+def wishes(metadata: Mapping[str, Any]) -> list[Any]:
+    """Return what of a Rollout's *metadata* makes a pass urgent when it changes: commands, deletions, new templates.
+
+    A generation is new with other edits too.
+    """
+    return [metadata.get("generation"), metadata.get("deletionTimestamp"), names.ours(metadata.get("annotations"))]
 
 
 class PassOrder:

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from headgate.api import dns, names, nesting
+from headgate.core import pass_order
 from headgate.core.model import Json, Key, Kind
 from headgate.core.model.overlaps import Footprint
 
@@ -86,7 +87,7 @@ def observed(kind: Kind, body: Mapping[str, Any], *, gone: bool = False) -> Obse
         resource_version=str(metadata.get("resourceVersion", "")),
         fingerprint=_fingerprint(_facts(kind, body, metadata)),
         gone=gone,
-        wish=_fingerprint(_wishes(metadata)) if kind is Kind.ROLLOUT else 0,
+        wish=_fingerprint(pass_order.wishes(metadata)) if kind is Kind.ROLLOUT else 0,
         route=(kind, namespace, str(metadata.get("name", ""))) if kind in ROUTES else None,
         names=tuple(_named(body, namespace)) if kind is Kind.ROLLOUT else (),
         footprint=_footprint(body) if kind is Kind.ROLLOUT else _NO_FOOTPRINT,
@@ -221,11 +222,6 @@ def _claimed(traffic: Mapping[str, Any]) -> Iterator[str]:
             yield f"rule {rule} of {route['kind']} {route['name']}"
 
 
-def _ours(marks: Any) -> Json:
-    """Return those labels or annotations that are ours."""
-    return {name: value for name, value in _mapping(marks).items() if name.startswith(f"{names.GROUP}/")}
-
-
 def _owners(metadata: Mapping[str, Any]) -> list[Any]:
     return [owner.get("uid") for owner in _things(metadata.get("ownerReferences"))]
 
@@ -237,11 +233,6 @@ def _rollout_facts(body: Mapping[str, Any], metadata: Mapping[str, Any]) -> list
     return [stable, *marks, _shortened(metadata.get("annotations"))]
 
 
-def _wishes(metadata: Mapping[str, Any]) -> list[Any]:
-    """Return what stands for commands, deletions and new templates; a generation is new with other edits too."""
-    return [metadata.get("generation"), metadata.get("deletionTimestamp"), _ours(metadata.get("annotations"))]
-
-
 def _deployment_facts(body: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[Any]:
     status = _mapping(body.get("status"))
     return [
@@ -249,7 +240,7 @@ def _deployment_facts(body: Mapping[str, Any], metadata: Mapping[str, Any]) -> l
         metadata.get("deletionTimestamp"),
         metadata.get("labels"),
         _owners(metadata),
-        _ours(metadata.get("annotations")),
+        names.ours(metadata.get("annotations")),
         [status.get(count) for count in _COUNTS],
         [_condition(condition) for condition in _things(status.get("conditions"))],
     ]
@@ -263,7 +254,7 @@ def _condition(condition: Mapping[str, Any]) -> list[Any]:
 
 def _service_facts(body: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[Any]:
     spec = _mapping(body.get("spec"))
-    marks = [metadata.get("deletionTimestamp"), _ours(metadata.get("labels")), _owners(metadata)]
+    marks = [metadata.get("deletionTimestamp"), names.ours(metadata.get("labels")), _owners(metadata)]
     return [*marks, spec.get("selector"), spec.get("ports")]
 
 
@@ -290,7 +281,7 @@ def _route_facts(body: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[A
         [answer.get("parentRef"), [_answer(condition) for condition in _things(answer.get("conditions"))]]
         for answer in parents
     ]
-    marks = [_ours(metadata.get("labels")), _ours(metadata.get("annotations"))]
+    marks = [names.ours(metadata.get("labels")), names.ours(metadata.get("annotations"))]
     return [metadata.get("generation"), metadata.get("deletionTimestamp"), *marks, answers]
 
 

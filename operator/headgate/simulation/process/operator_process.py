@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from headgate.act import Actor
 from headgate.api import names
-from headgate.core import faults, requeue
+from headgate.core import faults, pass_order, requeue
 from headgate.core.model import Decision, Json, Key, Kind, Notice, Observation, Unwritten
 from headgate.core.pass_order import PassOrder
 from headgate.core.rollout import decide
@@ -292,14 +292,8 @@ def _is_wish(change: Change) -> bool:
     """Return whether users of a Rollout want something new by *change*: a template, a command, a deletion."""
     if change.kind is not Kind.ROLLOUT:
         return False
-    before, after = (_wishes(thing) if thing is not None else None for thing in (change.before, change.after))
+    before, after = (pass_order.wishes(one["metadata"]) if one else None for one in (change.before, change.after))
     return before is None or before != after
-
-
-def _wishes(thing: Json) -> Any:
-    metadata = thing["metadata"]
-    ours = {name: text for name, text in (metadata.get("annotations") or {}).items() if name.startswith(names.GROUP)}
-    return metadata.get("generation"), metadata.get("deletionTimestamp"), ours
 
 
 def _rollout_facts(thing: Json) -> Any:
@@ -308,9 +302,8 @@ def _rollout_facts(thing: Json) -> Any:
 
 def _deployment_facts(thing: Json) -> Any:
     metadata = thing["metadata"]
-    ours = {name: text for name, text in (metadata.get("annotations") or {}).items() if name.startswith(names.GROUP)}
     fields = ("generation", "deletionTimestamp", "labels", "ownerReferences")
-    return [*(metadata.get(field) for field in fields), ours, thing.get("status")]
+    return [*(metadata.get(field) for field in fields), names.ours(metadata.get("annotations")), thing.get("status")]
 
 
 def _traffic_facts(thing: Json) -> Any:
