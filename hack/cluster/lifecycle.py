@@ -7,6 +7,7 @@ together lies in the layers, how processes are kept in supervisor.py.
 import contextlib
 import dataclasses
 import enum
+import errno
 import shutil
 import signal
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 from hack.cluster import (
     binaries,
     control_plane,
+    deadlines,
     files,
     gateway,
     images,
@@ -39,6 +41,7 @@ SIZES: Mapping[str, tuple[Layer, ...]] = {
     "node": (namespaces.LAYER, control_plane.LAYER, node.LAYER, gateway.LAYER, prometheus.LAYER, load.LAYER),
 }
 DEFAULT_SIZE = "control-plane"
+REMOVE_SECONDS = 30.0
 
 
 class Logs(enum.Enum):
@@ -150,18 +153,42 @@ def stop(cluster: Cluster | str, logs: Logs = Logs.DISCARDED) -> int:
     Also right for one that was half started, has crashed or does not exist.
     """
     place = layout.of(cluster if isinstance(cluster, str) else cluster.name)
+    ended = 0
+
+    def gone() -> bool:
+        nonlocal ended
+        ended += _end(place)
+        return _remove_state(place, logs) and not processes.marked(place.mark)
+
     with files.locked_folder(place.state):
-        ended = supervisor.stop_all(place)
-        # Whatever its size: the record of that may be gone already.
-        for layer in reversed([layer for size in SIZES.values() for layer in size]):
-            ended += layer.remove(place)
-        for path in place.state.iterdir():
-            if path == place.logs and logs is Logs.KEPT:
-                continue
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        # A launcher that was killed may have left a child in the middle of its start. Until that has its environment
+        # it bears no mark, is not found, and may still mount a namespace or write a file.
+        if not deadlines.wait_until(gone, REMOVE_SECONDS):
+            raise ClusterError(f"cannot remove {place.state}: something still mounts or writes there; see 'mount'")
         if not any(place.state.iterdir()):
             place.state.rmdir()
     return ended
+
+
+def _end(place: Layout) -> int:
+    """End every process of a cluster, take away what its layers made, and return how many processes ran."""
+    ended = supervisor.stop_all(place)
+    # Whatever its size: the record of that may be gone already.
+    return ended + sum(layer.remove(place) for layer in reversed([one for size in SIZES.values() for one in size]))
+
+
+def _remove_state(place: Layout, logs: Logs) -> bool:
+    """Remove the state of a cluster; return False if something was mounted or written there meanwhile."""
+    for path in place.state.iterdir():
+        if path == place.logs and logs is Logs.KEPT:
+            continue
+        try:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        except OSError as error:
+            if error.errno not in (errno.EBUSY, errno.ENOTEMPTY):
+                raise
+            return False
+    return True
 
 
 def stop_component(cluster: Cluster, name: str) -> None:

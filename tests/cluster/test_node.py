@@ -203,12 +203,13 @@ def test_images_need_no_registry(cluster: Cluster, tmp_path: Path) -> None:
 
 def test_a_second_up_changes_nothing(cluster: Cluster) -> None:
     """Up of a running node starts nothing, and the command line finds its way in."""
-    before = sorted(process.pid for process in processes.marked(layout.of(cluster.name).mark))
+    records = layout.of(cluster.name).processes
+    before = {path.name: path.read_text() for path in records.iterdir()}
     assert 0 == _up(cluster.name).wait(DEADLINE_SECONDS)
     enter = [sys.executable, "-m", "hack.cluster", "enter", "--name", cluster.name, "--", "kubectl", "get", "nodes"]
     result = subprocess.run(enter, cwd=REPOSITORY, capture_output=True, text=True, check=True)
 
-    assert before == sorted(process.pid for process in processes.marked(layout.of(cluster.name).mark))
+    assert before == {path.name: path.read_text() for path in records.iterdir()}
     assert re.search(r"^node +Ready", result.stdout, re.MULTILINE)
 
 
@@ -281,8 +282,10 @@ def test_down_after_a_crash_leaves_nothing(cluster: Cluster) -> None:
     finally:
         ended = clusters.stop(place.name)
 
-    # Etcd to Prometheus but containerd; for one pod a shim; and for both a pause and podinfo.
-    assert (8 + 1 + 4, 2) == (ended, len(namespaces))
+    # Etcd to Prometheus but containerd; for one pod a shim; and for both a pause and podinfo. There may be more: the
+    # kubelet and kube-proxy start programs that live for milliseconds.
+    assert ended >= 8 + 1 + 4
+    assert len(namespaces) == 2
     _assert_nothing_is_left(place, namespaces)
     assert "web" in _kubectl(cluster, "get", "deployments", "-oname")
     assert "1.0.0" == _get(cluster, f"{cluster.gateway}/version")["version"]
@@ -300,3 +303,27 @@ def test_down_of_a_half_made_node_leaves_nothing(step: str) -> None:
 
     _assert_nothing_is_left(place, namespaces)
     assert os.getpid() not in {process.pid for process in processes.marked(place.mark)}
+
+
+def test_down_waits_for_what_a_killed_launcher_was_about_to_make(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mount that appears, and a process that is marked, after down has looked for them: both are gone in the end."""
+    place = layout.of("late")
+    place.namespaces.mkdir(parents=True)
+    late = processes.start(["sleep", "600"], {"PATH": machine.path()}, place.mark_of("late"), place.log("late"))
+    looks: list[list[processes.Process]] = [[], []]
+    look = processes.marked
+    monkeypatch.setattr(processes, "marked", lambda mark: looks.pop() if looks else look(mark))
+    unmount, first = mounts.unmount_beneath, [True]
+
+    def mounted_meanwhile(folder: Path) -> None:
+        unmount(folder)
+        if first:
+            first.clear()
+            subprocess.run(["mount", "--bind", str(place.namespaces), str(place.namespaces)], check=True)
+
+    monkeypatch.setattr(mounts, "unmount_beneath", mounted_meanwhile)
+
+    assert clusters.stop(place.name) == 1
+    assert not processes.is_running(late)
+    assert [] == mounts.beneath(place.state)
+    assert not place.state.exists()
