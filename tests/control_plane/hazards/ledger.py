@@ -123,7 +123,7 @@ def command(stage: Stage, name: str, value: str) -> None:
     access = stage.house.access
     url = access.url("rollouts", stage.namespace, "web")
     body = json.dumps({"metadata": {"annotations": {f"headgate.dev/{name}": value}}})
-    said = access.session().patch(url, data=body, headers={"Content-Type": "application/merge-patch+json"}, timeout=10)
+    said = access.session().patch(url, data=body, headers={"Content-Type": "application/merge-patch+json"}, timeout=30)
     assert said.ok, said.text
 
 

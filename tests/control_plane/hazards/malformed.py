@@ -96,7 +96,7 @@ def _put(access: Access, plural: str, definition: Json) -> None:
         params={"fieldManager": "kubectl", "force": "true"},
         data=json.dumps(definition),
         headers={"Content-Type": "application/apply-patch+yaml"},
-        timeout=10,
+        timeout=30,
     )
     assert said.ok, said.text
 
@@ -127,11 +127,11 @@ def without_schema(access: Access) -> Iterator[None]:
     probe = f"{access.url('rollouts', 'default')}?dryRun=All"
     session = access.session()
     _put(access, _CRDS, loose)
-    assert session.delete(_url(access, _BINDINGS, binding), timeout=10).ok
-    assert wait_until(lambda: session.post(probe, json=nonsense, timeout=10).ok, deadline_seconds=30)
+    assert session.delete(_url(access, _BINDINGS, binding), timeout=30).ok
+    assert wait_until(lambda: session.post(probe, json=nonsense, timeout=30).ok, deadline_seconds=30)
     try:
         yield
     finally:
         _put(access, _BINDINGS, binding)
         _put(access, _CRDS, real)
-        assert wait_until(lambda: not session.post(probe, json=nonsense, timeout=10).ok, deadline_seconds=30)
+        assert wait_until(lambda: not session.post(probe, json=nonsense, timeout=30).ok, deadline_seconds=30)

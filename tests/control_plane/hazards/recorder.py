@@ -77,7 +77,7 @@ class Recorder:
     def _heard_all(self, namespace: str) -> bool:
         session = self._access.session()
         for kind in KINDS:
-            listed = session.get(self._access.url(kind, namespace), timeout=10).json()
+            listed = session.get(self._access.url(kind, namespace), timeout=30).json()
             there = {one["metadata"]["name"]: one["metadata"]["resourceVersion"] for one in listed["items"]}
             known = {name: one["metadata"]["resourceVersion"] for name, one in self.now(namespace, kind).items()}
             if there != known:

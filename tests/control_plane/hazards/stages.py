@@ -117,7 +117,7 @@ class Stage:
                 params={"fieldManager": "test", "force": "true"},
                 data=json.dumps(one),
                 headers={"Content-Type": "application/apply-patch+yaml"},
-                timeout=10,
+                timeout=30,
             )
             assert said.ok, said.text
 
@@ -173,10 +173,10 @@ def staged(house: House, operators: int = 1, **settings: str) -> Iterator[Stage]
     """Set a stage with running operators; what they say is kept in the house's folder."""
     namespace = f"hazard-{uuid.uuid4().hex[:8]}"
     namespaces = f"{house.cluster.server}/api/v1/namespaces"
-    assert house.access.session().post(namespaces, json={"metadata": {"name": namespace}}, timeout=10).ok
+    assert house.access.session().post(namespaces, json={"metadata": {"name": namespace}}, timeout=30).ok
     with contextlib.ExitStack() as stack:
         # With a new connection: the server closes one that was idle for as long as a play takes.
-        stack.callback(lambda: house.access.session().delete(f"{namespaces}/{namespace}", timeout=10))
+        stack.callback(lambda: house.access.session().delete(f"{namespaces}/{namespace}", timeout=30))
         prometheus = stack.enter_context(ScriptedPrometheus(constant(GOOD)))
         stage = Stage(house, namespace, [], prometheus)
         for number in range(operators):

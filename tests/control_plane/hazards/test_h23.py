@@ -68,14 +68,14 @@ def let_in(stage: Stage) -> None:
     with malformed.without_schema(access):
         for name, spec in malformed.specs(stage.namespace).items():
             body = {"apiVersion": "headgate.dev/v1alpha1", "kind": "Rollout", "metadata": {"name": name}}
-            said = session.post(url, json=body if spec is None else {**body, "spec": spec}, timeout=10)
+            said = session.post(url, json=body if spec is None else {**body, "spec": spec}, timeout=30)
             assert said.ok, (name, said.text[:500])
             status = malformed.SIDES if name == malformed.WRONG_SIDES else malformed.STATUS
             said = session.patch(
                 f"{url}/{name}/status",
                 data=json.dumps({"status": status}),
                 headers={"Content-Type": "application/merge-patch+json"},
-                timeout=10,
+                timeout=30,
             )
             assert said.ok, (name, said.text[:500])
 
@@ -85,7 +85,7 @@ def said_of(stage: Stage, name: str) -> str:
     status = stage.house.recorder.get(stage.namespace, "rollouts", name).get("status", {})
     told = [f"{one['reason']}: {one['message']}" for one in status.get("conditions", []) if one["type"] == "Ready"]
     access = stage.house.access
-    events = access.session().get(access.url("events", stage.namespace), timeout=10).json()["items"]
+    events = access.session().get(access.url("events", stage.namespace), timeout=30).json()["items"]
     told += [one["note"] for one in events if one["regarding"].get("name") == name and one["type"] == "Warning"]
     return "; ".join(told)
 

@@ -44,7 +44,7 @@ class Tenant:
         """Create it, and return what the API server answers."""
         data = body if isinstance(body, str) else json.dumps(body)
         headers = {"Content-Type": "application/json"}
-        said = self.session.post(self.url(kind, namespace=namespace), data=data, headers=headers, timeout=10)
+        said = self.session.post(self.url(kind, namespace=namespace), data=data, headers=headers, timeout=30)
         return said.status_code
 
     def try_to(self, kind: str, body: Json) -> None:
@@ -54,7 +54,7 @@ class Tenant:
 
     def refusal(self, body: Json) -> str:
         """Return why the API server does not take a Rollout; empty if it does."""
-        said = self.session.post(f"{self.url('rollouts')}?dryRun=All&fieldValidation=Strict", json=body, timeout=10)
+        said = self.session.post(f"{self.url('rollouts')}?dryRun=All&fieldValidation=Strict", json=body, timeout=30)
         return said.text if said.status_code in UNPROCESSABLE else ""
 
     def annotate(self, name: str, **commands: str) -> None:
@@ -68,13 +68,13 @@ class Tenant:
             self.url(kind, name),
             data=body if isinstance(body, str) else json.dumps(body),
             headers={"Content-Type": "application/merge-patch+json"},
-            timeout=10,
+            timeout=30,
         )
         assert said.ok, said.text[:300]
 
     def get(self, kind: str, name: str) -> Json:
         """Return an object; an empty one if there is none."""
-        said = self.session.get(self.url(kind, name), timeout=10)
+        said = self.session.get(self.url(kind, name), timeout=30)
         found: Json = nesting.parsed(said.content) if said.ok else {}
         return found
 
@@ -83,7 +83,7 @@ def secrets(tenant: Tenant) -> None:
     """Put into the bank what must not be seen, under names that everybody knows."""
     server, session = tenant.house.cluster.server, tenant.session
     for namespace in (EVIL, BANK):
-        session.post(f"{server}/api/v1/namespaces", json={"metadata": {"name": namespace}}, timeout=10)
+        session.post(f"{server}/api/v1/namespaces", json={"metadata": {"name": namespace}}, timeout=30)
     route = shops.route({"backendRefs": [{"name": f"{SECRET}-service", "port": 8443}, {"name": "web", "port": 8443}]})
     route["metadata"]["name"] = "payroll"
     route["spec"] |= {"hostnames": [f"{SECRET}.example"], "parentRefs": [{"name": f"{SECRET}-gateway"}]}
@@ -106,7 +106,7 @@ def secrets(tenant: Tenant) -> None:
     ):
         name = f"{SECRET}-class" if body["kind"] == "GatewayClass" else "vault"
         whole = {"apiVersion": GATEWAYS.removeprefix("apis/"), "metadata": {"name": name}, **body}
-        said = session.post(f"{server}/{url}", json=whole, timeout=10)
+        said = session.post(f"{server}/{url}", json=whole, timeout=30)
         assert said.status_code == CREATED, said.text
 
 
@@ -154,9 +154,9 @@ def beside(tenant: Tenant) -> None:
 
 def told(tenant: Tenant) -> dict[str, str]:
     """Return what each Rollout of the tenant says in its status, and in Events about it."""
-    listed = nesting.parsed(tenant.session.get(tenant.url("rollouts"), timeout=10).content)["items"]
+    listed = nesting.parsed(tenant.session.get(tenant.url("rollouts"), timeout=30).content)["items"]
     found = {one["metadata"]["name"]: json.dumps(one.get("status", {}).get("conditions", "")) for one in listed}
-    for one in tenant.session.get(tenant.url("events"), timeout=10).json()["items"]:
+    for one in tenant.session.get(tenant.url("events"), timeout=30).json()["items"]:
         name = one["regarding"].get("name", "")
         found[name] = found.get(name, '""') + json.dumps(one)
     return found
@@ -199,7 +199,7 @@ def victims_abort(stage: Stage, tenant: Tenant) -> float:
         stage.house.access.url("rollouts", stage.namespace, "web"),
         data=json.dumps({"metadata": {"annotations": {"headgate.dev/abort": "now"}}}),
         headers={"Content-Type": "application/merge-patch+json"},
-        timeout=10,
+        timeout=30,
     )
     assert said.ok, said.text
     stage.wait(lambda: weight(stage) == 0, "the victim's route leads home")
@@ -235,7 +235,7 @@ def deep_in_flight(stage: Stage, tenant: Tenant) -> None:
     tenant.annotate("flying", abort="now")
     stage.wait(lambda: "canary" not in tenant.get("rollouts", "flying").get("status", {"canary": 1}), "it went back")
     for name in ("flying", "deep"):
-        tenant.session.delete(tenant.url("rollouts", name), timeout=10)
+        tenant.session.delete(tenant.url("rollouts", name), timeout=30)
     stage.wait(lambda: not tenant.get("rollouts", "flying") and not tenant.get("rollouts", "deep"), "both are gone")
 
 

@@ -109,7 +109,7 @@ class Gateways:
         """Answer so from now on in *namespace*, for the routes that are there too."""
         self.answers[namespace] = answer
         for kind in KINDS:
-            found = self._client.get(self._access.url(kind, namespace), timeout=10)
+            found = self._client.get(self._access.url(kind, namespace), timeout=30)
             for route in found.json()["items"]:
                 self._say(kind, route)
 
@@ -151,7 +151,7 @@ class Gateways:
                 self._access.url(kind, metadata["namespace"], metadata["name"]) + "/status",
                 data=json.dumps({"status": {"parents": said}}),
                 headers={"Content-Type": "application/merge-patch+json"},
-                timeout=10,
+                timeout=30,
             )
             assert said_so.ok or said_so.status_code == HTTPStatus.NOT_FOUND, said_so.text
 
@@ -170,7 +170,7 @@ class Storm(threading.Thread):
         while not self.ended.is_set():
             annotated = {"metadata": {"annotations": {"storm.example/count": str(self.writes)}}}
             kind = {"Content-Type": "application/merge-patch+json"}
-            self._session.patch(self._url, data=json.dumps(annotated), headers=kind, timeout=10).raise_for_status()
+            self._session.patch(self._url, data=json.dumps(annotated), headers=kind, timeout=30).raise_for_status()
             self.writes += 1
 
 

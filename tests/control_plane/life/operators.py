@@ -95,7 +95,7 @@ class Operator:
             return 0
         self.process.send_signal(number)
         try:
-            return self.process.wait(timeout=10)
+            return self.process.wait(timeout=30)
         finally:
             if self.process.poll() is None:
                 self.process.kill()

@@ -126,6 +126,10 @@ class World:
         """Return the replicas of each Deployment by image tag, those at 0 left out."""
         return {tag: one["spec"]["replicas"] for tag, one in self.deployments().items() if one["spec"]["replicas"]}
 
+    def wait_sizes(self, sizes: dict[str, int], deadline_seconds: float = 60) -> None:
+        """Wait until `sizes` are these: a write of replicas follows the status, or the Event, that tells of it."""
+        self.wait(lambda: self.sizes() == sizes, f"sizes {sizes}", deadline_seconds)
+
     def events(self) -> list[tuple[str, str]]:
         """Return reason and message of the events about the Rollout."""
         found = self.reader.listed("events", self.namespace)

@@ -56,7 +56,7 @@ def test_preview_promoted_by_hand(shop: Shop, *, routed: bool) -> None:
     previewed(shop, way(routed=routed, previewReplicas=1))
     hash_ = shop.status["canary"]["hash"]
 
-    assert shop.sizes() == {"v1": 4, "v2": 1}
+    shop.wait_sizes({"v1": 4, "v2": 1})
     assert (shop.selects("web"), shop.selects("web-canary")) == (shop.hash_of("v1"), hash_)
     command = f"kubectl annotate rollout web headgate.dev/promote={hash_}/2"
     said = f"revision 2 is in preview, behind Service web-canary; until promoted: {command}"
@@ -67,7 +67,7 @@ def test_preview_promoted_by_hand(shop: Shop, *, routed: bool) -> None:
     shop.wait_stable("v2")
     shop.wait(lambda: "until" in shop.status.get("warm", {}), "v1 is warm")
 
-    assert shop.sizes() == {"v1": 4, "v2": 4}
+    shop.wait_sizes({"v1": 4, "v2": 4})
     assert shop.selects("web") == shop.selects("web-canary") == hash_
     assert not routed or shop.weights() == {"web": 100, "web-canary": 0}
 
@@ -95,7 +95,7 @@ def test_aborted_in_preview(shop: Shop) -> None:
     shop.wait_phase("RolledBack")
 
     assert shop.get("service", "web")["metadata"]["resourceVersion"] == before
-    assert shop.sizes() == {"v1": 4}
+    shop.wait_sizes({"v1": 4})
     shop.wait_selects("web-canary", shop.hash_of("v1"))
 
 
@@ -111,7 +111,7 @@ def test_preview_taken_back_by_its_metric(shop: Shop, prometheus: ScriptedPromet
 
     assert shop.get("service", "web")["metadata"]["resourceVersion"] == before
     assert "prepromotion failed 2 times in a row: 0.9" in shop.condition("Ready")["message"]
-    assert shop.sizes() == {"v1": 4}
+    shop.wait_sizes({"v1": 4})
 
 
 @pytest.mark.parametrize("routed", [False, True])
@@ -127,7 +127,7 @@ def test_taken_back_after_the_switch_by_its_metric(shop: Shop, prometheus: Scrip
     shop.wait_phase("RolledBack")
 
     assert "postpromotion failed 2 times in a row: 0.9" in shop.condition("Ready")["message"]
-    assert shop.sizes() == {"v1": 4}
+    shop.wait_sizes({"v1": 4})
     assert shop.selects("web") == shop.hash_of("v1")
     assert not routed or shop.weights() == {"web": 100, "web-canary": 0}
 
@@ -144,7 +144,7 @@ def test_switched_back_while_warm(shop: Shop, control_plane: ControlPlane) -> No
     made = operators.writes(control_plane.cluster, since, shop.namespace)
     moving = [one for one in made if one[1] in ("services", "deployments")]
     assert moving[0] == ("patch", "services")
-    assert shop.sizes() == {"v1": 4}
+    shop.wait_sizes({"v1": 4})
     assert shop.status["stable"]["images"] == ["registry.example/web:v1"]
 
 
@@ -157,4 +157,4 @@ def test_a_new_side_that_breaks_is_left_by_itself(shop: Shop) -> None:
     shop.wait_phase("RolledBack")
 
     assert shop.status["history"][0]["reason"] == "PodsCannotStart"
-    assert shop.sizes() == {"v1": 4}
+    shop.wait_sizes({"v1": 4})

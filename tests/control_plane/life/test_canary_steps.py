@@ -25,16 +25,16 @@ def test_pods_before_users(shop: Shop) -> None:
     shop.deploy("v2", **spec)
     shop.wait_said("until promoted")
 
-    assert shop.sizes() == {"v1": 4, "v2": 3}
+    shop.wait_sizes({"v1": 4, "v2": 3})
     assert (shop.weights(), shop.selects("web-canary")) == ({"web": 1}, shop.hash_of("v2"))
 
     shop.promote()
     shop.wait_weight(25)
-    assert shop.sizes() == {"v1": 4, "v2": 1}
+    shop.wait_sizes({"v1": 4, "v2": 1})
 
     shop.command("abort", "now")
     shop.wait_phase("RolledBack")
-    assert shop.sizes() == {"v1": 4}
+    shop.wait_sizes({"v1": 4})
     shop.wait_selects("web-canary", shop.hash_of("v1"))
 
 
@@ -78,7 +78,7 @@ def test_requests_with_a_header(shop: Shop) -> None:
     named = [[header["name"] for header in one["headers"]] for one in added["matches"]]
     assert named == [["a", "X-Beta"]]
     assert (added["filters"], added["timeouts"]) == (before[1]["filters"], before[1]["timeouts"])
-    assert shop.sizes() == {"v1": 4, "v2": 1}
+    shop.wait_sizes({"v1": 4, "v2": 1})
 
     shop.promote()
     shop.wait_weight(25)
@@ -105,7 +105,7 @@ def test_copies_of_requests(shop: Shop) -> None:
     copies = {"type": "RequestMirror", "requestMirror": {"backendRef": backend, "percent": 50}}
     assert rules[1]["filters"] == [*before[1]["filters"], copies]
     assert [rules[0], {**rules[1], "filters": before[1]["filters"]}, rules[2]] == before
-    assert shop.sizes() == {"v1": 4, "v2": 2}
+    shop.wait_sizes({"v1": 4, "v2": 2})
 
     shop.command("abort", "now")
     shop.wait_phase("RolledBack")
@@ -118,7 +118,7 @@ def test_copies_of_requests(shop: Shop) -> None:
     shop.wait_weight(25)
     shop.wait(lambda: shop.status["step"]["index"] == 5, "at the second pause")
     assert shop.get("httproute", "web")["spec"]["rules"][1]["filters"] == before[1]["filters"]
-    assert shop.sizes() == {"v1": 4, "v3": 1}
+    shop.wait_sizes({"v1": 4, "v3": 1})
 
 
 def test_a_gateway_that_cannot_copy(shop: Shop) -> None:
@@ -132,5 +132,5 @@ def test_a_gateway_that_cannot_copy(shop: Shop) -> None:
 
     words = "Gateway eg/plain is of a GatewayClass which does not list HTTPRouteRequestPercentageMirror"
     assert words in shop.condition("Ready")["message"]
-    assert shop.sizes() == {"v1": 4}
+    shop.wait_sizes({"v1": 4})
     assert "filters" not in shop.get("httproute", "web")["spec"]["rules"][0]

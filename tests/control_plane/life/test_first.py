@@ -64,4 +64,4 @@ def test_a_quota_takes_the_version_back_in_the_servers_words(world: World) -> No
     ready = world.condition("Ready")
     assert "PodsCannotStart" == ready["reason"]
     assert "exceeded quota: four" in ready["message"]
-    assert world.sizes() == {"v1": 4}
+    world.wait_sizes({"v1": 4})

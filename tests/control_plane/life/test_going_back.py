@@ -178,7 +178,7 @@ def test_retry_takes_its_steps(shop: Shop) -> None:
     shop.command("retry", shop.hash_of("v2"))
     shop.wait_step(2)
 
-    assert shop.sizes() == {"v1": 3, "v2": 1}
+    shop.wait_sizes({"v1": 3, "v2": 1})
 
 
 def test_h13_its_pods_start_while_a_canary_drains(shop: Shop) -> None:

@@ -37,7 +37,7 @@ def test_h3_invalid_spec_mid_canary(world: World, prometheus: ScriptedPrometheus
 
     told = world.condition("Ready")["message"]
     assert told.startswith("spec.analysis.metrics[0].prometheus.address: 'http://elsewhere.example:9090' is not")
-    assert world.sizes() == {"v1": 3, "v2": 1}
+    world.wait_sizes({"v1": 3, "v2": 1})
 
     prometheus.script(constant(0.9, match=world.namespace))
     world.wait(lambda: world.sizes() == {"v1": 4}, "taken back")
@@ -68,7 +68,7 @@ def test_h7_prometheus_down(world: World, prometheus: ScriptedPrometheus) -> Non
 
         assert world.status["phase"] == "Holding"
         assert "error-rate is Error for" in world.condition("Ready")["message"]
-        assert world.sizes() == {"v1": 3, "v2": 1}
+        world.wait_sizes({"v1": 3, "v2": 1})
     finally:
         prometheus.start()
     prometheus.script(constant(0.01, match=world.namespace))
@@ -90,7 +90,7 @@ def test_h8_values_that_say_nothing(
     world.wait(lambda: world.status.get("phase") == "Holding", "held")
 
     assert world.status["analysis"][0]["verdict"] == verdict
-    assert world.sizes() == {"v1": 3, "v2": 1}
+    world.wait_sizes({"v1": 3, "v2": 1})
 
 
 def test_h9_no_traffic(world: World, prometheus: ScriptedPrometheus) -> None:
@@ -104,7 +104,7 @@ def test_h9_no_traffic(world: World, prometheus: ScriptedPrometheus) -> None:
 
     assert world.condition("Ready")["reason"] == "NoData"
     assert "metric error-rate was NoData for" in world.condition("Ready")["message"]
-    assert world.sizes() == {"v1": 4}
+    world.wait_sizes({"v1": 4})
 
 
 def test_h18_replicas_edited(world: World) -> None:
@@ -114,7 +114,8 @@ def test_h18_replicas_edited(world: World) -> None:
     world.kubectl("scale", "deployment", name, "-n", world.namespace, "--replicas=3")
     world.wait(lambda: "ReplicasRepaired" in {reason for reason, _ in world.events()}, "repaired and told")
 
-    assert world.sizes() == {"v1": 3, "v2": 1}
+    # It is told at first sight, and put back once the numbers have settled.
+    world.wait_sizes({"v1": 3, "v2": 1})
     said = [note for reason, note in world.events() if reason == "ReplicasRepaired"]
     assert said == [f"kubectl set Deployment {name} to 3 replicas; put back to 1"]
 

@@ -31,7 +31,7 @@ def test_h32_a_canary_in_flight(world: World) -> None:
     assert world.status["stable"]["images"] == ["registry.example/web:v1"]
     world.wait_step(3)
 
-    assert world.sizes() == {"v1": 2, "v2": 2}
+    world.wait_sizes({"v1": 2, "v2": 2})
     assert world.status["canary"]["revision"] == 2
 
 
@@ -49,7 +49,7 @@ def test_h32_orphaned_after_a_rollback_and_applied_again(world: World) -> None:
     world.ship("v2", strategy=STEPS)
     world.wait_phase("RolledBack")
 
-    assert world.sizes() == {"v1": 4}
+    world.wait_sizes({"v1": 4})
     assert pods.items() <= world.pods().items()
     assert "aborted" in world.status["rejected"][0]["message"]
     world.command("retry", world.status["rejected"][0]["hash"])
@@ -71,4 +71,4 @@ def test_h32_an_older_status_is_played_back(world: World) -> None:
     world.wait_event("Recovered")
     world.wait_stable("v2")
 
-    assert world.sizes() == {"v2": 4}
+    world.wait_sizes({"v2": 4})

@@ -17,7 +17,7 @@ def test_first_revision_serves_at_once(world: World) -> None:
     world.ship("v1")
     world.wait_stable("v1")
 
-    assert world.sizes() == {"v1": 4}
+    world.wait_sizes({"v1": 4})
     assert world.condition("Ready")["status"] == "True"
     assert world.condition("Available")["status"] == "True"
     assert "Reconciling" not in {one["type"] for one in world.status["conditions"]}
@@ -31,7 +31,7 @@ def test_whole_canary_without_analysis(world: World) -> None:
     world.ship("v2", strategy=GATED)
     world.wait_step(2)
 
-    assert world.sizes() == {"v1": 3, "v2": 1}
+    world.wait_sizes({"v1": 3, "v2": 1})
     assert world.status["phase"] == "Paused"
     assert world.status["weight"]["achieved"] == 25
     waits = world.status["step"]["waitingFor"]
@@ -41,7 +41,7 @@ def test_whole_canary_without_analysis(world: World) -> None:
     world.command("promote", f"{hash_}/2")
     world.wait_stable("v2")
 
-    assert world.sizes() == {"v2": 4}
+    world.wait_sizes({"v2": 4})
     history = world.status["history"]
     assert [(entry["revision"], entry["outcome"]) for entry in history] == [(2, "Promoted"), (1, "Promoted")]
     assert "headgate.dev/promote" not in world.rollout()["metadata"].get("annotations", {})

@@ -32,7 +32,7 @@ def test_breach_takes_the_version_back(world: World, prometheus: ScriptedPrometh
     prometheus.script(Rule(match=world.namespace, values=((0, 0.01), (time.time(), 0.2))))
     world.wait_phase("RolledBack")
 
-    assert world.sizes() == {"v1": 4}
+    world.wait_sizes({"v1": 4})
     ready, stalled = world.condition("Ready"), world.condition("Stalled")
     assert (ready["status"], ready["reason"], stalled["status"]) == ("False", "MetricFailed", "True")
     assert "error-rate failed 2 times in a row: 0.2, allowed is <= 0.05" in ready["message"]
@@ -47,7 +47,7 @@ def test_abort_by_command(world: World) -> None:
     hash_ = world.status["canary"]["hash"]
     world.command("abort", "now")
     world.wait_phase("RolledBack")
-    assert world.sizes() == {"v1": 4}
+    world.wait_sizes({"v1": 4})
 
     world.command("retry", hash_)
     world.wait_step(2)
@@ -55,7 +55,7 @@ def test_abort_by_command(world: World) -> None:
     world.wait_phase("RolledBack")
 
     assert [entry["outcome"] for entry in world.status["history"]] == ["Aborted", "Aborted", "Promoted"]
-    assert world.sizes() == {"v1": 4}
+    world.wait_sizes({"v1": 4})
 
 
 def test_h14_template_put_back(world: World) -> None:
@@ -64,7 +64,7 @@ def test_h14_template_put_back(world: World) -> None:
     world.ship("v1", strategy=GATED)
     world.wait_stable("v1")
 
-    assert world.sizes() == {"v1": 4}
+    world.wait_sizes({"v1": 4})
     assert world.status["history"][0]["outcome"] == "Withdrawn"
     assert "rejected" not in world.status or world.status["rejected"] == []
     assert world.status["stable"]["revision"] == 1
@@ -77,7 +77,7 @@ def test_h13_newer_template(world: World) -> None:
     world.wait(lambda: world.status.get("canary", {}).get("revision") == 3, "v3 on its way")
     world.wait_step(2)
 
-    assert world.sizes() == {"v1": 3, "v3": 1}
+    world.wait_sizes({"v1": 3, "v3": 1})
     assert world.status["weight"]["desired"] == 25
     assert world.status["history"][0]["outcome"] == "Superseded"
 
@@ -113,7 +113,7 @@ def test_h11_pods_never_ready(world: World) -> None:
     message = world.condition("Ready")["message"]
     assert "no progress for 8s: 0 of 1 pods ready" in message
     assert "ImagePullBackOff" in message
-    assert world.sizes() == {"v1": 4}
+    world.wait_sizes({"v1": 4})
 
 
 def test_h19_deleted_mid_canary(world: World) -> None:
@@ -121,7 +121,7 @@ def test_h19_deleted_mid_canary(world: World) -> None:
     shipped(world)
     world.kubectl("delete", "rollout", "web", "-n", world.namespace, "--cascade=orphan", "--wait=true", "--timeout=60s")
 
-    assert world.sizes() == {"v1": 4}
+    world.wait_sizes({"v1": 4})
 
     world.ship("v1", strategy=GATED)
     world.wait_stable("v1")
@@ -130,7 +130,7 @@ def test_h19_deleted_mid_canary(world: World) -> None:
         return [owner["uid"] for owner in world.deployments()["v1"]["metadata"].get("ownerReferences", [])]
 
     world.wait(lambda: owners() == [world.rollout()["metadata"]["uid"]], "adopted by the new Rollout of that name")
-    assert world.sizes() == {"v1": 4}
+    world.wait_sizes({"v1": 4})
 
 
 def test_h19_namespace_deleted_mid_canary(world: World, control_plane: ControlPlane) -> None:

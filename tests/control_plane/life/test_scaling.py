@@ -110,7 +110,7 @@ def test_memory_waits_while_the_old_version_is_warm(shop: Shop, meter: Meter) ->
     shop.wait(lambda: wanted(shop) == 7, "the autoscaler sees eight pods")
     settle(LOOKS)
 
-    assert shop.sizes() == {"v1": 4, "v2": 4}
+    shop.wait_sizes({"v1": 4, "v2": 4})
     assert shop.condition("ScaleHeld")["reason"] == "MemoryTarget"
 
 
@@ -152,7 +152,7 @@ def test_no_replicas_are_as_good_as_any(shop: Shop, way: Json) -> None:
     shop.wait_stable("v1")
     shop.ship("v2", replicas=0, **way)
     shop.wait_stable("v2")
-    assert shop.sizes() == {}
+    shop.wait_sizes({})
     assert (shop.status["ready"], shop.condition("Available")["status"]) == ("0/0", "True")
     shop.scale(2)
     shop.wait(lambda: shop.status["ready"] == "2/2" and shop.sizes() == {"v2": 2}, "two pods")

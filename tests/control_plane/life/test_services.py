@@ -85,7 +85,7 @@ def test_orphans_of_two_revisions_are_not_mixed(shop: Shop) -> None:
     assert shop.selects("web") == shop.hash_of("v2")
     shop.kubectl("scale", "deployment", old, "-n", shop.namespace, "--replicas=0")
     wait_given_back(shop, "web")
-    assert shop.sizes() == {"v2": 4}
+    shop.wait_sizes({"v2": 4})
 
 
 def test_traffic_edited_in_flight_waits(shop: Shop) -> None:

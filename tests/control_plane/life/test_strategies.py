@@ -36,7 +36,7 @@ def opened(shop: Shop, **spec: Any) -> None:
 def serves(shop: Shop, version: str) -> None:
     """Wait until users are served by all pods of *version*, and nothing else has any."""
     shop.wait(lambda: shop.condition("Available")["status"] == "True", "users are served")
-    assert shop.sizes() == {version: 4}
+    shop.wait_sizes({version: 4})
 
 
 def unready(shop: Shop, **spec: Any) -> None:
@@ -102,14 +102,14 @@ def test_rolling_update_goes_pod_by_pod(shop: Shop, prometheus: ScriptedPromethe
     opened(shop, **rolling)
     unready(shop, **rolling)
     shop.wait_said("0 % rolled out: 0 of 4 canary pods ready")
-    assert shop.sizes() == {"v1": 4, "v2": 1}
+    shop.wait_sizes({"v1": 4, "v2": 1})
     shop.ail(min(shop.pods(shop.status["canary"]["selector"]).values()), "ready-")
     shop.wait(lambda: shop.sizes() == {"v1": 3, "v2": 2}, "one pod exchanged")
     assert shop.status["phase"] == "Progressing"
     prometheus.script(constant(0.9, match=shop.namespace))
     shop.wait_phase("RolledBack")
 
-    assert shop.sizes() == {"v1": 4}
+    shop.wait_sizes({"v1": 4})
     assert shop.status["history"][0]["reason"] == "MetricFailed"
 
 
@@ -127,4 +127,4 @@ def test_another_strategy_at_rest_changes_nothing(shop: Shop) -> None:
     by_hand = {**WAYS["blue-green"], "strategy": {"blueGreen": {}}}
     shop.ship("v2", **by_hand)
     shop.wait_phase("Paused")
-    assert shop.sizes() == {"v1": 4, "v2": 4}
+    shop.wait_sizes({"v1": 4, "v2": 4})

@@ -53,7 +53,7 @@ def test_breach_goes_back_route_first(shop: Shop, prometheus: ScriptedPrometheus
     assert made[verdict - 1] == ("patch", "rollouts/status")
     assert made.index(("patch", "deployments")) > verdict
     assert shop.get("httproute", "web")["metadata"]["annotations"]["headgate.dev/rejected"].startswith(f"{hash_}/")
-    assert shop.sizes() == {"v1": 4}
+    shop.wait_sizes({"v1": 4})
     assert shop.selects("web-canary") == shop.hash_of("v1")
 
 
@@ -81,7 +81,7 @@ def test_warm_revision_is_gone_back_to_by_one_write(shop: Shop, control_plane: C
     shop.open(strategy=warm)
     shop.deploy("v2", strategy=warm)
     shop.wait(lambda: "until" in shop.status.get("warm", {}), "warm")
-    assert shop.sizes() == {"v1": 4, "v2": 4}
+    shop.wait_sizes({"v1": 4, "v2": 4})
     since = operators.audited(control_plane.cluster)
     shop.command("abort", "now")
     shop.wait_selects("web", shop.hash_of("v1"))

@@ -71,7 +71,7 @@ def test_h1_route_refuses_writes(shop: Shop, prometheus: ScriptedPrometheus) -> 
     shop.wait_phase("RolledBack")
 
     assert shop.weights() == {"web": 100, "web-canary": 0}
-    assert shop.sizes() == {"v1": 4}
+    shop.wait_sizes({"v1": 4})
 
 
 def test_h1_route_written_by_others_all_the_time(shop: Shop, running_gateways: Gateways) -> None:
@@ -156,7 +156,7 @@ def test_h19_deleted_mid_canary(shop: Shop) -> None:
     shop.kubectl("delete", "rollout", "web", "-n", shop.namespace, "--cascade=orphan", "--wait=true", "--timeout=60s")
 
     assert shop.weights() == {"web": 100, "web-canary": 0}
-    assert shop.sizes() == {"v1": 4}
+    shop.wait_sizes({"v1": 4})
     shop.wait(lambda: shop.get("service", "web")["spec"]["selector"] == {"app": "web"}, "given back")
 
 

@@ -63,7 +63,7 @@ def test_h6_promoted_in_full_then_aborted(shop: Shop, running_gateways: Gateways
     shop.wait_phase("RolledBack")
 
     assert shop.weights() == {"web": 100, "web-canary": 0}
-    assert shop.sizes() == {"v1": 4}
+    shop.wait_sizes({"v1": 4})
     assert [entry["hash"] for entry in shop.status["rejected"]] == [hash_]
 
 
