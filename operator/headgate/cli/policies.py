@@ -5,10 +5,8 @@ Owns the text and the file's name. Must not know what the policy asks.
 
 from typing import Final
 
-import yaml
-
 from headgate.api import consent, names
-from headgate.cli import crds, generated
+from headgate.cli import generated
 
 FILE: Final = f"{names.GROUP}_consent.yaml"
 _HEADER: Final = """\
@@ -18,13 +16,8 @@ _HEADER: Final = """\
 
 
 def text() -> str:
-    """Return the policy and its binding as YAML, the same bytes every time."""
-    bodies = yaml.dump_all(
-        consent.definitions(), Dumper=crds.Dumper, sort_keys=False, width=crds.WIDTH, allow_unicode=True
-    )
-    return f"{_HEADER}{bodies}"
+    """Return the policy and its binding as YAML."""
+    return generated.yaml_text(_HEADER, consent.definitions())
 
 
-def add_parser(subparsers: "generated.Subparsers") -> None:
-    """Add the command to the command line."""
-    generated.add_parser(subparsers, "policies", "ValidatingAdmissionPolicy of consent", FILE, text)
+COMMAND: Final = generated.command("policies", "ValidatingAdmissionPolicy of consent", FILE, text)

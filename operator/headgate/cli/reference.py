@@ -10,7 +10,4 @@ from headgate.cli import generated
 
 FILE: Final = "reference.md"
 
-
-def add_parser(subparsers: "generated.Subparsers") -> None:
-    """Add the command to the command line."""
-    generated.add_parser(subparsers, "reference", "reference of the resource", FILE, reference.text)
+COMMAND: Final = generated.command("reference", "reference of the resource", FILE, reference.text)

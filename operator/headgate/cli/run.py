@@ -3,24 +3,10 @@
 import argparse
 import runpy
 import sys
-from typing import TYPE_CHECKING
+from typing import Final
 
 from headgate import settings
-
-if TYPE_CHECKING:
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
-
-
-def add_parser(subparsers: "Subparsers") -> None:
-    """Add the command to the command line."""
-    parser = subparsers.add_parser(
-        "run",
-        help="run the operator, with the current kubeconfig or a pod's service account",
-        description="Run the operator. All settings are environment variables:",
-        epilog=settings.describe(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(run=run)
+from headgate.cli.command import Command
 
 
 def run(_arguments: argparse.Namespace) -> int:
@@ -29,3 +15,12 @@ def run(_arguments: argparse.Namespace) -> int:
     sys.argv = sys.argv[:1]
     runpy.run_module("headgate", run_name="__main__")
     return 0
+
+
+COMMAND: Final = Command(
+    name="run",
+    summary="run the operator, with the current kubeconfig or a pod's service account",
+    description="Run the operator. All settings are environment variables:",
+    epilog=settings.describe,
+    run=run,
+)
