@@ -1,7 +1,7 @@
 """Run tiers of tests, those that mostly wait beside the others: `python -m tests core house`.
 
 Owns the order, what makes a tier impossible on this machine, what each took, and the total. Must not know what any test
-does. SIGTERM ends all tiers, and each takes down its clusters.
+does. SIGTERM ends all tiers, and each takes down its clusters; what a tier's processes leave is taken down after it.
 With CI=true nothing may be skipped: there a skip, of a tier or of a test, is a failure.
 """
 
@@ -21,6 +21,8 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 from xml.etree import ElementTree as ET
+
+from tests import clusters
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -139,19 +141,27 @@ def run(tier: str, output: Output = None) -> Tally:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.xml")
         began = time.monotonic()
-        code, cpu_seconds = call(*tool, *TIERS[tier].pytest(), f"--junit-xml={report}", output=output)
+        named = {clusters.RUN: clusters.run_of(tier)}
+        code, cpu_seconds = call(*tool, *TIERS[tier].pytest(), f"--junit-xml={report}", output=output, more=named)
         cost = Cost(time.monotonic() - began, cpu_seconds)
         gate = call("coverage", "report", output=output)[0] if tier == "core" and code == 0 else 0
+        for name in clusters.left_by(clusters.run_of(tier)):
+            print(f"a process of {tier} left the cluster {name}", flush=True, file=output)
+            clusters.take_down(name)
         return dataclasses.replace(tally(report, gate_failed=code != 0 or gate != 0), cost=cost)
 
 
-def call(*module_and_arguments: str, output: Output) -> tuple[int, float]:
-    """Run a module with this Python at the root of the tree and return its exit code and its seconds of CPU."""
+def call(*module_and_arguments: str, output: Output, more: Mapping[str, str] | None = None) -> tuple[int, float]:
+    """Run a module with this Python at the root of the tree and return its exit code and its seconds of CPU.
+
+    *more* is added to its environment.
+    """
     command = [sys.executable, "-m", *module_and_arguments]
     errors = None if output is None else subprocess.STDOUT
     if _told_to_end.is_set():
         return -signal.SIGTERM, 0.0
-    with subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=errors) as program:
+    environment = {**os.environ, **(more or {})}
+    with subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=errors, env=environment) as program:
         _running.add(program)
         if _told_to_end.is_set():
             _interrupt(program)

@@ -1,6 +1,5 @@
 """Helm, and a control plane that has never heard of Headgate."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +8,7 @@ from hack import cluster
 from tests.chart import helm as helms
 from tests.chart.helm import Helm
 from tests.chart.releases import Release
+from tests.clusters import name_of
 from tests.control_plane.conftest import ControlPlane
 
 
@@ -28,7 +28,7 @@ def control_plane() -> Iterator[ControlPlane]:
         cluster.build()
     except cluster.ClusterError as error:
         pytest.skip(f"the control plane cannot be built: {error}")
-    name = f"chart-{os.getpid()}"
+    name = name_of("chart")
     try:
         yield ControlPlane(cluster.start(name))
     finally:

@@ -5,7 +5,6 @@ Who needs one where no operator is at work starts another: `with running("purpos
 
 import contextlib
 import dataclasses
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from hack import cluster
 from headgate.api import crd
 from headgate.cli import crds, policies
+from tests.clusters import name_of
 
 ESTABLISHED_SECONDS = 60
 READABLE_SECONDS = 30
@@ -44,7 +44,7 @@ def running(purpose: str) -> Iterator[ControlPlane]:
         cluster.build()
     except cluster.ClusterError as error:
         pytest.skip(f"the control plane cannot be built: {error}")
-    name = f"{purpose}-{os.getpid()}"
+    name = name_of(purpose)
     try:
         started = ControlPlane(cluster.start(name))
         _install(started)

@@ -1,6 +1,5 @@
 """One node with one operator for this folder, a shop for each test, and what a failure leaves behind."""
 
-import os
 import uuid
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import pytest
 
 from hack import cluster
+from tests.clusters import name_of
 from tests.control_plane.life.operators import Operator
 from tests.e2e import evidence, nodes, shops
 from tests.e2e.nodes import Node
@@ -32,7 +32,7 @@ def logs(request: pytest.FixtureRequest) -> Path:
 def node() -> Iterator[Node]:
     """The node of this folder, with the kind Rollout."""
     nodes.require()
-    with nodes.running(f"e2e-{os.getpid()}") as started:
+    with nodes.running(name_of("e2e")) as started:
         started.install_crd()
         yield started
 

@@ -1,7 +1,6 @@
 """The chart on a real node: the operator in its pod, from its image, under its own rights, does its work."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from tests.chart import images
 from tests.chart.helm import Helm
 from tests.chart.root_filesystem import ImageError
 from tests.chart.values_table import CHART
+from tests.clusters import name_of
 from tests.e2e import evidence, nodes, podinfo, shops
 from tests.e2e.nodes import SCRAPE_SECONDS, Json, Node
 from tests.e2e.shops import Shop
@@ -40,7 +40,7 @@ def image() -> images.Image:
 @pytest.fixture(scope="module")
 def own_node(image: images.Image) -> Iterator[Node]:
     """A node that has never heard of Headgate, but for its image."""
-    with nodes.running(f"e2e-chart-{os.getpid()}") as started:
+    with nodes.running(name_of("e2e-chart")) as started:
         cluster.load_image(started.cluster, image.archive)
         yield started
 

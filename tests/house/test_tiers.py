@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hack.cluster import layout, processes
 from tests import __main__ as tiers
 
 VERDICTS = {
@@ -259,3 +260,32 @@ def test_terminated_tests_clean_up(tmp_path: Path, *, ignored: bool) -> None:
 
     assert (tmp_path / "cleaned").exists()
     assert (128 + signal.SIGTERM, True) == (terminated.returncode, "1 passed" not in said)
+
+
+LEAVING = """
+import os, pathlib, signal
+from hack.cluster import layout, processes
+from tests.clusters import name_of
+
+def test_leaves():
+    place = layout.of(name_of("left"))
+    processes.start(["sleep", "600"], {"PATH": os.defpath}, place.mark_of("sleep"), place.log("sleep"))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_of_a_tier_left_is_taken_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A tier whose process dies in the middle has failed; its cluster is gone, those of other runs are not."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    (tmp_path / "test_leaving.py").write_text(LEAVING)
+    other = layout.of("left-core1-2").logs
+    other.mkdir(parents=True)
+    there = tiers.Tier((os.path.relpath(tmp_path, tiers.ROOT / "tests"),), processes=2)
+    monkeypatch.setattr(tiers, "TIERS", {"leaving": there})
+
+    assert 1 == tiers.main(["leaving"])
+    assert "left the cluster left-leaving" in capfd.readouterr().out
+    assert [other.parent] == list(layout.state_root().iterdir())
+    assert [] == processes.marked(f"{layout.state_root()}/left-leaving")
