@@ -3,12 +3,14 @@
 Owns the names of folders and files and the choice of ports; starts nothing.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
 import random
 import re
 import socket
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from hack.cluster.errors import ClusterError
 
 # Below Linux's ephemeral ports (32768 and up): while a component is down, no outgoing connection takes its port.
 PORT_RANGE = range(16000, 32000)
+# Ports that this process has chosen, and the open socket that keeps others from choosing each.
+_reservations: dict[int, int] = {}
 NAME_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 
 
@@ -132,10 +136,14 @@ def write_record(layout: Layout, record: Record) -> None:
 
 
 def choose_ports(names: Iterable[str]) -> dict[str, int]:
-    """Choose a free loopback port for each of *names*, and none that another cluster has, even a stopped one."""
+    """Choose a free loopback port for each of *names*.
+
+    No other call gets one of them, here or in another process, as long as this process lives; and none is a port that
+    another cluster has, even a stopped one.
+    """
     taken = {port for record in _all_records() for port in record.ports.values()}
     candidates = random.sample(PORT_RANGE, len(PORT_RANGE))
-    free = (port for port in candidates if port not in taken and _can_bind(port))
+    free = (port for port in candidates if port not in taken and _reserve(port))
     try:
         return {name: next(free) for name in names}
     except StopIteration:
@@ -155,6 +163,28 @@ def _all_records() -> list[Record]:
     folders = state_root().iterdir() if state_root().is_dir() else iter(())
     records = (read_record(Layout(folder)) for folder in folders if folder.is_dir())
     return [record for record in records if record is not None]
+
+
+def _reserve(port: int) -> bool:
+    """Take *port* for this process if it is free and no other process has taken it.
+
+    A port is free between the moment when it is chosen and the start of its server, and while the server is stopped.
+    """
+    if port in _reservations:
+        return False
+    # Its name is in no file system: it is known in this network namespace, as the port is, and ends with the process.
+    with contextlib.ExitStack() as stack:
+        lock = stack.enter_context(socket.socket(socket.AF_UNIX))
+        try:
+            if sys.platform == "linux":
+                lock.bind(f"\0headgate-port-{port}")
+        except OSError:
+            return False
+        if not _can_bind(port):
+            return False
+        stack.pop_all()
+        _reservations[port] = lock.detach()
+    return True
 
 
 def _can_bind(port: int) -> bool:

@@ -15,6 +15,7 @@ from hack.cluster import __main__ as command_line
 from hack.cluster import binaries, components, control_plane, deadlines, files, layout, processes, supervisor, toolchain
 from hack.cluster.errors import ClusterError
 
+REPOSITORY = Path(__file__).parents[2]
 SLEEP = (sys.executable, "-c", "import signal; signal.pause()")
 
 
@@ -106,13 +107,40 @@ def test_a_name_that_could_leave_the_folder_is_refused(name: str) -> None:
 
 def test_ports_of_a_stopped_cluster_are_kept_for_it(place: layout.Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     """No cluster is given a port that another has, even while nothing listens there."""
-    monkeypatch.setattr(layout, "PORT_RANGE", range(31000, 31002))
+    # Ports that no other process chooses at the same time.
+    monkeypatch.setattr(layout, "PORT_RANGE", range(61000, 61002))
     monkeypatch.setattr(layout, "_can_bind", lambda _: True)
-    layout.write_record(place, layout.Record("control-plane", {"etcd": 31000}))
+    layout.write_record(place, layout.Record("control-plane", {"etcd": 61000}))
 
-    assert {"one": 31001} == layout.choose_ports(["one"])
+    assert {"one": 61001} == layout.choose_ports(["one"])
     with pytest.raises(ClusterError, match="no free port"):
         layout.choose_ports(["one", "two"])
+
+
+CHOOSING = """
+import sys
+from hack.cluster import layout
+layout.PORT_RANGE = range(61010, 61013)
+print(*layout.choose_ports(["one", "two"]).values(), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_port_is_chosen_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before their servers start, ports of one process go to no other one, and not to a second caller within it."""
+    monkeypatch.setattr(layout, "PORT_RANGE", range(61010, 61013))
+    command = [sys.executable, "-c", CHOOSING]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=REPOSITORY, stdin=pipe, stdout=pipe, text=True) as other:
+        assert other.stdout is not None
+        theirs = {int(port) for port in other.stdout.readline().split()}
+        ours = layout.free_port()
+        assert {*theirs, ours} == {61010, 61011, 61012}
+        with pytest.raises(ClusterError, match="no free port"):
+            layout.free_port()
+        other.communicate("")
+
+    assert {layout.free_port(), layout.free_port()} == theirs
 
 
 def test_a_lock_on_a_removed_folder_is_taken_anew(tmp_path: Path) -> None:
