@@ -25,6 +25,7 @@ from xml.etree import ElementTree as ET
 from tests import clusters
 
 ROOT = Path(__file__).resolve().parent.parent
+YIELDING = ("nice", "-n", "10")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -104,6 +105,8 @@ class Tier:
     """
     processes: int = 1
     """How many of pytest's processes share its tests; each has a control plane and an operator of its own."""
+    yielding: bool = False
+    """Whether it takes only those moments of the processors that other tiers leave: nothing in it has a deadline."""
 
     def pytest(self) -> list[str]:
         """Return pytest's arguments."""
@@ -114,9 +117,9 @@ class Tier:
 
 _ON_API_SERVER = ("test_bad_input.py", "test_consent.py", "proxy")
 TIERS = {
-    "core": Tier(("core",)),
+    "core": Tier(("core",), yielding=True),
     "api": Tier(("api",)),
-    "simulation": Tier(("simulation",)),
+    "simulation": Tier(("simulation",), lane=3, yielding=True),
     "house": Tier(("house",)),
     "docs": Tier(("docs",)),
     "adapters": Tier(("adapters",)),
@@ -142,7 +145,8 @@ def run(tier: str, output: Output = None) -> Tally:
         report = Path(folder, "report.xml")
         began = time.monotonic()
         named = {clusters.RUN: clusters.run_of(tier)}
-        code, cpu_seconds = call(*tool, *TIERS[tier].pytest(), f"--junit-xml={report}", output=output, more=named)
+        arguments = (*tool, *TIERS[tier].pytest(), f"--junit-xml={report}")
+        code, cpu_seconds = call(*arguments, output=output, more=named, yielding=TIERS[tier].yielding)
         cost = Cost(time.monotonic() - began, cpu_seconds)
         gate = call("coverage", "report", output=output)[0] if tier == "core" and code == 0 else 0
         for name in clusters.left_by(clusters.run_of(tier)):
@@ -151,12 +155,14 @@ def run(tier: str, output: Output = None) -> Tally:
         return dataclasses.replace(tally(report, gate_failed=code != 0 or gate != 0), cost=cost)
 
 
-def call(*module_and_arguments: str, output: Output, more: Mapping[str, str] | None = None) -> tuple[int, float]:
+def call(
+    *module_and_arguments: str, output: Output, more: Mapping[str, str] | None = None, yielding: bool = False
+) -> tuple[int, float]:
     """Run a module with this Python at the root of the tree and return its exit code and its seconds of CPU.
 
-    *more* is added to its environment.
+    *more* is added to its environment. One that is *yielding* has a lower priority than what runs beside it.
     """
-    command = [sys.executable, "-m", *module_and_arguments]
+    command = [*(YIELDING if yielding else ()), sys.executable, "-m", *module_and_arguments]
     errors = None if output is None else subprocess.STDOUT
     if _told_to_end.is_set():
         return -signal.SIGTERM, 0.0
