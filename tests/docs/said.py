@@ -21,9 +21,10 @@ SHORTEST = 8
 
 @functools.cache
 def sources() -> dict[str, ast.Module]:
-    """Return the operator's modules, parsed; the simulation speaks to nobody."""
+    """Return the operator's modules, parsed: the simulation says nothing, and the command line repeats others."""
     found = tree.sources("operator/headgate")
-    return {name: ast.parse(text) for name, text in found.items() if "/simulation/" not in name}
+    others = ("operator/headgate/simulation/", "operator/headgate/cli/")
+    return {name: ast.parse(text) for name, text in found.items() if not name.startswith(others)}
 
 
 def called() -> Called:

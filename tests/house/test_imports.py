@@ -47,6 +47,7 @@ FORBIDDEN: Final = {
     "a socket in api": Import("api/__init__.py", "socket", "pure"),
     "core looks up": Import("core/model/observation.py", "headgate.act", "layers"),
     "api looks up": Import("api/__init__.py", "headgate.core", "layers"),
+    "adapters look up": Import("adapters/__init__.py", "headgate.cli", "layers"),
     "act and observe": Import("act/__init__.py", "headgate.observe", "layers"),
     "kopf in act": Import("act/__init__.py", "kopf", "kopf"),
     "kubernetes in observe": Import("observe/__init__.py", "kubernetes", "kubernetes"),

@@ -89,3 +89,13 @@ def test_imports_about_as_many_modules_as_before(modules: set[str]) -> None:
 
     assert len(modules - ours) <= OTHERS_MAX
     assert len(ours) <= OURS_MAX
+
+
+def test_the_operator_does_not_load_what_only_other_commands_need() -> None:
+    """The image starts by `headgate run`, so that what a command needs for itself is loaded by that command alone."""
+    listed = "import headgate.cli, sys; print(*sorted(sys.modules))"
+    ended = subprocess.run([sys.executable, "-c", listed], capture_output=True, text=True, check=True)
+    loaded = set(ended.stdout.split())
+
+    assert {name for name in loaded if name.startswith("headgate.cli.status.")} == set()
+    assert {name for name in loaded if name.startswith(("headgate.adapters", "kubernetes", "rich"))} == set()

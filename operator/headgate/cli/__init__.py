@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from headgate.cli import crds, policies, printing, reference, run
+from headgate.cli import crds, policies, printing, reference, run, status
 from headgate.cli.command import FAILED, Command, CommandError
 
-COMMANDS: Final = (crds.COMMAND, policies.COMMAND, reference.COMMAND, run.COMMAND)
+COMMANDS: Final = (crds.COMMAND, policies.COMMAND, reference.COMMAND, run.COMMAND, status.COMMAND)
 """Sorted by name."""
 INTERRUPTED: Final = 130
 """As a shell says it of a command that SIGINT ended."""

@@ -11,11 +11,15 @@ _WIDE: Final = frozenset("WF")
 
 
 def one_line(text: str) -> str:
-    r"""Return *text* in one line, with a code such as ``\x1b`` for each character that a terminal would act upon."""
+    """Return *text* in one line, its words one blank apart, `escaped`."""
+    return escaped(" ".join(text.translate(dict.fromkeys(map(ord, _BLANKS), " ")).split()))
+
+
+def escaped(text: str) -> str:
+    r"""Return *text* with a code such as ``\x1b`` for each character that a terminal would act upon."""
     if text.isascii() and text.isprintable():
         return text
-    joined = " ".join(text.translate(dict.fromkeys(map(ord, _BLANKS), " ")).split())
-    return "".join(character if _shown(character) else _code(character) for character in joined)
+    return "".join(character if _shown(character) else _code(character) for character in text)
 
 
 def cells(text: str) -> int:

@@ -19,6 +19,7 @@ REREAD_SECONDS: Final = 300.0
 """How old what a kubeconfig or its exec plugin said may grow: EKS tokens live for 15 minutes, others longer."""
 
 _TOKEN_FILE: Final = pathlib.Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+_NAMESPACE_FILE: Final = _TOKEN_FILE.with_name("namespace")
 _HOME_FILE: Final = pathlib.Path("~/.kube/config")
 
 
@@ -43,10 +44,12 @@ class Login:
 class Access:
     """The way to one API server. Make one with `find`."""
 
-    def __init__(self, configuration: Configuration, source: str) -> None:
+    def __init__(self, configuration: Configuration, source: str, namespace: str = "") -> None:
         self.configuration = configuration
         self.source = source
         """Where it was found, for people."""
+        self.namespace = namespace or "default"
+        """The namespace that is meant where none is named."""
 
     async def login(self) -> Login:
         """Return what another client needs to log in, as fresh as our own credentials."""
@@ -62,25 +65,29 @@ class Access:
         )
 
 
-async def find() -> Access:
+async def find(kubeconfig: str = "", context: str = "") -> Access:
     """Return the way to the API server.
+
+    Args:
+        kubeconfig: the file to take; empty: as this module's docstring says.
+        context: the context of a kubeconfig; empty: its current one.
 
     Raises:
         NoAccessError: if there is none.
     """
-    access = await _found()
+    access = await _found(kubeconfig, context)
     _send_by_proxy(access.configuration)
     return access
 
 
-async def _found() -> Access:
-    named = os.environ.get("KUBECONFIG", "")
+async def _found(kubeconfig: str, context: str) -> Access:
+    named = kubeconfig or os.environ.get("KUBECONFIG", "")
     if named:
-        return await _from_file(named)
+        return await _from_file(named, context)
     if os.environ.get("KUBERNETES_SERVICE_HOST") and _TOKEN_FILE.exists():
         return _from_service_account()
     if _HOME_FILE.expanduser().exists():
-        return await _from_file(str(_HOME_FILE.expanduser()))
+        return await _from_file(str(_HOME_FILE.expanduser()), context)
     raise NoAccessError("no Kubernetes API server: set KUBECONFIG, or run in a pod with a service account")
 
 
@@ -95,21 +102,22 @@ def _from_service_account() -> Access:
     configuration = Configuration()
     try:
         kube_config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # typed in part only
+        namespace = _NAMESPACE_FILE.read_text(encoding="utf-8").strip() if _NAMESPACE_FILE.exists() else ""
     except (kube_config.ConfigException, OSError) as error:
         raise NoAccessError(f"the pod's service account cannot be used: {error}") from None
-    return Access(configuration, "the pod's service account")
+    return Access(configuration, "the pod's service account", namespace)
 
 
-async def _from_file(path: str) -> Access:
+async def _from_file(path: str, context: str) -> Access:
     configuration = Configuration()
-    await _load(path, configuration)
+    namespace = await _load(path, context, configuration)
     if not configuration.host.startswith(("http://", "https://")):
         raise NoAccessError(f"the kubeconfig {path} names no server")
-    configuration.refresh_api_key_hook = _rereading(path, time.monotonic)  # type: ignore[assignment]  # declared as None
-    return Access(configuration, f"the kubeconfig {path}")
+    configuration.refresh_api_key_hook = _rereading(path, context, time.monotonic)  # type: ignore[assignment]  # declared as None
+    return Access(configuration, f"the kubeconfig {path}", namespace)
 
 
-def _rereading(path: str, clock: Callable[[], float]) -> object:
+def _rereading(path: str, context: str, clock: Callable[[], float]) -> object:
     """Return a hook, called before each request that carries a token, that reads the file again now and then."""
     read_at = clock()
 
@@ -117,16 +125,18 @@ def _rereading(path: str, clock: Callable[[], float]) -> object:
         nonlocal read_at
         if clock() - read_at >= REREAD_SECONDS:
             read_at = clock()
-            await _load(path, configuration)
+            await _load(path, context, configuration)
 
     return hook
 
 
-async def _load(path: str, configuration: Configuration) -> None:
+async def _load(path: str, context: str, configuration: Configuration) -> str:
+    """Take what the file says into *configuration*, and return the namespace that it names."""
     try:
-        await kube_config.load_kube_config(  # type: ignore[no-untyped-call]  # typed in part only
-            config_file=path, client_configuration=configuration, persist_config=False
+        loader = await kube_config.load_kube_config(  # type: ignore[no-untyped-call]  # typed in part only
+            config_file=path, context=context or None, client_configuration=configuration, persist_config=False
         )
+        return str(loader.current_context["context"].get("namespace") or "")
     except Exception as error:  # noqa: BLE001 - the client meets a file of another form with whichever error comes first
         words = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         raise NoAccessError(f"the kubeconfig {path} cannot be used: {words}") from None

@@ -7,7 +7,7 @@ Small answers come in as they are. Of larger ones two are read at a time, and th
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Final
 
 import aiohttp
@@ -82,6 +82,26 @@ async def _read(response: aiohttp.ClientResponse, pieces: list[bytes], most_byte
         if held > most_bytes:
             return False
     return held <= most_bytes
+
+
+async def lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """Yield the lines of *response* as they come.
+
+    Raises:
+        TooLarge: if one is longer than LARGEST_BYTES.
+        ValueError: if the last one has no end.
+    """
+    begun = bytearray()
+    async for piece in response.content.iter_any():
+        *ended, rest = piece.split(b"\n")
+        for end in ended:
+            yield bytes(begun + end)
+            begun.clear()
+        begun += rest
+        if len(begun) > LARGEST_BYTES:
+            raise TooLarge(f"one change is longer than {LARGEST_BYTES // 1024 // 1024} MB")
+    if begun:
+        raise ValueError("the answer breaks off within a line")
 
 
 def parsed(data: bytes) -> Json:

@@ -5,16 +5,17 @@ Owns verbs, content types and preconditions. Knows nothing of what the objects m
 
 import dataclasses
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
-from headgate.adapters.cluster import answers, errors, statuses
+from headgate.adapters.cluster import answers, errors, statuses, watch
 from headgate.adapters.cluster.access import Access
 from headgate.adapters.cluster.exchange import Exchange, RequestHook, ignore, version
 from headgate.adapters.cluster.kinds import EVENTS, RESOURCES, Resource
 from headgate.adapters.cluster.lists import METADATA, Pages
 from headgate.adapters.cluster.requests import JSON, Request, check_body, selector
 from headgate.adapters.cluster.statuses import json_patch
+from headgate.adapters.cluster.watch import Change
 from headgate.api import names
 from headgate.core.faults import Fault, Refused
 from headgate.core.model import Json, Key, Kind
@@ -181,6 +182,27 @@ class Cluster:
         """Apply a JSON patch to an Event; return whether it still exists."""
         request = json_patch(EVENTS, namespace, name, operations, names.OBJECT_MANAGER)
         return await self._exchange.call_unless_missing(request) is not None
+
+    # --- what the command line needs ---------------------------------------------------------------------------------
+
+    async def events(self, namespace: str, name: str) -> list[Json]:
+        """Return the Events about the Rollout *name*."""
+        request = Request(verb="GET", resource=EVENTS, namespace=namespace, query=watch.regarding(name))
+        page = await self._exchange.call_unless_missing(request)
+        return answers.items(page or {}, EVENTS, namespace, {})
+
+    def watch(self, kind: Kind, namespace: str, name: str) -> AsyncGenerator[Change, None]:
+        """Yield the object if it exists, and each change of it; end where the server ends the watch."""
+        resource = RESOURCES[kind]
+        return watch.changes(self._exchange, resource, namespace, watch.named(resource, name))
+
+    def watch_labelled(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> AsyncGenerator[Change, None]:
+        """Yield the objects that carry all of *labels*, and each change of one, as `watch` does."""
+        return watch.changes(self._exchange, RESOURCES[kind], namespace, watch.labelled(labels))
+
+    def watch_events(self, namespace: str, name: str) -> AsyncGenerator[Change, None]:
+        """Yield the Events about the Rollout *name*, and each new one, as `watch` does."""
+        return watch.changes(self._exchange, EVENTS, namespace, watch.regarding(name))
 
     async def _create(
         self, resource: Resource, namespace: str, body: Json, query: Mapping[str, str], *, content_type: str = JSON

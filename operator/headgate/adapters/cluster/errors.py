@@ -56,6 +56,18 @@ class RetryLater(Unreachable):
         self.retry_after_seconds = retry_after_seconds
 
 
+class Unauthorized(RetryLater):
+    """The API server does not accept the credentials; they may be about to be renewed."""
+
+
+class Forbidden(Refused):
+    """A right is missing, or a rule of the cluster forbids it."""
+
+
+class NotServed(Refused):
+    """What answered does not know the kind: nothing can be said of the object."""
+
+
 class Untyped(Refused):
     """The object, or what an apply would merge it into, does not fit the CRD: it can be patched, and so replaced."""
 
@@ -77,7 +89,7 @@ def fault(status: int, headers: Mapping[str, str], body: bytes, request: Request
     words, content_type = _words(status, details, body), request.content_type
     if status == http.HTTPStatus.NOT_FOUND:
         missing = _names_object(details, request) or (request.resource.optional and _not_served(details, body))
-        return NotFound(words) if missing else Refused(f"{words} (is the CRD installed?)")
+        return NotFound(words) if missing else NotServed(f"{words} (is the CRD installed?)")
     if status in _LOST_RACE or (content_type == JSON_PATCH and _lost_test(status, details)):
         return Conflict(words)
     if content_type == APPLY and _UNFIT_APPLY in words:
@@ -88,8 +100,9 @@ def fault(status: int, headers: Mapping[str, str], body: bytes, request: Request
     if budget := _budget_words(words, details):
         return Refused(budget)
     if status in _COME_BACK or status not in _CLIENT_ERRORS:
-        return RetryLater(words, _retry_after(headers, details))
-    return Refused(words)
+        later = Unauthorized if status == http.HTTPStatus.UNAUTHORIZED else RetryLater
+        return later(words, _retry_after(headers, details))
+    return Forbidden(words) if status == http.HTTPStatus.FORBIDDEN else Refused(words)
 
 
 def wordless(status: int) -> Fault:

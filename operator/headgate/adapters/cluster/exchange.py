@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final
 
 import aiohttp
@@ -104,6 +104,28 @@ class Exchange:
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError, NoAccessError) as error:
             raise errors.RetryLater(f"{type(error).__name__}: {error}"[: errors.WORDS_MAX]) from error
 
+    async def lines(self, request: Request, seconds: float) -> AsyncIterator[bytes]:
+        """Make *request* and yield the lines of its answer as they come, for so many *seconds* at most.
+
+        Raises:
+            Fault: if there is no answer, one that is no success, or one that breaks off.
+        """
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                response = await self._sent(request, request.path, seconds)
+            try:
+                if response.status not in _SUCCESS:
+                    data = await answers.beginning(response, answers.SMALL_BYTES)
+                    raise errors.fault(response.status, response.headers, data, request)
+                async for line in answers.lines(response):
+                    yield line
+            finally:
+                response.close()
+        except TimeoutError:
+            raise errors.RetryLater(f"no answer within {self._timeout_seconds:g} s") from None
+        except (aiohttp.ClientError, OSError, ValueError, NoAccessError) as error:
+            raise errors.RetryLater(f"{type(error).__name__}: {error}"[: errors.WORDS_MAX]) from error
+
     async def _exchange(self, request: Request, path: str) -> Answer:
         response = await self._sent(request, path)
         try:
@@ -117,7 +139,7 @@ class Exchange:
             raise errors.fault(response.status, response.headers, data, request)
         return Answer(answers.parsed(data), len(data))
 
-    async def _sent(self, request: Request, path: str) -> aiohttp.ClientResponse:
+    async def _sent(self, request: Request, path: str, seconds: float = 0.0) -> aiohttp.ClientResponse:
         method, url, headers, payload, _ = await self._api.param_serialize(
             request.verb,
             path,
@@ -126,7 +148,7 @@ class Exchange:
             body=request.body,
             auth_settings=["BearerToken"],
         )
-        timeout = aiohttp.ClientTimeout(total=self._timeout_seconds)
+        timeout = aiohttp.ClientTimeout(total=seconds or self._timeout_seconds)
         answer = await self._api.call_api(method, url, headers, payload, _request_timeout=timeout)
         response: aiohttp.ClientResponse = answer.response
         return response
