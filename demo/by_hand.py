@@ -20,15 +20,15 @@ The cluster and the operator are up. Nothing of them is reached from outside, so
 
 Look, and ship something else:
 
-  kubectl -n {NAMESPACE} get rollouts -w -o wide
-  kubectl -n {NAMESPACE} edit rollout {podinfo.NAME}              # another image, other steps
+  kubectl -n {NAMESPACE} edit rollouts.headgate.dev {podinfo.NAME}   # another image, other steps
+  {python} -m headgate.cli status {podinfo.NAME} -n {NAMESPACE} --watch
   {load} | {cluster.vegeta} report
 
 Your own service: load its image from outside, as there is no registry, and apply a Rollout like this one with a Service
 and an HTTPRoute of its own (this one takes all hosts; give yours a hostname, or delete this one):
 
   docker save IMAGE -o image.tar && {python} -m hack.cluster load --name {CLUSTER} image.tar
-  kubectl -n {NAMESPACE} get rollout,service,httproute {podinfo.NAME} -o yaml > mine.yaml
+  kubectl -n {NAMESPACE} get rollouts.headgate.dev,service,httproute {podinfo.NAME} -o yaml > mine.yaml
 
 And when you are done (the operator ends with it):
 

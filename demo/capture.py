@@ -21,7 +21,7 @@ def write(path: Path, turning_point: View | None, summary: Summary) -> None:
     """Write the picture to *path*."""
     console = rich.console.Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, highlight=False)
     if turning_point is not None:
-        console.print(screen.picture(turning_point))
+        console.print(screen.picture(turning_point, WIDTH))
     console.print(screen.ending(summary))
     picture = console.export_svg(title="make demo", unique_id="demo")
     path.write_text(_ADDRESSES.sub("", picture).replace("Fira Code", "ui-monospace, monospace"), encoding="utf-8")

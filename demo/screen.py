@@ -12,18 +12,29 @@ import rich.panel
 import rich.table
 import rich.text
 
-from demo import facts, lines
-from demo.facts import State, View
+from demo import lines
+from demo.facts import View
 from demo.summary import Summary
+from headgate.cli.status import view as status_view
+from headgate.cli.status.lines import Style
 from tests.e2e import podinfo
 from tests.e2e.load import NOBODY
 
-DECISIONS_SHOWN = 9
+DECISIONS_SHOWN = 7
 LINES_BESIDES = 24
-BAR_CELLS = 40
 COLOURS = {podinfo.GOOD: "blue", podinfo.BETTER: "green", podinfo.BAD: "red", NOBODY: "yellow"}
-PHASES = {"Healthy": "green", "RollingBack": "red", "RolledBack": "red", "Degraded": "red", "Holding": "yellow"}
-VERDICTS = {"Passed": "green", "Failed": "bold red"}
+STYLES = {
+    Style.PLAIN: "",
+    Style.FAINT: "dim",
+    Style.BOLD: "bold",
+    Style.GOOD: "green",
+    Style.BAD: "bold red",
+    Style.WAITING: "yellow",
+    Style.ACTIVE: "bold cyan",
+    Style.STABLE: "blue",
+    Style.CANARY: "cyan",
+}
+_FRAME_CELLS = 4
 
 
 class Screen:
@@ -45,18 +56,16 @@ class Screen:
     def show(self, view: View) -> None:
         """Show *view*."""
         room = self._console.height - LINES_BESIDES
-        self._live.update(picture(view, max(2, min(DECISIONS_SHOWN, room))))
+        self._live.update(picture(view, self._console.width, max(2, min(DECISIONS_SHOWN, room))))
 
 
-def picture(view: View, decisions_shown: int = DECISIONS_SHOWN) -> rich.console.RenderableType:
-    """Return the whole screen."""
+def picture(view: View, width: int, decisions_shown: int = DECISIONS_SHOWN) -> rich.console.RenderableType:
+    """Return the whole screen, *width* cells wide."""
     title = rich.text.Text.assemble(
         ("Headgate ", "bold"), f"{lines.clock(view.elapsed_seconds)}  ", (view.title, "bold")
     )
     return rich.panel.Panel(
-        rich.console.Group(
-            _rollout(view), "", _metrics(view.state), "", _users(view), "", _decisions(view, decisions_shown)
-        ),
+        rich.console.Group(_users(view), "", *_rollout(view, width - _FRAME_CELLS, decisions_shown)),
         title=title,
         title_align="left",
         box=rich.box.ROUNDED,
@@ -112,77 +121,12 @@ def _words(summary: Summary) -> list[rich.text.Text]:
     return [*(rich.text.Text(words) for words in found), rich.text.Text(""), *checks]
 
 
-def _rollout(view: View) -> rich.console.RenderableType:
-    state = view.state
-    table = rich.table.Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column()
-    table.add_row("rollout", rich.text.Text(state.phase, style=f"bold {PHASES.get(state.phase, 'cyan')}"))
-    table.add_row("steps", _steps(state))
-    wanted = 0 if state.weight_wanted is None or not state.canary else state.weight_wanted
-    achieved = state.weight_achieved if state.canary else 0
-    table.add_row("wanted", _bar(state, wanted))
-    table.add_row("achieved", _bar(state, achieved))
-    table.add_row("pods", _pods(view))
-    return table
-
-
-def _now(state: State) -> rich.text.Text:
-    # Last of all, since its length changes, and nothing may jump with it.
-    return rich.text.Text(f"now: {state.message or '…'}", style="italic")
-
-
-def _steps(state: State) -> rich.text.Text:
-    at = int(state.step.partition("/")[0]) if state.step and state.canary else 0
-    back = state.phase in ("RollingBack", "RolledBack")
-    words = rich.text.Text()
-    for index, weight in enumerate(state.weights, start=1):
-        style = "dim" if index > at else "green" if index < at else "bold red" if back else "bold cyan"
-        mark = "○" if index > at else "●"
-        words.append(f"{mark} {weight} %", style=style)
-        words.append("  ──  " if index < len(state.weights) else "", style="dim")
-    return words
-
-
-def _bar(state: State, weight: int) -> rich.text.Text:
-    cells = round(BAR_CELLS * weight / 100)
-    return rich.text.Text.assemble(
-        ("█" * cells, COLOURS.get(state.canary, "white")),
-        ("█" * (BAR_CELLS - cells), COLOURS.get(state.stable, "dim")),
-        f"  {weight} % to {state.canary}" if state.canary else f"  all to {state.stable or 'nobody yet'}",
-    )
-
-
-def _pods(view: View) -> rich.text.Text:
-    words = rich.text.Text()
-    for version, pods in sorted(view.pods.items()):
-        words.append(f"{version} ", style=COLOURS.get(version, ""))
-        words.append("■" * pods.ready, style=COLOURS.get(version, ""))
-        words.append("□" * pods.starting)
-        words.append("×" * pods.leaving, style="dim")
-        words.append(_counted(pods), style="dim")
-    return words if view.pods else rich.text.Text("none yet", style="dim")
-
-
-def _counted(pods: facts.Pods) -> str:
-    leaving = f", {pods.leaving} leaving" if pods.leaving else ""
-    return f" {pods.ready} of {pods.ready + pods.starting} ready{leaving}   "
-
-
-def _metrics(state: State) -> rich.console.RenderableType:
-    table = _table("metric", ">value", "bound", "verdict", "so far")
-    for metric in state.metrics:
-        style = VERDICTS.get(metric.verdict, "yellow")
-        table.add_row(
-            metric.name,
-            rich.text.Text(lines.number(metric.value), style=style),
-            metric.bound,
-            rich.text.Text(metric.verdict, style=style),
-            lines.progress(metric),
-        )
-    if not state.metrics:
-        table.add_row("nothing to measure yet", "", "", "", "")
-    return table
+def _rollout(view: View, width: int, decisions: int) -> list[rich.console.RenderableType]:
+    """Return what `headgate status` shows."""
+    if not view.state.name:
+        return [rich.text.Text("no Rollout yet", style="dim")]
+    drawn = status_view.screen(view.state, view.at, width, decisions)
+    return [rich.text.Text.assemble(*((span.text, STYLES[span.style]) for span in line)) for line in drawn]
 
 
 def _users(view: View) -> rich.console.RenderableType:
@@ -200,15 +144,6 @@ def _users(view: View) -> rich.console.RenderableType:
             lines.percent(counts.errors, counts.requests),
             f"{1000 * counts.latency_seconds(99):.0f} ms",
         )
-    return table
-
-
-def _decisions(view: View, shown: int) -> rich.console.RenderableType:
-    table = rich.table.Table.grid(padding=(0, 2))
-    for one in view.decisions[-shown:]:
-        reason = rich.text.Text(one.reason, style="bold red" if one.warning else "bold")
-        at = rich.text.Text(lines.clock(view.elapsed_at(one.at)), style="dim")
-        table.add_row(at, reason, rich.text.Text(one.message))
     return table
 
 

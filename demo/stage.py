@@ -18,6 +18,7 @@ from typing import Any, Final, Self
 
 from hack import cluster as clusters
 from hack.cluster import layout, probes, processes
+from headgate.cli.status.facts import Objects
 from tests.control_plane.life.operators import Operator, kubeconfig_of_operator
 from tests.e2e import podinfo
 from tests.e2e.load import Load
@@ -34,7 +35,7 @@ _ANSWER_SECONDS = 30.0
 _KUBECTL_SECONDS = 60.0
 _ESTABLISHED_SECONDS: Final = 30.0
 _ROOT = Path(__file__).resolve().parent.parent
-_SEEN = "rollouts.headgate.dev,pods,events.events.k8s.io"
+_SEEN = "rollouts.headgate.dev,deployments.apps,events.events.k8s.io"
 
 
 @contextlib.contextmanager
@@ -119,15 +120,15 @@ class Stage:
             raise clusters.ClusterError(f"'kubectl {arguments[0]}' failed: {result.stderr.strip()}")
         return result.stdout
 
-    def objects(self) -> dict[str, list[Json]]:
-        """Return the Rollout, its pods and its events, by kind."""
+    def objects(self) -> Objects | None:
+        """Return what `headgate status` shows of the Rollout; None before there is one."""
         code = self.operator.process.poll() if self.operator and self.operator.process else None
         if code is not None:
             raise clusters.ClusterError(f"the operator has ended by itself, with exit code {code}")
-        found: dict[str, list[Json]] = {"Rollout": [], "Pod": [], "Event": []}
+        found: dict[str, list[Json]] = {"Rollout": [], "Deployment": [], "Event": []}
         for item in json.loads(self.kubectl("get", _SEEN, "-n", NAMESPACE, "-o", "json"))["items"]:
             found[item["kind"]].append(item)
-        return found
+        return Objects(found["Rollout"][0], found["Deployment"], found["Event"]) if found["Rollout"] else None
 
     def let_users_in(self) -> None:
         """Wait until podinfo answers through the gateway, and start a steady load on it."""

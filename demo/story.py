@@ -10,9 +10,11 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from demo import facts, summary
-from demo.facts import State, View
+from demo.facts import View
 from demo.stage import NAMESPACE, Stage
 from hack import cluster as clusters
+from headgate.cli.status.facts import State
+from headgate.cli.status.facts import state as read_state
 from tests.e2e import podinfo
 from tests.e2e.load import Snapshot
 
@@ -40,7 +42,7 @@ class Act:
 
 
 def _healthy(version: str) -> Callable[[State], bool]:
-    return lambda state: state.phase == "Healthy" and state.stable == version
+    return lambda state: state.phase == "Healthy" and facts.version(state.stable) == version
 
 
 def _back(state: State) -> bool:
@@ -106,7 +108,7 @@ class Story:
         in_time = clusters.wait_until(over, act.deadline_seconds, POLL_SECONDS)
         state = self.view.state if self.view else State()
         right = in_time and act.right(state)
-        words = act.outcome if right else f"{state.phase}, {state.stable or 'nothing'} stable"
+        words = act.outcome if right else f"{state.phase}, {facts.version(state.stable) or 'nothing'} stable"
         if not in_time:
             words = f"not {act.outcome} in {act.deadline_seconds:.0f} s: {state.message}"
         return summary.Line(act.version, words, right=right, seconds=time.monotonic() - began)
@@ -137,9 +139,7 @@ class Story:
             at=time.time(),
             elapsed_seconds=now - self._started,
             title=self._title,
-            state=facts.state(objects["Rollout"][0]) if objects["Rollout"] else State(),
-            pods=facts.pods(objects["Pod"]),
-            decisions=facts.decisions(objects["Event"]),
+            state=read_state(objects) if objects else State(),
             users=users,
             users_before=before,
             before_seconds=now - before_at,

@@ -5,7 +5,7 @@ Owns the claims that the demo makes. Pure: knows no cluster and no screen.
 
 import dataclasses
 
-from demo.facts import State
+from headgate.cli.status.facts import State
 from tests.e2e import podinfo
 from tests.e2e.load import NOBODY, Snapshot
 
@@ -85,7 +85,8 @@ def rollback(end: State, turning: State | None, users: Snapshot) -> Rollback:
     if entry.get("outcome") != "RolledBack":
         return Rollback("", None, None, None)
     bad = users.of(podinfo.BAD)
-    failing = [metric.since for metric in turning.metrics if metric.verdict == "Failed"] if turning else []
+    metrics = turning.metrics if turning else ()
+    failing = [metric.since for metric in metrics if metric.verdict == "Failed" and metric.since is not None]
     failed_at = min(failing, default=None)
     return Rollback(
         reason=entry.get("message", ""),
