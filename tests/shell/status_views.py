@@ -106,7 +106,7 @@ EVENTS: Final = [
 ]
 DEPLOYMENTS: Final = [
     {"metadata": {"labels": {names.POD_HASH: OLD}}, "status": {"replicas": 5, "readyReplicas": 4}},
-    {"metadata": {"labels": {names.POD_HASH: NEW}}, "status": {"replicas": 1}},
+    {"metadata": {"labels": {names.POD_HASH: NEW}}, "spec": {"replicas": 2}, "status": {"replicas": 1}},
 ]
 _LEAVING: Final[Json] = {
     "leaving": status.Leaving(

@@ -126,7 +126,7 @@ def test_pods_are_those_of_the_deployments() -> None:
     """A status is half a minute old at times: what a Deployment says of its pods is newer."""
     sides = facts.state(CASES["Progressing"]).sides
 
-    assert [(side.ready, side.wanted, side.existing) for side in sides] == [(4, 4, 5), (0, 1, 1)]
+    assert [(side.ready, side.wanted, side.existing) for side in sides] == [(4, 4, 5), (0, 2, 1)]
 
 
 def test_events_of_an_earlier_namesake_are_not_shown() -> None:
@@ -211,7 +211,7 @@ def test_a_log_has_one_line_for_each_change() -> None:
 
     assert len(said) == 1
     assert said[0][9:].startswith(
-        "Progressing; step 1 of 5; weight 20 % of 20 % wanted; stable 1 with 4 of 4 pods ready; "
+        "Progressing; step 1 of 5; weight 20 %, 20 % wanted; stable 1 with 4 of 4 pods ready; "
     )
     assert [line[9:] for line in news] == ["* PauseEnded: it is over"]
 

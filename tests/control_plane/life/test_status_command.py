@@ -154,7 +154,7 @@ def test_a_version_that_is_taken_back_ends_with_3(
     shop.wait_stable("v1")
     shop.ship("v2", strategy=GATED, analysis=analysis)
     with following(reader, "web") as watching:
-        watching.wait_line("Paused; step 2 of 4; weight 25 % of 25 % wanted")
+        watching.wait_line("Paused; step 2 of 4; weight 25 %, 25 % wanted")
         prometheus.script(constant(0.9, match=f'"{shop.namespace}"'))
         code, errors = watching.end()
     after = status(reader, "web")

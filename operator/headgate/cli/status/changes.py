@@ -42,7 +42,7 @@ def standing(state: State) -> str:
     if state.canary and state.step_count:
         parts.append(f"step {state.step_index} of {state.step_count}")
     if state.canary and state.weight_desired is not None:
-        parts.append(f"weight {state.weight_achieved} % of {state.weight_desired} % wanted")
+        parts.append(f"weight {state.weight_achieved} %, {state.weight_desired} % wanted")
     parts += [f"{side.role} {side.revision} with {side.ready} of {side.wanted} pods ready" for side in state.sides]
     parts += [
         f"{one.name} {number(one.value)} ({one.verdict}, {progress(one)})" for one in state.metrics if state.canary

@@ -154,10 +154,11 @@ def _sides(status: Json, deployments: Sequence[Json]) -> Iterable[Side]:
         if not side:
             continue
         name = _text(side.get("hash"))
-        live = nesting.mapping(by_hash.get(name, {}).get("status"))
+        deployment = by_hash.get(name, {})
+        live, asked = nesting.mapping(deployment.get("status")), nesting.mapping(deployment.get("spec"))
         ready, wanted = _number(side.get("ready")), _number(side.get("replicas"))
         if live:  # newer than a status, whose numbers alone are written every half minute
-            ready = _number(live.get("readyReplicas"))
+            ready, wanted = _number(live.get("readyReplicas")), _number(asked.get("replicas", wanted))
         yield Side(
             role=role,
             revision=_number(side.get("revision")),
