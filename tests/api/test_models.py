@@ -74,9 +74,20 @@ def test_recorded_policy_reads_the_fields_it_needs() -> None:
     assert spec.Policy.model_validate(recorded) == spec.Policy.model_validate(POLICY)
 
 
-def test_policy_fields_are_those_of_the_policy() -> None:
-    """The list of fields that are recorded, and the model that reads them, name the same ones."""
-    assert set(spec.POLICY_FIELDS) == {field.alias for field in spec.Policy.model_fields.values()}
+def test_policy_fields_are_known_to_older_versions() -> None:
+    """An older version refuses a recorded policy that has a field more, so that a new one is added on purpose."""
+    assert spec.POLICY_FIELDS == (
+        *("minReadySeconds", "progressDeadlineSeconds", "failFast", "revisionHistoryLimit"),
+        *("strategy", "traffic", "analysis", "drill"),
+    )
+
+
+@pytest.mark.parametrize("field", ["minReadySeconds", "progressDeadlineSeconds", "revisionHistoryLimit"])
+def test_policy_keeps_the_bounds_of_the_spec(field: str) -> None:
+    """A recorded policy is read by the rules of the spec: a value that the spec refuses is refused there, too."""
+    for model, raw in ((spec.Policy, POLICY), (spec.RolloutSpec, samples.SMALLEST["spec"])):
+        with pytest.raises(pydantic.ValidationError):
+            model.model_validate({**raw, field: -1})
 
 
 @pytest.mark.parametrize(

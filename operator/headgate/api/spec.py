@@ -4,7 +4,6 @@ import re
 from typing import Annotated, Any, Final
 
 import pydantic
-from pydantic.alias_generators import to_camel
 
 from headgate.api import cel, dns, names, template
 from headgate.api.drill import Drill
@@ -213,33 +212,11 @@ class FailFast(SpecModel):
     )
 
 
-class RolloutSpec(SpecModel):
-    """What is wanted."""
+class Policy(SpecModel):
+    """The part of the spec by which a rollout is judged; the last accepted one is kept in a ControllerRevision."""
 
-    model_config = pydantic.ConfigDict(
-        json_schema_extra=cel.validations(
-            cel.SELECTOR_CONTAINED,
-            cel.BLUE_GREEN_SWITCHES,
-            cel.WEIGHTS_ROUTED,
-            cel.STEPS_ROUTED,
-            cel.STEPS_MATCHED,
-            cel.STEPS_MEASURED,
-            cel.WHEN_SWITCHED,
-            cel.WHEN_STEP,
-            cel.DRILL_HARMLESS,
-        )
-    )
+    model_config = pydantic.ConfigDict(extra="ignore")  # it is read out of a whole spec, too
 
-    replicas: Annotated[int, pydantic.Field(ge=0, le=100_000, strict=True)] | None = pydantic.Field(
-        default=None, description="The number of pods. Absent: kept as it is (1 at first); an autoscaler may own it."
-    )
-    selector: LabelSelector = pydantic.Field(
-        description="Which pods belong to this Rollout. Cannot be changed.",
-        json_schema_extra=cel.validations(cel.SELECTOR_FIXED),
-    )
-    template: dict[str, Any] = pydantic.Field(
-        description="The pods to run, as in a Deployment. A change is a new revision."
-    )
     min_ready_seconds: Annotated[int, pydantic.Field(ge=0, le=86_400, strict=True)] = pydantic.Field(
         default=0, description="How long a pod must be Ready before it counts."
     )
@@ -255,9 +232,6 @@ class RolloutSpec(SpecModel):
         description="How many older revisions are kept to go back to, as Deployments at 0 replicas. Those that were "
         "stable are kept before those that were taken back.",
     )
-    paused: bool = pydantic.Field(
-        default=False, strict=True, description="Stops the steps. Scaling, monitoring and rolling back go on."
-    )
     strategy: Strategy = pydantic.Field(description="How a new version takes over.")
     traffic: Traffic | None = pydantic.Field(
         default=None, description="Weighted traffic. Absent: the share of the pods is the share of the traffic."
@@ -265,6 +239,47 @@ class RolloutSpec(SpecModel):
     analysis: Analysis = pydantic.Field(default=Analysis(), description="What is watched meanwhile.")
     drill: Drill | None = pydantic.Field(
         default=None, description="Rehearsals of going back: pods of the stable version are taken back as a bad one is."
+    )
+
+
+POLICY_FIELDS: Final = tuple(str(field.alias) for field in Policy.model_fields.values())
+"""The fields of the spec that a recorded policy holds, as users write them."""
+
+
+class Workload(SpecModel):
+    """The part of the spec that says which pods run."""
+
+    replicas: Annotated[int, pydantic.Field(ge=0, le=100_000, strict=True)] | None = pydantic.Field(
+        default=None, description="The number of pods. Absent: kept as it is (1 at first); an autoscaler may own it."
+    )
+    selector: LabelSelector = pydantic.Field(
+        description="Which pods belong to this Rollout. Cannot be changed.",
+        json_schema_extra=cel.validations(cel.SELECTOR_FIXED),
+    )
+    template: dict[str, Any] = pydantic.Field(
+        description="The pods to run, as in a Deployment. A change is a new revision."
+    )
+    paused: bool = pydantic.Field(
+        default=False, strict=True, description="Stops the steps. Scaling, monitoring and rolling back go on."
+    )
+
+
+class RolloutSpec(Policy, Workload):
+    """What is wanted."""
+
+    model_config = pydantic.ConfigDict(
+        extra="forbid",
+        json_schema_extra=cel.validations(
+            cel.SELECTOR_CONTAINED,
+            cel.BLUE_GREEN_SWITCHES,
+            cel.WEIGHTS_ROUTED,
+            cel.STEPS_ROUTED,
+            cel.STEPS_MATCHED,
+            cel.STEPS_MEASURED,
+            cel.WHEN_SWITCHED,
+            cel.WHEN_STEP,
+            cel.DRILL_HARMLESS,
+        ),
     )
 
     @pydantic.model_validator(mode="after")
@@ -302,31 +317,3 @@ class RolloutSpec(SpecModel):
             raise ValueError(f"strategy.canary.steps: {cel.STEPS_MEASURED.message}")
         if judged - named:
             raise ValueError(f"analysis.metrics: {cel.WHEN_STEP.message}")
-
-
-class Policy(SpecModel):
-    """The part of the spec by which a rollout is judged; the last accepted one is kept in a ControllerRevision."""
-
-    model_config = pydantic.ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
-
-    strategy: Strategy
-    traffic: Traffic | None = None
-    analysis: Analysis = Analysis()
-    drill: Drill | None = None
-    min_ready_seconds: int = 0
-    progress_deadline_seconds: int = 600
-    fail_fast: FailFast | None = None
-    revision_history_limit: int = 2
-
-
-POLICY_FIELDS = (
-    "strategy",
-    "traffic",
-    "analysis",
-    "drill",
-    "minReadySeconds",
-    "progressDeadlineSeconds",
-    "failFast",
-    "revisionHistoryLimit",
-)
-"""The fields of the spec that a recorded policy holds, as users write them."""
