@@ -38,8 +38,8 @@ class ControlPlane:
 
 
 @contextlib.contextmanager
-def running(purpose: str, *, install: bool = True) -> Iterator[ControlPlane]:
-    """Start a control plane that knows the kind Rollout, if that is to *install*, and take it down at the end."""
+def running(purpose: str) -> Iterator[ControlPlane]:
+    """Start a control plane that knows the kind Rollout, and take it down at the end."""
     try:
         cluster.build()
     except cluster.ClusterError as error:
@@ -47,8 +47,7 @@ def running(purpose: str, *, install: bool = True) -> Iterator[ControlPlane]:
     name = name_of(purpose)
     try:
         started = ControlPlane(cluster.start(name))
-        if install:
-            _install(started)
+        _install(started)
         yield started
     finally:
         cluster.stop(name)

@@ -34,10 +34,15 @@ def run(arguments: argparse.Namespace) -> int:
         CommandError: if the Rollout cannot be read.
     """
     logging.getLogger().addHandler(logging.NullHandler())  # what goes wrong is told in one line, by us
-    return asyncio.run(_run(arguments))
+    return asyncio.run(show(arguments))
 
 
-async def _run(arguments: argparse.Namespace) -> int:
+async def show(arguments: argparse.Namespace) -> int:
+    """Do what *arguments* say and return the exit code.
+
+    Raises:
+        CommandError: if the Rollout cannot be read.
+    """
     try:
         access = await cluster.find(arguments.kubeconfig, arguments.context)
     except cluster.NoAccessError as error:
@@ -59,7 +64,7 @@ async def _run(arguments: argparse.Namespace) -> int:
 
 
 async def _follow(client: cluster.Cluster, key: Key, timeout_seconds: float) -> int:
-    follower, show = Follower(client, key), terminal.following()
+    follower, view = Follower(client, key), terminal.following()
     task = asyncio.create_task(follower.run())
     loop, last = asyncio.get_running_loop(), State()
     deadline = loop.time() + timeout_seconds
@@ -68,10 +73,10 @@ async def _follow(client: cluster.Cluster, key: Key, timeout_seconds: float) -> 
             await _news(follower, task, min(REDRAW_SECONDS, deadline - loop.time()))
             if (objects := follower.objects) is not None:
                 last = facts.state(objects)
-                show.show(last)
+                view.show(last)
                 if (code := ending.over(last)) is not None:
                     await asyncio.sleep(EVENTS_SECONDS)
-                    show.show(facts.state(follower.objects or objects))
+                    view.show(facts.state(follower.objects or objects))
                     return code
     finally:
         task.cancel()
