@@ -7,13 +7,13 @@ from headgate.api import status as api
 from headgate.core import model
 from headgate.core.model import actions
 
-GO_ON: Final = """; to go on: kubectl patch rollout web --type=merge -p '{"spec":{"paused":false}}'"""
+GO_ON: Final = """; to go on: kubectl patch rollouts.headgate.dev web --type=merge -p '{"spec":{"paused":false}}'"""
 """What is said where spec.paused stops something."""
 
 
 def retried(revision_hash: str) -> str:
     """Return what is said of a revision that was taken back."""
-    return f"; to try it again: kubectl annotate rollout web headgate.dev/retry={revision_hash}"
+    return f"; to try it again: kubectl annotate rollouts.headgate.dev web headgate.dev/retry={revision_hash}"
 
 
 def sizes(decision: model.Decision) -> dict[str, int]:

@@ -182,7 +182,7 @@ def test_a_failure_is_told_and_nothing_is_taken_away() -> None:
     world = judged().knows("boots", failures=2, passes=0, value="0.5", verdict=api.Outcome.FAILED)
     decision = decide(world.observe())
 
-    command = f"kubectl annotate rollout web headgate.dev/promote-full={A}"
+    command = f"kubectl annotate rollouts.headgate.dev web headgate.dev/promote-full={A}"
     message = (
         "metric boots failed 2 times in a row: 0.5, allowed is <= 0.01, and there is nothing to go back to: "
         f"revision 1 keeps its pods and is measured on; {REMEDY}, or take it as it is: {command}"

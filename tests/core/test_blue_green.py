@@ -129,8 +129,9 @@ def test_it_is_promoted_by_hand() -> None:
     promoted = decide(at(2, by(BY_HAND)).told(promote=f"{B}/2").observe())
 
     assert Phase.PAUSED is decision.status.phase
-    said = "revision 2 is in preview, behind Service web-canary; until promoted: kubectl annotate rollout web "
-    assert answers.ready(decision)[1].startswith(f"{said}headgate.dev/promote={B}/2")
+    said = "revision 2 is in preview, behind Service web-canary; until promoted: "
+    command = f"kubectl annotate rollouts.headgate.dev web headgate.dev/promote={B}/2"
+    assert answers.ready(decision)[1].startswith(f"{said}{command}")
     assert 3 == answers.step(promoted)
 
 

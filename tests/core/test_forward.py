@@ -155,7 +155,7 @@ def test_a_pause_until_promoted() -> None:
     assert decision.status.phase is api.Phase.PAUSED
     assert answers.ready(decision) == (
         "PausedUntilPromoted",
-        f"until promoted: kubectl annotate rollout web headgate.dev/promote={B}/4",
+        f"until promoted: kubectl annotate rollouts.headgate.dev web headgate.dev/promote={B}/4",
     )
 
 

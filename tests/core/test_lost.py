@@ -19,7 +19,7 @@ from tests.core.worlds import NOON, A, B, C, World, policy_of
 
 GONE = f"revision 1 ({A}) cannot be brought back: its Deployment and its record are both gone; "
 ANEW = "apply the template of revision 1 again: it is made anew; "
-COMMAND = "kubectl annotate rollout web headgate.dev/"
+COMMAND = "kubectl annotate rollouts.headgate.dev web headgate.dev/"
 
 
 def without(world: World, *hashes: str) -> World:

@@ -180,7 +180,7 @@ def test_a_budget_that_says_no_is_told_and_asked_again(refusals: tuple[str, ...]
 
     assert ("Holding", "RestartBlocked") == stands(decision)
     assert words in answers.ready(decision)[1]
-    assert answers.ready(decision)[1].endswith("kubectl annotate rollout web headgate.dev/abort=now")
+    assert answers.ready(decision)[1].endswith("kubectl annotate rollouts.headgate.dev web headgate.dev/abort=now")
     assert ["old-0", "old-1", "old-2"] == evicted(decision)
     assert NOON + 5 == decision.recheck_at
     assert "RestartBlocked" in answers.reasons(decision)

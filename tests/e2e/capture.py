@@ -1,4 +1,4 @@
-"""What `kubectl get rollouts -w` shows on the real node, by strategy: `python -m tests.e2e.capture [WAY …]`.
+"""What `kubectl get hg -w` shows on the real node, by strategy: `python -m tests.e2e.capture [WAY …]`.
 
 Owns the manifests and the form in which lines are printed, which is that of docs/. It is no test: nothing is judged.
 """

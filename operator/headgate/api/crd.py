@@ -12,7 +12,7 @@ from headgate.api import names, schema, template
 from headgate.api.spec import RolloutSpec
 from headgate.api.status import RolloutStatus
 
-NAME: Final = f"{names.PLURAL}.{names.GROUP}"
+NAME: Final = names.RESOURCE
 SHORT_NAME: Final = "hg"
 CATEGORIES: Final = ("all", "headgate")
 

@@ -8,6 +8,8 @@ VERSION: Final = "v1alpha1"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 KIND: Final = "Rollout"
 PLURAL: Final = "rollouts"
+RESOURCE: Final = f"{PLURAL}.{GROUP}"
+"""What commands name: another group may have a resource with the same plural."""
 
 MANAGED: Final = f"{GROUP}/managed"
 """Label with value "true" on every object we create: watches select by it."""

@@ -58,7 +58,7 @@ def test_preview_promoted_by_hand(shop: Shop, *, routed: bool) -> None:
 
     shop.wait_sizes({"v1": 4, "v2": 1})
     assert (shop.selects("web"), shop.selects("web-canary")) == (shop.hash_of("v1"), hash_)
-    command = f"kubectl annotate rollout web headgate.dev/promote={hash_}/2"
+    command = f"kubectl annotate rollouts.headgate.dev web headgate.dev/promote={hash_}/2"
     said = f"revision 2 is in preview, behind Service web-canary; until promoted: {command}"
     assert shop.condition("Ready")["message"] == said
     assert not routed or shop.weights().get("web-canary", 0) == 0

@@ -10,7 +10,7 @@ GATED = {"canary": {"steps": [{"setWeight": 25}, {"pause": {}}, {"setWeight": 50
 
 
 def row(world: World) -> dict[str, str]:
-    """Return the line that `kubectl get rollouts -o wide` shows, by column."""
+    """Return the line that `kubectl get rollouts.headgate.dev -o wide` shows, by column."""
     heads, line = world.kubectl("get", "rollouts", "-n", world.namespace, "-o", "wide").splitlines()
     starts = [heads.index(head) for head in heads.split()]
     ends = [*starts[1:], None]
@@ -18,7 +18,7 @@ def row(world: World) -> dict[str, str]:
 
 
 def test_get_tells_the_story(world: World) -> None:
-    """`kubectl get rollouts -o wide` shows phase, step, weight, both revisions, pods, and what is waited for."""
+    """`kubectl get hg -o wide` shows phase, step, weight, both revisions, pods, and what is waited for."""
     world.ship("v1", strategy=GATED)
     world.wait_stable("v1")
     at_rest = row(world)
@@ -30,7 +30,9 @@ def test_get_tells_the_story(world: World) -> None:
     assert (at_rest["PHASE"], at_rest["READY"], at_rest["CANARY"]) == ("Healthy", "4/4", "")
     assert (in_flight["PHASE"], in_flight["STEP"], in_flight["WEIGHT"]) == ("Paused", "2/4", "25")
     assert (in_flight["STABLE"], in_flight["CANARY"]) == (status["stable"]["hash"], status["canary"]["hash"])
-    assert in_flight["MESSAGE"].startswith("until promoted: kubectl annotate rollout web headgate.dev/promote=")
+    assert in_flight["MESSAGE"].startswith(
+        "until promoted: kubectl annotate rollouts.headgate.dev web headgate.dev/promote="
+    )
 
 
 def test_scale_and_wait(world: World) -> None:

@@ -36,7 +36,7 @@ def test_whole_canary_without_analysis(world: World) -> None:
     assert world.status["weight"]["achieved"] == 25
     waits = world.status["step"]["waitingFor"]
     hash_ = world.status["canary"]["hash"]
-    assert waits == f"until promoted: kubectl annotate rollout web headgate.dev/promote={hash_}/2"
+    assert waits == f"until promoted: kubectl annotate rollouts.headgate.dev web headgate.dev/promote={hash_}/2"
 
     world.command("promote", f"{hash_}/2")
     world.wait_stable("v2")

@@ -24,7 +24,6 @@ EVENTS_SECONDS = 1.0
 """How long the Events about the end are waited for: they are posted beside the status."""
 NAMED = 10
 """How many others are named where the one that was asked for is missing."""
-_RESOURCE = f"{names.PLURAL}.{names.GROUP}"
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -112,9 +111,9 @@ def _unreadable(fault: Fault, key: Key, access: cluster.Access) -> str:
     """Return what is in the way, and what to do about it."""
     if isinstance(fault, cluster.NotServed):
         remedy = "install its definition: kubectl apply --server-side -f crds/, or the chart"
-        return f"the cluster of {access.source} does not know {_RESOURCE}; {remedy}"
+        return f"the cluster of {access.source} does not know {names.RESOURCE}; {remedy}"
     if isinstance(fault, cluster.Forbidden):
-        return f"{fault}; ask for the right to get, list and watch {_RESOURCE} in the namespace {key.namespace}"
+        return f"{fault}; ask for the right to get, list and watch {names.RESOURCE} in the namespace {key.namespace}"
     server = f"the API server {access.configuration.host}"
     if isinstance(fault, cluster.Unauthorized):
         return f"{server} does not accept the credentials of {access.source}: log in again"

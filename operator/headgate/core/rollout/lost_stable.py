@@ -45,7 +45,7 @@ def told(situation: Situation, rest: Rest) -> Rest:
 
 
 def _commands(situation: Situation) -> list[str]:
-    canary, command = situation.flight, f"kubectl annotate rollout {situation.seen.rollout.name}"
+    canary, command = situation.flight, f"kubectl annotate {names.RESOURCE} {situation.seen.rollout.name}"
     if canary is not None and canary.drill is not None:
         return []
     if canary is not None and canary.leaving is not None:

@@ -1,5 +1,6 @@
 """What is said where spec.paused stops something: that it does, and the command that lets it go on."""
 
+from headgate.api import names
 from headgate.core.model import RolloutFacts
 
 
@@ -11,4 +12,4 @@ def words(rollout: RolloutFacts) -> str:
 def ended_by(rollout: RolloutFacts) -> str:
     """Return what lets a paused *rollout* go on, with a leading separator."""
     patch = '{"spec":{"paused":false}}'
-    return f"; to go on: kubectl patch rollout {rollout.name} --type=merge -p '{patch}'"
+    return f"; to go on: kubectl patch {names.RESOURCE} {rollout.name} --type=merge -p '{patch}'"

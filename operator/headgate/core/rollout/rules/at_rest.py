@@ -105,7 +105,7 @@ def rejected(situation: Situation) -> Rest | None:
         again = pod_progress.looks(situation, stable.progress.since if stable.progress else situation.second)
     message = f"revision {entry.revision} was taken back: {entry.message}; {serves}{messages.warm_words(situation)}"
     name = situation.seen.rollout.name
-    message = f"{message}; to try it again: kubectl annotate rollout {name} {names.RETRY}={entry.hash}"
+    message = f"{message}; to try it again: kubectl annotate {names.RESOURCE} {name} {names.RETRY}={entry.hash}"
     return Rest(Phase.ROLLED_BACK, entry.reason, message, again, stalled=True)
 
 

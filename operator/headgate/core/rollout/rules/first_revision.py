@@ -80,7 +80,7 @@ def awaits_proof(situation: Situation) -> Canary | None:
 
 
 def _degraded(situation: Situation, canary: Canary, reason: str, why: str) -> Rest:
-    command = f"kubectl annotate rollout {situation.seen.rollout.name} {names.PROMOTE_FULL}={canary.hash}"
+    command = f"kubectl annotate {names.RESOURCE} {situation.seen.rollout.name} {names.PROMOTE_FULL}={canary.hash}"
     message = (
         f"{why}, and there is nothing to go back to: revision {canary.revision} keeps its pods and is measured on; "
         f"{_REMEDY}, or take it as it is: {command}"

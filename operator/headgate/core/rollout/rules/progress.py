@@ -135,7 +135,8 @@ def pausing(situation: Situation) -> Rest | None:
     preview = traits.previews(situation.seen.policy)
     shown = f"revision {canary.revision} is in preview, {transitions.shown_by(situation)}; " if preview else ""
     if step.pause_seconds is None:
-        command = f"kubectl annotate rollout {situation.seen.rollout.name} {names.PROMOTE}={canary.hash}/{status.index}"
+        promote, name = f"{names.PROMOTE}={canary.hash}/{status.index}", situation.seen.rollout.name
+        command = f"kubectl annotate {names.RESOURCE} {name} {promote}"
         message = weight_evidence.with_blindness(situation, f"{shown}until promoted: {command}")
         return Rest(Phase.PAUSED, "PausedUntilPromoted", message)
     end = (status.since or situation.second) + step.pause_seconds

@@ -109,7 +109,7 @@ def restarting(situation: Situation) -> Rest | None:
     if situation.seen.rollout.paused:
         return Rest(Phase.PAUSED, "Paused", f"{message}; {pause_messages.words(situation.seen.rollout)}")
     if refused := _refused(situation):
-        stop = f"kubectl annotate rollout {situation.seen.rollout.name} {names.ABORT}={names.ABORT_NOW}"
+        stop = f"kubectl annotate {names.RESOURCE} {situation.seen.rollout.name} {names.ABORT}={names.ABORT_NOW}"
         return Rest(Phase.HOLDING, "RestartBlocked", f"{message}; {refused}; to stop the restart: {stop}", again)
     pods, limit = situation.pods(stable), pod_progress.deadline_seconds(situation)
     since = stable.progress.since if stable.progress else situation.second
