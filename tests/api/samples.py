@@ -6,7 +6,7 @@ Owns values that look like those of a real cluster; says nothing of what is righ
 import copy
 from typing import Any, Final
 
-from headgate.api import status
+from headgate.api import cel, status, steps, strategy
 from headgate.api.begun import Begun, BegunRoute
 
 SMALLEST: Final[dict[str, Any]] = {
@@ -23,6 +23,11 @@ SMALLEST: Final[dict[str, Any]] = {
     },
 }
 _METRIC: Final[dict[str, Any]] = {"name": "errors", "prometheus": {"query": "up"}, "threshold": {"max": 0.01}}
+RULES: Final = (
+    *(value for value in vars(cel).values() if isinstance(value, cel.Rule)),
+    *(rule for part in (strategy.Strategy, steps.Step, steps.CanaryScale, steps.HeaderValue) for rule in part.RULES),
+)
+"""All rules of the API in CEL: those that are written, and those that are derived from a model's fields."""
 MESSAGE: Final = "3 of 4 canary pods are ready"
 
 # What to put where, beyond the manifests: for each the API server and the model must come to the same answer.

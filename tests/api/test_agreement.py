@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.api import cel
+from headgate.api.model import OneOf
 from headgate.api.spec import RolloutSpec
 from headgate.core.analysis.providers import prometheus
+from tests.api import samples
 from tests.control_plane import manifests
 
 ACCEPTED = manifests.accepted()
@@ -42,6 +44,69 @@ def test_bad_manifests_are_refused(name: str) -> None:
 def test_the_exceptions_are_still_exceptions(name: str) -> None:
     """A manifest that claims to be refused by the server alone is indeed taken by the model."""
     RolloutSpec.model_validate(REFUSED[name].rollout["spec"])
+
+
+def told(spec: object) -> str:
+    """Return what the model says of a *spec*."""
+    try:
+        RolloutSpec.model_validate(spec)
+    except pydantic.ValidationError as error:
+        return str(error)
+    return ""
+
+
+BY_THE_MODEL = [rule for rule in samples.RULES if rule.holds is not None]
+
+
+@pytest.fixture(scope="module")
+def refusals() -> str:
+    """All that the model says of the manifests that are refused."""
+    return "\n".join(told(bad.rollout["spec"]) for bad in REFUSED.values())
+
+
+@pytest.mark.parametrize("rule", BY_THE_MODEL, ids=lambda rule: rule.message[:40])
+def test_every_rule_refuses_a_manifest(refusals: str, rule: cel.Rule) -> None:
+    """A rule is written in CEL and in Python: the model refuses by it what the API server refuses by it."""
+    assert rule.message in refusals
+
+
+def test_rules_that_the_model_leaves_to_others() -> None:
+    """The model has no check of its own for what a notation, the template or the old value says."""
+    left = {cel.DURATION, cel.PATIENCE, cel.COUNT, cel.SELECTOR_FIXED, cel.SELECTOR_CONTAINED, cel.ALWAYS_RESTARTED}
+
+    assert {rule for rule in samples.RULES if rule.holds is None} == left
+
+
+class Choice(OneOf):
+    """A part of which one field is set, to derive a rule from."""
+
+    SENTENCE = ("a choice is exactly one of", ": keep one of them")
+
+    first_one: int | None = None
+    second: str | None = None
+    third: bool | None = None
+
+
+@pytest.mark.parametrize("chosen", [{"firstOne": 0}, {"second": ""}, {"third": True}, {"third": False, "second": "a"}])
+def test_one_field_is_enough(chosen: dict[str, object]) -> None:
+    """Whatever its value: 0 and an empty text are values, false is none."""
+    Choice.model_validate(chosen)
+
+
+@pytest.mark.parametrize(
+    "chosen", [{}, {"third": False}, {"firstOne": 0, "second": ""}, {"firstOne": 1, "third": True}]
+)
+def test_none_or_two_fields_are_refused(chosen: dict[str, object]) -> None:
+    """The rule and its words follow from the fields: a new field takes part in both."""
+    (rule,) = Choice.RULES
+    with pytest.raises(
+        pydantic.ValidationError, match="a choice is exactly one of firstOne, second and third: keep one"
+    ):
+        Choice.model_validate(chosen)
+
+    assert (
+        rule.rule == "[has(self.firstOne), has(self.second), has(self.third) && self.third].exists_one(chosen, chosen)"
+    )
 
 
 def test_there_are_many_ways_to_be_wrong() -> None:

@@ -7,6 +7,7 @@ import pytest
 from headgate import cli
 from headgate.api import cel, reference
 from headgate.cli import reference as command
+from tests.api import samples
 from tests.api import test_schema as schemas
 from tests.docs import pages
 
@@ -31,7 +32,7 @@ def test_every_field_has_a_row(path: str) -> None:
     assert any(told[:30].replace("<", "&lt;") in cell for row in rows for cell in row)
 
 
-@pytest.mark.parametrize("rule", [value for value in vars(cel).values() if isinstance(value, cel.Rule)], ids=str)
+@pytest.mark.parametrize("rule", samples.RULES, ids=str)
 def test_every_rule_is_told(rule: cel.Rule) -> None:
     """A rule stands beside what it guards and, in CEL, in the table of rules."""
     beginning = rule.message.partition("$(")[0].replace("_", r"\_").replace("*", r"\*")

@@ -1,11 +1,10 @@
 """The Rollout's spec: what users write. Descriptions here are what `kubectl explain` shows."""
 
-import re
 from typing import Annotated, Any, Final
 
 import pydantic
 
-from headgate.api import cel, dns, names, template
+from headgate.api import cel, dns, template
 from headgate.api.drill import Drill
 from headgate.api.model import SpecModel
 from headgate.api.strategy import Strategy
@@ -25,40 +24,23 @@ class LabelSelector(SpecModel):
 
     model_config = pydantic.ConfigDict(json_schema_extra=cel.atomic_map())
 
-    match_labels: dict[str, Annotated[str, pydantic.Field(max_length=63)]] = pydantic.Field(
+    match_labels: Annotated[
+        dict[str, Annotated[str, pydantic.Field(max_length=63)]], cel.keeps(cel.SELECTOR_SYNTAX, cel.LABELS_UNHASHED)
+    ] = pydantic.Field(
         min_length=1,
         max_length=64,
         description="Labels that every pod of this Rollout carries. Contained in the template's labels.",
-        json_schema_extra=cel.validations(cel.SELECTOR_SYNTAX, cel.LABELS_UNHASHED),
     )
-
-    @pydantic.field_validator("match_labels")
-    @classmethod
-    def _labels(cls, labels: dict[str, str]) -> dict[str, str]:
-        if not all(dns.is_label_key(key) and dns.is_label_value(value) for key, value in labels.items()):
-            raise ValueError(cel.SELECTOR_SYNTAX.message)
-        if names.POD_HASH in labels:
-            raise ValueError(cel.LABELS_UNHASHED.message)
-        return labels
 
 
 class Threshold(SpecModel):
     """The bounds of a metric's value; both are inclusive."""
 
-    model_config = pydantic.ConfigDict(
-        json_schema_extra={**cel.atomic_map(), **cel.validations(cel.THRESHOLD_BOUND, cel.THRESHOLD_ORDER)}
-    )
+    model_config = pydantic.ConfigDict(json_schema_extra=cel.atomic_map())
+    RULES = (cel.THRESHOLD_BOUND, cel.THRESHOLD_ORDER)
 
     min: float | None = pydantic.Field(default=None, strict=True, description="The smallest value that passes.")
     max: float | None = pydantic.Field(default=None, strict=True, description="The largest value that passes.")
-
-    @pydantic.model_validator(mode="after")
-    def _some_bound(self) -> "Threshold":
-        if self.min is None and self.max is None:
-            raise ValueError(cel.THRESHOLD_BOUND.message)
-        if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(cel.THRESHOLD_ORDER.message)
-        return self
 
 
 class NoData(SpecModel):
@@ -81,7 +63,7 @@ class Prometheus(SpecModel):
 
     model_config = pydantic.ConfigDict(json_schema_extra=cel.atomic_map())
 
-    query: str = pydantic.Field(
+    query: Annotated[str, cel.keeps(cel.QUERY_KNOWN)] = pydantic.Field(
         min_length=1,
         max_length=4096,
         description=(
@@ -89,47 +71,34 @@ class Prometheus(SpecModel):
             "$(canary.pods), $(stable.hash), $(stable.pods); $(….pods) is a pattern for pod=~. It is sent as it is: "
             "unless the operator's settings tie queries to the Rollout's namespace, it can read all of that Prometheus."
         ),
-        json_schema_extra=cel.validations(cel.QUERY_KNOWN),
     )
-    address: str | None = pydantic.Field(
+    address: Annotated[str, cel.keeps(cel.ADDRESS_PLAIN)] | None = pydantic.Field(
         default=None,
         max_length=2048,
         description="The server, when it is not the operator's own. The operator must allow it.",
-        json_schema_extra=cel.validations(cel.ADDRESS_PLAIN),
     )
-
-    @pydantic.model_validator(mode="after")
-    def _readable(self) -> "Prometheus":
-        if not re.fullmatch(cel.QUERY, self.query):
-            raise ValueError(f"query {cel.QUERY_KNOWN.message}")
-        if self.address is not None and not re.fullmatch(cel.ADDRESS, self.address):
-            raise ValueError(f"address {cel.ADDRESS_PLAIN.message}")
-        return self
 
 
 class Metric(SpecModel):
     """One measurement of the new version, repeated at every interval."""
 
-    model_config = pydantic.ConfigDict(json_schema_extra=cel.validations(cel.FIRST_ALONE))
+    RULES = (cel.FIRST_ALONE,)
 
-    name: Annotated[str, cel.named(dns.is_label, cel.METRIC_NAME)] = pydantic.Field(
+    name: Annotated[str, cel.keeps(cel.METRIC_NAME)] = pydantic.Field(
         min_length=1,
         max_length=dns.LABEL_LENGTH,
         description="The metric's name.",
-        json_schema_extra=cel.validations(cel.METRIC_NAME),
     )
-    interval_seconds: Duration = pydantic.Field(
+    interval_seconds: Annotated[Duration, cel.keeps(cel.DURATION_MIN)] = pydantic.Field(
         default=10.0,
         alias="interval",
         description="How often to measure; at least 1s.",
-        json_schema_extra=cel.validations(cel.DURATION_MIN),
     )
-    window_seconds: Duration = pydantic.Field(
+    window_seconds: Annotated[Duration, cel.keeps(cel.DURATION_MIN)] = pydantic.Field(
         default=60.0,
         alias="window",
         description="The time that one value looks back over, as $(window). A pass counts at a weight only if its "
         "whole window lies after the change to that weight.",
-        json_schema_extra=cel.validations(cel.DURATION_MIN),
     )
     when: tuple[Moment, ...] = pydantic.Field(
         default=(),
@@ -157,18 +126,6 @@ class Metric(SpecModel):
     def judged(self) -> tuple[str, ...]:
         """When it is judged."""
         return self.when or (BACKGROUND,)
-
-    @pydantic.model_validator(mode="after")
-    def _bearable(self) -> "Metric":
-        if self.interval_seconds < 1:
-            message = "interval must be at least 1s"
-            raise ValueError(message)
-        if self.window_seconds < 1:
-            message = "window must be at least 1s"
-            raise ValueError(message)
-        if FIRST in self.when and cel.STABLE_VARIABLE in self.prometheus.query:
-            raise ValueError(f"prometheus.query: {cel.FIRST_ALONE.message}")
-        return self
 
 
 class Analysis(SpecModel):
@@ -267,53 +224,21 @@ class Workload(SpecModel):
 class RolloutSpec(Policy, Workload):
     """What is wanted."""
 
-    model_config = pydantic.ConfigDict(
-        extra="forbid",
-        json_schema_extra=cel.validations(
-            cel.SELECTOR_CONTAINED,
-            cel.BLUE_GREEN_SWITCHES,
-            cel.WEIGHTS_ROUTED,
-            cel.STEPS_ROUTED,
-            cel.STEPS_MATCHED,
-            cel.STEPS_MEASURED,
-            cel.WHEN_SWITCHED,
-            cel.WHEN_STEP,
-            cel.DRILL_HARMLESS,
-        ),
+    model_config = pydantic.ConfigDict(extra="forbid")
+    RULES = (
+        cel.SELECTOR_CONTAINED,
+        cel.BLUE_GREEN_SWITCHES,
+        cel.WEIGHTS_ROUTED,
+        cel.STEPS_ROUTED,
+        cel.STEPS_MATCHED,
+        cel.STEPS_MEASURED,
+        cel.WHEN_SWITCHED,
+        cel.WHEN_STEP,
+        cel.DRILL_HARMLESS,
     )
 
     @pydantic.model_validator(mode="after")
     def _runnable(self) -> "RolloutSpec":
         if problems := list(template.problems(self.template, self.selector.match_labels)):
             raise ValueError("; ".join(problems))
-        self._fitting()
-        self._steps_fitting()
         return self
-
-    def _fitting(self) -> None:
-        """Hold that strategy, traffic and metrics fit together."""
-        switched, routed = self.strategy.blue_green is not None, self.traffic and self.traffic.gateway_api
-        if switched and self.traffic is None:
-            raise ValueError(f"traffic: {cel.BLUE_GREEN_SWITCHES.message}")
-        if self.traffic and not routed and not switched and self.strategy.recreate is None:
-            raise ValueError(f"traffic.gatewayAPI: {cel.WEIGHTS_ROUTED.message}")
-        if self.drill and (self.strategy.recreate is not None or (switched and not routed)):
-            raise ValueError(f"drill: {cel.DRILL_HARMLESS.message}")
-        moments = {moment for metric in self.analysis.metrics for moment in metric.judged}
-        if not switched and moments - {BACKGROUND, FIRST, STEP}:
-            raise ValueError(f"analysis.metrics: {cel.WHEN_SWITCHED.message}")
-
-    def _steps_fitting(self) -> None:
-        """Hold that the steps of a canary fit to traffic and metrics."""
-        steps = self.strategy.canary.steps if self.strategy.canary else ()
-        if self.traffic is None and any(step.routed for step in steps):
-            raise ValueError(f"strategy.canary.steps: {cel.STEPS_ROUTED.message}")
-        routes = self.traffic.gateway_api.routes if self.traffic and self.traffic.gateway_api else ()
-        if any(route.kind != "HTTPRoute" for route in routes) and any(step.matched for step in steps):
-            raise ValueError(f"strategy.canary.steps: {cel.STEPS_MATCHED.message}")
-        named = {name for step in steps if step.analysis for name in step.analysis.metrics}
-        judged = {metric.name for metric in self.analysis.metrics if STEP in metric.judged}
-        if named - judged:
-            raise ValueError(f"strategy.canary.steps: {cel.STEPS_MEASURED.message}")
-        if judged - named:
-            raise ValueError(f"analysis.metrics: {cel.WHEN_STEP.message}")

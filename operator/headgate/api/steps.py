@@ -5,7 +5,7 @@ from typing import Annotated
 import pydantic
 
 from headgate.api import cel, dns
-from headgate.api.model import SpecModel
+from headgate.api.model import OneOf, SpecModel
 from headgate.api.values import Duration
 
 HeaderText = Annotated[str, pydantic.Field(min_length=1, max_length=1024)]
@@ -19,14 +19,14 @@ class Pause(SpecModel):
     )
 
 
-class CanaryScale(SpecModel):
+class CanaryScale(OneOf):
     """How many pods the new version has at least, from here on: exactly one of its fields is set.
 
     The words are those of Argo Rollouts. There, a scale that was set stays while the weight rises, until it is taken
     back: one pod may come to carry all users. Here it is a floor, and a weight always has the pods that it needs.
     """
 
-    model_config = pydantic.ConfigDict(json_schema_extra=cel.validations(cel.SCALE_ONE_FIELD))
+    SENTENCE = ("setCanaryScale has exactly one of", ": true; keep one of them")
 
     replicas: Annotated[int, pydantic.Field(ge=1, le=100_000, strict=True)] | None = pydantic.Field(
         default=None, description="So many pods; never more than spec.replicas."
@@ -34,21 +34,14 @@ class CanaryScale(SpecModel):
     weight: Annotated[int, pydantic.Field(ge=1, le=100, strict=True)] | None = pydantic.Field(
         default=None, description="So many percent of spec.replicas, rounded up."
     )
-    match_traffic_weight: Annotated[bool, pydantic.Field(strict=True)] | None = pydantic.Field(
-        default=None, description="true: as many as the weight needs, and no floor any more."
+    match_traffic_weight: bool | None = pydantic.Field(
+        default=None, strict=True, description="true: as many as the weight needs, and no floor any more."
     )
 
     @property
     def pods(self) -> int | str | None:
         """The floor, as a number of pods or a part of the replicas; None where there is none any more."""
         return self.replicas if self.weight is None else f"{self.weight}%"
-
-    @pydantic.model_validator(mode="after")
-    def _one_field(self) -> "CanaryScale":
-        given = (self.replicas is not None, self.weight is not None, bool(self.match_traffic_weight))
-        if sum(given) != 1:
-            raise ValueError(cel.SCALE_ONE_FIELD.message)
-        return self
 
 
 class StepAnalysis(SpecModel):
@@ -62,10 +55,10 @@ class StepAnalysis(SpecModel):
     )
 
 
-class HeaderValue(SpecModel):
+class HeaderValue(OneOf):
     """What a header's value must be: exactly one of its fields is set."""
 
-    model_config = pydantic.ConfigDict(json_schema_extra=cel.validations(cel.HEADER_VALUE_ONE))
+    SENTENCE = ("a header's value is exactly one of", ": keep one of them")
 
     exact: HeaderText | None = pydantic.Field(default=None, description="This value.")
     prefix: HeaderText | None = pydantic.Field(
@@ -76,21 +69,14 @@ class HeaderValue(SpecModel):
         description="A value of this form; which dialect, and whether all of it has to be, is the Gateway's to say.",
     )
 
-    @pydantic.model_validator(mode="after")
-    def _one_field(self) -> "HeaderValue":
-        if sum(value is not None for value in (self.exact, self.prefix, self.regex)) != 1:
-            raise ValueError(cel.HEADER_VALUE_ONE.message)
-        return self
-
 
 class HeaderMatch(SpecModel):
     """A header that a request has."""
 
-    header_name: Annotated[str, cel.named(cel.is_header, cel.HEADER_NAME)] = pydantic.Field(
+    header_name: Annotated[str, cel.keeps(cel.HEADER_NAME)] = pydantic.Field(
         min_length=1,
         max_length=256,
         description="The header's name, such as X-Beta; Cookie for cookies.",
-        json_schema_extra=cel.validations(cel.HEADER_NAME),
     )
     header_value: HeaderValue = pydantic.Field(description="What its value must be.")
 
@@ -103,11 +89,8 @@ class HeaderRoute(SpecModel):
     the same. Here one header is enough, there is nothing to list, and pods come first.
     """
 
-    name: Annotated[str, cel.named(dns.is_label, cel.HEADER_ROUTE_NAME)] = pydantic.Field(
-        min_length=1,
-        max_length=dns.LABEL_LENGTH,
-        description="A name, by which a later step ends it.",
-        json_schema_extra=cel.validations(cel.HEADER_ROUTE_NAME),
+    name: Annotated[str, cel.keeps(cel.HEADER_ROUTE_NAME)] = pydantic.Field(
+        min_length=1, max_length=dns.LABEL_LENGTH, description="A name, by which a later step ends it."
     )
     match: tuple[HeaderMatch, ...] = pydantic.Field(
         default=(),
@@ -130,10 +113,13 @@ class MirrorRoute(SpecModel):
     )
 
 
-class Step(SpecModel):
+class Step(OneOf):
     """One step of a canary: exactly one of its fields is set."""
 
-    model_config = pydantic.ConfigDict(json_schema_extra=cel.validations(cel.STEP_ONE_FIELD))
+    SENTENCE = (
+        "a step has exactly one of",
+        ": make each a step of its own (pause: {} waits until promoted)",
+    )
 
     set_weight: Annotated[int, pydantic.Field(ge=0, le=100, strict=True)] | None = pydantic.Field(
         default=None, description="The share of the traffic, in percent, that the new version gets from here on."
@@ -187,9 +173,3 @@ class Step(SpecModel):
     def mirrors(self) -> bool:
         """Whether it needs Gateways that copy requests."""
         return self.set_mirror_route is not None and self.set_mirror_route.percentage > 0
-
-    @pydantic.model_validator(mode="after")
-    def _one_field(self) -> "Step":
-        if sum(getattr(self, name) is not None for name in type(self).model_fields) != 1:
-            raise ValueError(cel.STEP_ONE_FIELD.message)
-        return self

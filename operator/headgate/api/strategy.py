@@ -1,12 +1,11 @@
 """The strategies of a Rollout: how a new version takes over, as users write it."""
 
-import itertools
-from typing import Final
+from typing import Annotated, Final
 
 import pydantic
 
 from headgate.api import cel
-from headgate.api.model import SpecModel
+from headgate.api.model import OneOf, SpecModel
 from headgate.api.steps import Step
 from headgate.api.values import Duration, IntOrPercent
 
@@ -18,7 +17,8 @@ SCALE_DOWN_DELAY_SECONDS: Final = 300.0
 class Canary(SpecModel):
     """Ship a new version step by step."""
 
-    model_config = pydantic.ConfigDict(json_schema_extra={**cel.atomic_map(), **cel.validations(cel.SOME_EXCHANGE)})
+    model_config = pydantic.ConfigDict(json_schema_extra=cel.atomic_map())
+    RULES = (cel.SOME_EXCHANGE,)
 
     max_surge: IntOrPercent | None = pydantic.Field(
         default=None,
@@ -34,35 +34,19 @@ class Canary(SpecModel):
         description="With spec.traffic: how long the old version's pods stay after a promotion. Until then analysis "
         "goes on, and going back is one write.",
     )
-    steps: tuple[Step, ...] = pydantic.Field(
+    steps: Annotated[tuple[Step, ...], cel.keeps(*cel.STEPS)] = pydantic.Field(
         default=(),
         max_length=50,
         description="What happens in order. A last step to 100 percent is implied. Empty: straight to 100 percent.",
-        json_schema_extra={**cel.atomic_list(), **cel.validations(*cel.STEPS)},
+        json_schema_extra=cel.atomic_list(),
     )
-
-    @pydantic.model_validator(mode="after")
-    def _sensible(self) -> "Canary":
-        weights = [step.set_weight for step in self.steps if step.set_weight is not None]
-        if weights != sorted(weights):
-            raise ValueError(cel.WEIGHTS_RISE.message)
-        waits = [bool(step.analysis) for step in self.steps if step.runs or step.analysis]
-        if waits[:1] == [True]:
-            raise ValueError(f"steps: {cel.STEPS_RUN.message}")
-        routes = [step.set_header_route for step in self.steps if step.set_header_route is not None]
-        if {route.name for route in routes} - {route.name for route in routes if route.match}:
-            raise ValueError(f"steps: {cel.HEADERS_BEGIN.message}")
-        if any(step.matched for step in itertools.dropwhile(lambda step: step.set_weight != WHOLE, self.steps)):
-            raise ValueError(f"steps: {cel.MATCHED_EARLY.message}")
-        if self.max_surge in cel.ZEROS and self.max_unavailable in cel.ZEROS:
-            raise ValueError(cel.SOME_EXCHANGE.message)
-        return self
 
 
 class RollingUpdate(SpecModel):
     """Exchange pod by pod."""
 
-    model_config = pydantic.ConfigDict(json_schema_extra={**cel.atomic_map(), **cel.validations(cel.SOME_EXCHANGE)})
+    model_config = pydantic.ConfigDict(json_schema_extra=cel.atomic_map())
+    RULES = (cel.SOME_EXCHANGE,)
 
     max_surge: IntOrPercent = pydantic.Field(
         default="25%", description="How many pods may run beyond replicas while both versions run. Rounded up."
@@ -70,12 +54,6 @@ class RollingUpdate(SpecModel):
     max_unavailable: IntOrPercent = pydantic.Field(
         default=0, description="How many pods fewer than replicas may be available meanwhile. Rounded down."
     )
-
-    @pydantic.model_validator(mode="after")
-    def _sensible(self) -> "RollingUpdate":
-        if self.max_surge in cel.ZEROS and self.max_unavailable in cel.ZEROS:
-            raise ValueError(cel.SOME_EXCHANGE.message)
-        return self
 
 
 class Recreate(SpecModel):
@@ -102,11 +80,10 @@ class BlueGreen(SpecModel):
 
     model_config = pydantic.ConfigDict(json_schema_extra=cel.atomic_map())
 
-    preview_replicas: IntOrPercent | None = pydantic.Field(
+    preview_replicas: Annotated[IntOrPercent, cel.keeps(cel.PREVIEW_SOME)] | None = pydantic.Field(
         default=None,
         description="How many pods the new version has in preview, behind the canary Service; the others start before "
         "the switch. Rounded up. Absent: all.",
-        json_schema_extra=cel.validations(cel.PREVIEW_SOME),
     )
     auto_promotion: AutoPromotion | None = pydantic.Field(
         default=None, description="Switch users without being told to. Absent: once it is promoted by command."
@@ -118,22 +95,15 @@ class BlueGreen(SpecModel):
         "back is one write.",
     )
 
-    @pydantic.field_validator("preview_replicas")
-    @classmethod
-    def _some(cls, count: int | str | None) -> int | str | None:
-        if count in cel.ZEROS:
-            raise ValueError(cel.PREVIEW_SOME.message)
-        return count
-
 
 Way = Canary | BlueGreen | RollingUpdate | Recreate
 """What a strategy is exactly one of."""
 
 
-class Strategy(SpecModel):
+class Strategy(OneOf):
     """How a new version takes over: exactly one of its fields is set."""
 
-    model_config = pydantic.ConfigDict(json_schema_extra=cel.validations(cel.STRATEGY_ONE))
+    SENTENCE = ("a strategy is exactly one of", ": keep one of them")
 
     canary: Canary | None = pydantic.Field(default=None, description="Ship a new version step by step.")
     blue_green: BlueGreen | None = pydantic.Field(
@@ -157,12 +127,3 @@ class Strategy(SpecModel):
     def way(self) -> Way:
         """The field that is set."""
         return self.recreate or self.rolling_update or self.blue_green or self.canary or Canary()
-
-    def _ways(self) -> tuple[Way | None, ...]:
-        return (self.canary, self.blue_green, self.rolling_update, self.recreate)
-
-    @pydantic.model_validator(mode="after")
-    def _one(self) -> "Strategy":
-        if sum(one is not None for one in self._ways()) != 1:
-            raise ValueError(cel.STRATEGY_ONE.message)
-        return self

@@ -14,13 +14,11 @@ DRAIN_SECONDS: Final = 30.0
 ROUTES_MAX: Final = 16
 """As many as `consent` can ask about."""
 
-ServiceName = Annotated[
-    str, pydantic.Field(min_length=1, max_length=dns.LABEL_LENGTH), cel.named(dns.is_label, cel.SERVICE_NAME)
-]
+ServiceName = Annotated[str, pydantic.Field(min_length=1, max_length=dns.LABEL_LENGTH), cel.keeps(cel.SERVICE_NAME)]
 RuleName = Annotated[
     str,
-    pydantic.Field(min_length=1, max_length=dns.SUBDOMAIN_LENGTH, json_schema_extra=cel.validations(cel.RULE_NAME)),
-    cel.named(dns.is_subdomain, cel.RULE_NAME),
+    pydantic.Field(min_length=1, max_length=dns.SUBDOMAIN_LENGTH),
+    cel.keeps(cel.RULE_NAME),
 ]
 
 
@@ -28,11 +26,10 @@ class Route(SpecModel):
     """One route whose weights are managed."""
 
     kind: str = pydantic.Field(pattern="^(HTTPRoute|GRPCRoute)$", description="HTTPRoute or GRPCRoute.")
-    name: Annotated[str, cel.named(dns.is_subdomain, cel.ROUTE_NAME)] = pydantic.Field(
+    name: Annotated[str, cel.keeps(cel.ROUTE_NAME)] = pydantic.Field(
         min_length=1,
         max_length=dns.SUBDOMAIN_LENGTH,
         description="The route's name, in the namespace of the Rollout.",
-        json_schema_extra=cel.validations(cel.ROUTE_NAME),
     )
     rules: tuple[RuleName, ...] = pydantic.Field(
         default=(),
@@ -45,33 +42,26 @@ class Route(SpecModel):
 class GatewayAPI(SpecModel):
     """Routes of the Gateway API."""
 
-    routes: tuple[Route, ...] = pydantic.Field(
+    routes: Annotated[tuple[Route, ...], cel.keeps(cel.ROUTES_DIFFER)] = pydantic.Field(
         min_length=1,
         max_length=ROUTES_MAX,
         description="The routes whose weights are managed: in each rule that names the stable Service exactly the two "
         "backendRefs of stableService and canaryService, and nothing else.",
-        json_schema_extra={**cel.atomic_list(), **cel.validations(cel.ROUTES_DIFFER)},
+        json_schema_extra=cel.atomic_list(),
     )
-
-    @pydantic.model_validator(mode="after")
-    def _different(self) -> "GatewayAPI":
-        if len({(route.kind, route.name) for route in self.routes}) != len(self.routes):
-            raise ValueError(cel.ROUTES_DIFFER.message)
-        return self
 
 
 class Traffic(SpecModel):
     """Weighted traffic. Without it the share of the pods is the share of the traffic."""
 
-    model_config = pydantic.ConfigDict(json_schema_extra={**cel.atomic_map(), **cel.validations(cel.SERVICES_DIFFER)})
+    model_config = pydantic.ConfigDict(json_schema_extra=cel.atomic_map())
+    RULES = (cel.SERVICES_DIFFER,)
 
     stable_service: ServiceName = pydantic.Field(
         description="The Service that clients call. Created if it does not exist.",
-        json_schema_extra=cel.validations(cel.SERVICE_NAME),
     )
     canary_service: ServiceName = pydantic.Field(
         description="The Service of the new version's pods. Created if it does not exist.",
-        json_schema_extra=cel.validations(cel.SERVICE_NAME),
     )
     gateway_api: GatewayAPI | None = pydantic.Field(
         default=None,
@@ -85,9 +75,3 @@ class Traffic(SpecModel):
         description="How long a version keeps its pods after its last traffic was moved away; must be longer than the "
         "Gateway needs to follow a route.",
     )
-
-    @pydantic.model_validator(mode="after")
-    def _sensible(self) -> "Traffic":
-        if self.stable_service == self.canary_service:
-            raise ValueError(cel.SERVICES_DIFFER.message)
-        return self
