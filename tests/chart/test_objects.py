@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from headgate import __main__ as operator
-from headgate import settings
+from headgate import assembly, settings
 from headgate.api import crd
 from headgate.cli import crds
 from tests.chart import variants
@@ -116,7 +116,7 @@ def test_environment_is_understood(helm: Helm, monkeypatch: pytest.MonkeyPatch, 
     assert {} == settings.unknown()
     assert tuple(values.get("namespaces", ())) == loaded.namespaces
     assert tuple(values.get("prometheus", {}).get("allowedAddresses", ())) == loaded.prometheus_allowed_addresses
-    assert operator._servers(loaded).address == values.get("prometheus", {}).get("address", "")
+    assert assembly.metrics_servers(loaded).address == values.get("prometheus", {}).get("address", "")
 
 
 @pytest.mark.parametrize("values", variants.ALL.values(), ids=variants.ALL)

@@ -35,7 +35,7 @@ PAUSED = (specs.weight(20), specs.pause())
 
 
 class Operator:
-    """One process, as `__main__` joins it, but for watches: nothing wakes a Rollout that it does not wake itself."""
+    """One process, as `assembly` joins it, but for watches: nothing wakes a Rollout that it does not wake itself."""
 
     def __init__(self, world: World, began: float, wakes: Callable[["Operator", Key], None]) -> None:
         self.world = world

@@ -11,7 +11,7 @@ from headgate.cli.command import Command
 
 def run(_arguments: argparse.Namespace) -> int:
     """Run the operator until it ends the process."""
-    # By name: the command line stands beneath the room that builds the operator and may not import it.
+    # By name: `__main__` stands above the command line, which may not import it.
     sys.argv = sys.argv[:1]
     runpy.run_module("headgate", run_name="__main__")
     return 0

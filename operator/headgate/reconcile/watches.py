@@ -1,4 +1,4 @@
-"""kopf as an informer: tells which Rollouts to look at. The only room that knows kopf, besides `__main__`.
+"""kopf as an informer: tells which Rollouts to look at. The only room that knows kopf, besides `assembly`.
 
 kopf runs in a thread with an event loop of its own, because in ours it would take over the signals, and at its end wait
 for and then cancel every task that was started after it: our passes. It keeps no state for us and decides nothing: each
