@@ -40,6 +40,7 @@ check: $(VENV) ## Check format, lint, types, import contracts and the CRDs
 	$(PYTHON) -m headgate.cli policies --check charts/headgate/policies/
 	$(PYTHON) -m headgate.cli reference --check docs/
 	$(PYTHON) -m tests.hazards --check docs/
+	$(PYTHON) -m tests.docs.lifecycle --check docs/
 
 format: $(VENV) ## Format, and mend what the linter can
 	$(PYTHON) -m ruff format .
@@ -72,13 +73,14 @@ demo: $(VENV) ## Watch a good version promoted and a bad one taken back (root; K
 bench: $(VENV) ## Measure latency, API requests, memory and scale on a control plane (FULL=1; SECTIONS="react writes …")
 	$(PYTHON) -m bench $(SECTIONS)
 
-crds: $(VENV) ## Write crds/, policies/, docs/reference.md and docs/hazards.md anew from the API models and the tests
+crds: $(VENV) ## Write crds/, policies/ and what is generated in docs/ anew from the API models and the tests
 	$(PYTHON) -m headgate.cli crds --write crds/
 	$(PYTHON) -m headgate.cli crds --write charts/headgate/files/
 	$(PYTHON) -m headgate.cli policies --write policies/
 	$(PYTHON) -m headgate.cli policies --write charts/headgate/policies/
 	$(PYTHON) -m headgate.cli reference --write docs/
 	$(PYTHON) -m tests.hazards --write docs/
+	$(PYTHON) -m tests.docs.lifecycle --write docs/
 	$(PYTHON) -m tests.chart.values_table
 
 cluster: $(VENV) ## Start a cluster: SIZE=control-plane|node NAME=headgate ON=kind|local (kind where Docker answers)
