@@ -73,7 +73,7 @@ demo: $(VENV) ## Watch a good version promoted and a bad one taken back (root; K
 bench: $(VENV) ## Measure latency, API requests, memory and scale on a control plane (FULL=1; SECTIONS="react writes …")
 	$(PYTHON) -m bench $(SECTIONS)
 
-crds: $(VENV) ## Write crds/, policies/ and what is generated in docs/ anew from the API models and the tests
+crds: $(VENV) ## Write crds/, policies/, the roles and what is generated in docs/ anew from the API models and the tests
 	$(PYTHON) -m headgate.cli crds --write crds/
 	$(PYTHON) -m headgate.cli crds --write charts/headgate/files/
 	$(PYTHON) -m headgate.cli policies --write policies/
@@ -82,6 +82,7 @@ crds: $(VENV) ## Write crds/, policies/ and what is generated in docs/ anew from
 	$(PYTHON) -m tests.hazards --write docs/
 	$(PYTHON) -m tests.docs.lifecycle --write docs/
 	$(PYTHON) -m tests.chart.values_table
+	$(PYTHON) -m tests.chart.rights
 
 cluster: $(VENV) ## Start a cluster: SIZE=control-plane|node NAME=headgate ON=kind|local (kind where Docker answers)
 	@$(PYTHON) -m hack.cluster up --size $(SIZE) --name $(NAME) --on $(ON)

@@ -11,10 +11,10 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headgate import kinds
 from headgate.api import nesting
 from headgate.core.model import Json, Kind
 from headgate.reconcile import watch_streams
-from headgate.reconcile.event_mapping import WATCHED
 from headgate.reconcile.predicates import observed, trimmed
 from tests.shell import test_triggers as seen
 
@@ -208,7 +208,9 @@ def with_(body: Any, place: tuple[str, ...], value: Any) -> Any:
     return {**body, place[0]: with_(body.get(place[0], {}), place[1:], value)}
 
 
-@given(st.sampled_from(WATCHED), st.sampled_from(PLACES[1:]), VALUES, st.sampled_from([0, 0, 0, 600, 50_000]))
+@given(
+    st.sampled_from(list(kinds.WATCHES)), st.sampled_from(PLACES[1:]), VALUES, st.sampled_from([0, 0, 0, 600, 50_000])
+)
 def test_h33_nothing_in_an_object_can_raise(kind: Kind, place: tuple[str, ...], value: Any, levels: int) -> None:
     """H33: whatever stands anywhere in an object of any kind that is watched, there is a sighting of it."""
     body = dict(OBJECTS)[kind] if kind is not Kind.GRPC_ROUTE else seen.ROUTE

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from headgate import kinds
 from headgate.core.faults import Unreachable
 from headgate.core.model import Json, Key, Kind
 from headgate.core.model.overlaps import Overlaps
-from headgate.observe.snapshot import SELECTORS, NotListedError, Snapshot
+from headgate.observe.snapshot import NotListedError, Snapshot
 from headgate.reconcile.event_mapping import EventMapper
 from headgate.reconcile.initial_list import InitialList
 from headgate.reconcile.overlap_index import OverlapIndex
@@ -166,7 +167,7 @@ def test_every_kind_is_listed_by_what_is_ours() -> None:
     """Nothing is listed but Rollouts and what bears our labels."""
     setting = Setting(Rollout=[resting("calm")])
     looked(setting)
-    assert dict(setting.asked) == dict(SELECTORS)
+    assert dict(setting.asked) == {kind: first.selector for kind, first in kinds.FIRST_LISTS.items()}
 
 
 def snapshot() -> Snapshot:
@@ -219,7 +220,7 @@ def test_h33_what_is_large_is_not_kept() -> None:
         assert set(setting.judged) == {Key("zoo", "calm")}
 
 
-@pytest.mark.parametrize("kind", [kind.value for kind in SELECTORS])
+@pytest.mark.parametrize("kind", [kind.value for kind in kinds.FIRST_LISTS])
 def test_h33_a_hostile_object_hides_no_other(kind: str) -> None:
     """H33: whatever stands in an object of any kind that is listed, those beside it are seen."""
     deep: Any = 1

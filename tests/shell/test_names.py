@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from headgate.adapters import cluster
 from headgate.adapters.cluster import answers
-from headgate.adapters.cluster.kinds import RESOURCES
 from headgate.adapters.cluster.requests import Request, selector
 from headgate.api import dns, nesting
 from headgate.core.faults import Fault, Refused, Unreachable
 from headgate.core.model import Json, Key, Kind
+from headgate.kinds import KINDS
 from tests.shell.stubs import Stub
 
 HOSTILE = [
@@ -151,14 +151,14 @@ TEXTS = st.text(max_size=300) | st.text(alphabet="./%?#-aZ0 \0", max_size=20) | 
 @given(st.sampled_from(NAMED), TEXTS, TEXTS)
 def test_h29_a_path_is_its_parts(kind: Kind, namespace: str, name: str) -> None:
     """H29: whatever is named, a path that is built has exactly the parts that were meant, as they were meant."""
-    request = Request(verb="GET", resource=RESOURCES[kind], namespace=namespace, name=name)
+    request = Request(verb="GET", resource=KINDS[kind], namespace=namespace, name=name)
     try:
         path = request.path
     except Refused:
-        assert not (dns.is_label(namespace) and RESOURCES[kind].names(name))
+        assert not (dns.is_label(namespace) and KINDS[kind].names(name))
         return
-    root = RESOURCES[kind].root
-    assert path.removeprefix(f"{root}/").split("/") == ["namespaces", namespace, RESOURCES[kind].plural, name]
+    root = KINDS[kind].root
+    assert path.removeprefix(f"{root}/").split("/") == ["namespaces", namespace, KINDS[kind].plural, name]
     assert not set(path) & set("%?#\\ ;&@")
     assert ".." not in path
 

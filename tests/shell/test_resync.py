@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from headgate import kinds
 from headgate.core.faults import Unreachable
 from headgate.core.model import Json, Key, Kind
-from headgate.reconcile.event_mapping import WATCHED, EventMapper
+from headgate.reconcile.event_mapping import EventMapper
 from headgate.reconcile.predicates import observed
 from headgate.reconcile.queue import Queue
 from headgate.reconcile.resync import GRACE_SECONDS, RETRY_SECONDS, Resync
@@ -205,7 +206,7 @@ def test_resync_can_be_called_for() -> None:
         assert setting.asked == []
         setting.resync.soon()
         await virtual.elapse(1)
-        assert len(setting.asked) == len(WATCHED)
+        assert len(setting.asked) == len(kinds.WATCHES)
         running.cancel()
 
     virtual.run(main)

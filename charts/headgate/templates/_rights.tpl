@@ -1,5 +1,6 @@
+{{/* Generated from operator/headgate/kinds. Do not edit: change the table, run `make crds`. */}}
 {{/* What Headgate may do: the least that it needs, all of it inside namespaces but to look at GatewayClasses. No Secrets, no ConfigMaps, no nodes. */}}
-{{- define "headgate.rights" -}}
+{{- define "headgate.rights.operator" -}}
 - apiGroups: [headgate.dev]
   resources: [rollouts]
   verbs: [get, list, watch, patch]
@@ -39,4 +40,24 @@
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
+{{- end -}}
+
+{{/* What all people with the role view may do with Rollouts. */}}
+{{- define "headgate.rights.view" -}}
+- apiGroups: [headgate.dev]
+  resources: [rollouts]
+  verbs: [get, list, watch]
+- apiGroups: [headgate.dev]
+  resources: [rollouts/scale]
+  verbs: [get]
+{{- end -}}
+
+{{/* What all people with the role edit may do with Rollouts, besides what view may do. */}}
+{{- define "headgate.rights.edit" -}}
+- apiGroups: [headgate.dev]
+  resources: [rollouts]
+  verbs: [create, update, patch, delete, deletecollection]
+- apiGroups: [headgate.dev] # kubectl scale
+  resources: [rollouts/scale]
+  verbs: [update, patch]
 {{- end -}}

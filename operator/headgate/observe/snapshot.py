@@ -5,23 +5,10 @@ lists, or that could be there without the labels by which was listed, is left to
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Final
 
+from headgate import kinds
 from headgate.api import names
 from headgate.core.model import Json, Kind
-
-SELECTORS: Final[Mapping[Kind, str]] = {
-    Kind.ROLLOUT: "",
-    Kind.DEPLOYMENT: names.ROLLOUT,
-    Kind.CONTROLLER_REVISION: names.ROLLOUT,
-    Kind.SERVICE: f"{names.MANAGED}=true",
-    Kind.ENDPOINT_SLICE: f"{names.MANAGED}=true",
-    Kind.HTTP_ROUTE: f"{names.MANAGED}=true",
-    Kind.GRPC_ROUTE: f"{names.MANAGED}=true",
-}
-"""By which labels each kind must have been listed."""
-_WHOLE: Final = frozenset({Kind.ROLLOUT, Kind.DEPLOYMENT, Kind.CONTROLLER_REVISION})
-"""Kinds of which the lists show all that a Rollout asks for by labels."""
 
 
 class NotListedError(Exception):
@@ -32,7 +19,7 @@ class Snapshot:
     """The listed objects of one namespace."""
 
     def __init__(self, namespace: str, things: Mapping[Kind, Iterable[Json]]) -> None:
-        """Keep *things*: by kind all objects of *namespace* that SELECTORS choose."""
+        """Keep *things*: by kind all objects of *namespace* that `kinds.FIRST_LISTS` choose."""
         self._namespace = namespace
         self._things = {kind: {str(one["metadata"]["name"]): one for one in found} for kind, found in things.items()}
 
@@ -58,7 +45,7 @@ class Snapshot:
             for thing in self._of(kind, namespace).values()
             if labels.items() <= (thing["metadata"].get("labels") or {}).items()
         ]
-        if not found and kind not in _WHOLE and labels.get(names.MANAGED) != "true":
+        if not found and not kinds.FIRST_LISTS[kind].complete and labels.get(names.MANAGED) != "true":
             raise NotListedError(kind.value)
         return found
 

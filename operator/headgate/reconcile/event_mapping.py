@@ -7,15 +7,12 @@ Rollouts have in common (`overlap_index`).
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Final
 
+from headgate import kinds
 from headgate.core.model import Key, Kind
 from headgate.core.revisions import identity
 from headgate.reconcile.overlap_index import OverlapIndex
-from headgate.reconcile.predicates import ROUTES, Named, ObservedObject
-
-WATCHED: Final = (Kind.ROLLOUT, Kind.DEPLOYMENT, Kind.SERVICE, Kind.ENDPOINT_SLICE, *ROUTES)
-"""The kinds that are watched."""
+from headgate.reconcile.predicates import Named, ObservedObject
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,7 +49,7 @@ class EventMapper:
     def __init__(self, neighbours: OverlapIndex | None = None) -> None:
         """Tell *neighbours* what Rollouts reach for."""
         self._neighbours = neighbours or OverlapIndex()
-        self._seen: dict[Kind, dict[str, _Seen]] = {kind: {} for kind in WATCHED}
+        self._seen: dict[Kind, dict[str, _Seen]] = {kind: {} for kind in kinds.WATCHES}
         self._sharing: dict[Key, set[Key]] = {}
         """The Rollouts by label, where more than one can have it: what it makes of a long name may be one, too."""
         self._naming: dict[Named, set[Key]] = {}

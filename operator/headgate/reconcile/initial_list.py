@@ -11,10 +11,11 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Container
 from typing import Final, Protocol
 
+from headgate import kinds
 from headgate.api import nesting
 from headgate.core.model import Json, Key, Kind
-from headgate.observe.snapshot import SELECTORS, Snapshot
-from headgate.reconcile.event_mapping import WATCHED, EventMapper
+from headgate.observe.snapshot import Snapshot
+from headgate.reconcile.event_mapping import EventMapper
 from headgate.reconcile.predicates import observed, trimmed
 from headgate.reconcile.queue import Queue
 
@@ -58,7 +59,9 @@ class InitialList:
         return [uid for space in self._namespaces for uid in await self._look(space)]
 
     async def _look(self, space: str) -> list[str]:
-        streams = {kind: _Stream(self._lister.pages(kind, space, chosen)) for kind, chosen in SELECTORS.items()}
+        streams = {
+            kind: _Stream(self._lister.pages(kind, space, first.selector)) for kind, first in kinds.FIRST_LISTS.items()
+        }
         rollouts, uids = streams.pop(Kind.ROLLOUT), list[str]()
         while (place := await rollouts.next_place()) is not None:
             ours = await rollouts.up_to(place)
@@ -81,7 +84,7 @@ class InitialList:
 
         What belongs to a Rollout that is not among *keys* is a reason: somebody must clear up after it.
         """
-        bodies = [(kind, body) for kind, found in things.items() if kind in WATCHED for body in found]
+        bodies = [(kind, body) for kind, found in things.items() if kind in kinds.WATCHES for body in found]
         uids = list[str]()
         for number, (kind, body) in enumerate(bodies):
             if number % _AT_ONCE == 0:

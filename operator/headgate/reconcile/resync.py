@@ -13,10 +13,10 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
-from headgate.api import names
+from headgate import kinds
 from headgate.core.faults import Fault
 from headgate.core.model import Json, Key, Kind
-from headgate.reconcile.event_mapping import WATCHED, EventMapper
+from headgate.reconcile.event_mapping import EventMapper
 from headgate.reconcile.predicates import observed
 from headgate.reconcile.queue import Queue
 
@@ -119,11 +119,11 @@ class Resync:
                 self.listed.set()
                 self._on_resync(self._clock())
                 return True
-            listed = {kind: await self._list(kind) for kind in WATCHED}
+            listed = {kind: await self._list(kind) for kind in kinds.WATCHES}
         except Fault as fault:
             _log.warning("cannot list all Rollouts: %s", fault)
             return False
-        behind = [found for kind in WATCHED for found in self._behind(kind, listed[kind])]
+        behind = [found for kind in kinds.WATCHES for found in self._behind(kind, listed[kind])]
         self._wake_vanished(listed)
         self._wake_all(listed[Kind.ROLLOUT])
         if behind:
@@ -133,7 +133,7 @@ class Resync:
 
     async def _list(self, kind: Kind) -> list[Json]:
         """List all objects of *kind* that are ours, or that we were given a part in."""
-        labels = None if kind is Kind.ROLLOUT else {names.MANAGED: "true"}
+        labels = dict(kinds.WATCHES[kind].labels) or None
         return [found for space in self._namespaces for found in await self._lister.list_metadata(kind, space, labels)]
 
     def _wake_vanished(self, listed: Mapping[Kind, list[Json]]) -> None:

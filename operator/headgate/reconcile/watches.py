@@ -16,12 +16,13 @@ from typing import Any, Final
 
 import kopf
 
+from headgate import kinds
 from headgate.api import names
 from headgate.core.faults import Fault
 from headgate.core.model import Kind
 from headgate.reconcile import watch_streams
-from headgate.reconcile.event_mapping import WATCHED, EventMapper
-from headgate.reconcile.predicates import ROUTES, ObservedObject, observed
+from headgate.reconcile.event_mapping import EventMapper
+from headgate.reconcile.predicates import ObservedObject, observed
 from headgate.reconcile.queue import Queue
 
 RESTART_FIRST_SECONDS: Final = 0.5
@@ -41,15 +42,6 @@ Login = Callable[[], Coroutine[Any, Any, kopf.ConnectionInfo]]
 """Returns fresh credentials; awaited in our own loop."""
 Serves = Callable[[Kind], Coroutine[Any, Any, bool]]
 """Returns whether the cluster has a kind at all; awaited in our own loop."""
-
-_RESOURCES: Final[Mapping[Kind, tuple[str, str, str]]] = {
-    Kind.ROLLOUT: (names.GROUP, names.VERSION, names.PLURAL),
-    Kind.DEPLOYMENT: ("apps", "v1", "deployments"),
-    Kind.SERVICE: ("", "v1", "services"),
-    Kind.ENDPOINT_SLICE: ("discovery.k8s.io", "v1", "endpointslices"),
-    Kind.HTTP_ROUTE: ("gateway.networking.k8s.io", "v1", "httproutes"),
-    Kind.GRPC_ROUTE: ("gateway.networking.k8s.io", "v1", "grpcroutes"),
-}
 
 _log = logging.getLogger(__name__)
 
@@ -95,9 +87,10 @@ def kopf_settings() -> kopf.OperatorSettings:
     settings.persistence.progress_storage = _NoProgress()
     settings.queueing.idle_timeout = 0.2  # seconds; with the chunks below half the memory at 5,000 objects
     settings.watching.chunk_size = watch_streams.PAGE_OBJECTS
-    for kind in WATCHED:
-        if kind is not Kind.ROLLOUT:  # slices have the labels of their Services
-            settings.watching.label_selectors[_RESOURCES[kind]] = f"{names.MANAGED}=true"
+    for kind, watch in kinds.WATCHES.items():
+        if watch.labels:
+            chosen = ",".join(f"{label}={value}" for label, value in watch.labels.items())
+            settings.watching.label_selectors[_resource(kind)] = chosen
     settings.networking.request_timeout = 30.0
     settings.networking.error_backoffs = (1, 1, 2, 3, 5)
     # Ten minutes after kopf ended by itself it would kill the process: its end is not ours.
@@ -190,7 +183,7 @@ class Watches:
     async def _served(self) -> frozenset[Kind]:
         """Return the kinds of route that the cluster has; the last answer while nobody can tell."""
         try:
-            return frozenset([kind for kind in ROUTES if await self._serves(kind)])
+            return frozenset([kind for kind in kinds.ROUTES if await self._serves(kind)])
         except Fault:
             return self._routes
 
@@ -221,8 +214,8 @@ class Watches:
             loop.call_soon_threadsafe(self._logged_in)
             return watch_streams.session(info)
 
-        for kind in WATCHED:
-            if kind not in ROUTES or kind in self._routes:
+        for kind in kinds.WATCHES:
+            if kind not in kinds.ROUTES or kind in self._routes:
                 _register(registry, kind, tell)
 
         # Given, because kopf would make one of the user name, and a uid in a pod often has none: no watch would start.
@@ -238,8 +231,13 @@ class Watches:
         )
 
 
+def _resource(kind: Kind) -> tuple[str, str, str]:
+    row = kinds.KINDS[kind]
+    return row.group, row.version, row.plural
+
+
 def _register(registry: kopf.OperatorRegistry, kind: Kind, tell: Callable[[ObservedObject], None]) -> None:
-    @kopf.on.event(*_RESOURCES[kind], registry=registry, id=kind.value.lower())
+    @kopf.on.event(*_resource(kind), registry=registry, id=kind.value.lower())
     async def _(event: Mapping[str, Any], **_: Any) -> None:
         try:
             tell(observed(kind, event["object"], gone=event["type"] == "DELETED"))

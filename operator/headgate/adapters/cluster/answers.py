@@ -13,10 +13,10 @@ from typing import Any, Final
 import aiohttp
 
 from headgate.adapters.cluster.errors import RetryLater
-from headgate.adapters.cluster.kinds import Resource
 from headgate.api import dns, nesting
 from headgate.core.faults import Refused
 from headgate.core.model import Json
+from headgate.kinds.resource_kind import ResourceKind
 
 LARGEST_BYTES: Final = 3 * 1024 * 1024
 """Of one answer: one object, or a page of a list. etcd takes 1.5 MB, some of which grows when it is written as JSON."""
@@ -116,7 +116,7 @@ def parsed(data: bytes) -> Json:
     return answer
 
 
-def check_object(thing: Json, resource: Resource, namespace: str, name: str) -> None:
+def check_object(thing: Json, resource: ResourceKind, namespace: str, name: str) -> None:
     """Hold that *thing* is the object that was asked for.
 
     Raises:
@@ -128,7 +128,7 @@ def check_object(thing: Json, resource: Resource, namespace: str, name: str) -> 
         raise _another(resource, namespace, name)
 
 
-def check_written(thing: Json, resource: Resource, namespace: str, name: str | None) -> None:
+def check_written(thing: Json, resource: ResourceKind, namespace: str, name: str | None) -> None:
     """Hold that *thing*, the answer to a write, is no other object; *name* is None where the API server makes one up.
 
     Raises:
@@ -140,12 +140,12 @@ def check_written(thing: Json, resource: Resource, namespace: str, name: str | N
         raise _another(resource, namespace, name or "")
 
 
-def _another(resource: Resource, namespace: str, name: str) -> RetryLater:
+def _another(resource: ResourceKind, namespace: str, name: str) -> RetryLater:
     place = "/".join(filter(None, (namespace, name)))
     return RetryLater(f"the answer is not the {resource.kind} {place} that was asked for")
 
 
-def items(page: Json, resource: Resource, namespace: str, wanted: Mapping[str, str | None]) -> list[Json]:
+def items(page: Json, resource: ResourceKind, namespace: str, wanted: Mapping[str, str | None]) -> list[Json]:
     """Return those objects of *page* that were asked for: of *namespace*, if one was named, with the *wanted* labels.
 
     Any other one is passed over: it hides none of the rest.
@@ -168,7 +168,7 @@ def items(page: Json, resource: Resource, namespace: str, wanted: Mapping[str, s
     return found
 
 
-def _kind_fits(thing: Json, resource: Resource, suffix: str) -> bool:
+def _kind_fits(thing: Json, resource: ResourceKind, suffix: str) -> bool:
     """Return whether *thing* says to be of the kind, or says nothing: what a list holds has no kind of its own."""
     kind, version = thing.get("kind"), thing.get("apiVersion")
     if suffix and kind in ("PartialObjectMetadataList", "List"):
@@ -176,7 +176,7 @@ def _kind_fits(thing: Json, resource: Resource, suffix: str) -> bool:
     return kind in (None, f"{resource.kind}{suffix}") and version in (None, resource.api_version)
 
 
-def _asked_for(one: Any, resource: Resource, namespace: str, wanted: Mapping[str, str | None]) -> bool:
+def _asked_for(one: Any, resource: ResourceKind, namespace: str, wanted: Mapping[str, str | None]) -> bool:
     if not isinstance(one, dict) or one.get("kind") not in (None, resource.kind, "PartialObjectMetadata"):
         return False
     metadata = nesting.mapping(one.get("metadata"))

@@ -8,10 +8,10 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
+from headgate import kinds
 from headgate.adapters.cluster import answers, errors, statuses, watch
 from headgate.adapters.cluster.access import Access
 from headgate.adapters.cluster.exchange import Exchange, RequestHook, ignore, version
-from headgate.adapters.cluster.kinds import EVENTS, RESOURCES, Resource
 from headgate.adapters.cluster.lists import METADATA, Pages
 from headgate.adapters.cluster.requests import JSON, Request, check_body, selector
 from headgate.adapters.cluster.statuses import json_patch
@@ -19,6 +19,7 @@ from headgate.adapters.cluster.watch import Change
 from headgate.api import names
 from headgate.core.faults import Fault, Refused
 from headgate.core.model import Json, Key, Kind
+from headgate.kinds.resource_kind import ResourceKind
 
 _YAML: Final = "application/yaml"
 """For objects that hold raw data: the server keeps that of a JSON body to the byte, blanks and all, and then refuses
@@ -35,7 +36,7 @@ class Cluster:
 
     def seen(self, kind: Kind, resource_version: str) -> None:
         """Take in what a watch showed: no list may be older."""
-        self._freshness.note(RESOURCES[kind], resource_version)
+        self._freshness.note(kinds.KINDS[kind], resource_version)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -45,7 +46,7 @@ class Cluster:
 
     async def get(self, kind: Kind, namespace: str, name: str) -> Json | None:
         """Return the object as it is now, or None if there is none. Another one than was asked for is a fault."""
-        resource = RESOURCES[kind]
+        resource = kinds.KINDS[kind]
         request = Request(verb="GET", resource=resource, namespace=namespace, name=name)
         thing = await self._exchange.call_unless_missing(request)
         if thing is not None:
@@ -54,7 +55,7 @@ class Cluster:
 
     async def select(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> list[Json]:
         """Return all objects in *namespace* that carry all of *labels*, as fresh as `freshness` says."""
-        resource = RESOURCES[kind]
+        resource = kinds.KINDS[kind]
         pages = Pages(self._exchange, resource, namespace, selector(labels))
         try:
             found = await pages.held(self._freshness.query(resource))
@@ -68,7 +69,7 @@ class Cluster:
     async def try_create(self, kind: Kind, namespace: str, body: Json) -> Json:
         """Return what the API server would make of creating *body*: a dry run with strict field validation."""
         query = {"dryRun": "All", "fieldValidation": "Strict", "fieldManager": names.OBJECT_MANAGER}
-        return await self._create(RESOURCES[kind], namespace, body, query)
+        return await self._create(kinds.KINDS[kind], namespace, body, query)
 
     # --- act.Writer --------------------------------------------------------------------------------------------------
 
@@ -79,7 +80,7 @@ class Cluster:
         admission accepted must not stop a return to it.
         """
         query = {"fieldValidation": "Warn", "fieldManager": names.OBJECT_MANAGER}
-        return await self._create(RESOURCES[kind], namespace, body, query, content_type=_YAML)
+        return await self._create(kinds.KINDS[kind], namespace, body, query, content_type=_YAML)
 
     async def patch(
         self,
@@ -95,7 +96,7 @@ class Cluster:
 
         If *strict*, a field that the server does not know is Refused instead of dropped.
         """
-        resource = RESOURCES[kind]
+        resource = kinds.KINDS[kind]
         request = json_patch(resource, namespace, name, operations, field_manager)
         if strict:
             request = dataclasses.replace(request, query={**request.query, "fieldValidation": "Strict"})
@@ -114,7 +115,7 @@ class Cluster:
         asked = {"uid": uid, "resourceVersion": resource_version}
         if preconditions := {field: value for field, value in asked.items() if value}:
             body["preconditions"] = preconditions
-        resource = RESOURCES[kind]
+        resource = kinds.KINDS[kind]
         await self._exchange.call_unless_missing(
             Request(verb="DELETE", resource=resource, namespace=namespace, name=name, body=body)
         )
@@ -127,7 +128,7 @@ class Cluster:
             "metadata": {"name": name, "namespace": namespace},
             "deleteOptions": {"preconditions": {"uid": uid}},
         }
-        resource = RESOURCES[Kind.POD]
+        resource = kinds.KINDS[Kind.POD]
         await self._exchange.call_unless_missing(
             Request(verb="POST", resource=resource, namespace=namespace, name=name, subresource="eviction", body=body)
         )
@@ -139,7 +140,7 @@ class Cluster:
     ) -> list[Json]:
         """Return the metadata, without managedFields, of all objects of *kind*; no *namespace* means all of them."""
         found: list[Json] = []
-        pages = Pages(self._exchange, RESOURCES[kind], namespace, selector(labels or {}), accept=METADATA)
+        pages = Pages(self._exchange, kinds.KINDS[kind], namespace, selector(labels or {}), accept=METADATA)
         async for page in pages.read():
             for thing in page:
                 thing["metadata"].pop("managedFields", None)  # nine tenths of it; no server leaves it out
@@ -151,11 +152,11 @@ class Cluster:
 
         An empty *namespace* means all of them. One that is too large to be read is passed over.
         """
-        return Pages(self._exchange, RESOURCES[kind], namespace, selected).read()
+        return Pages(self._exchange, kinds.KINDS[kind], namespace, selected).read()
 
     async def serves(self, kind: Kind) -> bool:
         """Return whether the cluster has that kind at all."""
-        resource = RESOURCES[kind]
+        resource = kinds.KINDS[kind]
         group = dataclasses.replace(resource, plural="")
         found = await self._exchange.call_unless_missing(Request(verb="GET", resource=group, namespace=""))
         listed = found.get("resources") if found is not None else None
@@ -167,7 +168,7 @@ class Cluster:
         await self._exchange.call_unless_missing(
             Request(
                 verb="GET",
-                resource=RESOURCES[Kind.ROLLOUT],
+                resource=kinds.KINDS[Kind.ROLLOUT],
                 namespace=namespace,
                 query={"limit": "1"},
                 accept=METADATA,
@@ -176,36 +177,36 @@ class Cluster:
 
     async def create_event(self, namespace: str, body: Json) -> None:
         """Create an events.k8s.io/v1 Event."""
-        await self._create(EVENTS, namespace, body, {"fieldManager": names.OBJECT_MANAGER})
+        await self._create(kinds.EVENTS, namespace, body, {"fieldManager": names.OBJECT_MANAGER})
 
     async def patch_event(self, namespace: str, name: str, operations: Sequence[Json]) -> bool:
         """Apply a JSON patch to an Event; return whether it still exists."""
-        request = json_patch(EVENTS, namespace, name, operations, names.OBJECT_MANAGER)
+        request = json_patch(kinds.EVENTS, namespace, name, operations, names.OBJECT_MANAGER)
         return await self._exchange.call_unless_missing(request) is not None
 
     # --- what the command line needs ---------------------------------------------------------------------------------
 
     async def events(self, namespace: str, name: str) -> list[Json]:
         """Return the Events about the Rollout *name*."""
-        request = Request(verb="GET", resource=EVENTS, namespace=namespace, query=watch.regarding(name))
+        request = Request(verb="GET", resource=kinds.EVENTS, namespace=namespace, query=watch.regarding(name))
         page = await self._exchange.call_unless_missing(request)
-        return answers.items(page or {}, EVENTS, namespace, {})
+        return answers.items(page or {}, kinds.EVENTS, namespace, {})
 
     def watch(self, kind: Kind, namespace: str, name: str) -> AsyncGenerator[Change, None]:
         """Yield the object if it exists, and each change of it; end where the server ends the watch."""
-        resource = RESOURCES[kind]
+        resource = kinds.KINDS[kind]
         return watch.changes(self._exchange, resource, namespace, watch.named(resource, name))
 
     def watch_labelled(self, kind: Kind, namespace: str, labels: Mapping[str, str]) -> AsyncGenerator[Change, None]:
         """Yield the objects that carry all of *labels*, and each change of one, as `watch` does."""
-        return watch.changes(self._exchange, RESOURCES[kind], namespace, watch.labelled(labels))
+        return watch.changes(self._exchange, kinds.KINDS[kind], namespace, watch.labelled(labels))
 
     def watch_events(self, namespace: str, name: str) -> AsyncGenerator[Change, None]:
         """Yield the Events about the Rollout *name*, and each new one, as `watch` does."""
-        return watch.changes(self._exchange, EVENTS, namespace, watch.regarding(name))
+        return watch.changes(self._exchange, kinds.EVENTS, namespace, watch.regarding(name))
 
     async def _create(
-        self, resource: Resource, namespace: str, body: Json, query: Mapping[str, str], *, content_type: str = JSON
+        self, resource: ResourceKind, namespace: str, body: Json, query: Mapping[str, str], *, content_type: str = JSON
     ) -> Json:
         check_body(resource, body)
         whole: Any = {"apiVersion": resource.api_version, **body}

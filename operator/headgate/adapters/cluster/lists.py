@@ -16,10 +16,10 @@ from typing import Final
 
 from headgate.adapters.cluster import answers, errors
 from headgate.adapters.cluster.exchange import Exchange
-from headgate.adapters.cluster.kinds import Resource
 from headgate.adapters.cluster.requests import JSON, Request
 from headgate.core.faults import Refused
 from headgate.core.model import Json
+from headgate.kinds.resource_kind import ResourceKind
 
 WHOLE_BYTES: Final = 16 * 1024 * 1024
 """Of a list that is held as a whole: a Rollout keeps 11 templates of 1 MB with its defaults, which make 12 MB."""
@@ -40,7 +40,7 @@ class Pages:
     """One list, to be read once."""
 
     def __init__(
-        self, exchange: Exchange, resource: Resource, namespace: str, selector: str, *, accept: str = JSON
+        self, exchange: Exchange, resource: ResourceKind, namespace: str, selector: str, *, accept: str = JSON
     ) -> None:
         """List all objects of *resource* in *namespace* (empty: in all) that *selector* chooses."""
         self._exchange = exchange

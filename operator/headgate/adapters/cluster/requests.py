@@ -8,10 +8,10 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final
 
-from headgate.adapters.cluster.kinds import Resource
 from headgate.api import dns
 from headgate.core.faults import Refused
 from headgate.core.revisions import identity
+from headgate.kinds.resource_kind import ResourceKind
 
 JSON: Final = "application/json"
 _RULE: Final = "lower-case letters, digits and '-'"
@@ -27,7 +27,7 @@ class Request:
     """One request, before it becomes HTTP."""
 
     verb: str
-    resource: Resource
+    resource: ResourceKind
     namespace: str = ""
     """Empty for objects that are in none, and for a list over all of them."""
     name: str | None = None
@@ -72,14 +72,14 @@ class Request:
         return self.name
 
 
-def _words(resource: Resource, name: object) -> str:
+def _words(resource: ResourceKind, name: object) -> str:
     rest = f", with single dots between, at most {dns.SUBDOMAIN_LENGTH}"
     if resource.labels_only:
         rest = f", at most {dns.LABEL_LENGTH}"
     return f"nothing was asked: {dns.shown(name)} cannot be the name of a {resource.kind}: {_RULE}{rest}"
 
 
-def check_body(resource: Resource, body: Mapping[str, Any]) -> None:
+def check_body(resource: ResourceKind, body: Mapping[str, Any]) -> None:
     """Hold that an object that is to be created has a name that such an object can have.
 
     Raises:

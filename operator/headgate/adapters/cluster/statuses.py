@@ -4,12 +4,13 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from headgate import kinds
 from headgate.adapters.cluster import answers, errors
 from headgate.adapters.cluster.exchange import Exchange, version
-from headgate.adapters.cluster.kinds import RESOURCES, Resource
 from headgate.adapters.cluster.requests import Request
 from headgate.api import names
 from headgate.core.model import Json, Key, Kind
+from headgate.kinds.resource_kind import ResourceKind
 
 
 async def apply(exchange: Exchange, key: Key, uid: str, resource_version: str, status: Json) -> Json | None:
@@ -20,7 +21,7 @@ async def apply(exchange: Exchange, key: Key, uid: str, resource_version: str, s
     metadata = {"namespace": key.namespace, "name": key.name, "uid": uid, "resourceVersion": resource_version}
     request = Request(
         verb="PATCH",
-        resource=RESOURCES[Kind.ROLLOUT],
+        resource=kinds.KINDS[Kind.ROLLOUT],
         namespace=key.namespace,
         name=key.name,
         subresource="status",
@@ -57,7 +58,7 @@ async def _written(exchange: Exchange, request: Request) -> Json | None:
 
 
 def json_patch(
-    resource: Resource, namespace: str, name: str, operations: Sequence[Json], field_manager: str
+    resource: ResourceKind, namespace: str, name: str, operations: Sequence[Json], field_manager: str
 ) -> Request:
     """Return the request that applies a JSON patch."""
     return Request(

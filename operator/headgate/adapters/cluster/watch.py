@@ -7,13 +7,14 @@ import dataclasses
 from collections.abc import AsyncGenerator, Mapping
 from typing import Final
 
+from headgate import kinds
 from headgate.adapters.cluster import answers, errors
 from headgate.adapters.cluster.exchange import Exchange
-from headgate.adapters.cluster.kinds import EVENTS, Resource
 from headgate.adapters.cluster.requests import Request, selector
 from headgate.api import dns, names, nesting
 from headgate.core.faults import Refused
 from headgate.core.model import Json
+from headgate.kinds.resource_kind import ResourceKind
 
 WATCH_SECONDS: Final = 300
 """After so long the server ends a watch, and the next one shows what an earlier one may have missed."""
@@ -31,7 +32,7 @@ class Change:
 
 
 async def changes(
-    exchange: Exchange, resource: Resource, namespace: str, query: Mapping[str, str]
+    exchange: Exchange, resource: ResourceKind, namespace: str, query: Mapping[str, str]
 ) -> AsyncGenerator[Change, None]:
     """Yield the objects that *query* selects, and each change of one; end where the server ends it.
 
@@ -51,7 +52,7 @@ async def changes(
         raise Refused(str(missing)) from None
 
 
-def _change(line: bytes, resource: Resource, namespace: str) -> Change | None:
+def _change(line: bytes, resource: ResourceKind, namespace: str) -> Change | None:
     """Return what *line* tells; None if it tells nothing, or is about another object than was asked for."""
     try:
         told = answers.parsed(line)
@@ -67,7 +68,7 @@ def _change(line: bytes, resource: Resource, namespace: str) -> Change | None:
     return Change(found[0], deleted=True) if found and kind == "DELETED" else None
 
 
-def named(resource: Resource, name: str) -> dict[str, str]:
+def named(resource: ResourceKind, name: str) -> dict[str, str]:
     """Return the query for the one object with that *name*.
 
     Raises:
@@ -85,6 +86,6 @@ def labelled(labels: Mapping[str, str]) -> dict[str, str]:
 
 def regarding(name: str) -> dict[str, str]:
     """Return the query for the Events about the Rollout *name*."""
-    if not EVENTS.names(name):
+    if not kinds.EVENTS.names(name):
         raise Refused(f"{dns.shown(name)} cannot be the name of a {names.KIND}")
     return {"fieldSelector": f"regarding.kind={names.KIND},regarding.name={name}"}
