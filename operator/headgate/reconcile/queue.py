@@ -44,6 +44,8 @@ class Queue:
         self._heavy: set[Key] = set()
         self._busy: dict[Key, float] = {}
         """What workers have, and since when."""
+        self._given_at: dict[Key, float] = {}
+        """What the wall clock said when each of these was given out."""
         self._timers: dict[Key, tuple[float, asyncio.TimerHandle]] = {}
         """When each key is due by the wall clock, and its timer."""
         self._urgently: set[Key] = set()
@@ -103,6 +105,9 @@ class Queue:
                 return
             current[1].cancel()
         due = asyncio.get_running_loop().time() + max(at - self._clock(), 0.0)
+        if key in self._busy:
+            # Its worker has found *at* by the clock as it was, and that may have been set back by an hour since.
+            due = min(due, self._busy[key] + max(at - self._given_at[key], 0.0))
         self._arm(key, at, due)
 
     def add_sooner(self, key: Key, seconds: float) -> None:
@@ -143,6 +148,7 @@ class Queue:
         self._disarm(key)
         del self._dirty[key]
         now = self._busy[key] = self._moved_at = asyncio.get_running_loop().time()
+        self._given_at[key] = self._clock()
         self._places.enter(key, heavy=key in self._heavy)
         self._pace.used(key, now)
         if len(self):
@@ -153,6 +159,7 @@ class Queue:
         """Give *key* back; if it was woken meanwhile it waits again, before others if it was hurried."""
         self._moved_at = asyncio.get_running_loop().time()
         if self._busy.pop(key, None) is not None:
+            del self._given_at[key]
             self._places.leave(key)
         since = self._dirty.pop(key, None)
         if since is not None and key in self._hurried:
@@ -225,8 +232,9 @@ class Queue:
                 return
 
     def _arm(self, key: Key, at: float, due: float) -> None:
-        delay_seconds = min(max(at - self._clock(), 0.0), SLEEP_SECONDS_MAX)
-        timer = asyncio.get_running_loop().call_later(delay_seconds, self._due, key, at, due)
+        loop = asyncio.get_running_loop()
+        delay_seconds = min(max(min(at - self._clock(), due - loop.time()), 0.0), SLEEP_SECONDS_MAX)
+        timer = loop.call_later(delay_seconds, self._due, key, at, due)
         self._timers[key] = (at, timer)
 
     def _due(self, key: Key, at: float, due: float) -> None:
