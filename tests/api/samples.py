@@ -115,30 +115,41 @@ STATUS: Final = status.RolloutStatus(
         revision=2,
         hash="7c9d8e5f4",
         started=_STARTED,
-        judged_from=_STARTED,
+        analysis_from=_STARTED,
         progress=status.Progress(desired=2, ready=1, since=_STARTED),
-        leaving=status.Leaving(
+        abort=status.Abort(
             ending=status.Ending.ABORTED, reason="Aborted", message="by hand", by="annotation", since=_STARTED
         ),
         drill=status.Drill(
-            of="5d8f6c9b7", by="annotation", within_seconds=60, breached=_STARTED + 0.5, took_seconds=1.25, kept=True
+            of="5d8f6c9b7",
+            by="annotation",
+            within_seconds=60,
+            injected_at=_STARTED + 0.5,
+            rollback_seconds=1.25,
+            within_target=True,
         ),
         **_SIDE,
     ),
-    warm=status.Warm(
-        revision=1, hash="5d8f6c9b7", promoted=_STARTED, started=_STARTED, judged_from=_STARTED, until=_STARTED, **_SIDE
+    previous=status.Previous(
+        revision=1,
+        hash="5d8f6c9b7",
+        promoted=_STARTED,
+        started=_STARTED,
+        analysis_from=_STARTED,
+        until=_STARTED,
+        **_SIDE,
     ),
     traffic=status.TrafficStatus(
         weight=20,
         lowest=0,
         highest=20,
         since=_STARTED,
-        home_since=_STARTED,
-        changed_by="kubectl changed HTTPRoute web",
-        changes=1,
-        changed=_STARTED,
+        stable_since=_STARTED,
+        drift_by="kubectl changed HTTPRoute web",
+        drift_count=1,
+        drift_last_time=_STARTED,
     ),
-    rollback=status.Rollback(revision=3, hash="9c4d7b2f5", instead_of="7c9d8e5f4", by="annotation", since=_STARTED),
+    rollback=status.Rollback(revision=3, hash="9c4d7b2f5", rejects="7c9d8e5f4", by="annotation", since=_STARTED),
     step=status.StepStatus(index=2, of=5, text="2/5", since=_STARTED, waiting_for=MESSAGE),
     weight=status.Weight(desired=25, achieved=20, since=_STARTED),
     analysis=(
@@ -160,14 +171,14 @@ STATUS: Final = status.RolloutStatus(
             hash="5d8f6c9b7",
             outcome=status.Ending.PROMOTED,
             started=_STARTED,
-            decided=_STARTED + 60,
+            aborted_at=_STARTED + 60,
             finished=_STARTED + 600,
-            took="10m",
+            duration="10m",
         ),
     ),
     drill=status.DrillSchedule(schedule="0 4 * * 1 UTC", next=_STARTED),
     restart=status.Restart(since=_STARTED, asked="now", pods=10, remaining=4, stopped=True),
-    scale_floor=10,
-    heard=("promote=7c9d8e5f4/2",),
+    min_replicas=10,
+    handled_commands=("promote=7c9d8e5f4/2",),
 )
 """A status in which every field is set."""

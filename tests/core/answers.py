@@ -52,7 +52,7 @@ def ready(decision: model.Decision) -> tuple[str, str]:
 def ending(decision: model.Decision) -> api.Ending | str | None:
     """Return how the canary's rollout ends, if it is leaving."""
     canary = decision.status.canary
-    return canary.leaving.ending if canary and canary.leaving else None
+    return canary.abort.ending if canary and canary.abort else None
 
 
 def weight(decision: model.Decision) -> int | None:

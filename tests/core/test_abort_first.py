@@ -62,7 +62,7 @@ HINDRANCES: Mapping[str, Callable[[], World]] = {
     "unsound": lambda: at_20().but(invalid="spec.strategy: wrong"),
     "refused": lambda: at_20().but(refusals=("HTTPRoute web: denied",)),
     "unroutable": lambda: with_route(parents=(parent(accepted=False),))(at_20()),
-    "contested": lambda: at_20().with_status(traffic=known(20, changes=7, changed=NOON - 1, changed_by="x")),
+    "contested": lambda: at_20().with_status(traffic=known(20, drift_count=7, drift_last_time=NOON - 1, drift_by="x")),
     "waiting": lambda: at_20().deployment(B, 2, 1),
     "paused": lambda: at_20().but(paused=True),
     "pausing": lambda: at_20((20, "pause", 50), step=2),
@@ -71,10 +71,10 @@ HINDRANCES: Mapping[str, Callable[[], World]] = {
 }
 
 
-def goes_back(decision: Decision) -> bool:
+def is_rollback(decision: Decision) -> bool:
     """Return whether the verdict is to be written, and traffic to go back before all else, whatever becomes of it."""
     canary = decision.status.canary
-    leaves = canary is not None and canary.leaving is not None and decision.write_status
+    leaves = canary is not None and canary.abort is not None and decision.write_status
     # What is refused does not hold a deletion; it is let go after one try.
     if not decision.urgent or not (leaves or decision.rule == "released"):
         return False
@@ -87,7 +87,7 @@ def goes_back_with_first(name: str, world: World, monkeypatch: pytest.MonkeyPatc
     rule_named = next(one for one in chains if one.__name__ == name)
     monkeypatch.setattr(module, "BACKWARD", (rule_named, *module.BACKWARD))
     try:
-        return goes_back(decide(world.observe()))
+        return is_rollback(decide(world.observe()))
     except AssertionError:
         return False  # it never comes to rest
 
@@ -97,7 +97,7 @@ def test_each_hindrance_holds_what_goes_forward(hindrance: str) -> None:
     """Without a reason to go back it is this rule that answers, and nothing goes either way."""
     decision = decide(HINDRANCES[hindrance]().observe())
 
-    assert (hindrance, False) == (decision.rule, goes_back(decision))
+    assert (hindrance, False) == (decision.rule, is_rollback(decision))
 
 
 @pytest.mark.parametrize("hindrance", HINDRANCES)
@@ -110,14 +110,14 @@ def test_nothing_that_holds_what_goes_forward_holds_what_goes_back(trigger: str,
     else:
         world = TRIGGERS[trigger](world)
 
-    assert goes_back(decide(world.observe()))
+    assert is_rollback(decide(world.observe()))
 
 
 @pytest.mark.parametrize("name", [*HINDRANCES, "complete"])
 def test_the_order_is_what_does_it(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """With any one rule that goes forward before those that go back, a breach would not be heard."""
     world = breached(HINDRANCES.get(name, at_20)())
-    assert goes_back(decide(world.observe()))
+    assert is_rollback(decide(world.observe()))
     assert not goes_back_with_first(name, world, monkeypatch)
 
 
@@ -150,6 +150,6 @@ def test_a_promotion_is_taken_back_first(monkeypatch: pytest.MonkeyPatch, name: 
     """While the old revision is warm a breach goes back before whatever else is to come, by the order alone."""
     world = breached(WARM[name]())
     decision = decide(world.observe())
-    assert goes_back(decision)
+    assert is_rollback(decision)
     assert SelectRevision(STABLE, A) == decision.actions[0]
     assert not goes_back_with_first(name, world, monkeypatch)

@@ -15,7 +15,7 @@ from tests.core.worlds import NOON, SETTLE, metric
 
 BAD, GOOD = 0.5, 0.001
 ERRORS = metric()
-LONG_AGO = fold.Span(judged_from=0, weight_since=NOON - 3600)
+LONG_AGO = fold.Span(analysis_from=0, weight_since=NOON - 3600)
 
 
 def state(**changes: object) -> MetricStatus:
@@ -96,7 +96,7 @@ def test_failures_count_at_any_weight(since: int | None) -> None:
 
 def test_windows_into_an_earlier_attempt_say_nothing() -> None:
     """What an earlier attempt at the same revision did is neither held against this one nor in its favour."""
-    span = fold.Span(judged_from=NOON - 30, weight_since=NOON - 3600)
+    span = fold.Span(analysis_from=NOON - 30, weight_since=NOON - 3600)
     after = folded(state(), BAD, GOOD, span=span)
 
     assert (after.verdict, after.passes, after.failures, after.last_judged) == (Outcome.NO_DATA, 0, 0, None)

@@ -54,9 +54,9 @@ def test_growth_for_memory_waits_while_there_are_extra_pods(
     """H4: everything else counts at once, also what nobody gives memory as the reason of within 20 s."""
     decision = decide(preview(17, *found, scaled=scaled).observe())
 
-    assert (decision.status.scale_floor, decision.status.ready.partition("/")[2]) == (counts, str(counts))
+    assert (decision.status.min_replicas, decision.status.ready.partition("/")[2]) == (counts, str(counts))
     assert ("MemoryTarget" in answers.reasons(decision)) == (counts == 10)
-    assert (answers.condition(decision, "ScaleHeld") is not None) == (counts == 10)
+    assert (answers.condition(decision, "ScalingHeld") is not None) == (counts == 10)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_what_other_targets_ask_for_counts_at_once(found: AutoscalerFacts, count
 
     An autoscaler that asked for 17 of 10 pods at 1.7 targets saw 10 pods, whatever there are by now: 7 are needed.
     """
-    assert decide(preview(17, found).observe()).status.scale_floor == counts
+    assert decide(preview(17, found).observe()).status.min_replicas == counts
 
 
 def test_the_words() -> None:
@@ -87,7 +87,7 @@ def test_the_words() -> None:
         "10 count until it has looked at the pods of one revision alone"
     )
 
-    found = answers.condition(decision, "ScaleHeld")
+    found = answers.condition(decision, "ScalingHeld")
     assert found is not None
     assert (found.status, found.reason, found.message) == ("True", "MemoryTarget", message)
     assert answers.said(decision, "MemoryTarget") == message
@@ -103,13 +103,13 @@ def test_fewer_replicas_wait_visibly() -> None:
     """H4: they are told of, with what counts until then; an autoscaler's target makes no difference to that."""
     for found in ((), (CPU,), (memory(asks=4),)):
         decision = decide(in_flight(4, *found).observe())
-        condition = answers.condition(decision, "ScaleHeld")
+        condition = answers.condition(decision, "ScalingHeld")
 
         assert condition is not None
         assert condition.reason == "RolloutInFlight"
         assert condition.message == "4 replicas are wanted; 10 count until the rollout has ended"
         assert "RolloutInFlight" not in answers.reasons(decision)
-        assert decision.status.scale_floor == 10
+        assert decision.status.min_replicas == 10
 
 
 def test_growth_waits_without_a_router_too() -> None:
@@ -117,7 +117,7 @@ def test_growth_waits_without_a_router_too() -> None:
     world, _ = aftermath.settled(in_flight(14, memory(asks=14)).ruled(policy(20)).at_step(1))
     assert world.status.stable is not None
     assert (world.status.stable.hash, world.deployments[B].replicas) == (B, 10)
-    assert world.status.scale_floor == 10
+    assert world.status.min_replicas == 10
     assert world.status.phase is Phase.HEALTHY
 
 
@@ -137,10 +137,10 @@ def test_what_extra_pods_made_it_ask_for_outlives_them(
     found: tuple[AutoscalerFacts, ...], replicas: int, counts: int
 ) -> None:
     """It asks for the most of the last minutes; while memory is beneath its target, that waits at rest too."""
-    decision = decide(World(replicas=replicas).stable().with_status(scale_floor=10).but(autoscalers=found).observe())
+    decision = decide(World(replicas=replicas).stable().with_status(min_replicas=10).but(autoscalers=found).observe())
 
     assert decision.status.ready == f"10/{counts}"
-    assert decision.status.scale_floor == (10 if replicas > counts else None)
+    assert decision.status.min_replicas == (10 if replicas > counts else None)
     assert decision.status.phase is (Phase.HEALTHY if counts == 10 else Phase.PROGRESSING)
     assert (decision.recheck_at is not None) == (replicas > counts)
 
@@ -151,7 +151,7 @@ def test_a_rollback_lets_go_on_waiting_what_waits() -> None:
     decision = decide(world.observe())
 
     assert decision.status.canary is None
-    assert (decision.status.scale_floor, decision.status.ready) == (10, "10/10")
+    assert (decision.status.min_replicas, decision.status.ready) == (10, "10/10")
 
 
 @pytest.mark.parametrize(
@@ -169,10 +169,10 @@ def test_growth_waits_while_the_old_revision_is_warm(
     found: tuple[AutoscalerFacts, ...], replicas: int, floor: int | None, expected: int | None
 ) -> None:
     """Its pods are extra pods as well. What is not for memory is followed at once, up and down."""
-    world = ways.warm(World(replicas=replicas)).but(autoscalers=found).with_status(scale_floor=floor)
+    world = ways.warm(World(replicas=replicas)).but(autoscalers=found).with_status(min_replicas=floor)
     decision = decide(world.observe())
 
-    assert decision.status.scale_floor == expected
+    assert decision.status.min_replicas == expected
     assert decision.status.ready.partition("/")[2] == str(expected or replicas)
 
 
@@ -180,22 +180,22 @@ def test_what_waits_goes_on_waiting_from_flight_to_warmth_and_back() -> None:
     """A promotion keeps the number that counts while the old revision is warm, and so does going back from there."""
     world = at(2, by({"autoPromotion": {}, "scaleDownDelay": "5m"})).but(replicas=17, autoscalers=(memory(),))
     promoted = decide(world.observe())
-    warm = ways.warm(World(replicas=17)).but(autoscalers=(memory(),)).with_status(scale_floor=10)
+    warm = ways.warm(World(replicas=17)).but(autoscalers=(memory(),)).with_status(min_replicas=10)
     back = decide(warm.wants(A).observe())
 
     assert "Promoted" in answers.reasons(promoted)
-    assert (promoted.status.scale_floor, answers.sizes(promoted)) == (10, {})
+    assert (promoted.status.min_replicas, answers.sizes(promoted)) == (10, {})
     assert answers.ending(back) is not None
-    assert back.status.scale_floor == 10
+    assert back.status.min_replicas == 10
 
 
 def test_a_rollout_that_begins_while_growth_waits_begins_with_what_counts() -> None:
     """A third revision comes while the first is warm; memory has not been followed before and is not now."""
-    world = ways.warm(World(replicas=17)).but(autoscalers=(memory(),)).with_status(scale_floor=10)
+    world = ways.warm(World(replicas=17)).but(autoscalers=(memory(),)).with_status(min_replicas=10)
     decision = decide(world.recorded("dddddddddd").wants("dddddddddd").observe())
 
     assert "RolloutStarted" in answers.reasons(decision)
-    assert decision.status.scale_floor == 10
+    assert decision.status.min_replicas == 10
 
 
 # --- an autoscaler of a Deployment ------------------------------------------------------------------------------------
@@ -250,10 +250,10 @@ def test_nor_does_it_stop_what_goes_back() -> None:
 
 def test_a_drill_does_not_let_in_what_waits() -> None:
     """H4: one that begins while growth waits begins with what counts."""
-    world = World(replicas=17).stable().with_status(scale_floor=10).but(autoscalers=(memory(),)).told(drill="now")
+    world = World(replicas=17).stable().with_status(min_replicas=10).but(autoscalers=(memory(),)).told(drill="now")
     decision = decide(world.observe())
     assert "DrillStarted" in answers.reasons(decision)
-    assert (decision.status.scale_floor, decision.status.ready) == (10, "10/10")
+    assert (decision.status.min_replicas, decision.status.ready) == (10, "10/10")
 
 
 def test_autoscalers_of_others_are_nobody_s_business() -> None:

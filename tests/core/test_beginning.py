@@ -231,7 +231,7 @@ def test_promote_full_takes_it_as_it_is(ready: int) -> None:
     if ready < 10:
         assert ("Pending", "FirstRevision") == stands(decision)
         assert decision.status.canary is not None
-        assert decision.status.canary.full
+        assert decision.status.canary.promote_full
     else:
         assert ("Healthy", "Healthy") == stands(decision)
         assert ("promote-full", "by command, without all evidence") == (

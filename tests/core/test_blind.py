@@ -10,7 +10,7 @@ from headgate.core.rollout.unreadable_status import LOOK_SECONDS, RULE
 from tests.core.ways import CANARY, STABLE, facts, known, route, routed, rule, service
 from tests.core.worlds import NOON, A, B, C, World, policy
 
-STRANGE = {Part.STATUS: Unreadable("status.canary.leaving: not understood by this version of Headgate", since=NOON)}
+STRANGE = {Part.STATUS: Unreadable("status.canary.abort: not understood by this version of Headgate", since=NOON)}
 
 
 def blind() -> World:
@@ -27,7 +27,7 @@ def test_h31_nothing_is_written_and_an_event_says_why() -> None:
 
     assert (RULE, (), (), False) == (decision.rule, decision.actions, decision.records, decision.write_status)
     assert ("StatusUnreadable", True) == (notice.reason, notice.warning)
-    assert "status.canary.leaving" in notice.message
+    assert "status.canary.abort" in notice.message
     assert f"lead all users to revision {A} with headgate.dev/abort=now" in notice.message
     assert NOON + LOOK_SECONDS == decision.recheck_at
 
@@ -70,7 +70,7 @@ def test_h31_without_stable_nothing_at_all_can_be_asked_for() -> None:
     decision = decide(blind().with_status(stable=None).told(abort="now").observe())
 
     assert () == decision.actions
-    assert "abort" not in decision.notices[0].message
+    assert "headgate.dev/abort" not in decision.notices[0].message
 
 
 @pytest.mark.parametrize(("seconds", "goes"), [(599, False), (601, True)])

@@ -42,7 +42,7 @@ def at(step: int, ruled: spec.Policy, new: int = 10, ready: int | None = None, *
     way: Any = {"routes": {}} if not routes else {"route": route(rule(0, 100) if switched else rule())}
     found = facts(stable=led, canary=service(CANARY, B, {B: serving}), **way)
     home = None if switched and not routes else LONG_AGO
-    return world.but(traffic=found).with_status(traffic=known(100 if switched else 0, home_since=home))
+    return world.but(traffic=found).with_status(traffic=known(100 if switched else 0, stable_since=home))
 
 
 def moved(decision: Decision) -> list[Any]:
@@ -166,7 +166,7 @@ def test_what_fails_in_preview(name: str, since: float | None, reason: str) -> N
     canary = decide(world.observe()).status.canary
 
     assert canary is not None
-    assert reason == (canary.leaving.reason if canary.leaving else "")
+    assert reason == (canary.abort.reason if canary.abort else "")
 
 
 def test_a_preview_that_nobody_tests_can_be_given_up() -> None:
@@ -273,7 +273,7 @@ def test_a_new_side_that_crashes_after_the_switch_is_given_up_at_once(step: int,
     canary = decide(at(step, by(BY_HAND), 10, 0).but(trouble=CRASH).observe()).status.canary
 
     assert canary is not None
-    assert reason == (canary.leaving.reason if canary.leaving else "")
+    assert reason == (canary.abort.reason if canary.abort else "")
 
 
 def test_evidence_after_the_switch_promotes() -> None:
@@ -283,11 +283,11 @@ def test_evidence_after_the_switch_promotes() -> None:
     done = decide(world.knows(passes=3).observe()).status
 
     assert "errors passed 2 of 3 times, at step 3/3, weight 100 %" == answers.plain(answers.ready(waits)[1])
-    assert (B, A) == (done.stable and done.stable.hash, done.warm and done.warm.hash)
+    assert (B, A) == (done.stable and done.stable.hash, done.previous and done.previous.hash)
     assert done.traffic is not None
-    assert (0, 0, LONG_AGO) == (done.traffic.weight, done.traffic.highest, done.traffic.home_since)
-    assert done.warm is not None
-    assert (Phase.HEALTHY, NOON + 300) == (done.phase, done.warm.until)
+    assert (0, 0, LONG_AGO) == (done.traffic.weight, done.traffic.highest, done.traffic.stable_since)
+    assert done.previous is not None
+    assert (Phase.HEALTHY, NOON + 300) == (done.phase, done.previous.until)
 
 
 # --- the way back -----------------------------------------------------------------------------------------------------
@@ -323,7 +323,7 @@ def test_while_warm_going_back_is_one_write() -> None:
     assert SelectRevision(STABLE, A) == decision.actions[0]
     assert (A, B) == (status.stable and status.stable.hash, status.canary and status.canary.hash)
     assert status.traffic is not None
-    assert (100, 100, None) == (status.traffic.weight, status.traffic.highest, status.traffic.home_since)
+    assert (100, 100, None) == (status.traffic.weight, status.traffic.highest, status.traffic.stable_since)
 
 
 REFUSED: Any = {"refusal": "exceeded quota"}
@@ -367,7 +367,7 @@ def test_when_its_time_is_over_the_old_side_goes() -> None:
 
 def test_without_replicas_the_switch_is_made_with_the_promotion() -> None:
     """Nobody is served by whichever version, so nothing is waited for."""
-    world = at(3, by(BY_HAND), 0, since=None).but(replicas=0).with_status(scale_floor=0)
+    world = at(3, by(BY_HAND), 0, since=None).but(replicas=0).with_status(min_replicas=0)
     decision = decide(world.but(traffic=facts(routes={}, stable=service(endpoints={}))).observe())
 
     assert B == (decision.status.stable and decision.status.stable.hash)

@@ -88,7 +88,7 @@ def decided(world: World) -> tuple[Any, ...]:
     canary = decision.status.canary
     ended = [(entry.hash, entry.outcome, entry.reason) for entry in decision.status.history]
     rejected = [entry.hash for entry in decision.status.rejected]
-    leaving = canary.leaving.reason if canary is not None and canary.leaving is not None else ""
+    leaving = canary.abort.reason if canary is not None and canary.abort is not None else ""
     return decision.rule, decision.status.phase, decision.actions, answers.step(decision), leaving, ended, rejected
 
 
@@ -116,7 +116,7 @@ def test_the_worlds_are_ones_that_a_jump_would_end(name: str) -> None:
     moved = clock_jumps.without_jump(jumped(world).observe(), world.status)
 
     assert moved != world.status
-    assert status.phase is not api.Phase.HEALTHY or world.status.warm is not None
+    assert status.phase is not api.Phase.HEALTHY or world.status.previous is not None
 
 
 def test_h27_a_retreat_keeps_its_patience() -> None:

@@ -36,11 +36,11 @@ def rejected(wanted: str = B) -> World:
 
 def waiting() -> World:
     """Return a world in which the way back to A waits for C to leave."""
-    rollback = api.Rollback(revision=1, hash=A, instead_of=C, by="annotation", since=NOON - 5)
+    rollback = api.Rollback(revision=1, hash=A, rejects=C, by="annotation", since=NOON - 5)
     world = earlier.second().deployment(C, 2).wants(C)
     canary = api.Canary(revision=3, hash=C, started=NOON - 100, replicas=2, ready=2)
-    gone = api.Leaving(ending=api.Ending.ABORTED, reason="RolledBackTo", since=NOON - 5)
-    return world.with_status(canary=canary.model_copy(update={"leaving": gone}), rollback=rollback)
+    gone = api.Abort(ending=api.Ending.ABORTED, reason="RolledBackTo", since=NOON - 5)
+    return world.with_status(canary=canary.model_copy(update={"abort": gone}), rollback=rollback)
 
 
 def restarting() -> World:
@@ -48,7 +48,7 @@ def restarting() -> World:
     world = World().stable()
     pods = tuple(model.PodFacts(f"web-{at}", f"uid-{at}", NOON - 900, NOON - 800, leaving=False) for at in range(10))
     begun = aftermath.after(world.told(restart="now"), decide(world.told(restart="now").observe()))
-    return begun.but(pods=pods).with_status(heard=())
+    return begun.but(pods=pods).with_status(handled_commands=())
 
 
 STATES: Final[dict[str, World]] = {
@@ -137,7 +137,7 @@ def test_what_matches_has_an_effect(state: str, command: str) -> None:
     for value in matching(world, command):
         decision = decide(given(world, (command, value)).observe())
         gone = any(isinstance(action, RemoveCommand) for action in decision.actions)
-        changed = decision.status.model_copy(update={"heard": ()}) != before
+        changed = decision.status.model_copy(update={"handled_commands": ()}) != before
         waits = f"{command}={value} follows" in answers.ready(decision)[1]
         assert changed or decision.notices
         assert not (waits and gone)
@@ -198,11 +198,11 @@ def test_retry_and_promote_full_in_one_command(spelled: tuple[str, str]) -> None
     assert not mismatches(decision)
     assert ["Retrying", "RolloutStarted", "StepStarted", "PromotedFully"] == answers.reasons(decision)
     assert decision.status.canary is not None
-    assert decision.status.canary.full
+    assert decision.status.canary.promote_full
     assert {names.RETRY, names.PROMOTE_FULL} == {
         action.annotation for action in decision.actions if isinstance(action, RemoveCommand)
     }
-    assert {f"retry={B}", f"promote-full={B}"} == {*decision.status.heard}
+    assert {f"retry={B}", f"promote-full={B}"} == {*decision.status.handled_commands}
 
 
 def test_promote_full_before_its_rollout_starts() -> None:
@@ -215,7 +215,7 @@ def test_promote_full_before_its_rollout_starts() -> None:
 
     begun = decide(aftermath.after(world, held).but(paused=False).observe())
     assert begun.status.canary is not None
-    assert begun.status.canary.full
+    assert begun.status.canary.promote_full
     assert RemoveCommand(names.PROMOTE_FULL, B) in begun.actions
 
 

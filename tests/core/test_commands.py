@@ -100,7 +100,7 @@ def test_abort_keeps_nothing_for_later() -> None:
     words = [notice.message for notice in first.notices if notice.reason == "CommandMismatch"]
     assert f"headgate.dev/promote-full={B} had no effect: headgate.dev/abort was given beside it" in " ".join(words)
     for decision in (first, decide(aftermath.after(world, first).observe())):
-        assert decision.status.canary is None or not decision.status.canary.full
+        assert decision.status.canary is None or not decision.status.canary.promote_full
     assert not aftermath.after(world, first).commands
 
 
@@ -122,7 +122,7 @@ def test_retry_is_not_stopped_by_the_old_mark() -> None:
 
     assert answers.ending(decision) is None
     assert decision.status.canary is not None
-    assert decision.status.canary.judged_from == NOON
+    assert decision.status.canary.analysis_from == NOON
 
 
 MISMATCHES: tuple[tuple[str, World, dict[str, str], str], ...] = (
@@ -195,7 +195,7 @@ def test_a_long_value_is_cut_where_it_is_told() -> None:
     """H23: a hostile value is told by its beginning, and remembered by that and a hash."""
     long = "x" * 100_000
     decision = decide(paused().told(abort=long).observe())
-    (entry,) = decision.status.heard
+    (entry,) = decision.status.handled_commands
 
     assert f"headgate.dev/abort={'x' * 80}… had no effect" in answers.said(decision, "CommandMismatch")
     assert len(entry) < 120
@@ -210,12 +210,12 @@ def test_each_command_is_carried_out_once() -> None:
     crashed = told.but(status=first.status, written_at=NOON)
     second = decide(crashed.observe())
     assert "Retrying" not in answers.reasons(second)
-    assert second.status.heard == (f"retry={B}",)
+    assert second.status.handled_commands == (f"retry={B}",)
     assert RemoveCommand(names.RETRY, B) in second.actions
 
     removed = crashed.but(commands={})
     third = decide(removed.observe())
-    assert third.status.heard == ()
+    assert third.status.handled_commands == ()
     assert third.write_status
     again = decide(removed.but(status=third.status).told(retry=B).observe())
     assert answers.said(again, "CommandMismatch").endswith("no revision is rejected")

@@ -49,7 +49,7 @@ def test_a_change_is_repaired_at_once_and_told(ways: Any, action: Any, words: st
     assert action in decision.actions
     assert ("TrafficRepaired", f"{words}; put back") in {(one.reason, one.message) for one in decision.notices}
     assert decision.status.traffic is not None
-    assert decision.status.traffic.changes == 1
+    assert decision.status.traffic.drift_count == 1
     assert decision.status.phase is not Phase.HOLDING
 
 
@@ -57,7 +57,7 @@ def test_a_change_is_repaired_at_once_and_told(ways: Any, action: Any, words: st
 def test_a_second_change_holds_the_steps_until_it_is_quiet(kind: str) -> None:
     """Two controllers that fight over a weight must not flap users to and fro; repairs go on."""
     ways = {"route": TAKEN_AWAY} if kind == "Route" else {"stable": service(STABLE, "", {A: 10}, writer=GITOPS)}
-    decision = decide(flying(ways=ways, changes=1, changed=NOON - 10, changed_by="x").observe())
+    decision = decide(flying(ways=ways, drift_count=1, drift_last_time=NOON - 10, drift_by="x").observe())
     (ready,) = [one for one in decision.status.conditions if one.type == "Ready"]
 
     assert (Phase.HOLDING, "RouteContested" if kind == "Route" else "SelectorContested") == (
@@ -72,7 +72,7 @@ def test_a_second_change_holds_the_steps_until_it_is_quiet(kind: str) -> None:
 def test_a_second_change_within_a_second_is_told_as_well() -> None:
     """Times are whole seconds, and somebody who changes two Services is heard twice."""
     ways = {"canary": service(CANARY, "", {A: 10}, writer=GITOPS)}
-    world = flying(ways=ways, changes=1, changed=NOON, changed_by="x")
+    world = flying(ways=ways, drift_count=1, drift_last_time=NOON, drift_by="x")
     told = {(one.reason, one.message) for one in decide(world.observe()).notices}
 
     assert ("TrafficRepaired", f"{GITOPS} changed Service web-canary; put back") in told
@@ -80,12 +80,12 @@ def test_a_second_change_within_a_second_is_told_as_well() -> None:
 
 def test_a_quiet_minute_ends_the_contest() -> None:
     """What was long ago counts no more, and a change after it is a first one again."""
-    quiet = decide(flying(changes=5, changed=NOON - 60, changed_by="x").observe())
-    again = decide(flying(ways={"route": TAKEN_AWAY}, changes=5, changed=NOON - 60, changed_by="x").observe())
+    quiet = decide(flying(drift_count=5, drift_last_time=NOON - 60, drift_by="x").observe())
+    again = decide(flying(ways={"route": TAKEN_AWAY}, drift_count=5, drift_last_time=NOON - 60, drift_by="x").observe())
 
     assert quiet.status.phase is not Phase.HOLDING
     assert again.status.traffic is not None
-    assert again.status.traffic.changes == 1
+    assert again.status.traffic.drift_count == 1
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_our_own_writes_are_nobodys_changes(ways: Any) -> None:
     decision = decide(flying(ways=ways).observe())
 
     assert decision.status.traffic is not None
-    assert decision.status.traffic.changes == 0
+    assert decision.status.traffic.drift_count == 0
 
 
 def test_the_first_look_accuses_nobody() -> None:
@@ -113,7 +113,7 @@ def test_the_first_look_accuses_nobody() -> None:
     decision = decide(routed(World().stable(), 20, ways=ways, remembered=None).observe())
 
     assert decision.status.traffic is not None
-    assert decision.status.traffic.changes == 0
+    assert decision.status.traffic.drift_count == 0
 
 
 def test_a_weight_that_was_away_has_to_be_held_anew() -> None:

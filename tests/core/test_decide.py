@@ -59,8 +59,8 @@ def test_of_several_verdicts_the_earlier_rule_is_heard(first: int) -> None:
     decision = decide(world.observe())
 
     assert decision.status.canary is not None
-    assert decision.status.canary.leaving is not None
-    assert decision.status.canary.leaving.reason == FACTS[first][0]
+    assert decision.status.canary.abort is not None
+    assert decision.status.canary.abort.reason == FACTS[first][0]
 
 
 @pytest.mark.parametrize(("failures", "reason"), [(0, "Rejected"), (2, "MetricFailed")])
@@ -82,7 +82,7 @@ HINDRANCES: dict[str, Callable[[World], World]] = {
     "a foreign object is in the way": lambda world: world.but(foreign=("Deployment web-x is not ours",)),
     "it is paused": lambda world: world.but(paused=True),
     "promote-full was given": lambda world: world.with_status(
-        canary=world.status.canary and world.status.canary.model_copy(update={"full": True})
+        canary=world.status.canary and world.status.canary.model_copy(update={"promote_full": True})
     ),
     "promote-full is given with it": lambda world: world.but(
         commands={**world.commands, "headgate.dev/promote-full": B}

@@ -82,7 +82,7 @@ def test_rolled_back_is_said_once_nothing_answers(ending: Any, phase: Phase, wor
 def test_what_does_not_say_how_long_it_takes_is_given_its_grace(ending: Any) -> None:
     """Since it was first looked for in vain, which is on record: no restart begins that anew."""
     first = decide(leaving(ending).observe())
-    since = first.status.canary.leaving.uncounted_since if first.status.canary and first.status.canary.leaving else None
+    since = first.status.canary.abort.uncounted_since if first.status.canary and first.status.canary.abort else None
     assert (NOON, True) == (since, first.write_status)
 
     world = leaving(ending).but(status=first.status)
@@ -99,8 +99,8 @@ def test_a_clock_that_was_set_back_begins_that_anew() -> None:
     status = decide(world.but(now=NOON - 3600.0, clock_set_back=True).observe()).status
 
     assert status.canary is not None
-    assert status.canary.leaving is not None
-    assert NOON - 3600 == status.canary.leaving.uncounted_since
+    assert status.canary.abort is not None
+    assert NOON - 3600 == status.canary.abort.uncounted_since
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_grace_of_a_template(asked: Any, seconds: int) -> None:
         leaving(FORBIDDEN, ending=Ending.SUPERSEDED).wants(C).recorded(C),
         leaving({B: EndingPods(2, NOON + 9)}).wants(B).with_status(rejected=()),
         leaving({B: EndingPods(2, NOON + 9)}).with_status(
-            rollback=api.Rollback(revision=3, hash=C, instead_of=B, by="x", since=NOON - 9)
+            rollback=api.Rollback(revision=3, hash=C, rejects=B, by="x", since=NOON - 9)
         ),
         leaving({B: EndingPods(2, NOON + 9)}).but(deleting=True, finalizers=("x",)),
     ],
@@ -312,7 +312,7 @@ def test_old_pods_are_released_once_none_serves(ways: Any, age: int, *, told: bo
     world = warm(until=NOON - age, ways=services).deployment(A, 0)
     decision = decide(world.observe())
 
-    assert told == (decision.status.warm is None)
+    assert told == (decision.status.previous is None)
     assert told == ("OldRevisionReleased" in answers.reasons(decision))
     if not told:
         assert answers.ready(decision)[1].endswith("; revision 1 is asked to go, and its last pods end")
@@ -325,7 +325,7 @@ def test_a_restart_is_not_kept_waiting_for_that() -> None:
     world = warm(until=NOON - 1, ways=services).deployment(A, 0)
     restart = api.Restart(since=NOON - 1, asked="now", pods=10)
 
-    assert decide(world.with_status(restart=restart).observe()).status.warm is None
+    assert decide(world.with_status(restart=restart).observe()).status.previous is None
 
 
 def test_pods_that_do_not_go_are_told() -> None:

@@ -54,7 +54,7 @@ ENDS: Final[tuple[tuple[str, Callable[[], World], api.Ending, str, str], ...]] =
     ),
     (
         "no replicas",
-        lambda: drilling().but(replicas=0).with_status(scale_floor=0),
+        lambda: drilling().but(replicas=0).with_status(min_replicas=0),
         api.Ending.WITHDRAWN,
         "NoReplicas",
         "there are no pods any more: replicas is 0",
@@ -112,7 +112,7 @@ def test_a_question_that_was_just_asked_ends_none() -> None:
     canary = decision.status.canary
 
     assert canary is not None
-    assert (canary.leaving, decision.urgent) == (None, False)
+    assert (canary.abort, decision.urgent) == (None, False)
 
 
 @pytest.mark.parametrize(
@@ -123,12 +123,12 @@ def test_what_ends_it(world: Callable[[], World], ending: api.Ending, reason: st
     decision = decide(world().observe())
     canary = decision.status.canary
     assert canary is not None
-    assert canary.leaving is not None
+    assert canary.abort is not None
     assert canary.drill is not None
 
-    assert (canary.leaving.ending, canary.leaving.reason) == (ending, reason)
-    assert canary.leaving.message.startswith(message)
-    assert canary.drill.breached is None
+    assert (canary.abort.ending, canary.abort.reason) == (ending, reason)
+    assert canary.abort.message.startswith(message)
+    assert canary.drill.injected_at is None
     assert (decision.status.rejected, decision.urgent or world().deleting) == ((), True)
 
 
@@ -150,8 +150,8 @@ def test_a_drill_that_was_called_off_is_no_result() -> None:
     entry = decision.status.history[0]
     assert (entry.outcome, entry.message, entry.hash) == (api.Ending.WITHDRAWN, "the template was changed", A)
     assert entry.drill is not None
-    assert entry.drill.kept is None
-    assert answers.condition(decision, "Rehearsed") is None
+    assert entry.drill.within_target is None
+    assert answers.condition(decision, "DrillSucceeded") is None
     assert decision.status.canary is not None
     assert decision.status.canary.hash == B
 
@@ -214,10 +214,10 @@ def test_a_new_version_does_not_wait_for_connections_that_drain() -> None:
 
 def test_nor_does_an_earlier_one() -> None:
     """Going back by command is as urgent as anything new."""
-    asked = api.Rollback(revision=3, hash=C, instead_of=A, since=NOON)
+    asked = api.Rollback(revision=3, hash=C, rejects=A, since=NOON)
     decision = decide(draining().wants(A).recorded(C).with_status(rollback=asked).observe())
     assert decision.status.canary is not None
-    assert (decision.status.canary.hash, decision.status.canary.goes_back) == (C, True)
+    assert (decision.status.canary.hash, decision.status.canary.is_rollback) == (C, True)
 
 
 @pytest.mark.parametrize(

@@ -130,19 +130,19 @@ def test_a_drill_from_beginning_to_end() -> None:
         world = aftermath.after(world, decision, 1)
         marked = {hash_: dataclasses.replace(facts, drill=hash_ == DRILL) for hash_, facts in world.deployments.items()}
         world = world.but(deployments=marked)
-    assert told_of == ["DrillStarted", "DrillEnds", "DrillKept", "DrillEnded"]
+    assert told_of == ["DrillStarted", "DrillEnds", "DrillSucceeded", "DrillEnded"]
     assert set(phases) == {api.Phase.DRILLING, api.Phase.HEALTHY}
 
     (entry,) = world.status.history
     assert (entry.revision, entry.hash, entry.outcome) == (1, A, api.Ending.DRILLED)
     assert entry.by == "annotation headgate.dev/drill"
     assert entry.drill is not None
-    assert entry.drill.kept
-    assert entry.message == f"all traffic was back {entry.drill.took_seconds:g} s after the breach, allowed is 30s"
+    assert entry.drill.within_target
+    assert entry.message == f"all traffic was back {entry.drill.rollback_seconds:g} s after the breach, allowed is 30s"
     assert (world.status.rejected, world.status.canary, set(world.deployments)) == ((), None, {A})
-    rehearsed = answers.condition(decide(world.observe()), "Rehearsed")
+    rehearsed = answers.condition(decide(world.observe()), "DrillSucceeded")
     assert rehearsed is not None
-    assert (rehearsed.status, rehearsed.reason) == ("True", "DrillKept")
+    assert (rehearsed.status, rehearsed.reason) == ("True", "DrillSucceeded")
 
 
 def test_the_breach_comes_when_the_weight_holds() -> None:
@@ -161,7 +161,7 @@ def test_the_breach_comes_when_the_weight_holds() -> None:
     assert canary is not None
     assert canary.drill is not None
     assert (answers.ending(decision), decision.urgent) == (api.Ending.DRILLED, True)
-    assert canary.drill.breached == holding().now
+    assert canary.drill.injected_at == holding().now
     assert answers.sizes(decision) == {A: 10}
     assert (
         answers.said(decision, "DrillEnds") == "drill of revision 1: a breach was put into the verdict, at weight 20 %"
@@ -183,10 +183,10 @@ def test_by_pod_ratio_it_is_back_when_its_pods_are_gone() -> None:
         world.deployment(DRILL, 0, 0, pods=1, drill=True),
         world.deployment(DRILL, 0, settled=False, drill=True),
     ):
-        assert {"DrillKept", "DrillMissed"}.isdisjoint(answers.reasons(decide(left.observe())))
+        assert {"DrillSucceeded", "DrillFailed"}.isdisjoint(answers.reasons(decide(left.observe())))
     gone = decide(world.deployment(DRILL, 0, drill=True).observe())
     assert gone.status.history[0].drill is not None
-    assert gone.status.history[0].drill.took_seconds == 5
+    assert gone.status.history[0].drill.rollback_seconds == 5
 
 
 def test_behind_a_route_it_is_back_when_the_gateways_agree() -> None:
@@ -202,13 +202,13 @@ def test_behind_a_route_it_is_back_when_the_gateways_agree() -> None:
     waits = decide(later.but(traffic=seen).observe()).status.canary
     assert waits is not None
     assert waits.drill is not None
-    assert waits.drill.took_seconds is None
+    assert waits.drill.rollback_seconds is None
 
     seen = dataclasses.replace(there, routes={("HTTPRoute", "web"): ways.route()})
     accepted = decide(later.but(traffic=seen).observe())
     assert accepted.status.canary is not None
     assert accepted.status.canary.drill is not None
-    assert (accepted.status.canary.drill.took_seconds, accepted.status.canary.drill.kept) == (1.25, True)
+    assert (accepted.status.canary.drill.rollback_seconds, accepted.status.canary.drill.within_target) == (1.25, True)
     assert accepted.write_status
     again = decide(later.but(traffic=seen, now=later.now + 5, status=accepted.status).observe())
     assert again.status.canary is not None
@@ -219,12 +219,12 @@ def test_too_slow() -> None:
     """Longer than is allowed: a Warning, and a condition until a drill is in time."""
     world = leaving(SCHEDULED).deployment(A, 10).deployment(DRILL, 0, drill=True)
     decision = decide(world.but(now=world.now + 40.5).observe())
-    (notice,) = [notice for notice in decision.notices if notice.reason == "DrillMissed"]
+    (notice,) = [notice for notice in decision.notices if notice.reason == "DrillFailed"]
     assert notice.warning
     assert notice.message == "drill of revision 1: all traffic was back 45.5 s after the breach, allowed is 30s"
-    rehearsed = answers.condition(decision, "Rehearsed")
+    rehearsed = answers.condition(decision, "DrillSucceeded")
     assert rehearsed is not None
-    assert (rehearsed.status, rehearsed.reason) == ("False", "DrillMissed")
+    assert (rehearsed.status, rehearsed.reason) == ("False", "DrillFailed")
     assert rehearsed.message.endswith("Z: all traffic was back 45.5 s after the breach, allowed is 30s")
 
 
@@ -233,4 +233,4 @@ def test_a_clock_that_was_set_back() -> None:
     world = leaving().deployment(A, 10).deployment(DRILL, 0, drill=True)
     decision = decide(world.but(now=world.now - 60, clock_set_back=True).observe())
     assert decision.status.history[0].drill is not None
-    assert decision.status.history[0].drill.took_seconds == 0
+    assert decision.status.history[0].drill.rollback_seconds == 0

@@ -40,11 +40,11 @@ NOT_HOME: Final = facts(**{**HOME, "stable": service(STABLE, B, {A: 1, B: 10})})
         (86_400.0, {}, PROMOTED + 86_400),
         (110.0, {}, NOON + 10),
         (0.0, {}, NOON),
-        (0.0, {"remembered": known(since=NOON - 5, home_since=NOON - 50)}, NOON + 25),
-        (0.0, {"remembered": known(since=NOON - 50, home_since=NOON - 5)}, NOON + 25),
-        (0.0, {"remembered": known(since=NOON - 5, home_since=NOON - 50), "until": NOON + 3}, NOON + 3),
+        (0.0, {"remembered": known(since=NOON - 5, stable_since=NOON - 50)}, NOON + 25),
+        (0.0, {"remembered": known(since=NOON - 50, stable_since=NOON - 5)}, NOON + 25),
+        (0.0, {"remembered": known(since=NOON - 5, stable_since=NOON - 50), "until": NOON + 3}, NOON + 3),
         (0.0, {"ways": SILENT}, NOON + 200),
-        (0.0, {"ways": NOT_HOME, "remembered": known(home_since=None)}, NOON + 200),
+        (0.0, {"ways": NOT_HOME, "remembered": known(stable_since=None)}, NOON + 200),
         (0.0, {"replicas": 0}, NOON),
     ],
 )
@@ -54,8 +54,8 @@ def test_scale_down_delay_counts_at_once(seconds: float, changes: dict[str, Any]
     before = settings["until"]
     decision = decide(delayed(warm(**settings), seconds).observe())
 
-    assert decision.status.warm is not None
-    assert decision.status.warm.until == until
+    assert decision.status.previous is not None
+    assert decision.status.previous.until == until
     assert (ScaleDeployment(A, 0, 10) in decision.actions) == (until == NOON)
     assert ("WarmTimeChanged" in answers.reasons(decision)) == (until != before)
 
@@ -76,8 +76,8 @@ def test_pods_that_were_asked_to_go_are_not_called_back() -> None:
     """A longer scaleDownDelay that comes after the end of the shorter one keeps nothing any more."""
     decision = decide(delayed(warm(until=NOON - 1).deployment(A, 0, pods=10), 86_400).observe())
 
-    assert decision.status.warm is not None
-    assert decision.status.warm.until == NOON - 1
+    assert decision.status.previous is not None
+    assert decision.status.previous.until == NOON - 1
     assert not decision.actions
 
 
@@ -103,7 +103,7 @@ def starting(age: int) -> World:
 
 def _leaves(decision: Decision) -> str:
     gone = decision.status.history[0] if decision.status.history else None
-    leaving = decision.status.canary.leaving if decision.status.canary else None
+    leaving = decision.status.canary.abort if decision.status.canary else None
     return leaving.reason if leaving else gone.reason if gone else ""
 
 

@@ -33,45 +33,45 @@ def side(**changes: Any) -> api.Side:
 FIGURES = {
     # Facts of the past: what happened, and when.
     "conditions.last_transition_time",
-    "canary.drill.breached",
-    "warm.promoted",
+    "canary.drill.injected_at",
+    "previous.promoted",
     "stable.since",
     "canary.since",
-    "warm.since",
+    "previous.since",
     "canary.started",
-    "warm.started",
+    "previous.started",
     "rejected.at",
     "history.started",
-    "history.decided",
+    "history.aborted_at",
     "history.finished",
-    "history.drill.breached",
+    "history.drill.injected_at",
     # Which measurements have been judged: every pass goes on from the last one that is on record, by the same fold.
     "analysis.since",
     "analysis.last_tick",
     "analysis.last_judged",
     # Which weight is in effect: `_begun` sees to them.
     "traffic.since",
-    "traffic.home_since",
+    "traffic.stable_since",
 }
 """Times that no rule reads as a clock, or that others see to; all that change here is written with whatever else is."""
 CLOCKS = {
     "stable.progress.since",
     "canary.progress.since",
-    "warm.progress.since",
+    "previous.progress.since",
     "stable.progress.dropped",
     "canary.progress.dropped",
-    "warm.progress.dropped",
-    "canary.judged_from",
-    "canary.leaving.since",
-    "canary.leaving.uncounted_since",
-    "canary.leaving.unserved_since",
-    "canary.leaving.rescued_since",
-    "warm.judged_from",
-    "warm.until",
+    "previous.progress.dropped",
+    "canary.analysis_from",
+    "canary.abort.since",
+    "canary.abort.uncounted_since",
+    "canary.abort.unserved_since",
+    "canary.abort.rescued_since",
+    "previous.analysis_from",
+    "previous.until",
     "rollback.since",
     "step.since",
     "weight.since",
-    "traffic.changed",
+    "traffic.drift_last_time",
     "analysis.watched_since",
     "drill.next",
     "restart.since",
@@ -109,7 +109,7 @@ def full() -> api.RolloutStatus:
     """Return a status in which every part that has a clock is there, and every clock runs."""
     progress = api.Progress(desired=5, ready=2, since=NOON - 60, dropped=NOON - 60)
     common: Any = {"progress": progress, "replicas": 5}
-    leaving = api.Leaving(
+    leaving = api.Abort(
         ending=api.Ending.ABORTED,
         reason="x",
         since=NOON - 60,
@@ -121,12 +121,12 @@ def full() -> api.RolloutStatus:
     metric = api.MetricStatus(name="m", verdict=api.Outcome.PASSED, since=at, watched_since=at, last_tick=at)
     return api.RolloutStatus(
         stable=api.Side(revision=1, hash=A, **common),
-        canary=api.Canary(revision=2, hash=B, started=at, judged_from=at, leaving=leaving, **common),
-        warm=api.Warm(revision=3, hash=C, promoted=at, started=at, judged_from=at, until=at, **common),
-        rollback=api.Rollback(revision=3, hash=C, instead_of=B, since=at),
+        canary=api.Canary(revision=2, hash=B, started=at, analysis_from=at, abort=leaving, **common),
+        previous=api.Previous(revision=3, hash=C, promoted=at, started=at, analysis_from=at, until=at, **common),
+        rollback=api.Rollback(revision=3, hash=C, rejects=B, since=at),
         step=api.StepStatus(index=1, of=2, since=at),
         weight=api.Weight(desired=20, since=at),
-        traffic=api.TrafficStatus(weight=20, lowest=20, highest=20, changed=at),
+        traffic=api.TrafficStatus(weight=20, lowest=20, highest=20, drift_last_time=at),
         analysis=(metric,),
         drill=api.DrillSchedule(schedule="x", next=at),
         restart=api.Restart(since=at, until=at, pods=5),
@@ -157,11 +157,11 @@ amounts = st.integers(0, 6)
 progresses = st.builds(api.Progress, desired=amounts, ready=amounts, since=st.integers(NOON - 500, NOON))
 
 
-@given(before=progresses, after=progresses, name=st.sampled_from(("stable", "canary", "warm")))
+@given(before=progresses, after=progresses, name=st.sampled_from(("stable", "canary", "previous")))
 def test_which_clocks_of_pods_are_written_at_once(before: api.Progress, after: api.Progress, name: str) -> None:
     """All that began anew while pods are waited for, but for one that goes on because another pod is ready."""
     sides = {"stable": api.Side(revision=1, hash=A), "canary": api.Canary(revision=1, hash=A, started=1)}
-    sides["warm"] = api.Warm(revision=1, hash=A, promoted=1, started=1)
+    sides["previous"] = api.Previous(revision=1, hash=A, promoted=1, started=1)
     one, other = (
         api.RolloutStatus.model_validate({name: sides[name].model_copy(update={"progress": progress})})
         for progress in (before, after)
@@ -206,7 +206,7 @@ def test_h27_a_clock_that_jumped_takes_nobodys_patience() -> None:
     canary = decide(world.observe()).status.canary
 
     assert canary is not None
-    assert canary.leaving is None
+    assert canary.abort is None
     assert canary.progress is not None
     assert NOON - 44 == canary.progress.since
 

@@ -104,10 +104,10 @@ def test_h30_nothing_follows_from_what_is_unread(name: str, part: Part) -> None:
     assert [] == [action for action in decision.actions if taking(action)]
     assert all(isinstance(record, AddFinalizer) for record in decision.records)
     assert (before.policy, before.rejected, before.history) == (after.policy, after.rejected, after.history)
-    assert (_hash(before.stable), _hash(before.canary), _hash(before.warm)) == (
+    assert (_hash(before.stable), _hash(before.canary), _hash(before.previous)) == (
         _hash(after.stable),
         _hash(after.canary),
-        _hash(after.warm),
+        _hash(after.previous),
     )
     assert answers.weight(decision) == (before.weight.desired if before.weight else None)
     assert api.Phase.HOLDING is after.phase
@@ -226,7 +226,7 @@ def test_h30_a_command_that_finds_nothing_stands_until_all_is_read() -> None:
     world = World().stable().told(rollback_to="7").but(unread={Part.RECORDS: FORBIDDEN})
     decision = decide(world.observe())
 
-    assert ((), ()) == (decision.actions, decision.status.heard)
+    assert ((), ()) == (decision.actions, decision.status.handled_commands)
     assert "CommandMismatch" not in [notice.reason for notice in decision.notices]
 
 
@@ -277,12 +277,12 @@ def test_h30_weights_only_fall_meanwhile() -> None:
 
 def test_h30_the_floor_and_the_analysis_are_kept() -> None:
     """H30: half a policy may lack a metric, and autoscalers may have been why the floor is there."""
-    world = by_pods().knows("latency", failures=1).with_status(scale_floor=14)
+    world = by_pods().knows("latency", failures=1).with_status(min_replicas=14)
     kept = decide(world.but(unread={Part.POLICY: FORBIDDEN}).observe()).status
-    resting = World().stable(14).with_status(scale_floor=14).but(unread={Part.AUTOSCALERS: FORBIDDEN})
+    resting = World().stable(14).with_status(min_replicas=14).but(unread={Part.AUTOSCALERS: FORBIDDEN})
 
     assert {"errors", "latency"} == {state.name for state in kept.analysis}
-    assert (14, 14) == (kept.scale_floor, decide(resting.observe()).status.scale_floor)
+    assert (14, 14) == (kept.min_replicas, decide(resting.observe()).status.min_replicas)
 
 
 def test_h30_services_to_release_are_remembered_until_they_can_be_listed() -> None:

@@ -57,7 +57,10 @@ def at(
     found = changes.pop("route", way(weight, ADDED) if added else way(weight))
     leads = service(CANARY, B, {B: pods if ready is None else ready})
     remembered = known(
-        weight, highest=max(weight, int(added)), rules=(TOKEN,) if added else (), rules_put=(TOKEN,) if added else ()
+        weight,
+        highest=max(weight, int(added)),
+        managed_rules=(TOKEN,) if added else (),
+        planned_rules=(TOKEN,) if added else (),
     )
     changes = {"remembered": remembered, "ways": facts(canary=leads, route=found), **changes}
     world = World().stable(10).canary(pods, ready)
@@ -157,7 +160,7 @@ def test_the_rule_comes_when_it_can(changes: Any, *, comes: bool) -> None:
         SetWeights(one.kind, one.name, None, edits=one.edits) for one in written(decision)
     ]
     assert decision.status.traffic is not None
-    assert ((TOKEN,) if comes else ()) == decision.status.traffic.rules_put
+    assert ((TOKEN,) if comes else ()) == decision.status.traffic.planned_rules
     assert 1 == answers.step(decision)
 
 
@@ -202,7 +205,7 @@ def test_it_ends_by_its_name() -> None:
     assert (RuleEdits((RequestRuleFacts(1, ADDED),)), None) == (write.edits, write.percent or None)
 
     gone = at(2, header(), over(), 20, added=False, since=None)
-    status = known(0, since=int(gone.now - 5), highest=1, rules_put=(TOKEN,))
+    status = known(0, since=int(gone.now - 5), highest=1, planned_rules=(TOKEN,))
     decision = decide(gone.with_status(traffic=status).observe())
     assert ({}, "1 canary pods, going down to 0") == (answers.sizes(decision), answers.ready(decision)[1])
 
@@ -288,7 +291,9 @@ def test_pods_go_after_the_drain(changes: Any, pods: int) -> None:
     added = bool(changes["rules"])
     world = at(1, header(), 20, pods=5, added=added).leaving(since=60)
     since = int(world.now + changes["since"]) if "since" in changes else ways.LONG_AGO
-    status = known(0, since=since, rules_put=(TOKEN,), rules=changes["rules"], highest=changes.get("highest", 1))
+    status = known(
+        0, since=since, planned_rules=(TOKEN,), managed_rules=changes["rules"], highest=changes.get("highest", 1)
+    )
     decision = decide(world.with_status(traffic=status).observe())
 
     assert {B: pods} == answers.sizes(decision)
@@ -303,26 +308,26 @@ def test_it_has_not_left_while_its_rules_stand() -> None:
 
 def test_at_rest_nothing_of_it_is_left() -> None:
     """What a lost write leaves behind goes, and is then forgotten."""
-    left = known(0, rules=(TOKEN,), rules_put=(TOKEN,))
+    left = known(0, managed_rules=(TOKEN,), planned_rules=(TOKEN,))
     world = ways.routed(World().stable(10), 20, ways=facts(route=way(0, ADDED)), remembered=left)
     decision = decide(world.observe())
     assert [(RequestRuleFacts(1, ADDED),)] == [one.edits.drops for one in written(decision)]
 
-    bare = ways.routed(World().stable(10), 20, ways=facts(route=way()), remembered=known(0, rules_put=(TOKEN,)))
+    bare = ways.routed(World().stable(10), 20, ways=facts(route=way()), remembered=known(0, planned_rules=(TOKEN,)))
     status = decide(bare.observe()).status.traffic
     assert status is not None
-    assert ((), ()) == (status.rules, status.rules_put)
+    assert ((), ()) == (status.managed_rules, status.planned_rules)
 
 
 @pytest.mark.parametrize("unread", [True, False])
 def test_what_cannot_be_read_is_not_forgotten(*, unread: bool) -> None:
     """Our rule may stand there all the same."""
     found = ways.UNREADABLE if unread else way()
-    bare = ways.routed(World().stable(10), 20, ways=facts(route=found), remembered=known(0, rules_put=(TOKEN,)))
+    bare = ways.routed(World().stable(10), 20, ways=facts(route=found), remembered=known(0, planned_rules=(TOKEN,)))
     status = decide(bare.observe()).status.traffic
 
     assert status is not None
-    assert ((TOKEN,) if unread else ()) == status.rules_put
+    assert ((TOKEN,) if unread else ()) == status.planned_rules
 
 
 @pytest.mark.parametrize(("follows", "back"), [(False, True), (True, False)])
@@ -338,7 +343,7 @@ def test_a_gateway_that_refuses_it(follows: Any, *, back: bool) -> None:
 def test_of_no_pods_nobody_is_told_apart() -> None:
     """Without replicas there is nothing to lead to, and nothing to wait for."""
     world = at(1, header(), 20, pods=0, added=False).but(replicas=0)
-    world = world.stable(0).with_status(scale_floor=0)
+    world = world.stable(0).with_status(min_replicas=0)
     decision = decide(world.observe())
 
     assert [] == [one for one in written(decision) if one.edits]

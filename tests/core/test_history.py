@@ -86,13 +86,13 @@ def test_what_is_condemned(past: tuple[api.HistoryEntry, ...], rejected: tuple[s
 def test_how_long_it_took_is_told() -> None:
     """The history has durations, and of what was taken back when that was decided."""
     canary = api.Canary(revision=2, hash=B, started=NOON - 125)
-    leaving = api.Leaving(ending=api.Ending.ABORTED, reason="Aborted", since=NOON - 30)
+    leaving = api.Abort(ending=api.Ending.ABORTED, reason="Aborted", since=NOON - 30)
     (promoted,) = history.remembered(api.RolloutStatus(), canary, api.Ending.PROMOTED, "", by="steps", at=NOON)
-    taken = canary.model_copy(update={"leaving": leaving})
+    taken = canary.model_copy(update={"abort": leaving})
     (aborted,) = history.remembered(api.RolloutStatus(), taken, api.Ending.ABORTED, "", by="analysis", at=NOON)
 
-    assert ("2m5s", None) == (promoted.took, promoted.decided)
-    assert ("2m5s", NOON - 30, NOON) == (aborted.took, aborted.decided, aborted.finished)
+    assert ("2m5s", None) == (promoted.duration, promoted.aborted_at)
+    assert ("2m5s", NOON - 30, NOON) == (aborted.duration, aborted.aborted_at, aborted.finished)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_the_last_measured_drill_is_never_forgotten(
     newer: tuple[api.Drill | None, ...], drills: int, others: int
 ) -> None:
     """What says how long going back takes outlives drills that were called off, and everything else."""
-    measured = DRILL.model_copy(update={"kept": True, "took_seconds": 1})
+    measured = DRILL.model_copy(update={"within_target": True, "rollback_seconds": 1})
     past: tuple[api.HistoryEntry, ...] = (earlier.ended(A, api.Ending.DRILLED).model_copy(update={"drill": measured}),)
     for at, drill in enumerate(reversed(newer)):
         canary = api.Canary(revision=at, hash=B, started=NOON + at, drill=drill)
@@ -143,4 +143,4 @@ def test_a_verdict_can_be_lifted() -> None:
     assert (False, True) == (history.was_stable(status, A), history.was_stable(after, A))
     assert (True, False, True) == tuple(history.is_rejected(*one) for one in ((status, A), (after, A), (after, B)))
     assert [B] == [entry.hash for entry in after.rejected]
-    assert [False, True, False] == [entry.lifted for entry in after.history]
+    assert [False, True, False] == [entry.retried for entry in after.history]

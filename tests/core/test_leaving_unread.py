@@ -13,9 +13,9 @@ from tests.core.worlds import NOON, A, B
 def test_h30_stable_waits_for_old_pods_of_a_recreate_though_its_policy_is_unread() -> None:
     """H30: no two versions of a recreate have pods at a time, whatever cannot be read."""
     world = recreated().but(templates={}).recorded(A).recorded(B)
-    leaving = api.Leaving(ending=api.Ending.ABORTED, reason="Aborted", message="", by="", since=int(NOON) - 100)
+    leaving = api.Abort(ending=api.Ending.ABORTED, reason="Aborted", message="", by="", since=int(NOON) - 100)
     canary = world.status.canary
-    world = world.with_status(canary=canary and canary.model_copy(update={"leaving": leaving}))
+    world = world.with_status(canary=canary and canary.model_copy(update={"abort": leaving}))
     world = world.but(deployments={B: world.deployments[B]}, unread={Part.POLICY: FORBIDDEN})
     made = {
         count: any(isinstance(one, CreateDeployment) for one in decide(world.but(present=there).observe()).actions)

@@ -61,7 +61,7 @@ def test_a_canary_waits_for_the_stable_pods_beside_it(waited: int, expected: Any
 
 
 @pytest.mark.parametrize(
-    ("changes", "gone"), [({}, True), ({"since": NOON - 5}, False), ({"home_since": NOON - 5}, False)]
+    ("changes", "gone"), [({}, True), ({"since": NOON - 5}, False), ({"stable_since": NOON - 5}, False)]
 )
 def test_older_pods_stay_until_connections_have_drained(changes: Any, gone: bool) -> None:  # noqa: FBT001  # of the table
     """Routes and Services may have left them a moment ago, under a Rollout whose memory is gone."""

@@ -123,11 +123,11 @@ def test_a_canary_that_leaves_is_kept() -> None:
     canary, weight = decision.status.canary, decision.status.weight
 
     assert canary is not None
-    assert (None, NOON, NOON) == (canary.leaving, canary.started, canary.judged_from)
+    assert (None, NOON, NOON) == (canary.abort, canary.started, canary.analysis_from)
     assert weight is not None
     assert (20, ()) == (weight.desired, decision.status.rejected)
     past = decision.status.history[0]
-    assert (api.Ending.ROLLED_BACK, True, B) == (past.outcome, past.lifted, past.hash)
+    assert (api.Ending.ROLLED_BACK, True, B) == (past.outcome, past.retried, past.hash)
     assert "it alone can serve" in answers.said(decision, "Retrying")
 
 
@@ -191,7 +191,7 @@ UNREAD: Any = core_model.Unreadable("429")
     [
         without(World().stable(8).canary(2).at_step(1), A).but(unread={core_model.Part.RECORDS: UNREAD}),
         without(World().stable(8).canary(2).at_step(1), A).but(unread={core_model.Part.DEPLOYMENTS: UNREAD}),
-        without(World().stable(0).canary(0), A).but(replicas=0).with_status(scale_floor=0),
+        without(World().stable(0).canary(0), A).but(replicas=0).with_status(min_replicas=0),
         without(World().stable(8).canary(2).at_step(1), A).but(deleting=True),
     ],
     ids=["records unread", "Deployments unread", "no pods are wanted", "the Rollout is being deleted"],

@@ -61,7 +61,7 @@ def test_h32_no_mark_moves_a_rollout_that_is_known(old: Any, stable: Any, canary
     assert status.canary is not None
     assert (status.stable.hash, status.canary.hash) == (A, B)
     assert status.written()
-    if status.canary.leaving is None:
+    if status.canary.abort is None:
         assert status.step is not None
         assert status.step.index <= 2, "it waits at its pause"
 
@@ -71,7 +71,7 @@ def test_h32_an_abort_leads_back_whatever_is_marked(old: Any, stable: Any, canar
     """H32: no text in an annotation stands before a step back."""
     status = decide(in_flight(old, stable, canary).told(abort="now").observe()).status
     assert status.canary is not None
-    assert status.canary.leaving is not None
+    assert status.canary.abort is not None
     assert status.stable is not None
     assert status.stable.hash == A
 

@@ -44,14 +44,14 @@ def test_at_a_hundred_percent_it_ends() -> None:
 
 def test_at_rest_nothing_of_it_is_left() -> None:
     """What a lost write leaves behind goes, and is then forgotten."""
-    left = known(0, rules=(token(),), rules_put=(token(),))
+    left = known(0, managed_rules=(token(),), planned_rules=(token(),))
     world = ways.routed(World().stable(10), 20, ways=facts(route=way(0, copies())), remembered=left)
     assert [()] == filtered(decide(world.observe()))
 
-    bare = ways.routed(World().stable(10), 20, ways=facts(route=way()), remembered=known(0, rules_put=(token(),)))
+    bare = ways.routed(World().stable(10), 20, ways=facts(route=way()), remembered=known(0, planned_rules=(token(),)))
     status = decide(bare.observe()).status.traffic
     assert status is not None
-    assert ((), ()) == (status.rules, status.rules_put)
+    assert ((), ()) == (status.managed_rules, status.planned_rules)
 
 
 def test_a_gateway_that_refuses_it() -> None:
@@ -65,7 +65,7 @@ def test_a_gateway_that_refuses_it() -> None:
 
 def test_of_no_pods_nothing_is_copied() -> None:
     """Without replicas there is nobody to take it, and nothing to wait for."""
-    world = at(1, mirror(), 20, pods=0, percent=0).but(replicas=0).stable(0).with_status(scale_floor=0)
+    world = at(1, mirror(), 20, pods=0, percent=0).but(replicas=0).stable(0).with_status(min_replicas=0)
     decision = decide(world.observe())
 
     assert [] == filtered(decision)

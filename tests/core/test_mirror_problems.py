@@ -102,7 +102,7 @@ def test_nobody_is_kept_from_going_back(there: Any, changes: Any) -> None:
     """A return has no steps, and copies nothing."""
     leads = facts(route=there.get("found") or way(), gateways=there.get("gateways", (ABLE,)))
     world = ways.routed(World().stable(10).recorded(B), mirror(), 20, ways=leads, **changes)
-    world = world.with_status(rollback=api.Rollback(revision=2, hash=B, instead_of=A, since=int(world.now)))
+    world = world.with_status(rollback=api.Rollback(revision=2, hash=B, rejects=A, since=int(world.now)))
 
     assert B == getattr(decide(world.observe()).status.canary, "hash", "")
 

@@ -71,7 +71,7 @@ def at(index: int, *plan: Written, pods: int = 5, ready: int | None = None, perc
     able = changes.pop("gateways", (ABLE,))
     leads = service(CANARY, B, {B: pods if ready is None else ready})
     put = (token(percent),) if percent else ()
-    remembered = known(weight, highest=min(100, weight + percent), rules=standing(percent), rules_put=put)
+    remembered = known(weight, highest=min(100, weight + percent), managed_rules=standing(percent), planned_rules=put)
     changes = {"remembered": remembered, "ways": facts(canary=leads, route=found, gateways=able), **changes}
     return ways.routed(World().stable(10).canary(pods, ready), *plan, **changes).at_step(index, since=since)
 
@@ -155,7 +155,7 @@ def test_the_filter_comes_when_it_can(changes: Any, *, comes: bool) -> None:
     edits = RuleEdits(filters=(FilterEdit(0, (), (copies(),)),))
     assert ([edits] if comes else []) == [one.edits for one in written(decision)]
     assert decision.status.traffic is not None
-    assert ((token(),) if comes else ()) == decision.status.traffic.rules_put
+    assert ((token(),) if comes else ()) == decision.status.traffic.planned_rules
     assert 1 == answers.step(decision)
 
 
@@ -204,7 +204,7 @@ def test_another_percentage() -> None:
     enough = decide(at(2, mirror(), mirror(80), 20, pods=8, since=None).observe())
     assert [(copies(80),)] == filtered(enough)
     assert enough.status.traffic is not None
-    assert {token(), token(80)} == set(enough.status.traffic.rules_put)
+    assert {token(), token(80)} == set(enough.status.traffic.planned_rules)
 
 
 @pytest.mark.parametrize(("drained", "pods"), [(False, 5), (True, 2)])
@@ -213,7 +213,7 @@ def test_pods_of_fewer_copies_go_after_the_drain(*, drained: bool, pods: int) ->
     put = (token(), token(20))
     world = at(1, mirror(20), 20, percent=20, since=None)
     since = ways.LONG_AGO if drained else int(world.now - 5)
-    status = known(0, since=since, highest=50, rules=standing(20), rules_put=put)
+    status = known(0, since=since, highest=50, managed_rules=standing(20), planned_rules=put)
     decision = decide(world.with_status(traffic=status).observe())
 
     assert pods == answers.sizes(decision).get(B, 5)
@@ -224,7 +224,7 @@ def test_what_may_be_in_effect(weight: int, percent: int, high: int) -> None:
     """Copies count as much as requests."""
     put = (token(percent),)
     found = propagation.observe_weights(
-        known(weight, highest=weight, rules_put=put, rules=standing(percent)),
+        known(weight, highest=weight, planned_rules=put, managed_rules=standing(percent)),
         facts(route=way(weight, *([copies(percent)] if percent else []))),
         A,
         30,

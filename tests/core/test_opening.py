@@ -31,7 +31,7 @@ def test_a_clock_that_was_set_back(jump: int) -> None:
     world = in_flight().but(now=NOON - jump, clock_set_back=True)
     canary = world.status.canary
     assert canary is not None
-    world = world.with_status(canary=canary.model_copy(update={"judged_from": NOON}))
+    world = world.with_status(canary=canary.model_copy(update={"analysis_from": NOON}))
     status = opened(world.knows(last_tick=NOON - 20, last_judged=NOON - 20, since=NOON - 80))
 
     now = NOON - jump
@@ -39,7 +39,7 @@ def test_a_clock_that_was_set_back(jump: int) -> None:
     assert status.weight is not None
     assert (status.step.since, status.weight.since) == (min(NOON - 60, now), min(NOON - 60, now))
     assert status.canary is not None
-    assert status.canary.judged_from == now
+    assert status.canary.analysis_from == now
     known = {state.name: state for state in status.analysis}["errors"]
     assert max(known.last_tick, known.last_judged or 0, known.since) <= now
     assert status.canary.progress is not None
@@ -228,10 +228,10 @@ def test_the_floor(
     index: int, floor: int | None, replicas: int, expected: int, *, paused: bool, promoted: bool
 ) -> None:
     """H4, H21: scale-ups count at once, scale-downs wait until the end, except while only people can end the wait."""
-    world = in_flight(index).at_step(index, since=60, promoted=promoted).with_status(scale_floor=floor)
+    world = in_flight(index).at_step(index, since=60, promoted=promoted).with_status(min_replicas=floor)
     decision = decide(world.but(replicas=replicas, paused=paused).observe())
 
-    assert decision.status.scale_floor == expected
+    assert decision.status.min_replicas == expected
     assert decision.status.ready.endswith(f"/{expected}")
 
 
@@ -253,7 +253,7 @@ def test_the_floor_holds_while_a_paused_rollout_goes_back() -> None:
     world = in_flight(4).but(replicas=5).leaving()
     decision = decide(world.observe())
 
-    assert decision.status.scale_floor == 10
+    assert decision.status.min_replicas == 10
     assert answers.sizes(decision)[A] == 10
 
 
@@ -261,7 +261,7 @@ def test_absent_replicas_in_flight() -> None:
     """Where spec.replicas is absent, a rollout keeps the number that it began with."""
     decision = decide(in_flight().but(replicas=None).observe())
 
-    assert (decision.status.scale_floor, decision.status.ready, answers.sizes(decision)) == (10, "10/10", {})
+    assert (decision.status.min_replicas, decision.status.ready, answers.sizes(decision)) == (10, "10/10", {})
 
 
 @pytest.mark.parametrize("way", ["leaving", "policy lost", "rest"])

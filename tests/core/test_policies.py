@@ -15,7 +15,7 @@ OTHER = policy(80)
 RECREATE = policy_of(recreate={})
 STABLE = api.Side(revision=1, hash=A)
 FLYING = api.RolloutStatus(stable=STABLE, canary=api.Canary(revision=2, hash=B, started=NOON))
-WARM = api.RolloutStatus(stable=STABLE, warm=api.Warm(revision=2, hash=B, promoted=NOON, started=NOON))
+WARM = api.RolloutStatus(stable=STABLE, previous=api.Previous(revision=2, hash=B, promoted=NOON, started=NOON))
 RESTING = api.RolloutStatus(stable=STABLE)
 
 

@@ -22,16 +22,16 @@ LEFT = NOON - 5
 
 def withdrawn(world: World, wanted: int = 2, **leaving: Any) -> World:
     """Return *world* with canary C of so many pods on its way out, and A asked for by command."""
-    verdict = api.Leaving(ending=api.Ending.ABORTED, reason="RolledBackTo", by="x", since=LEFT, stable_pods=10)
-    canary = api.Canary(revision=3, hash=C, replicas=wanted, ready=wanted, started=NOON - 500, leaving=verdict)
+    verdict = api.Abort(ending=api.Ending.ABORTED, reason="RolledBackTo", by="x", since=LEFT, stable_pods=10)
+    canary = api.Canary(revision=3, hash=C, replicas=wanted, ready=wanted, started=NOON - 500, abort=verdict)
     canary = canary.model_copy(update=leaving)
-    asked = api.Rollback(revision=1, hash=A, instead_of=C, by="x", since=LEFT)
+    asked = api.Rollback(revision=1, hash=A, rejects=C, by="x", since=LEFT)
     world = (
         world.deployment(C, wanted, rejected=identity.attempt(C, NOON - 500))
         .wants(C)
         .but(finalizers=("headgate.dev/rollout",))
     )
-    return world.with_status(canary=canary, rollback=asked, scale_floor=10, weight=api.Weight(desired=0))
+    return world.with_status(canary=canary, rollback=asked, min_replicas=10, weight=api.Weight(desired=0))
 
 
 def routed(weight: int = 0, selects: str = B, **changes: Any) -> World:
@@ -181,7 +181,7 @@ def test_its_template_is_put_right_before_any_pod_starts() -> None:
     "world",
     [
         routed(drill=api.Drill(of=B, within_seconds=5), hash="eeeeeeeeee"),
-        routed(leaving=None).at_step(1),
+        routed(abort=None).at_step(1),
         routed().with_status(rollback=None),
         routed().with_status(rollback=None).wants(B),
         routed().with_status(rejected=(earlier.rejection(A),)),
@@ -252,6 +252,6 @@ def test_when_the_canary_has_gone_it_begins_with_the_pods_that_it_has() -> None:
     decision = decide(world.observe())
 
     assert decision.status.canary is not None
-    assert (A, True) == (decision.status.canary.hash, decision.status.canary.goes_back)
+    assert (A, True) == (decision.status.canary.hash, decision.status.canary.is_rollback)
     assert {} == answers.sizes(decision)
     assert SelectRevision(ways.CANARY, A) in decision.actions

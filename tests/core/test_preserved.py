@@ -9,7 +9,7 @@ from headgate.core.model.unknown_fields import Stored, with_stored
 
 OLD = {"hash": "a", "started": "2026-01-01T00:00:00Z"}
 NEW = {"hash": "b", "started": "2026-01-02T00:00:00Z"}
-FULL = {"canary": {**OLD, "full": False}}
+FULL = {"canary": {**OLD, "promoteFull": False}}
 NEWS = {**OLD, "news": 1}
 STALLED = {"conditions": [{"type": "Stalled"}]}
 CONDITION = {"type": "Ready", "status": "True"}
@@ -22,7 +22,7 @@ CONDITION = {"type": "Ready", "status": "True"}
         ({"canary": NEWS}, {"canary": OLD}, {"canary": OLD}, {"canary": NEWS}),
         ({"canary": NEWS}, {"canary": OLD}, {"canary": NEW}, {"canary": NEW}),
         ({"canary": NEWS}, {"canary": OLD}, {}, {}),
-        ({"canary": {**OLD, "full": "yes"}}, FULL, {"canary": {**OLD, "full": True}}, None),
+        ({"canary": {**OLD, "promoteFull": "yes"}}, FULL, {"canary": {**OLD, "promoteFull": True}}, None),
         ({"policy": 5}, {"policy": ""}, {"policy": ""}, {"policy": 5}),
         ({"phase": "News"}, {"phase": "Pending"}, {"phase": "Pending"}, {"phase": "Pending"}),
         ({"step": "third"}, {"canary": OLD}, {"canary": OLD}, {"canary": OLD, "step": "third"}),
@@ -41,7 +41,7 @@ def test_h31_what_is_not_understood_is_written_back(
 ) -> None:
     """H31: fields, words and entries of a newer version stay where they stand, unless what they belong to is gone."""
     special = {
-        "canary": {"canary": {**OLD, "full": True}},
+        "canary": {"canary": {**OLD, "promoteFull": True}},
         "conditions": {"conditions": [{"type": "News"}]},
     }
     wanted = special[next(iter(stored))] if expected is None else expected

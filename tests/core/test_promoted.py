@@ -34,11 +34,16 @@ def test_promotion_is_one_status_write_before_any_selector_moves() -> None:
 
     assert (Phase.PROMOTING, None) == (status.phase, status.canary)
     assert status.stable is not None
-    assert status.warm is not None
-    assert (B, A, NOON, None) == (status.stable.hash, status.warm.hash, status.warm.promoted, status.warm.until)
+    assert status.previous is not None
+    assert (B, A, NOON, None) == (
+        status.stable.hash,
+        status.previous.hash,
+        status.previous.promoted,
+        status.previous.until,
+    )
     assert [SelectRevision(STABLE, B)] == traffic_of(decision)
     assert status.traffic is not None
-    assert status.traffic.home_since is None, "its Service leads to it only from when its endpoints say so"
+    assert status.traffic.stable_since is None, "its Service leads to it only from when its endpoints say so"
     assert decision.write_status
     assert "revision 2 is stable; Service web does not lead to the stable pods alone yet" == message(decision)
     assert not any(isinstance(action, ScaleDeployment) for action in decision.actions)
@@ -54,8 +59,8 @@ def message(decision: Decision) -> str:
     [
         ({"route": route(rule(0, 100))}, known(100), Phase.PROMOTING, None),
         ({"route": route(parents=(LATE,))}, known(0, highest=100), Phase.PROMOTING, None),
-        ({}, known(0, highest=100, since=NOON - 5, home_since=NOON - 9), Phase.HEALTHY, NOON + 200),
-        ({}, known(0, since=NOON + 300, home_since=NOON - 9), Phase.HEALTHY, NOON + 200),
+        ({}, known(0, highest=100, since=NOON - 5, stable_since=NOON - 9), Phase.HEALTHY, NOON + 200),
+        ({}, known(0, since=NOON + 300, stable_since=NOON - 9), Phase.HEALTHY, NOON + 200),
     ],
 )
 def test_the_old_pods_time_runs_once_traffic_is_home(ways: Any, remembered: Any, phase: Phase, until: Any) -> None:
@@ -64,19 +69,19 @@ def test_the_old_pods_time_runs_once_traffic_is_home(ways: Any, remembered: Any,
     world = warm(until=None, ways=found, remembered=remembered)
     decision = decide(world.observe())
 
-    assert (phase, until) == (decision.status.phase, decision.status.warm and decision.status.warm.until)
+    assert (phase, until) == (decision.status.phase, decision.status.previous and decision.status.previous.until)
 
 
 def test_the_drain_is_never_cut_short() -> None:
     """A scaleDownDelay of nothing still leaves connections their time."""
-    world = warm(until=None, remembered=known(0, since=NOON - 5, home_since=NOON - 9))
+    world = warm(until=None, remembered=known(0, since=NOON - 5, stable_since=NOON - 9))
     assert world.spec_policy is not None
     canary = world.spec_policy.strategy.way.model_copy(update={"scale_down_delay_seconds": 0.0})
     strategy = world.spec_policy.strategy.model_copy(update={"canary": canary})
     decision = decide(world.ruled(world.spec_policy.model_copy(update={"strategy": strategy})).observe())
 
-    assert decision.status.warm is not None
-    assert decision.status.warm.until == NOON + 25
+    assert decision.status.previous is not None
+    assert decision.status.previous.until == NOON + 25
 
 
 def test_while_warm_it_says_until_when() -> None:
@@ -95,9 +100,9 @@ def test_when_its_time_is_over_the_old_revision_is_scaled_down() -> None:
 
     assert not decide(warm(until=NOON + 1).observe()).actions
     assert ScaleDeployment(A, 0, 10) in asked.actions
-    assert asked.status.warm is not None
+    assert asked.status.previous is not None
     assert asked.recheck_at == NOON + 2
-    assert (gone.status.warm, gone.status.replicas, gone.write_status) == (None, 10, True)
+    assert (gone.status.previous, gone.status.replicas, gone.write_status) == (None, 10, True)
     assert ["OldRevisionReleased"] == [one.reason for one in (*asked.notices, *gone.notices)]
 
 
@@ -106,7 +111,7 @@ def test_old_pods_that_do_not_go_are_told_of_all_the_same(late: int, *, told: bo
     """Nobody reads for longer than two seconds that they are kept."""
     world = warm(until=NOON - late).deployment(A, 0, pods=10)
 
-    assert told == (decide(world.observe()).status.warm is None)
+    assert told == (decide(world.observe()).status.previous is None)
 
 
 def breached(world: World) -> World:
@@ -130,10 +135,10 @@ def test_while_warm_going_back_is_one_write(name: str) -> None:
     canary, stable = decision.status.canary, decision.status.stable
 
     assert canary is not None
-    assert canary.leaving is not None
+    assert canary.abort is not None
     assert stable is not None
-    assert (B, A, None) == (canary.hash, stable.hash, decision.status.warm)
-    assert (ending, reason, NOON - 900) == (canary.leaving.ending, canary.leaving.reason, canary.started)
+    assert (B, A, None) == (canary.hash, stable.hash, decision.status.previous)
+    assert (ending, reason, NOON - 900) == (canary.abort.ending, canary.abort.reason, canary.started)
     assert decision.urgent
     assert SelectRevision(STABLE, A) == decision.actions[0]
     assert [SelectRevision(STABLE, A)] == traffic_of(decision)
@@ -143,8 +148,8 @@ def test_while_warm_going_back_is_one_write(name: str) -> None:
 def test_pods_that_have_been_asked_to_go_are_no_way_back(name: str) -> None:
     """The time of the old pods is over with the write that lets them go, whatever the status says a moment longer."""
     world, _, _ = BACK[name]
-    status = world.status.warm
-    over = world.with_status(warm=status and status.model_copy(update={"until": NOON - 1}))
+    status = world.status.previous
+    over = world.with_status(previous=status and status.model_copy(update={"until": NOON - 1}))
     late, gone = decide(over.observe()), decide(over.deployment(A, 0, pods=10).observe())
 
     assert late.status.canary is not None, "as long as they are there they are the way back"
@@ -175,19 +180,19 @@ def test_a_promoted_revision_is_watched() -> None:
     decision = decide(world.observe())
 
     assert decision.status.canary is not None
-    assert decision.status.canary.leaving is not None
+    assert decision.status.canary.abort is not None
 
 
 @pytest.mark.parametrize(
     ("remembered", "phase", "started"),
-    [(known(), Phase.PROGRESSING, True), (known(home_since=NOON - 5), Phase.PROGRESSING, False)],
+    [(known(), Phase.PROGRESSING, True), (known(stable_since=NOON - 5), Phase.PROGRESSING, False)],
 )
 def test_a_newer_version_waits_for_the_drain(remembered: Any, phase: Phase, *, started: bool) -> None:
     """Then the warm revision goes, and the rollout begins."""
     decision = decide(warm(remembered=remembered).recorded(C).wants(C).observe())
 
     assert phase is decision.status.phase
-    assert started == (decision.status.canary is not None) == (decision.status.warm is None)
+    assert started == (decision.status.canary is not None) == (decision.status.previous is None)
 
 
 def test_a_newer_version_waits_until_traffic_is_home() -> None:
@@ -200,8 +205,8 @@ def test_a_newer_version_waits_until_traffic_is_home() -> None:
 
 def test_a_clock_that_was_set_back_ends_no_warmth_and_prolongs_none() -> None:
     """Times of the future become now; waits begin anew."""
-    world = warm(until=None, remembered=known(since=NOON + 500, home_since=NOON + 500)).but(clock_set_back=True)
+    world = warm(until=None, remembered=known(since=NOON + 500, stable_since=NOON + 500)).but(clock_set_back=True)
     decision = decide(world.observe())
 
     assert decision.status.traffic is not None
-    assert (NOON, NOON) == (decision.status.traffic.since, decision.status.traffic.home_since)
+    assert (NOON, NOON) == (decision.status.traffic.since, decision.status.traffic.stable_since)

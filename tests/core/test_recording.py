@@ -70,7 +70,7 @@ def test_h34_an_abort_and_a_way_back_ask_for_no_record() -> None:
     found = decide(_policy_taken(flight))
 
     assert found.status.canary is not None
-    assert found.status.canary.leaving is not None
+    assert found.status.canary.abort is not None
 
 
 def test_h34_no_record_is_asked_for_under_a_name_that_is_taken() -> None:

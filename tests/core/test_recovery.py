@@ -140,7 +140,7 @@ def test_h32_what_was_stable_can_still_be_gone_back_to() -> None:
 
     again = decide(world.but(status=decision.status).told(rollback_to=A).observe())
     assert again.status.canary is not None
-    assert (again.status.canary.hash, again.status.canary.goes_back) == (A, True)
+    assert (again.status.canary.hash, again.status.canary.is_rollback) == (A, True)
 
 
 def test_h32_a_backup_is_not_believed_against_the_marks() -> None:
@@ -169,7 +169,7 @@ def test_where_replicas_are_absent_all_pods_count() -> None:
     """Both versions' pods make what is wanted, where the spec does not say it."""
     world = lost(World(replicas=None).deployment(A, 4, **MARKED).deployment(B, 6).wants(B))
 
-    assert decide(world.observe()).status.scale_floor == 10
+    assert decide(world.observe()).status.min_replicas == 10
 
 
 # --- where users are led -------------------------------------------------------------------------------------------
@@ -196,11 +196,11 @@ def test_h32_the_old_revision_stays_warm() -> None:
     both = routed(A, B, selects=A).deployment(A, 10, **MARKED).deployment(B, 10, stable_since=LATELY)
     decision, stable, canary = found(both.but(status=EMPTY))
     assert (B, "") == (stable, canary)
-    assert decision.status.warm is not None
-    assert (decision.status.warm.hash, decision.status.warm.promoted) == (A, LATELY)
+    assert decision.status.previous is not None
+    assert (decision.status.previous.hash, decision.status.previous.promoted) == (A, LATELY)
 
     unmarked, _, _ = found(routed(A, B, selects=B).but(status=EMPTY))
-    assert unmarked.status.warm is None
+    assert unmarked.status.previous is None
 
 
 def test_h32_a_mark_tells_who_is_stable_where_the_service_switches() -> None:

@@ -105,7 +105,7 @@ def test_evidence_promotes_it() -> None:
     promoted = decide(up().knows(passes=3).observe())
 
     assert (Phase.PROMOTING, "GatheringEvidence") == (waits.status.phase, answers.ready(waits)[0])
-    assert (B, None) == (promoted.status.stable and promoted.status.stable.hash, promoted.status.warm)
+    assert (B, None) == (promoted.status.stable and promoted.status.stable.hash, promoted.status.previous)
 
 
 @pytest.mark.parametrize(("since", "reason"), [(None, ""), (60, ""), (61, "MetricFailed"), (900, "MetricFailed")])
@@ -119,7 +119,7 @@ def test_what_is_measured_while_nobody_is_served_is_not_held_against_it(since: f
 
     canary = decision.status.canary
     assert canary is not None
-    assert reason == (canary.leaving.reason if canary.leaving else "")
+    assert reason == (canary.abort.reason if canary.abort else "")
 
 
 def test_other_old_pods_go_too() -> None:
@@ -141,7 +141,7 @@ def test_an_old_pod_that_comes_back_takes_no_new_one_away() -> None:
 def test_scaling_counts_at_once() -> None:
     """A scale-up in flight reaches the new revision, one to nothing is no harm."""
     assert {B: 14} == answers.sizes(decide(up(replicas=14).observe()))
-    assert "Promoted" in answers.reasons(decide(going().but(replicas=0).with_status(scale_floor=0).observe()))
+    assert "Promoted" in answers.reasons(decide(going().but(replicas=0).with_status(min_replicas=0).observe()))
 
 
 # --- what ends it -----------------------------------------------------------------------------------------------------
@@ -227,11 +227,11 @@ def test_a_newer_version_follows_without_the_old_one_in_between() -> None:
 
 def test_absent_replicas_are_not_lost_between_two_versions() -> None:
     """Where spec.replicas is absent the pods tell how many are meant, and for a moment there are none at all."""
-    world = up().ruled(PLAIN).recorded(C).wants(C).but(replicas=None).with_status(scale_floor=10)
+    world = up().ruled(PLAIN).recorded(C).wants(C).but(replicas=None).with_status(min_replicas=10)
     world, _ = aftermath.settled(world)
 
     assert {A: 0, B: 0, C: 10} == {hash_: one.replicas for hash_, one in world.deployments.items()}
-    assert world.status.scale_floor is None
+    assert world.status.min_replicas is None
 
 
 def test_a_newer_version_that_has_to_wait_brings_the_old_one_back() -> None:
@@ -271,7 +271,7 @@ def test_a_change_of_strategy_ends_the_warm_time_for_the_next_version() -> None:
     world = ways.warm().recorded(C).wants(C).edited(PLAIN).but(policy_waits=True)
     decision = decide(world.observe())
 
-    assert (None, None) == (decision.status.warm, decision.status.canary)
+    assert (None, None) == (decision.status.previous, decision.status.canary)
     assert "PolicyFollows" == answers.ready(decision)[0]
 
 
@@ -325,7 +325,7 @@ def test_promotion_turns_what_is_known_of_traffic() -> None:
     decision = decide(world.observe())
     status = decision.status
 
-    assert (B, None) == (status.stable and status.stable.hash, status.warm)
+    assert (B, None) == (status.stable and status.stable.hash, status.previous)
     assert status.traffic is not None
     assert (0, 0, 0) == (status.traffic.weight, status.traffic.lowest, status.traffic.highest)
     assert SelectRevision(CANARY, B) in decision.actions

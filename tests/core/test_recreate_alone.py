@@ -54,7 +54,7 @@ def test_an_operator_that_was_away_starts_the_new_pods() -> None:
     decision = decide(going(age=2000).observe())
 
     assert decision.status.canary is not None
-    assert decision.status.canary.leaving is None
+    assert decision.status.canary.abort is None
     assert CreateDeployment(B, 2, 10) in decision.actions
 
 

@@ -248,7 +248,7 @@ def test_so_does_an_earlier_version(refusals: tuple[str, ...]) -> None:
     decision = decide(world.told(rollback_to="1").observe())
 
     assert decision.status.canary is not None
-    assert (decision.status.canary.hash, decision.status.canary.goes_back) == (A, True)
+    assert (decision.status.canary.hash, decision.status.canary.is_rollback) == (A, True)
     assert evicted(decision) == []
     assert answers.ready(decision)[1].endswith("; a restart of all pods follows")
 
@@ -259,9 +259,9 @@ def test_a_drill_ends_for_it() -> None:
     canary = decision.status.canary
 
     assert canary is not None
-    assert canary.leaving is not None
-    assert ("Withdrawn", "RestartWanted") == (canary.leaving.ending, canary.leaving.reason)
-    assert canary.leaving.by == f"annotation {names.RESTART}"
+    assert canary.abort is not None
+    assert ("Withdrawn", "RestartWanted") == (canary.abort.ending, canary.abort.reason)
+    assert canary.abort.by == f"annotation {names.RESTART}"
     assert answers.said(decision, "RestartRequested").endswith("; the drill that is in flight ends first")
     assert not any(notice.warning for notice in decision.notices)
 
@@ -271,12 +271,12 @@ def test_memory_does_not_feed_on_it() -> None:
     found = AutoscalerFacts("web", "Rollout", "web", memory=True, asks=10, by_memory=True, memory_load=Fraction("0.85"))
     world = restarting(pods(old=7, new=6)).but(autoscalers=(found,))
     before = decide(world.observe())
-    assert before.status.scale_floor == 10
+    assert before.status.min_replicas == 10
 
     more = dataclasses.replace(found, asks=12)
     grown = decide(world.but(status=before.status, replicas=12, autoscalers=(more,)).observe())
-    assert (grown.status.ready, grown.status.scale_floor) == ("13/10", 10)
-    assert answers.condition(grown, "ScaleHeld") is not None
+    assert (grown.status.ready, grown.status.min_replicas) == ("13/10", 10)
+    assert answers.condition(grown, "ScalingHeld") is not None
 
 
 def test_asked_for_in_flight_it_waits() -> None:
@@ -287,7 +287,7 @@ def test_asked_for_in_flight_it_waits() -> None:
     assert answers.ready(flight)[1].endswith("; a restart of all pods follows")
 
     later = decide(ways.warm(until=NOON + 60).told(restart="now").observe())
-    assert later.status.warm is not None
+    assert later.status.previous is not None
     assert later.status.restart is not None
     assert ", which is still warm, goes first" in answers.said(later, "RestartRequested")
     assert answers.ready(later)[1].endswith("; a restart of all pods follows")

@@ -208,12 +208,12 @@ def test_a_start() -> None:
     watched = policy(20, "2m", metrics=(metric(),))
     world = World().stable().ruled(watched).wants(B).with_status(analysis=())
     decision = decide(world.observe())
-    assert (answers.step(decision), answers.weight(decision), decision.status.scale_floor) == (1, 20, 10)
+    assert (answers.step(decision), answers.weight(decision), decision.status.min_replicas) == (1, 20, 10)
     assert [(state.name, state.passes, state.last_tick) for state in decision.status.analysis] == [("errors", 0, NOON)]
     assert [type(record).__name__ for record in decision.records] == ["AddFinalizer", "RecordTemplate"]
     assert answers.sizes(decision) == {B: 2}
     assert decision.status.canary is not None
-    assert (decision.status.canary.revision, decision.status.canary.judged_from) == (2, 0)
+    assert (decision.status.canary.revision, decision.status.canary.analysis_from) == (2, 0)
     assert answers.reasons(decision) == ["RolloutStarted", "StepStarted"]
     assert answers.said(decision, "RolloutStarted") == f"revision 2 ({B}) is on its way"
 
@@ -227,7 +227,7 @@ def test_a_second_attempt_is_judged_from_its_start(memory: str) -> None:
     canary = decide(world.observe()).status.canary
 
     assert canary is not None
-    assert canary.judged_from == NOON
+    assert canary.analysis_from == NOON
 
 
 def test_numbers_of_revisions() -> None:

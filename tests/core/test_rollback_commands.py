@@ -22,7 +22,7 @@ def third(by: Any = earlier.PLAN) -> World:
     world = earlier.second(by).deployment(C, 2).wants(C).but(finalizers=(names.FINALIZER,))
     progress = api.Progress(desired=2, ready=2, since=NOON - 50)
     canary = api.Canary(revision=3, hash=C, replicas=2, ready=2, progress=progress, started=NOON - 100)
-    return world.with_status(canary=canary, scale_floor=10).at_step(1, since=50)
+    return world.with_status(canary=canary, min_replicas=10).at_step(1, since=50)
 
 
 @pytest.mark.parametrize("value", ["2", B])
@@ -41,7 +41,7 @@ def test_in_flight_to_an_earlier_one() -> None:
     decision = decide(world.observe())
     assert api.Ending.ABORTED is answers.ending(decision)
     assert decision.status.rollback is not None
-    assert (A, C) == (decision.status.rollback.hash, decision.status.rollback.instead_of)
+    assert (A, C) == (decision.status.rollback.hash, decision.status.rollback.rejects)
     end, _ = aftermath.settled(aftermath.after(world, decision))
     assert end.status.stable is not None
     assert (A, [C]) == (end.status.stable.hash, [entry.hash for entry in end.status.rejected])
@@ -83,11 +83,11 @@ def test_the_last_word_counts() -> None:
 
 def test_while_something_leaves() -> None:
     """What was in flight is on its way out already: the earlier one follows it."""
-    leaving = api.Leaving(ending=api.Ending.ROLLED_BACK, reason="MetricFailed", by="analysis", since=NOON - 5)
+    leaving = api.Abort(ending=api.Ending.ROLLED_BACK, reason="MetricFailed", by="analysis", since=NOON - 5)
     world = third()
     canary = world.status.canary
     assert canary is not None
-    gone = canary.model_copy(update={"leaving": leaving})
+    gone = canary.model_copy(update={"abort": leaving})
     world = world.with_status(canary=gone, rejected=(earlier.rejection(C),), weight=api.Weight(desired=0))
     decision = decide(world.told(rollback_to="1").observe())
     assert decision.status.rollback is not None
@@ -118,7 +118,7 @@ def test_it_ends_where_git_was_quicker() -> None:
 
 def test_a_rollback_to_what_is_stable_is_over() -> None:
     """However it came to be: nobody waits for it any more."""
-    wanted = api.Rollback(revision=2, hash=B, instead_of=C, since=NOON - 10)
+    wanted = api.Rollback(revision=2, hash=B, rejects=C, since=NOON - 10)
 
     assert decide(earlier.second().with_status(rollback=wanted).observe()).status.rollback is None
 
@@ -138,7 +138,7 @@ def held_up() -> World:
     """Return a world in which a rollback was asked for and cannot begin: the stable Service is gone."""
     base = ways.routed(earlier.second(), 20, ways=ways.facts(stable=ways.service(selects=B), route=None))
     missing = base.but(traffic=ways.facts(stable=ways.service(selects=B), routes={("HTTPRoute", "web"): None}))
-    wanted = api.Rollback(revision=1, hash=A, instead_of=B, since=NOON - 10)
+    wanted = api.Rollback(revision=1, hash=A, rejects=B, since=NOON - 10)
     return missing.with_status(rollback=wanted, history=earlier.PAST)
 
 
@@ -250,7 +250,7 @@ def test_what_is_warm_needs_no_record() -> None:
     assert A == decision.status.stable.hash
 
 
-ASKED = api.Rollback(revision=3, hash=C, instead_of=B, by="somebody", since=NOON - 2)
+ASKED = api.Rollback(revision=3, hash=C, rejects=B, by="somebody", since=NOON - 2)
 
 
 def test_a_rollback_that_waits_is_given_up_before_anything_is_taken_back() -> None:

@@ -54,7 +54,7 @@ def test_warm_but_already_scaled_down_is_cold() -> None:
 
     assert answers.sizes(decision) == {A: 10}
     assert decision.status.canary is not None
-    assert (A, True) == (decision.status.canary.hash, decision.status.canary.goes_back)
+    assert (A, True) == (decision.status.canary.hash, decision.status.canary.is_rollback)
 
 
 def test_warm_with_another_version_that_waits() -> None:
@@ -85,7 +85,7 @@ def test_what_was_rolled_back_does_not_come_back_at_once(past: tuple[api.Rejecte
     assert decision.status.stable is not None
     assert B == decision.status.stable.hash
     canary = decision.status.canary
-    assert canary is None if past else canary is not None and not canary.goes_back
+    assert canary is None if past else canary is not None and not canary.is_rollback
 
 
 # --- cold -------------------------------------------------------------------------------------------------------------
@@ -98,11 +98,11 @@ def test_cold_all_pods_start_at_once() -> None:
     assert (1, 100) == (answers.step(decision), answers.weight(decision))
     canary = decision.status.canary
     assert canary is not None
-    assert (A, 1, True, NOON) == (canary.hash, canary.revision, canary.goes_back, canary.judged_from)
+    assert (A, 1, True, NOON) == (canary.hash, canary.revision, canary.is_rollback, canary.analysis_from)
     assert answers.reasons(decision) == ["RollbackStarted", "RolloutStarted", "StepStarted"]
     assert "no steps and no pauses" in answers.said(decision, "RolloutStarted")
     assert decision.status.rollback is not None
-    assert (B, BY) == (decision.status.rollback.instead_of, decision.status.rollback.by)
+    assert (B, BY) == (decision.status.rollback.rejects, decision.status.rollback.by)
     assert decision.status.rejected == ()
     assert RemoveCommand(names.ROLLBACK_TO, "1") in decision.actions
 
@@ -143,7 +143,7 @@ def test_retry_brings_it_back_by_its_steps() -> None:
 
     canary = decision.status.canary
     assert canary is not None
-    assert (B, False, 20) == (canary.hash, canary.goes_back, answers.weight(decision))
+    assert (B, False, 20) == (canary.hash, canary.is_rollback, answers.weight(decision))
 
 
 def test_another_template_leads_out_as_well() -> None:
@@ -188,7 +188,7 @@ def test_blue_green_has_no_preview_to_wait_in() -> None:
     """It is whole in preview, and then switched without anybody's word."""
     by = policy_of(blue_green={"preview_replicas": 1}, traffic=ways.TRAFFIC)
 
-    assert (steps.Step(100),) == planning.planned(by, goes_back=True)
+    assert (steps.Step(100),) == planning.planned(by, is_rollback=True)
 
 
 # --- watched, and abortable -------------------------------------------------------------------------------------------
@@ -200,7 +200,7 @@ def test_what_it_is_to_mend_is_not_held_against_it() -> None:
     """A metric of the whole service counts once all users are back; one of its own pods counts at once."""
     by = policy(20, metrics=(OWN, ALL))
 
-    assert {"all"} == metric_timing.late(by, 100, goes_back=True)
+    assert {"all"} == metric_timing.late(by, 100, is_rollback=True)
     assert set() == metric_timing.late(by, 100)
 
 
@@ -224,13 +224,13 @@ def test_it_waits_for_evidence_once_users_are_back() -> None:
     assert ("GatheringEvidence", message) == answers.ready(decision)
 
 
-@pytest.mark.parametrize(("goes_back", "judged_from"), [(True, NOON - 100), (False, NOON - 300)])
-def test_what_was_left_is_warm(judged_from: int, *, goes_back: bool) -> None:
+@pytest.mark.parametrize(("is_rollback", "analysis_from"), [(True, NOON - 100), (False, NOON - 300)])
+def test_what_was_left_is_warm(analysis_from: int, *, is_rollback: bool) -> None:
     """What it did to users is not held against the one that was gone back to, not even while it is warm."""
     stable = api.Side(revision=2, hash=B)
-    canary = api.Canary(revision=1, hash=A, started=NOON - 300, judged_from=NOON - 300, goes_back=goes_back)
+    canary = api.Canary(revision=1, hash=A, started=NOON - 300, analysis_from=NOON - 300, is_rollback=is_rollback)
 
-    assert judged_from == transitions.retain_previous(stable, canary, NOON - 100, NOON).judged_from
+    assert analysis_from == transitions.retain_previous(stable, canary, NOON - 100, NOON).analysis_from
 
 
 @pytest.mark.parametrize("value", ["now", A])
@@ -308,7 +308,7 @@ def test_an_earlier_template_goes_back() -> None:
     decision = decide(later(A).observe())
 
     assert decision.status.canary is not None
-    assert (True, 100) == (decision.status.canary.goes_back, answers.weight(decision))
+    assert (True, 100) == (decision.status.canary.is_rollback, answers.weight(decision))
     assert {A: 10} == answers.sizes(decision)
 
 
@@ -327,7 +327,7 @@ def test_any_other_template_has_its_steps(world: World, why: str) -> None:
     canary = decide(world.observe()).status.canary
 
     assert canary is not None, why
-    assert not canary.goes_back, why
+    assert not canary.is_rollback, why
 
 
 def test_a_rejected_template_is_not_tried() -> None:
@@ -378,7 +378,7 @@ def test_beyond_the_history_limit_it_takes_its_steps(kept: str) -> None:
     decision = decide(world.observe())
 
     assert decision.status.canary is not None
-    assert decision.status.canary.goes_back == bool(kept)
+    assert decision.status.canary.is_rollback == bool(kept)
     assert ("is not on record any more" in answers.said(decision, "RolloutStarted")) == (not kept)
 
 
@@ -392,4 +392,4 @@ def test_h34_a_deployment_alone_proves_nothing(changes: Any) -> None:
 
     assert "not on record any more, and its Deployment alone does not prove what was stable" in by_command
     assert canary is not None
-    assert not canary.goes_back
+    assert not canary.is_rollback

@@ -58,7 +58,7 @@ HINDRANCES: dict[str, Callable[[World], World]] = {
         traffic=at_20(routes={("HTTPRoute", "web"): route(rule(80, 20)), ("GRPCRoute", "api"): None})
     ),
     "somebody contests the route": lambda world: world.with_status(
-        traffic=known(20, changes=7, changed=NOON - 1, changed_by="x")
+        traffic=known(20, drift_count=7, drift_last_time=NOON - 1, drift_by="x")
     ),
 }
 
@@ -70,7 +70,7 @@ def test_abort_is_never_blocked(hindrance: str) -> None:
     decision = decide(world.observe())
 
     assert decision.status.canary is not None
-    assert decision.status.canary.leaving is not None
+    assert decision.status.canary.abort is not None
     assert (True, True) == (decision.urgent, decision.write_status)
     weights = [action for action in decision.actions if isinstance(action, SetWeights)]
     assert [BACK] == weights
@@ -94,8 +94,8 @@ def test_the_mark_on_a_route_is_a_second_memory() -> None:
     decision = decide(world.observe())
 
     assert decision.status.canary is not None
-    assert decision.status.canary.leaving is not None
-    assert "as HTTPRoute web records" in decision.status.canary.leaving.message
+    assert decision.status.canary.abort is not None
+    assert "as HTTPRoute web records" in decision.status.canary.abort.message
 
 
 def test_the_reason_outlives_a_status_that_could_not_be_written() -> None:
@@ -104,8 +104,8 @@ def test_the_reason_outlives_a_status_that_could_not_be_written() -> None:
     decision = decide(breached(world).observe())
 
     assert decision.status.canary is not None
-    assert decision.status.canary.leaving is not None
-    assert ("MetricFailed", "analysis") == (decision.status.canary.leaving.reason, decision.status.canary.leaving.by)
+    assert decision.status.canary.abort is not None
+    assert ("MetricFailed", "analysis") == (decision.status.canary.abort.reason, decision.status.canary.abort.by)
 
 
 def test_a_marked_route_is_not_marked_again() -> None:

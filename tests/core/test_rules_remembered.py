@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from headgate.api.status import RULES_MAX, RULES_PUT_MAX, Ending, Leaving, RolloutStatus
+from headgate.api.status import RULES_MAX, RULES_PUT_MAX, Abort, Ending, RolloutStatus
 from headgate.core.model import Decision
 from headgate.core.model.traffic import RequestRuleFacts, RouteFacts
 from headgate.core.revisions import identity
@@ -27,7 +27,7 @@ def put(decision: Decision) -> tuple[str, ...]:
     """Return which rules are remembered, as the API server would store them."""
     stored = RolloutStatus.model_validate(decision.status.written())
     assert stored.traffic is not None
-    return stored.traffic.rules_put
+    return stored.traffic.planned_rules
 
 
 def ours(number: int) -> Mapping[str, Any]:
@@ -37,7 +37,7 @@ def ours(number: int) -> Mapping[str, Any]:
 
 def test_what_stands_nowhere_makes_room() -> None:
     """The oldest is forgotten for a new one, and only as many as that takes."""
-    world = at(1, header(), 20, added=False, remembered=known(0, rules_put=OLD))
+    world = at(1, header(), 20, added=False, remembered=known(0, planned_rules=OLD))
     decision = decide(world.observe())
 
     assert put(decision) == (*OLD[1:], TOKEN)
@@ -48,7 +48,7 @@ def test_what_stands_is_never_forgotten_for_it() -> None:
     """Rules of ours in a route have to be taken away one day, however old they are."""
     standing = way(0, ours(1), ours(2))
     (one, two) = (header_routes.token(standing, extra.body) for extra in standing.extras)
-    remembered = known(0, rules=(one, two), highest=1, rules_put=(one, *OLD[:997], two, OLD[998]))
+    remembered = known(0, managed_rules=(one, two), highest=1, planned_rules=(one, *OLD[:997], two, OLD[998]))
     world = at(1, header(), 20, added=False, route=standing, remembered=remembered)
     decision = decide(world.observe())
 
@@ -61,13 +61,13 @@ def test_what_cannot_be_remembered_is_not_added(*, leaving: bool) -> None:
     """With no room the step waits and says why; going back takes all of them away all the same."""
     standing = way(0, *(ours(number) for number in range(RULES_PUT_MAX)))
     tokens = tuple(header_routes.token(standing, extra.body) for extra in standing.extras)
-    remembered = known(0, rules=header_routes.held([standing], tokens), highest=1, rules_put=tokens)
+    remembered = known(0, managed_rules=header_routes.held([standing], tokens), highest=1, planned_rules=tokens)
     world = at(1, header(), 20, added=False, route=standing, remembered=remembered)
     if leaving:
         canary = world.status.canary
         assert canary is not None
-        why = Leaving(reason="Aborted", message="", ending=Ending.ABORTED, since=int(world.now))
-        world = world.with_status(canary=canary.model_copy(update={"leaving": why}))
+        why = Abort(reason="Aborted", message="", ending=Ending.ABORTED, since=int(world.now))
+        world = world.with_status(canary=canary.model_copy(update={"abort": why}))
     decision = decide(world.observe())
 
     assert put(decision) == tokens
@@ -85,7 +85,7 @@ def test_what_cannot_be_read_is_not_forgotten_for_it() -> None:
     """Where one route cannot be read, rules of ours may stand in it: nothing makes room for new ones."""
     leads = ways.facts(canary=service(CANARY, B, {B: 1}), route=way(0))
     facts = dataclasses.replace(leads, routes={**leads.routes, ("HTTPRoute", "api"): ways.UNREADABLE})
-    decision = decide(at(1, header(), 20, added=False, ways=facts, remembered=known(0, rules_put=OLD)).observe())
+    decision = decide(at(1, header(), 20, added=False, ways=facts, remembered=known(0, planned_rules=OLD)).observe())
 
     assert put(decision) == OLD
     assert [] == [added for one in written(decision) for added in one.edits.adds]
@@ -95,7 +95,7 @@ def test_no_room_is_made_beside_a_route_that_cannot_be_read() -> None:
     """Whatever is decided otherwise: which of the remembered rules stand in that route is not known."""
     leads = ways.facts(canary=service(CANARY, B, {B: 1}), route=way(0))
     facts = dataclasses.replace(leads, routes={**leads.routes, ("HTTPRoute", "api"): ways.UNREADABLE})
-    seen = at(1, header(), 20, added=False, ways=facts, remembered=known(0, rules_put=OLD)).observe()
+    seen = at(1, header(), 20, added=False, ways=facts, remembered=known(0, planned_rules=OLD)).observe()
     situation = Situation(seen, seen.status)
     assert situation.view is not None
     assert situation.routing is not None
@@ -107,7 +107,7 @@ def test_no_room_is_made_beside_a_route_that_cannot_be_read() -> None:
 
 def test_edits_of_a_route_without_end() -> None:
     """However often a person edits the rule that ours goes with, the status can be stored and knows what stands."""
-    remembered, standing = known(0, rules_put=OLD[:-20]), list[Mapping[str, Any]]()
+    remembered, standing = known(0, planned_rules=OLD[:-20]), list[Mapping[str, Any]]()
     for number in range(60):
         body = {**BODY, "matches": [{"path": {"type": "PathPrefix", "value": f"/{number}"}}]}
         beside = tuple(RequestRuleFacts(1 + index, one) for index, one in enumerate(standing))
@@ -120,7 +120,7 @@ def test_edits_of_a_route_without_end() -> None:
         assert decision.status.traffic is not None
         remembered = decision.status.traffic
 
-    assert len(remembered.rules_put) == RULES_PUT_MAX
+    assert len(remembered.planned_rules) == RULES_PUT_MAX
     assert [one["matches"][0]["path"]["value"] for one in standing] == ["/59"]
 
 

@@ -40,15 +40,15 @@ def test_what_a_flight_tells() -> None:
 def test_conditions_stay_where_the_server_has_them() -> None:
     """A list that is merged by type gets new entries at its end; that is no reason to write it once more."""
     entry = api.Rejected(revision=2, hash=B, reason="MetricFailed", message="bad", at=NOON - 500)
-    drill = api.Drill(of=A, by="x", within_seconds=60, breached=NOON - 900, took_seconds=1.0, kept=True)
+    drill = api.Drill(of=A, by="x", within_seconds=60, injected_at=NOON - 900, rollback_seconds=1.0, within_target=True)
     past = api.HistoryEntry(
         revision=1, hash=A, outcome=api.Ending.DRILLED, started=NOON - 990, finished=NOON - 900, drill=drill
     )
     world, _ = aftermath.settled(World().stable().with_status(history=(past,)))
-    assert ["Available", "Ready", "Rehearsed"] == [one.type for one in world.status.conditions]
+    assert ["Available", "Ready", "DrillSucceeded"] == [one.type for one in world.status.conditions]
 
     world, _ = aftermath.settled(world.wants(B).recorded(B).with_status(rejected=(entry,)))
-    assert ["Available", "Ready", "Rehearsed", "Stalled"] == [one.type for one in world.status.conditions]
+    assert ["Available", "Ready", "DrillSucceeded", "Stalled"] == [one.type for one in world.status.conditions]
     assert not decide(world.but(now=world.now + 600).observe()).write_status
 
 
@@ -170,19 +170,19 @@ def test_the_status_survives_the_cluster() -> None:
 
 STABLE = api.Side(revision=1, hash=A)
 UP = api.Canary(revision=2, hash=B, started=NOON - 900)
-GONE = api.Leaving(ending=api.Ending.ABORTED, reason="Aborted", since=NOON - 1)
+GONE = api.Abort(ending=api.Ending.ABORTED, reason="Aborted", since=NOON - 1)
 
 
 def remembered(canary: api.Canary | None = UP, heard: tuple[str, ...] = (), **changes: object) -> api.RolloutStatus:
     """Return a status that says of traffic alone: 20 percent for a while, and nothing left of any other weight."""
-    fields: dict[str, object] = {"lowest": 20, "highest": 20, "since": NOON - 60, "home_since": NOON - 900, **changes}
+    fields: dict[str, object] = {"lowest": 20, "highest": 20, "since": NOON - 60, "stable_since": NOON - 900, **changes}
     traffic = api.TrafficStatus.model_validate({"weight": 20, **fields})
-    return api.RolloutStatus(stable=STABLE, canary=canary, heard=heard, traffic=traffic)
+    return api.RolloutStatus(stable=STABLE, canary=canary, handled_commands=heard, traffic=traffic)
 
 
 def going_back(**changes: object) -> api.RolloutStatus:
     """Return such a status of a canary that leaves."""
-    return remembered(UP.model_copy(update={"leaving": GONE}), **changes)  # type: ignore[arg-type]  # fields of traffic
+    return remembered(UP.model_copy(update={"abort": GONE}), **changes)  # type: ignore[arg-type]  # fields of traffic
 
 
 def at_rest(**changes: object) -> api.RolloutStatus:
@@ -201,11 +201,11 @@ HOME = {"weight": 0, "lowest": 0}
         (remembered(), remembered(weight=50, highest=50, since=None), False),
         (remembered(), remembered(weight=50, highest=50, since=NOON), True),
         (remembered(since=None), remembered(since=NOON), True),
-        (remembered(home_since=None), remembered(home_since=NOON), True),
+        (remembered(stable_since=None), remembered(stable_since=NOON), True),
         (remembered(), remembered(since=None), False),
         (going_back(), going_back(**HOME, since=NOON), True),
         (at_rest(), at_rest(**HOME, since=NOON), True),
-        (at_rest(**HOME, home_since=None), at_rest(**HOME, home_since=NOON), True),
+        (at_rest(**HOME, stable_since=None), at_rest(**HOME, stable_since=NOON), True),
     ],
 )
 def test_a_clock_of_traffic_is_remembered(
@@ -220,10 +220,10 @@ def test_a_clock_of_traffic_is_remembered(
     [
         (going_back(), going_back(**HOME, since=None)),
         (going_back(heard=("abort=now",)), going_back(**HOME, since=None)),
-        (going_back(home_since=None), going_back(home_since=NOON)),
+        (going_back(stable_since=None), going_back(stable_since=NOON)),
         (at_rest(), at_rest(**HOME, since=None)),
-        (at_rest(home_since=None), at_rest(home_since=NOON)),
-        (at_rest(home_since=None), at_rest(**HOME, since=None, home_since=NOON)),
+        (at_rest(stable_since=None), at_rest(stable_since=NOON)),
+        (at_rest(stable_since=None), at_rest(**HOME, since=None, stable_since=NOON)),
     ],
 )
 def test_what_a_gateway_is_about_to_answer_is_told_with_its_answer(

@@ -28,8 +28,8 @@ def back(ready: int = 0, ways: Any = None, weight: int = 0, **changes: Any) -> W
     leaving: Any = {"had_all": True, **changes}
     canary = base.status.canary
     assert canary is not None
-    assert canary.leaving is not None
-    return base.with_status(canary=canary.model_copy(update={"leaving": canary.leaving.model_copy(update=leaving)}))
+    assert canary.abort is not None
+    return base.with_status(canary=canary.model_copy(update={"abort": canary.abort.model_copy(update=leaving)}))
 
 
 def led(decision: Decision) -> list[str]:
@@ -39,7 +39,7 @@ def led(decision: Decision) -> list[str]:
 
 def remembered(decision: Decision) -> tuple[int | None, int | None, int]:
     """Return since when nobody serves, since when users are led away, and how often they were."""
-    leaving = decision.status.canary.leaving if decision.status.canary else None
+    leaving = decision.status.canary.abort if decision.status.canary else None
     assert leaving is not None
     return leaving.unserved_since, leaving.rescued_since, leaving.rescues
 
@@ -70,7 +70,7 @@ def test_h44_users_are_led_to_who_serves(age: int, rescues_before: int, *, rescu
     assert rescued == ("UsersRescued" in answers.reasons(decision))
     assert remembered(decision)[2] == rescues_before + rescued
     assert decision.status.canary is not None
-    assert decision.status.canary.leaving is not None, "it leaves all the same"
+    assert decision.status.canary.abort is not None, "it leaves all the same"
 
 
 def test_h44_there_they_stay_until_one_is_ready() -> None:
@@ -121,7 +121,7 @@ def test_h44_the_routes_give_their_share_once_the_service_leads_there() -> None:
         back(ways={"stable": None}, unserved_since=NOON - 60),
         back(ways={"stable": service(STABLE, A, {A: 1})}, unserved_since=NOON - 60),
         back(unserved_since=NOON - 60).deployment(B, 10, 9),
-        back(unserved_since=NOON - 60).but(replicas=0).with_status(scale_floor=0),
+        back(unserved_since=NOON - 60).but(replicas=0).with_status(min_replicas=0),
         back(unserved_since=NOON - 60).deployment(A, 10, 0, answering=1),
     ],
     ids=["served", "never all", "unread", "no Service read", "no Service", "endpoints", "too few", "nobody", "answers"],
@@ -151,7 +151,7 @@ def test_a_plan_without_a_clock_says_no_time() -> None:
     seen = back().observe()
     view = Situation(seen, seen.status).view
     assert view is not None
-    leaving = api.Leaving(ending=Ending.ABORTED, reason="x", since=NOON, had_all=True)
+    leaving = api.Abort(ending=Ending.ABORTED, reason="x", since=NOON, had_all=True)
     assert unready_stable.backward(view, leaving).waits.endswith("users are led to these")
 
 
@@ -220,5 +220,5 @@ def test_who_had_all_users_is_on_record(weight: int, *, had: bool) -> None:
     canary = decide(world.told(abort="now").observe()).status.canary
 
     assert canary is not None
-    assert canary.leaving is not None
-    assert had == canary.leaving.had_all
+    assert canary.abort is not None
+    assert had == canary.abort.had_all

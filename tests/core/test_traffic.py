@@ -114,7 +114,7 @@ def test_a_route_that_is_gone_leads_nowhere() -> None:
 )
 def test_the_stable_service_is_home_when_it_leads_to_stable_alone(before: Any, stable: Any, expected: Any) -> None:
     """Its selector and its endpoints must say so; later only its selector: pods come and go."""
-    assert brought_up(known(home_since=before), stable=stable).home_since == expected
+    assert brought_up(known(stable_since=before), stable=stable).stable_since == expected
 
 
 # --- up ---------------------------------------------------------------------------------------------------------------
@@ -306,8 +306,8 @@ def test_a_shrunken_stable_side_gets_what_it_carries(
         (at_weight(20, 2), Sizes(10, 2)),
         (at_weight(0, 2, status=known(0, highest=20)), Sizes(10, 2)),
         (at_weight(0, 2, status=known(0)), Sizes(10, 0)),
-        (at_weight(0, 2, status=known(0, home_since=NOON - 29)), Sizes(10, 2)),
-        (at_weight(0, 2, status=known(0, home_since=None)), Sizes(10, 2)),
+        (at_weight(0, 2, status=known(0, stable_since=NOON - 29)), Sizes(10, 2)),
+        (at_weight(0, 2, status=known(0, stable_since=None)), Sizes(10, 2)),
         (at_weight(0, 2, stable=pods(10, 0)), Sizes(10, 2)),
         (at_weight(0, 2, total=0, stable=pods(0)), Sizes(0, 0)),
         (at_weight(30, 5, surge=1, stable=pods(6), status=known(30)), Sizes(10, 3)),
@@ -323,7 +323,7 @@ def test_canary_pods_stay_until_drained(seen: traffic_plan.View, expected: Sizes
     [
         (known(0, since=None), (LATE,), "waiting for Gateway eg/public to accept HTTPRoute web at generation 7", ()),
         (known(0, since=NOON - 10), None, "connections drain", (NOON + 20,)),
-        (known(0, home_since=NOON - 10), None, "connections drain", (NOON + 20,)),
+        (known(0, stable_since=NOON - 10), None, "connections drain", (NOON + 20,)),
         (known(0), None, "", ()),
     ],
 )

@@ -36,7 +36,7 @@ def starting(age: float, ready: int = 0, refusal: str = "") -> World:
 def leaving_reason(world: World) -> tuple[str, str]:
     """Return reason and message by which the canary leaves, gone already or not; empty if it stays."""
     status = decide(world.observe()).status
-    gone = status.canary.leaving if status.canary else status.history[0]
+    gone = status.canary.abort if status.canary else status.history[0]
     return (gone.reason, gone.message) if gone else ("", "")
 
 
@@ -304,7 +304,7 @@ def test_aborting_step_by_step() -> None:
     (entry,) = last.status.history
     assert (entry.hash, entry.outcome, entry.by) == (B, api.Ending.ABORTED, "annotation headgate.dev/abort")
     assert (entry.started, entry.finished) == (NOON - 1000, NOON + 10)
-    assert (last.status.step, last.status.weight, last.status.scale_floor) == (None, None, None)
+    assert (last.status.step, last.status.weight, last.status.min_replicas) == (None, None, None)
     assert RemoveFinalizer() in last.actions
     assert not last.urgent
 
@@ -384,6 +384,6 @@ def test_long_reasons_are_cut() -> None:
     """The words of the API server are kept as far as the status has room."""
     decision = decide(starting(30, 0, "q" * 9000).observe())
     assert decision.status.canary is not None
-    assert decision.status.canary.leaving is not None
-    assert len(decision.status.canary.leaving.message) == 4000
+    assert decision.status.canary.abort is not None
+    assert len(decision.status.canary.abort.message) == 4000
     assert all(len(known.message) <= 4000 for known in decision.status.conditions)

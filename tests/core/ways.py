@@ -94,7 +94,7 @@ def facts(**changes: Any) -> TrafficFacts:
 
 def known(weight: int = 0, since: int | None = LONG_AGO, **changes: Any) -> api.TrafficStatus:
     """Return what the status remembers: *weight* in effect everywhere, everything else drained long ago."""
-    fields = {"lowest": weight, "highest": weight, "home_since": LONG_AGO, **changes}
+    fields = {"lowest": weight, "highest": weight, "stable_since": LONG_AGO, **changes}
     return api.TrafficStatus(weight=weight, since=since, **fields)
 
 
@@ -150,7 +150,7 @@ def warm(world: World | None = None, until: int | None = NOON + 200, **changes: 
     base = world or World()
     base = base.deployment(A, 10).deployment(B, 10).wants(B)
     side = api.Side(revision=2, hash=B, replicas=10, ready=10, progress=_whole())
-    kept = api.Warm(
+    kept = api.Previous(
         revision=1,
         hash=A,
         replicas=10,
@@ -162,7 +162,7 @@ def warm(world: World | None = None, until: int | None = NOON + 200, **changes: 
     )
     ways = changes.pop("ways", facts(stable=service(STABLE, B), canary=service(CANARY, B)))
     base = routed(base, 20, ways=ways, **changes)
-    return base.with_status(stable=side, warm=kept)
+    return base.with_status(stable=side, previous=kept)
 
 
 def _whole() -> api.Progress:

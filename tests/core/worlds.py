@@ -200,7 +200,7 @@ class World:
             started=int(self.now - age),
         )
         world = world.but(target=model.Target(model.Identity.KNOWN, B), finalizers=(names.FINALIZER,))
-        return world.with_status(canary=side, scale_floor=10 if self.replicas is None else self.replicas).at_step(1)
+        return world.with_status(canary=side, min_replicas=10 if self.replicas is None else self.replicas).at_step(1)
 
     def first(self, wanted: int = 10, ready: int = 0, age: float = 10) -> "World":
         """Return this world with revision A as the first one, on its way for *age* seconds."""
@@ -219,10 +219,10 @@ class World:
 
     def leaving(self, ending: api.Ending = api.Ending.ROLLED_BACK, since: float = 5) -> "World":
         """Return this world with the canary on its way out."""
-        gone = api.Leaving(
+        gone = api.Abort(
             ending=ending, reason="MetricFailed", message="why", by="analysis", since=int(self.now - since)
         )
-        canary = self.status.canary.model_copy(update={"leaving": gone}) if self.status.canary else None
+        canary = self.status.canary.model_copy(update={"abort": gone}) if self.status.canary else None
         rejected = api.Rejected(revision=2, hash=B, reason="MetricFailed", message="why", at=int(self.now - since))
         weight = api.Weight(desired=0)
         verdict = ending in (api.Ending.ROLLED_BACK, api.Ending.ABORTED)

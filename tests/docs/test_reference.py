@@ -54,7 +54,7 @@ def test_every_rule_is_told(rule: cel.Rule) -> None:
             "spec.template.metadata.annotations",
             ["map of texts, or null", "", "up to 256 entries, each up to 262,144 characters"],
         ),
-        ("status.canary.judgedFrom", ["time", "", ""]),
+        ("status.canary.analysisFrom", ["time", "", ""]),
     ],
 )
 def test_rows_are_in_words(path: str, cells: list[str]) -> None:

@@ -28,7 +28,7 @@ def test_many_reasons_were_found() -> None:
     """The source is read in earnest: these are known to be there."""
     assert {"WriteRefused", "PodsNotStarting", "WaitingForPods", "MetricFailed", "Healthy"} <= READY
     assert {"CommandMismatch", "TemplateRepaired", "RollbackStarted"} <= EVENTS
-    assert {"EnoughPodsReady", "TooFewPodsReady", "DrillKept", "DrillMissed"} == AVAILABLE
+    assert {"EnoughPodsReady", "TooFewPodsReady", "DrillSucceeded", "DrillFailed"} == AVAILABLE
 
 
 def test_every_reason_of_the_ready_condition_is_there() -> None:
@@ -42,15 +42,15 @@ def test_every_reason_of_an_event_is_there() -> None:
 
 
 def test_every_reason_of_the_other_conditions_is_there() -> None:
-    """Those of Available and Rehearsed have a row each."""
-    (table,) = pages.tables(pages.section(PAGE, "Reasons of the Available and Rehearsed conditions"))
+    """Those of Available and DrillSucceeded have a row each."""
+    (table,) = pages.tables(pages.section(PAGE, "Reasons of the Available and DrillSucceeded conditions"))
 
     assert AVAILABLE == {row[0].strip("`") for row in table[1:]}
 
 
 def test_every_reason_of_the_scale_held_condition_is_there() -> None:
-    """So have those of ScaleHeld."""
-    (table,) = pages.tables(pages.section(PAGE, "Reasons of the ScaleHeld condition"))
+    """So have those of ScalingHeld."""
+    (table,) = pages.tables(pages.section(PAGE, "Reasons of the ScalingHeld condition"))
 
     assert HELD == {row[0].strip("`") for row in table[1:]}
 

@@ -102,7 +102,7 @@ def captured(node: Node, timeline: Timeline, way: str) -> Iterator[tuple[str, st
         shop.ship(podinfo.BETTER)
         shop.wait_stable(podinfo.BETTER)
         yield f"{way}: promotion", lines.table(began)
-        shop.wait(lambda: "warm" not in shop.status, "nothing is warm", PATIENCE_SECONDS)
+        shop.wait(lambda: "previous" not in shop.status, "nothing is warm", PATIENCE_SECONDS)
         again = shop.manifest(podinfo.GOOD)
         again["spec"]["template"]["metadata"]["annotations"]["headgate.test/mark"] = "again"
         shop.apply(again)

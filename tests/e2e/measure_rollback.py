@@ -64,7 +64,7 @@ def on_the_later(shop: Shop, *, warm: bool) -> None:
     shop.ship(podinfo.BETTER)
     shop.wait_stable(podinfo.BETTER)
     if warm:
-        shop.wait(lambda: "until" in shop.status.get("warm", {}), "the earlier one is warm", shops.PATIENCE_SECONDS)
+        shop.wait(lambda: "until" in shop.status.get("previous", {}), "the earlier one is warm", shops.PATIENCE_SECONDS)
     else:
         alone = {podinfo.BETTER}
         shop.wait(lambda: set(shop.pods_by_version()) == alone, "the earlier one is gone", shops.PATIENCE_SECONDS)

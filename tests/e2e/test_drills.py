@@ -22,7 +22,7 @@ def shop(open_shop: OpenShop) -> Shop:
     serving(shop)
     shop.apply(routed.abrupt(shop.manifest(podinfo.BETTER)))
     shop.wait_stable(podinfo.BETTER)
-    shop.wait(lambda: "warm" not in shop.status, "nothing is warm", PATIENCE_SECONDS)
+    shop.wait(lambda: "previous" not in shop.status, "nothing is warm", PATIENCE_SECONDS)
     return shop
 
 
@@ -37,8 +37,8 @@ def kept(shop: Shop, before: int) -> Json:
     shop.wait_stable(podinfo.BETTER)
     shop.wait_visits(120)
     entry = drills(shop)[0]
-    assert (entry["outcome"], entry["drill"]["kept"]) == ("Drilled", True), entry
-    assert 0 < entry["drill"]["tookSeconds"] < WITHIN_SECONDS
+    assert (entry["outcome"], entry["drill"]["withinTarget"]) == ("Drilled", True), entry
+    assert 0 < entry["drill"]["rollbackSeconds"] < WITHIN_SECONDS
     return entry
 
 

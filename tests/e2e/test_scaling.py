@@ -216,9 +216,9 @@ def test_memory_of_a_preview_waits(heavy: Shop) -> None:
         heavy.ship(podinfo.BETTER, replicas=3)
         heavy.wait_phase("Paused", deadline_seconds=PATIENCE_SECONDS)
         heavy.wait(lambda: wanted(heavy) > 3, "the autoscaler sees twice the pods", LOOKS_SECONDS)
-        heavy.wait(lambda: heavy.condition("ScaleHeld").get("reason") == "MemoryTarget", "it waits", PATIENCE_SECONDS)
+        heavy.wait(lambda: heavy.condition("ScalingHeld").get("reason") == "MemoryTarget", "it waits", PATIENCE_SECONDS)
         settle(LOOKS_SECONDS / 3)
-        held, sizes = heavy.condition("ScaleHeld")["message"], heavy.sizes()
+        held, sizes = heavy.condition("ScalingHeld")["message"], heavy.sizes()
         heavy.command("abort", "now")
         heavy.wait(lambda: "canary" not in heavy.status, "the preview is gone", PATIENCE_SECONDS)
 

@@ -207,7 +207,7 @@ def abort_switched(stage: Stage) -> None:
 def abort_warm(stage: Stage) -> None:
     """Abort after the promotion, while the old pods are warm."""
     stage.ship(delay="10m")
-    stage.wait(lambda status: "until" in status.get("warm", {}), "warm")
+    stage.wait(lambda status: "until" in status.get("previous", {}), "previous")
     stage.abort()
 
 

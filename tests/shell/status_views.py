@@ -109,7 +109,7 @@ DEPLOYMENTS: Final = [
     {"metadata": {"labels": {names.POD_HASH: NEW}}, "spec": {"replicas": 2}, "status": {"replicas": 1}},
 ]
 _LEAVING: Final[Json] = {
-    "leaving": status.Leaving(
+    "abort": status.Abort(
         ending=Ending.ROLLED_BACK,
         reason="MetricFailed",
         message="error-rate was 0.333, and at most 0.05 is allowed: 2 of 2 failures in a row",
@@ -117,7 +117,7 @@ _LEAVING: Final[Json] = {
     )
 }
 _PROMOTE: Final = f"until promoted: kubectl annotate rollouts.headgate.dev web {names.PROMOTE}={NEW}/4"
-_WARM: Final = {"warm": status.Warm(**side(1, OLD, 4, 4), promoted=NOW - 5, started=NOW - 300)}
+_WARM: Final = {"previous": status.Previous(**side(1, OLD, 4, 4), promoted=NOW - 5, started=NOW - 300)}
 _NEW_STABLE: Final = {"stable": status.Side(**side(2, NEW, 4, 4))}
 _DRILL: Final = status.Drill(of=OLD, within_seconds=60)
 

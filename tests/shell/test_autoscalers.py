@@ -191,10 +191,10 @@ def side(hash_: str) -> Json:
         ({"stable": side("a")}, "", "", False),
         ({"stable": side("a")}, "a", "kubectl", True),
         ({"stable": side("a")}, "b", "", True),
-        ({"stable": side("a"), "scaleFloor": 10}, "a", "", True),
+        ({"stable": side("a"), "minReplicas": 10}, "a", "", True),
         ({"stable": side("a"), "restart": {"since": "2026-01-01T00:00:00Z", "pods": 10}}, "a", "", True),
         ({"stable": side("a"), "canary": side("b")}, "b", "", True),
-        ({"stable": side("b"), "warm": side("a")}, "b", "", True),
+        ({"stable": side("b"), "previous": side("a")}, "b", "", True),
     ],
 )
 def test_when_they_matter(status: Json, target: str, scaled_by: str, *, expected: bool) -> None:

@@ -24,7 +24,7 @@ def entry(outcome: status.Ending, drill: status.Drill | None) -> status.HistoryE
 def test_a_drill_is_counted(took: float | None, kept: bool | None, label: str) -> None:  # noqa: FBT001 - a table's row
     """By how it ended and whether it was in time; how long it took only where that was measured."""
     metrics = Metrics()
-    drill = status.Drill(of="bbbbbbbbbb", within_seconds=60, took_seconds=took, kept=kept)
+    drill = status.Drill(of="bbbbbbbbbb", within_seconds=60, rollback_seconds=took, within_target=kept)
     metrics.recorded(KEY, entry(status.Ending.DRILLED, drill))
     text = metrics.expose().decode()
 

@@ -82,7 +82,7 @@ def test_only_what_may_need_something_is_woken() -> None:
     assert setting.woken() == {Key("shop", "loud")}
 
 
-@pytest.mark.parametrize("status", [{"canary": {"hash": "b"}}, {"warm": {"hash": "b"}}, None, "nonsense"])
+@pytest.mark.parametrize("status", [{"canary": {"hash": "b"}}, {"previous": {"hash": "b"}}, None, "nonsense"])
 def test_in_flight_is_never_judged_by_lists(status: Any) -> None:
     """A Rollout in flight, warm, new or malformed gets a pass before anything else is read."""
     setting = Setting(Rollout=[thing("calm", status=status)])

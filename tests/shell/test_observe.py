@@ -114,11 +114,11 @@ def test_places_are_shown_safely() -> None:
 def test_revision_beside_itself_is_there_once() -> None:
     """A status that names one revision as stable and as canary, or as warm, means the stable one."""
     side, then = {"hash": "a", "revision": 1}, "2026-01-01T00:00:00Z"
-    others = {"canary": {**side, "started": then}, "warm": {**side, "promoted": then, "started": then}}
+    others = {"canary": {**side, "started": then}, "previous": {**side, "promoted": then, "started": then}}
     found = parse_status.read({"stable": side, **others}).status
 
     assert found.stable is not None
-    assert ("a", None, None) == (found.stable.hash, found.canary, found.warm)
+    assert ("a", None, None) == (found.stable.hash, found.canary, found.previous)
 
 
 def test_h31_a_revision_that_the_template_alone_names_is_none() -> None:

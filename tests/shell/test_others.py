@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from headgate.api import names
-from headgate.api.status import Canary, Condition, Rejected, RolloutStatus, Side, Warm
+from headgate.api.status import Canary, Condition, Previous, Rejected, RolloutStatus, Side
 from headgate.core import faults
 from headgate.core.model import Identity, Json, Kind, RolloutFacts, Target, overlaps
 from headgate.core.model.overlaps import Overlaps
@@ -124,7 +124,7 @@ REJECTED = Rejected(revision=2, hash=NEW, reason="MetricFailed", message="", at=
         ({"identity": Identity.REFUSED}, 0),
         ({"status": RESTS.model_copy(update={"rejected": (REJECTED,)})}, 0),
         ({"status": FLIGHT}, 0),
-        ({"status": RESTS.model_copy(update={"warm": Warm(revision=2, hash=NEW, promoted=1, started=1)})}, 0),
+        ({"status": RESTS.model_copy(update={"previous": Previous(revision=2, hash=NEW, promoted=1, started=1)})}, 0),
         ({"deleting": True}, 0),
         ({"annotations": {names.ABORT: "now"}}, 0),
         ({"match_labels": {}}, 0),

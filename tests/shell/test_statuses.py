@@ -15,26 +15,33 @@ from tests.core.worlds import A, B, World, policy
 
 STRANGE = ("Quarantined", {"news": 1}, ["news"], 5, True, None, 1.5, "")
 """What may stand where something else is expected."""
-BLIND = {"stable", "canary", "warm", "rollback"}
+BLIND = {"stable", "canary", "previous", "rollback"}
 
 
 def full() -> dict[str, Any]:
     """Return a status with everything that one can have, as it is stored."""
     world = ways.in_flight(20, 2).knows(passes=2, value="0.1", message="fine")
     entry = api.HistoryEntry(
-        revision=1, hash=A, outcome=api.Ending.PROMOTED, reason="Promoted", by="steps", started=1, finished=2, took="1s"
+        revision=1,
+        hash=A,
+        outcome=api.Ending.PROMOTED,
+        reason="Promoted",
+        by="steps",
+        started=1,
+        finished=2,
+        duration="1s",
     )
     rejected = api.Rejected(revision=9, hash="zzzzzzzzzz", reason="MetricFailed", message="why", at=1)
     whole = world.status.model_copy(
         update={
             "rejected": (rejected,),
             "history": (entry,),
-            "scale_floor": 10,
+            "min_replicas": 10,
             "template": api.TemplateStatus(hash=B, revision_hash=B),
-            "heard": ("promote=x",),
+            "handled_commands": ("promote=x",),
             "restart": api.Restart(since=1, pods=10),
-            "rollback": api.Rollback(revision=1, hash=A, instead_of=B, since=1),
-            "warm": api.Warm(revision=3, hash="dddddddddd", promoted=1, started=1, until=9),
+            "rollback": api.Rollback(revision=1, hash=A, rejects=B, since=1),
+            "previous": api.Previous(revision=3, hash="dddddddddd", promoted=1, started=1, until=9),
             "drill": api.DrillSchedule(schedule="* * * * * UTC", next=1),
             "conditions": (api.Condition(type="Ready", status="True", reason="Healthy", last_transition_time=1),),
         }
@@ -94,17 +101,17 @@ def test_h31_what_serves_is_understood_whole_or_nothing_is_decided(side: str, st
 @pytest.mark.parametrize(
     ("path", "part"),
     [
-        (("canary", "leaving"), Part.STATUS),
+        (("canary", "abort"), Part.STATUS),
         (("canary", "drill"), Part.STATUS),
-        (("canary", "goesBack"), Part.STATUS),
+        (("canary", "isRollback"), Part.STATUS),
         (("canary", "started"), Part.STATUS),
-        (("traffic", "rulesPut"), Part.STATUS),
+        (("traffic", "plannedRules"), Part.STATUS),
         (("traffic",), Part.STATUS),
         (("step",), Part.STATUS_PART),
         (("step", "index"), Part.STATUS_PART),
         (("step", "since"), Part.STATUS_PART),
         (("weight", "desired"), Part.STATUS_PART),
-        (("scaleFloor",), Part.STATUS_PART),
+        (("minReplicas",), Part.STATUS_PART),
         (("restart",), Part.STATUS_PART),
         (("policy",), Part.STATUS_PART),
         (("rejected",), Part.STATUS_PART),
@@ -150,7 +157,7 @@ def test_h31_a_rejection_is_not_lost_with_its_words() -> None:
 
 @pytest.mark.parametrize(
     ("others", "highest"),
-    [({}, 20), ({"rules": ["beta"]}, 100), ({"rules": "news"}, 100), ({"lowest": 30}, 30)],
+    [({}, 20), ({"managedRules": ["beta"]}, 100), ({"managedRules": "news"}, 100), ({"lowest": 30}, 30)],
 )
 @pytest.mark.parametrize("known", [True, False])
 def test_h31_traffic_that_is_half_understood_is_taken_for_the_worst(
@@ -227,7 +234,7 @@ def test_h33_however_much_is_strange_a_few_looks_are_enough(seed: int, monkeypat
 
 
 @pytest.mark.parametrize("entry", [{"hash": 5}, {}, 7, "news", [[]], None], ids=repr)
-@pytest.mark.parametrize("field", ["rejected", "history", "analysis", "conditions", "heard"])
+@pytest.mark.parametrize("field", ["rejected", "history", "analysis", "conditions", "handledCommands"])
 @pytest.mark.parametrize("entries", [1_000, 20_000])
 def test_h33_the_size_of_a_status_costs_no_looks(
     monkeypatch: pytest.MonkeyPatch, field: str, entry: Any, entries: int
@@ -239,7 +246,7 @@ def test_h33_the_size_of_a_status_costs_no_looks(
 
     assert counted.validations <= 4
     assert read.status.stable == parse_status.read(full()).status.stable
-    many_fit = field == "heard" and isinstance(entry, str)  # understood one by one, and too many
+    many_fit = field == "handledCommands" and isinstance(entry, str)  # understood one by one, and too many
     assert many_fit or [good] == read.status.written()[field][:1]
 
 

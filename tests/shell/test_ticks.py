@@ -189,7 +189,7 @@ def test_what_lasts_is_written_as_often_as_ever(server: Server) -> None:
         assert (Outcome.FAILED, 1) == (state.verdict, state.failures)
         await virtual.elapse(10)
         assert world.status.canary is not None
-        assert world.status.canary.leaving is not None
+        assert world.status.canary.abort is not None
 
     play(world, scene)
 
@@ -244,7 +244,7 @@ def test_a_server_that_never_answers_is_an_error_and_keeps_the_deadline(server: 
         (state,) = world.status.analysis
         assert state.verdict is Outcome.ERROR
         assert world.status.canary is not None
-        assert world.status.canary.leaving is None
+        assert world.status.canary.abort is None
         await virtual.elapse(100)
         assert world.phase in (Phase.ROLLING_BACK, Phase.ROLLED_BACK)
         assert len(operator.passes) <= 60

@@ -148,7 +148,7 @@ def moving(play: worlds.Play) -> None:
 def warm(play: worlds.Play) -> None:
     """It is stable, and the one before is warm."""
     moving(play)
-    until(play, lambda: (left := play.world.status.warm) and left.until is not None)
+    until(play, lambda: (left := play.world.status.previous) and left.until is not None)
 
 
 def healthy(play: worlds.Play) -> None:
@@ -161,7 +161,7 @@ def leaving(play: worlds.Play) -> None:
     """It goes back."""
     gate(play)
     shops.abort(play)
-    until(play, lambda: (canary := play.world.status.canary) and canary.leaving)
+    until(play, lambda: (canary := play.world.status.canary) and canary.abort)
 
 
 def rolled_back(play: worlds.Play) -> None:
@@ -174,7 +174,7 @@ def superseded(play: worlds.Play) -> None:
     """A newer one waits for its end."""
     gate(play)
     play.world.apply(play.spec("web:3"))
-    until(play, lambda: (canary := play.world.status.canary) and canary.leaving)
+    until(play, lambda: (canary := play.world.status.canary) and canary.abort)
 
 
 def waiting_policy(play: worlds.Play) -> None:
@@ -195,7 +195,7 @@ def rollback(play: worlds.Play) -> None:
     """An earlier version is made stable again."""
     healthy(play)
     play.world.annotate(names.ROLLBACK_TO, "1")
-    until(play, lambda: (canary := play.world.status.canary) and canary.goes_back)
+    until(play, lambda: (canary := play.world.status.canary) and canary.is_rollback)
 
 
 def waiting_rollback(play: worlds.Play) -> None:
@@ -238,7 +238,7 @@ def switched_warm(play: worlds.Play) -> None:
     """It is stable, and the one before is warm."""
     previewed(play)
     promote(play)
-    until(play, lambda: (left := play.world.status.warm) and left.until is not None)
+    until(play, lambda: (left := play.world.status.previous) and left.until is not None)
 
 
 def coming(play: worlds.Play) -> None:
@@ -251,7 +251,7 @@ def taken_back(reach: Reach, play: worlds.Play) -> None:
     """It goes back."""
     reach(play)
     shops.abort(play)
-    until(play, lambda: (canary := play.world.status.canary) and canary.leaving)
+    until(play, lambda: (canary := play.world.status.canary) and canary.abort)
 
 
 _CANARY: Final[tuple[Reach, ...]] = (

@@ -57,7 +57,7 @@ def test_no_pod_is_lost_for_good(way: Way, end: str) -> None:
     assert ("RolledBack" if end == "aborted" else "Healthy") == play.settle()
 
     assert (REPLICAS, (REPLICAS, REPLICAS)) == (play.replicas, play.world.pods_of(play.stable))
-    assert play.world.status.scale_floor is None
+    assert play.world.status.min_replicas is None
 
 
 @pytest.mark.parametrize("way", EVERY.values(), ids=EVERY)

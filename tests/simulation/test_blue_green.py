@@ -49,7 +49,7 @@ def switched(shop: worlds.Play) -> bool:
 
 def promoted(shop: worlds.Play) -> bool:
     """Return whether the old version is warm."""
-    return shop.world.status.warm is not None
+    return shop.world.status.previous is not None
 
 
 def fact(shop: worlds.Play, moment: Callable[[worlds.Play], bool]) -> None:

@@ -43,7 +43,7 @@ def abort(play: worlds.Play) -> None:
 def regret(play: worlds.Play) -> None:
     """Abort after the promotion, while the old version is warm and traffic moves."""
     play.ship("web:2")
-    assert play.world.run_until(lambda: play.world.status.warm is not None, 600), play.world.account()
+    assert play.world.run_until(lambda: play.world.status.previous is not None, 600), play.world.account()
     play.world.annotate(names.ABORT, names.ABORT_NOW)
 
 

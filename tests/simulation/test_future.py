@@ -30,7 +30,7 @@ ABORTED_SECONDS = 120.0
 """How long the earlier version runs: longer than each pause that ends by itself."""
 MATTERS = (Kind.ROLLOUT, Kind.POD, Kind.HTTP_ROUTE, Kind.SERVICE)
 WHO_SERVES = {"stable", "canary"}
-CONTINUES = ("stable", "canary", "warm", "traffic", "template")
+CONTINUES = ("stable", "canary", "previous", "traffic", "template")
 
 
 @dataclasses.dataclass
@@ -296,7 +296,7 @@ def known_way(play: worlds.Play, case: Case) -> bool:
     return "traffic" in play.usual or not play.judges.scene.blind
 
 
-def goes_back(play: worlds.Play, case: Case) -> None:
+def is_rollback(play: worlds.Play, case: Case) -> None:
     """Hold that an abort leads users home by whatever moves them without pods, and that it ends with that."""
     world = play.world
     stable, canary = play.stable, world.status.canary
@@ -327,4 +327,4 @@ def test_h31_an_abort_beside_a_future_value(way: str, moment: str) -> None:
     play = moments.reached(way, moment)
     for case in sampled(play, way, moment, "abort"):
         print(f"{way}, {moment}: {case.future}")  # noqa: T201 - pytest shows it where a test fails
-        branched(functools.partial(goes_back, play, case))
+        branched(functools.partial(is_rollback, play, case))

@@ -59,7 +59,7 @@ def flying(way: str, seed: int = 1, pace: Pace | None = None) -> worlds.Play:
     else:
         play.world.run(45)
     assert play.world.status.canary is not None, play.world.account()
-    assert play.world.status.canary.leaving is None, play.world.account()
+    assert play.world.status.canary.abort is None, play.world.account()
     return play
 
 
@@ -184,7 +184,7 @@ def test_a_breach_while_it_starts(way: str) -> None:
 
     def leaves() -> bool:
         canary = play.world.status.canary
-        return canary is not None and canary.leaving is not None
+        return canary is not None and canary.abort is not None
 
     assert play.world.run_until(leaves, 60), play.world.account()
     play.world.script.say(0.0, play.world.now)

@@ -63,13 +63,13 @@ def revert(play: worlds.Play) -> None:
 
 def warm(play: worlds.Play) -> bool:
     """Return whether the revision that was stable before is warm, and its time runs."""
-    return play.world.status.warm is not None and play.world.status.warm.until is not None
+    return play.world.status.previous is not None and play.world.status.previous.until is not None
 
 
 def back(play: worlds.Play, revision: int = 1) -> bool:
     """Return whether that revision is stable again, and all is over."""
     status = play.world.status
-    over = status.canary is None and status.warm is None and status.rollback is None
+    over = status.canary is None and status.previous is None and status.rollback is None
     return status.stable is not None and status.stable.revision == revision and over
 
 

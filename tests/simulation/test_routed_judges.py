@@ -80,7 +80,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     def actions(situation: Situation) -> list[Action]:
         canary = situation.canary
         pods: list[Action] = [ScaleDeployment(canary.hash, 1, situation.pods(canary).wanted)] if canary else []
-        return [*(pods if canary and canary.leaving else []), *honest(situation)]
+        return [*(pods if canary and canary.abort else []), *honest(situation)]
 
     monkeypatch.setattr(traffic_actions, "actions", actions)
 

@@ -17,7 +17,9 @@ def warm(play: worlds.Play) -> str:
     """Let web:2 be promoted and traffic move to the stable Service; return the hash of the old one."""
     old = play.stable
     play.ship("web:2")
-    assert play.world.run_until(lambda: play.world.status.warm is not None, worlds.LONG_SECONDS), play.world.account()
+    assert play.world.run_until(lambda: play.world.status.previous is not None, worlds.LONG_SECONDS), (
+        play.world.account()
+    )
     return old
 
 
@@ -111,7 +113,7 @@ def test_back_when_the_old_pods_have_been_let_go(trigger: str) -> None:
         return thing is not None and thing["spec"]["replicas"] == 0
 
     assert play.world.run_until(let_go, 300), play.world.account()
-    assert play.world.status.warm is not None
+    assert play.world.status.previous is not None
     if trigger == "abort":
         play.world.annotate(names.ABORT, names.ABORT_NOW)
     elif trigger == "breach":

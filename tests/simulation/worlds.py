@@ -82,6 +82,6 @@ def play(seed: int = 0, *, pace: Pace | None = None, **usual: Any) -> Play:
 def promoted(play: Play, canary: str) -> bool:
     """Return whether a canary is stable; until it is it is told to skip what it waits for."""
     status = play.world.status
-    if status.canary is not None and not status.canary.full:
+    if status.canary is not None and not status.canary.promote_full:
         play.world.annotate(names.PROMOTE_FULL, canary)
-    return status.stable is not None and status.stable.hash == canary and status.warm is None
+    return status.stable is not None and status.stable.hash == canary and status.previous is None

@@ -70,7 +70,7 @@ AnyOutcome = Annotated[Outcome | str, _known(Outcome), _worded(Outcome)]
 
 
 CONDITIONS: Final = {
-    name: name for name in ("Available", "Ready", "Reconciling", "Stalled", "Rehearsed", "ScaleHeld", "Disputed")
+    name: name for name in ("Available", "Ready", "Reconciling", "Stalled", "DrillSucceeded", "ScalingHeld", "Disputed")
 }
 """The types of our conditions. Whatever other type stands in a status is a newer version's, and is left there."""
 
@@ -105,7 +105,7 @@ class Side(StatusModel):
     found: bool = pydantic.Field(default=False, description="Found again and not proved yet.")
 
 
-class Leaving(StatusModel):
+class Abort(StatusModel):
     """The verdict by which a canary is being taken back."""
 
     ending: AnyEnding = pydantic.Field(description="How the rollout ends.")
@@ -133,11 +133,11 @@ class Drill(StatusModel):
     of: str = pydantic.Field(max_length=63, description="The hash of the stable revision whose template they run.")
     by: str = pydantic.Field(default="", max_length=253, description="Who or what asked for it.")
     within_seconds: float = pydantic.Field(description="How long going back may take.")
-    breached: Moment | None = pydantic.Field(default=None, description="When a breach was put into the verdict.")
-    took_seconds: float | None = pydantic.Field(
+    injected_at: Moment | None = pydantic.Field(default=None, description="When a breach was put into the verdict.")
+    rollback_seconds: float | None = pydantic.Field(
         default=None, description="How long after that stable had all traffic again."
     )
-    kept: bool | None = pydantic.Field(default=None, description="Whether that was within what is allowed.")
+    within_target: bool | None = pydantic.Field(default=None, description="Whether that was within what is allowed.")
 
 
 class DrillSchedule(StatusModel):
@@ -151,14 +151,14 @@ class Canary(Side):
     """The revision that is on its way in, or out again."""
 
     started: Timestamp = pydantic.Field(description="When this attempt started.")
-    judged_from: Timestamp = pydantic.Field(
+    analysis_from: Timestamp = pydantic.Field(
         default=0, description="Measurements that look back beyond this belong to an earlier attempt and do not count."
     )
-    full: bool = pydantic.Field(default=False, description="promote-full was given for it.")
-    goes_back: bool = pydantic.Field(
+    promote_full: bool = pydantic.Field(default=False, description="promote-full was given for it.")
+    is_rollback: bool = pydantic.Field(
         default=False, description="It was stable before, so it gets all users at once: no steps, no pauses."
     )
-    leaving: Leaving | None = pydantic.Field(default=None, description="Why it is being taken back.")
+    abort: Abort | None = pydantic.Field(default=None, description="Why it is being taken back.")
     drill: Drill | None = pydantic.Field(default=None, description="Where it is no new version but a rehearsal.")
     jumped_seconds: int = pydantic.Field(
         default=0, description="How far the clock has jumped ahead since it started; no wait counts that."
@@ -170,12 +170,12 @@ class Canary(Side):
         return self.started + self.jumped_seconds
 
 
-class Warm(Side):
+class Previous(Side):
     """The revision that was stable before the last promotion: its pods stay for a while, to go back to by one write."""
 
     promoted: Timestamp = pydantic.Field(description="When the other revision took over.")
     started: Timestamp = pydantic.Field(description="When the attempt that took over had started.")
-    judged_from: Timestamp = pydantic.Field(
+    analysis_from: Timestamp = pydantic.Field(
         default=0, description="Measurements that look back beyond this belong to an earlier attempt and do not count."
     )
     until: Timestamp | None = pydantic.Field(
@@ -202,24 +202,24 @@ class TrafficStatus(StatusModel):
     since: Timestamp | None = pydantic.Field(
         default=None, description="Since when the weight is written and accepted by every Gateway that answers."
     )
-    home_since: Timestamp | None = pydantic.Field(
+    stable_since: Timestamp | None = pydantic.Field(
         default=None, description="Since when the stable Service leads to stable pods alone."
     )
-    rules: tuple[Annotated[str, pydantic.Field(max_length=63)], ...] = pydantic.Field(
+    managed_rules: tuple[Annotated[str, pydantic.Field(max_length=63)], ...] = pydantic.Field(
         default=(),
         max_length=RULES_MAX,
         description="What stands in the routes of what steps add to them: rules, and filters with their percentage.",
     )
-    rules_put: tuple[Annotated[str, pydantic.Field(max_length=63)], ...] = pydantic.Field(
+    planned_rules: tuple[Annotated[str, pydantic.Field(max_length=63)], ...] = pydantic.Field(
         default=(),
         max_length=RULES_PUT_MAX,
         description="What this rollout has added to the routes, or is about to add.",
     )
-    changed_by: str = pydantic.Field(
+    drift_by: str = pydantic.Field(
         default="", max_length=1024, description="Who last changed a route or Service of this Rollout back, and which."
     )
-    changes: int = pydantic.Field(default=0, description="How often that happened without a quiet minute between.")
-    changed: Timestamp | None = pydantic.Field(default=None, description="When that happened last.")
+    drift_count: int = pydantic.Field(default=0, description="How often that happened without a quiet minute between.")
+    drift_last_time: Timestamp | None = pydantic.Field(default=None, description="When that happened last.")
 
 
 class StepStatus(StatusModel):
@@ -287,13 +287,13 @@ class HistoryEntry(StatusModel):
     message: str = pydantic.Field(default="", max_length=4096, description="A sentence that says why, with numbers.")
     by: str = pydantic.Field(default="", max_length=253, description="Who or what decided it.")
     started: Timestamp = pydantic.Field(description="When it started.")
-    decided: Timestamp | None = pydantic.Field(
+    aborted_at: Timestamp | None = pydantic.Field(
         default=None, description="When it was decided to take it back; from then on it was on its way out."
     )
     finished: Timestamp = pydantic.Field(description="When its outcome was reached.")
     drill: Drill | None = pydantic.Field(default=None, description="What a rehearsal found.")
-    took: str = pydantic.Field(default="", max_length=32, description="The time from its start to its outcome.")
-    lifted: bool = pydantic.Field(
+    duration: str = pydantic.Field(default="", max_length=32, description="The time from its start to its outcome.")
+    retried: bool = pydantic.Field(
         default=False, description="Whether headgate.dev/retry took back what was decided against the revision."
     )
 
@@ -303,7 +303,7 @@ class Rollback(StatusModel):
 
     revision: int = pydantic.Field(description="The revision's number.")
     hash: str = pydantic.Field(max_length=63, description="The revision's hash.")
-    instead_of: str = pydantic.Field(
+    rejects: str = pydantic.Field(
         max_length=63,
         description="The hash of the revision that the spec meant then; rejected once the other one is stable again. "
         "Another template in the spec ends the rollback.",
@@ -359,7 +359,7 @@ class RolloutStatus(StatusModel):
     begun: Begun | None = pydantic.Field(default=None, description="By what the rollout in flight is taken back.")
     stable: Side | None = pydantic.Field(default=None, description="The revision that users get.")
     canary: Canary | None = pydantic.Field(default=None, description="The revision that is on its way in or out.")
-    warm: Warm | None = pydantic.Field(default=None, description="The revision to go back to by one write.")
+    previous: Previous | None = pydantic.Field(default=None, description="The revision to go back to by one write.")
     rollback: Rollback | None = pydantic.Field(
         default=None, description="The earlier revision that rollback-to asked for, until it is stable again."
     )
@@ -384,12 +384,12 @@ class RolloutStatus(StatusModel):
     restart: Restart | None = pydantic.Field(
         default=None, description="The restart of all pods that is going on, or waits for its turn."
     )
-    scale_floor: int | None = pydantic.Field(
+    min_replicas: int | None = pydantic.Field(
         default=None,
         description="The replicas that count while a rollout is in flight, or an old revision warm, though others are "
         "asked for: fewer wait, and so do more for memory alone.",
     )
-    heard: tuple[Annotated[str, pydantic.Field(max_length=512)], ...] = pydantic.Field(
+    handled_commands: tuple[Annotated[str, pydantic.Field(max_length=512)], ...] = pydantic.Field(
         default=(), max_length=8, description="Commands that were carried out and whose annotation is being removed."
     )
 

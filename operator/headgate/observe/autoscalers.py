@@ -34,9 +34,9 @@ def matters(status: RolloutStatus, target: Target, deployments: Mapping[str, Dep
     """Return whether a decision depends on what autoscalers there are."""
     if status.stable is None:
         return False
-    if status.canary is not None or status.warm is not None or status.restart is not None:
+    if status.canary is not None or status.previous is not None or status.restart is not None:
         return True
-    if status.scale_floor is not None:
+    if status.min_replicas is not None:
         return True
     refused = {entry.hash for entry in status.rejected}
     starts = target.hash not in {"", status.stable.hash, *refused}

@@ -32,7 +32,7 @@ class Owned:
 
     def foreign(self, status: RolloutStatus, target: Target) -> tuple[str, ...]:
         """Return what is said of those that stand where a Deployment is needed now."""
-        sides = (status.stable, status.canary, status.warm, status.rollback)
+        sides = (status.stable, status.canary, status.previous, status.rollback)
         needed = {target.hash, *(side.hash for side in sides if side is not None)}
         return tuple(words for hash_, words in self.in_the_way.items() if hash_ in needed)
 
@@ -67,7 +67,7 @@ async def read(
         except last_known.MISSHAPEN as error:
             owned.unread[Part.DEPLOYMENTS] = last_known.unreadable(error)
     await _leave_orphans(reader, rollout, status, owned)
-    for side in (status.stable, status.canary, status.warm):
+    for side in (status.stable, status.canary, status.previous):
         if side is not None and side.hash not in owned.ours:
             await _look_for(reader, rollout, side, owned, known.get(side.hash))
     return owned
@@ -84,7 +84,7 @@ def _listed(rollout: RolloutFacts, thing: Json, owned: Owned) -> None:
 
 async def _leave_orphans(reader: Reader, rollout: RolloutFacts, status: RolloutStatus, owned: Owned) -> None:
     """Leave out what no Rollout controls and another one with the same label may have lost, but for what is in use."""
-    sides = (status.stable, status.canary, status.warm, status.rollback)
+    sides = (status.stable, status.canary, status.previous, status.rollback)
     known = {rollout.template_hash, *(side.hash for side in sides if side is not None)}
     orphans = {hash_ for hash_, (facts, _) in owned.ours.items() if not facts.owner} - known
     if not orphans:

@@ -60,7 +60,7 @@ def _rests(
     if facts is None or moves or rollout.annotations:
         return False
     known = {"", facts.hash, *(entry.hash for entry in status.rejected)}
-    wanted = rollout.replicas if rollout.replicas is not None else status.scale_floor or 0
+    wanted = rollout.replicas if rollout.replicas is not None else status.min_replicas or 0
     return target.hash in known and wanted <= facts.replicas
 
 
@@ -128,8 +128,8 @@ class Observer:
             rollout, read = parse_rollout.facts(thing, self._allowed), parse_status.read(thing.get("status"))
         except last_known.MISSHAPEN as error:
             raise faults.Unreachable(f"Rollout {key}: {last_known.unreadable(error).why}") from error
-        if any(path[:1] == ("heard",) for path in read.lost):
-            heard = {"heard": commands.carried_out(rollout.annotations)}
+        if any(path[:1] == ("handledCommands",) for path in read.lost):
+            heard = {"handled_commands": commands.carried_out(rollout.annotations)}
             read = dataclasses.replace(read, status=read.status.model_copy(update=heard))
         seen = await self._with_others(key, await self._gathered(key, rollout, read, refusals, written_at))
         # The clock is looked at last: what it has gained by then counts, so that no wait ends by a jump.
@@ -307,7 +307,7 @@ class Observer:
         self, rollout: RolloutFacts, status: RolloutStatus, chosen: accepted_policy.Accepted, owned: deployments.Owned
     ) -> TrafficFacts | None:
         policy = chosen.policy
-        sides = (status.stable, status.canary, status.warm)
+        sides = (status.stable, status.canary, status.previous)
         hashes = {*owned.ours, *(side.hash for side in sides if side is not None)}
         homes = {hash_: identity.deployment_name(rollout.name, hash_) for hash_ in hashes}
         return await self._roads.read(
@@ -325,7 +325,7 @@ class Observer:
     ) -> Target:
         """Return the revision that the spec means; without all records only what is a known one word for word."""
         confirmed = confirmed_by(status, {rollout.template_hash, *records.templates})
-        known = {side.hash for side in (status.stable, status.canary, status.warm) if side is not None}
+        known = {side.hash for side in (status.stable, status.canary, status.previous) if side is not None}
         if unread is not None and (confirmed is None or confirmed[0] != rollout.template_hash):
             if rollout.template_hash in known:
                 return Target(Identity.KNOWN, rollout.template_hash)

@@ -74,7 +74,7 @@ class Others:
 
 
 def _rests(rollout: RolloutFacts, status: RolloutStatus) -> bool:
-    moves = status.canary is not None or status.warm is not None or status.rollback is not None
+    moves = status.canary is not None or status.previous is not None or status.rollback is not None
     return not (moves or rollout.deleting or rollout.annotations or not rollout.match_labels)
 
 

@@ -28,16 +28,16 @@ from headgate.core.model.unknown_fields import Stored
 
 Path = tuple[int | str, ...]
 
-_SIDES: Final = ("stable", "canary", "warm", "rollback")
-_SPARED: Final = {"images", "ready", "selector", "progress", "full", "by", "message", "stablePods"}
+_SIDES: Final = ("stable", "canary", "previous", "rollback")
+_SPARED: Final = {"images", "ready", "selector", "progress", "promoteFull", "by", "message", "stablePods"}
 """What nothing rests on that is known of a revision, or of the verdict against one."""
 _WAYS: Final = ("traffic",)
-_WAYS_SPARED: Final = {"weight", "lowest", "highest", "since", "homeSince", "changedBy", "changes", "changed"}
+_WAYS_SPARED: Final = {"weight", "lowest", "highest", "since", "stableSince", "driftBy", "driftCount", "driftLastTime"}
 """What is found again, or has a safe value in its place."""
 _STEPS: Final[Mapping[str, frozenset[str]]] = {
     "step": frozenset({"waitingFor", "text"}),
     "weight": frozenset({"achieved"}),
-    "scaleFloor": frozenset(),
+    "minReplicas": frozenset(),
     "restart": frozenset({"remaining", "asked"}),
     "policy": frozenset(),
 }
@@ -149,7 +149,9 @@ def _dropped(raw: Json, places: Mapping[str, list[int]]) -> frozenset[tuple[str,
 def _single(status: RolloutStatus) -> RolloutStatus:
     """Return *status* with each revision once: two sizes for one Deployment would follow each other for ever."""
     stable = status.stable.hash if status.stable else ""
-    twice = {field: None for field in ("canary", "warm") if (side := getattr(status, field)) and side.hash == stable}
+    twice = {
+        field: None for field in ("canary", "previous") if (side := getattr(status, field)) and side.hash == stable
+    }
     return status.model_copy(update=twice) if twice else status
 
 
@@ -160,7 +162,7 @@ def _bounded(status: RolloutStatus, lost: set[Path]) -> RolloutStatus:
     """
     traffic, weight = status.traffic, status.weight
     known = ("traffic", "highest") in lost and not any(path[0] == "weight" for path in lost)
-    if not known or traffic is None or weight is None or traffic.rules or ("traffic", "rules") in lost:
+    if not known or traffic is None or weight is None or traffic.managed_rules or ("traffic", "managedRules") in lost:
         return status
     most = max(weight.desired, traffic.weight, traffic.lowest)
     return status.model_copy(update={"traffic": traffic.model_copy(update={"highest": most})})

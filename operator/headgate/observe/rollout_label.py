@@ -14,7 +14,7 @@ from headgate.core.model.traffic import ServiceFacts
 from headgate.core.revisions import identity
 from headgate.observe.interfaces import Reader
 
-_SIDES: Final = ("stable", "canary", "warm")
+_SIDES: Final = ("stable", "canary", "previous")
 
 
 async def named(reader: Reader, namespace: str, label: str) -> list[Json]:

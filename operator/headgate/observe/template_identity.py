@@ -125,7 +125,7 @@ def confirmed_by(status: RolloutStatus, recorded: Iterable[str]) -> tuple[str, s
     A revision that is neither *recorded* nor named anywhere in the status is none that is known here: what a newer
     Headgate calls it, or makes of it, would take the place of a canary that is in flight.
     """
-    named = (status.stable, status.canary, status.warm, status.rollback, *status.rejected, *status.history)
+    named = (status.stable, status.canary, status.previous, status.rollback, *status.rejected, *status.history)
     known = {*recorded, *(one.hash for one in named if one is not None)}
     same = status.template
     return (same.hash, same.revision_hash) if same is not None and same.revision_hash in known else None

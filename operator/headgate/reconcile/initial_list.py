@@ -151,4 +151,4 @@ def _place(body: Json) -> str:
 
 def _at_rest(body: Json) -> bool:
     status = body.get("status")
-    return isinstance(status, dict) and not status.get("canary") and not status.get("warm")
+    return isinstance(status, dict) and not status.get("canary") and not status.get("previous")

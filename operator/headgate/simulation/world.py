@@ -140,7 +140,7 @@ class World:
         if rollout is None:
             return not self.store.peek(Kind.DEPLOYMENT)
         status = self.status
-        ended = status.canary is None and status.warm is None
+        ended = status.canary is None and status.previous is None
         at_rest = ended and status.phase in (Phase.HEALTHY, Phase.ROLLED_BACK)
         return at_rest and status.observed_generation == rollout["metadata"]["generation"]
 

@@ -36,10 +36,10 @@ class _Drills:
         """Count *entry*, if it is a drill."""
         if entry.drill is None:
             return
-        kept = "" if entry.drill.kept is None else str(entry.drill.kept).lower()
+        kept = "" if entry.drill.within_target is None else str(entry.drill.within_target).lower()
         self._ended.labels(str(entry.outcome), kept).inc()
-        if entry.drill.took_seconds is not None:
-            self._seconds.observe(entry.drill.took_seconds)
+        if entry.drill.rollback_seconds is not None:
+            self._seconds.observe(entry.drill.rollback_seconds)
 
 
 class Metrics:

@@ -90,7 +90,12 @@ def rollout(name: str, changes: Json) -> Json:
 def status(text: str) -> Json:
     """Return a status that names things of its own."""
     side = {"hash": text, "revision": 1, "selector": text}
-    return {"stable": side, "canary": {**side, "started": "2026-01-01T00:00:00Z"}, "policy": text, "heard": [text]}
+    return {
+        "stable": side,
+        "canary": {**side, "started": "2026-01-01T00:00:00Z"},
+        "policy": text,
+        "handledCommands": [text],
+    }
 
 
 def routes(text: str) -> Iterator[Json]:

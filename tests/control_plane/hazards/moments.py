@@ -63,7 +63,7 @@ def stage_of(rollout: Json) -> str:
     status = rollout.get("status", {})
     canary = status.get("canary")
     if canary is not None:
-        return "leaving" if "leaving" in canary else f"step {status.get('step', {}).get('index', 0)}"
+        return "leaving" if "abort" in canary else f"step {status.get('step', {}).get('index', 0)}"
     if [image.rpartition(":")[2] for image in status.get("stable", {}).get("images", [])] == [NEW]:
         return "promoted"
     newest = (status.get("history") or [{}])[0]

@@ -152,7 +152,7 @@ class Stage:
         if not found or found["metadata"]["generation"] != status.get("observedGeneration"):
             return False
         over = status.get("phase") in ("Healthy", "RolledBack") and status.get("ready") == f"{REPLICAS}/{REPLICAS}"
-        left = {"canary", "warm"} & set(status) or "finalizers" in found["metadata"]
+        left = {"canary", "previous"} & set(status) or "finalizers" in found["metadata"]
         deployments = self.house.recorder.now(self.namespace, "deployments").values()
         sizes = [one["spec"]["replicas"] for one in deployments]
         return bool(over and not left and sum(sizes) == REPLICAS and self._led_home())

@@ -41,7 +41,7 @@ def warmed(shop: Shop, spec: Json) -> None:
     """Bring v1 to rest, then promote v2; v1 stays warm."""
     opened(shop, spec)
     shop.ship("v2", **spec)
-    shop.wait(lambda: "until" in shop.status.get("warm", {}), "v1 is warm")
+    shop.wait(lambda: "until" in shop.status.get("previous", {}), "v1 is warm")
 
 
 def judged(namespace: str, moment: str) -> Json:
@@ -65,7 +65,7 @@ def test_preview_promoted_by_hand(shop: Shop, *, routed: bool) -> None:
 
     shop.promote()
     shop.wait_stable("v2")
-    shop.wait(lambda: "until" in shop.status.get("warm", {}), "v1 is warm")
+    shop.wait(lambda: "until" in shop.status.get("previous", {}), "v1 is warm")
 
     shop.wait_sizes({"v1": 4, "v2": 4})
     assert shop.selects("web") == shop.selects("web-canary") == hash_

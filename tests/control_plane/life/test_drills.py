@@ -38,15 +38,18 @@ def test_by_command(shop: Shop, operator: Operator) -> None:
 
     assert (entry["revision"], entry["hash"], entry["outcome"]) == (1, stable, "Drilled")
     assert entry["by"] == "annotation headgate.dev/drill"
-    assert (entry["drill"]["kept"], entry["drill"]["tookSeconds"] < 10) == (True, True)
-    assert (shop.condition("Rehearsed")["status"], shop.condition("Rehearsed")["reason"]) == ("True", "DrillKept")
+    assert (entry["drill"]["withinTarget"], entry["drill"]["rollbackSeconds"] < 10) == (True, True)
+    assert (shop.condition("DrillSucceeded")["status"], shop.condition("DrillSucceeded")["reason"]) == (
+        "True",
+        "DrillSucceeded",
+    )
     assert shop.weights().get("web-canary", 0) == 0
     assert shop.selects("web") == shop.selects("web-canary") == stable
     shop.wait(lambda: len(shop.reader.listed("deployments", shop.namespace)) == 1, "its Deployment is gone")
     assert "headgate.dev/drill" not in shop.rollout()["metadata"].get("annotations", {})
     assert shop.status.get("rejected", []) == []
     assert operator.metric("headgate_drill_seconds_count") == before + 1
-    said = shop.wait_event("DrillKept")
+    said = shop.wait_event("DrillSucceeded")
     assert said == f"drill of revision 1: {entry['message']}"
 
 
@@ -58,7 +61,7 @@ def test_by_pod_ratio(world: World) -> None:
     entry = ended(world)
     world.wait(lambda: len(world.reader.listed("deployments", world.namespace)) == 1, "its Deployment is gone")
 
-    assert (entry["outcome"], entry["drill"]["kept"], world.sizes()) == ("Drilled", True, {"v1": 4})
+    assert (entry["outcome"], entry["drill"]["withinTarget"], world.sizes()) == ("Drilled", True, {"v1": 4})
 
 
 def test_what_does_not_fit_is_told(world: World) -> None:
@@ -94,7 +97,7 @@ def test_a_new_version_comes_first(shop: Shop, running_gateways: Gateways) -> No
     shop.command("drill", "now")
     shop.wait(lambda: shop.weights().get("web-canary", 0) == 25, "the drill has its weight")
     shop.deploy("v2", strategy=STEPS)
-    shop.wait(lambda: shop.status.get("canary", {}).get("leaving", {}).get("reason") == "Superseded", "it goes")
+    shop.wait(lambda: shop.status.get("canary", {}).get("abort", {}).get("reason") == "Superseded", "it goes")
     running_gateways.answer(shop.namespace, Answer.ACCEPTED)
     shop.wait_stable("v2")
 

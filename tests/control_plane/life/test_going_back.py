@@ -38,7 +38,7 @@ def cold(shop: Shop, **spec: object) -> None:
     """Bring both to rest, and wait until v1 has no pods any more."""
     twice(shop, **spec)
     shop.wait(lambda: shop.sizes() == {"v2": 4}, "only v2 has pods")
-    shop.wait(lambda: "warm" not in shop.status, "nothing is warm")
+    shop.wait(lambda: "previous" not in shop.status, "nothing is warm")
 
 
 def on_v1(shop: Shop) -> None:
@@ -58,7 +58,7 @@ def test_warm(shop: Shop, by: str) -> None:
     """While the old pods are warm, users are back before any pod is asked for, by command or by template."""
     canary = {"canary": {"steps": STEPS, "scaleDownDelay": "10m"}}
     twice(shop, strategy=canary, traffic=traffic())
-    shop.wait(lambda: "until" in shop.status.get("warm", {}), "warm")
+    shop.wait(lambda: "until" in shop.status.get("previous", {}), "previous")
     pods = shop.pods()
     if by == "template":
         shop.ship("v1", strategy=canary, traffic=traffic())
@@ -74,7 +74,7 @@ def test_warm(shop: Shop, by: str) -> None:
     entry = shop.status["history"][0]
     assert (entry["revision"], entry["outcome"]) == (2, "Aborted")
     assert entry["by"] == "annotation headgate.dev/rollback-to"
-    assert entry["decided"] <= entry["finished"]
+    assert entry["abortedAt"] <= entry["finished"]
 
 
 @EVERY_WAY
@@ -90,7 +90,7 @@ def test_cold_by_command(shop: Shop, way: Json) -> None:
     ]
     assert shop.selects("web") == (shop.hash_of("v1") if "traffic" in way else "")
     said = shop.kubectl("describe", "rollout", "web", "-n", shop.namespace)
-    assert "Took:" in said
+    assert "Duration:" in said
     assert "rolled back to revision 1 by command" in said
 
 
@@ -231,7 +231,7 @@ def test_a_stable_revision_that_is_lost(shop: Shop, way: str, remedy: str) -> No
         shop.wait_said(f"headgate.dev/retry={canary} keeps revision 2, which serves")
         assert shop.sizes()["v2"] == 1
         shop.command("retry", canary)
-        shop.wait(lambda: "leaving" not in shop.status["canary"], "it stays")
+        shop.wait(lambda: "abort" not in shop.status["canary"], "it stays")
     shop.command("promote-full", canary)
     shop.wait_stable("v2")
     shop.wait(lambda: shop.sizes() == {"v2": 4}, "it has all pods")

@@ -57,7 +57,7 @@ def test_demand_counts_whole_and_at_once(shop: Shop, meter: Meter) -> None:
 
     meter.say(shop.namespace, millicpu=480)
     shop.wait(lambda: shop.sizes() == {"v1": 8, "v2": 2}, "twice the pods of both")
-    assert "ScaleHeld" not in {one["type"] for one in shop.status["conditions"]}
+    assert "ScalingHeld" not in {one["type"] for one in shop.status["conditions"]}
     meter.say(shop.namespace, millicpu=240)
     shop.wait(lambda: wanted(shop) == 4, "the autoscaler wants fewer")
     shop.promote()
@@ -78,14 +78,14 @@ def test_memory_does_not_feed_on_extra_pods(shop: Shop, meter: Meter) -> None:
     shop.wait(lambda: wanted(shop) == 7, "the autoscaler sees eight pods")
     settle(LOOKS)
 
-    assert (wanted(shop), shop.sizes(), shop.status["scaleFloor"]) == (7, {"v1": 4, "v2": 4}, 4)
-    assert shop.condition("ScaleHeld")["reason"] == "MemoryTarget"
+    assert (wanted(shop), shop.sizes(), shop.status["minReplicas"]) == (7, {"v1": 4, "v2": 4}, 4)
+    assert shop.condition("ScalingHeld")["reason"] == "MemoryTarget"
     assert "asks for 7 replicas because of memory; 4 count" in shop.wait_event("MemoryTarget")
     shop.command("abort", "now")
     shop.wait(lambda: "canary" not in shop.status, "the extra pods have gone")
     shop.wait(lambda: wanted(shop) == 4, "and what they asked for with them")
-    shop.wait(lambda: "ScaleHeld" not in {one["type"] for one in shop.status["conditions"]}, "nothing waits any more")
-    assert (shop.sizes(), "scaleFloor" in shop.status) == ({"v1": 4}, False)
+    shop.wait(lambda: "ScalingHeld" not in {one["type"] for one in shop.status["conditions"]}, "nothing waits any more")
+    assert (shop.sizes(), "minReplicas" in shop.status) == ({"v1": 4}, False)
 
 
 def test_memory_hides_no_demand(shop: Shop, meter: Meter) -> None:
@@ -94,10 +94,10 @@ def test_memory_hides_no_demand(shop: Shop, meter: Meter) -> None:
     opened(shop, **PREVIEW)
     shop.add(autoscaler(minReplicas=4, metrics=[share("memory"), share("cpu")]))
     ship(shop, "v2", **PREVIEW)
-    shop.wait(lambda: shop.status.get("scaleFloor") == 4 and wanted(shop) == 7, "memory waits")
+    shop.wait(lambda: shop.status.get("minReplicas") == 4 and wanted(shop) == 7, "memory waits")
     meter.say(shop.namespace, millicpu=350, mebibytes=51)
     shop.wait(lambda: shop.sizes() == {"v1": 6, "v2": 6}, "demand counts")
-    assert shop.condition("ScaleHeld")["reason"] == "MemoryTarget"
+    assert shop.condition("ScalingHeld")["reason"] == "MemoryTarget"
 
 
 def test_memory_waits_while_the_old_version_is_warm(shop: Shop, meter: Meter) -> None:
@@ -111,7 +111,7 @@ def test_memory_waits_while_the_old_version_is_warm(shop: Shop, meter: Meter) ->
     settle(LOOKS)
 
     shop.wait_sizes({"v1": 4, "v2": 4})
-    assert shop.condition("ScaleHeld")["reason"] == "MemoryTarget"
+    assert shop.condition("ScalingHeld")["reason"] == "MemoryTarget"
 
 
 def test_an_autoscaler_of_a_deployment_is_named(shop: Shop, meter: Meter) -> None:

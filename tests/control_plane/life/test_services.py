@@ -77,7 +77,7 @@ def test_orphans_of_two_revisions_are_not_mixed(shop: Shop) -> None:
     warm = {"canary": {"steps": [{"setWeight": 50}], "scaleDownDelay": "10m"}}
     shop.open(strategy=warm)
     shop.deploy("v2", strategy=warm)
-    shop.wait(lambda: "until" in shop.status.get("warm", {}), "warm")
+    shop.wait(lambda: "until" in shop.status.get("previous", {}), "warm")
     old = shop.deployments()["v1"]["metadata"]["name"]
     shop.kubectl("delete", "rollout", "web", "-n", shop.namespace, "--cascade=orphan", "--timeout=60s")
     shop.kubectl("label", "service", "web", "-n", shop.namespace, "headgate.dev/managed=yes", "--overwrite")

@@ -20,7 +20,7 @@ def gone_back(shop: Shop) -> tuple[str, str]:
     old = shop.hash_of("v1")
     shop.deploy("v2", **WARM)
     shop.wait_stable("v2", 120)
-    shop.wait(lambda: "until" in shop.status.get("warm", {}), "v1 is warm", 120)
+    shop.wait(lambda: "until" in shop.status.get("previous", {}), "v1 is warm", 120)
     left = shop.hash_of("v2")
     shop.command("abort", "now")
     shop.wait_selects("web", old)

@@ -80,7 +80,7 @@ def test_warm_revision_is_gone_back_to_by_one_write(shop: Shop, control_plane: C
     warm = {"canary": {"steps": [{"setWeight": 50}], "scaleDownDelay": "10m"}}
     shop.open(strategy=warm)
     shop.deploy("v2", strategy=warm)
-    shop.wait(lambda: "until" in shop.status.get("warm", {}), "warm")
+    shop.wait(lambda: "until" in shop.status.get("previous", {}), "warm")
     shop.wait_sizes({"v1": 4, "v2": 4})
     since = operators.audited(control_plane.cluster)
     shop.command("abort", "now")

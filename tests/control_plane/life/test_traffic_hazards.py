@@ -62,7 +62,7 @@ def test_h1_route_refuses_writes(shop: Shop, prometheus: ScriptedPrometheus) -> 
     shop.kubectl("apply", "-f", "-", stdin=REFUSAL.format(name=shop.namespace))
     shop.wait(lambda: frozen(shop), "frozen")
     prometheus.script(constant(0.9, match=shop.namespace))
-    shop.wait(lambda: bool(shop.status["canary"].get("leaving")), "judged")
+    shop.wait(lambda: bool(shop.status["canary"].get("abort")), "judged")
     shop.wait(lambda: bool(shop.status.get("rejected")), "recorded")
     assert shop.weights() == {"web": 75, "web-canary": 25}
     assert shop.sizes()["v2"] == 1, "users still meet the pods that the route leads to"

@@ -14,7 +14,7 @@ from headgate.api.status import Phase
 from headgate.cli import printing
 
 Json = Mapping[str, Any]
-TOLD_CONDITIONS: Final = ("Disputed", "ScaleHeld")
+TOLD_CONDITIONS: Final = ("Disputed", "ScalingHeld")
 """Conditions that say something besides the Ready condition's message."""
 
 
@@ -120,7 +120,7 @@ def state(objects: Objects) -> State:
     metadata, spec = nesting.mapping(rollout.get("metadata")), nesting.mapping(rollout.get("spec"))
     status = nesting.mapping(rollout.get("status"))
     canary, weight = nesting.mapping(status.get("canary")), nesting.mapping(status.get("weight"))
-    leaving, step = nesting.mapping(canary.get("leaving")), nesting.mapping(status.get("step"))
+    leaving, step = nesting.mapping(canary.get("abort")), nesting.mapping(status.get("step"))
     conditions = {_text(one.get("type")): one for one in _objects(status.get("conditions"))}
     strategy = nesting.mapping(spec.get("strategy"))
     count = _number(step.get("of"))
@@ -149,7 +149,7 @@ def state(objects: Objects) -> State:
 
 def _sides(status: Json, deployments: Sequence[Json]) -> Iterable[Side]:
     by_hash = {_label(deployment, names.POD_HASH): deployment for deployment in deployments}
-    for role, field in (("stable", "stable"), ("canary", "canary"), ("previous", "warm")):
+    for role, field in (("stable", "stable"), ("canary", "canary"), ("previous", "previous")):
         side = nesting.mapping(status.get(field))
         if not side:
             continue

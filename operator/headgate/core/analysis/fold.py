@@ -32,8 +32,8 @@ def watched(status: RolloutStatus) -> tuple[Side, Side | None] | None:
     if status.stable is None:
         return (status.canary, None) if status.canary is not None else None
     if status.canary is not None:
-        return (status.canary, status.stable) if status.canary.leaving is None else None
-    return (status.stable, status.warm) if status.warm is not None else None
+        return (status.canary, status.stable) if status.canary.abort is None else None
+    return (status.stable, status.previous) if status.previous is not None else None
 
 
 def begin(metrics: Iterable[Metric], now: float) -> tuple[MetricStatus, ...]:
@@ -72,7 +72,7 @@ def at_new_weight(states: Iterable[MetricStatus]) -> tuple[MetricStatus, ...]:
 class Span:
     """From when on a measurement's window counts."""
 
-    judged_from: int
+    analysis_from: int
     """For failures: what lies before this is not this attempt's. 0: nothing does."""
     weight_since: int | None
     """For passes: since when the present weight holds. None: not yet."""
@@ -90,7 +90,7 @@ def _folded_tick(metric: Metric, state: MetricStatus, sample: Sample, span: Span
     message = sample.message[:_MESSAGE_LENGTH]
     early = span.weight_since is None or window_start < span.weight_since
     bare = span.pods_since is None or window_start < span.pods_since
-    if outcome in DECIDED and window_start < span.judged_from:
+    if outcome in DECIDED and window_start < span.analysis_from:
         outcome, message = Outcome.NO_DATA, "its window reaches back into an earlier attempt"
     elif outcome in DECIDED and bare and metric.name in span.late:
         outcome, message = Outcome.NO_DATA, "its window reaches back too far: its pods or its weight were not there yet"

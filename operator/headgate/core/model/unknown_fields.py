@@ -17,7 +17,7 @@ from typing import Any, Final
 from headgate.api.status import CONDITIONS
 
 FOUND_ANEW: Final = frozenset(
-    {"phase", "ready", "replicas", "selector", "observedGeneration", "heard", "template", "drill"}
+    {"phase", "ready", "replicas", "selector", "observedGeneration", "handledCommands", "template", "drill"}
 )
 """What is found anew in each pass: no older word for it may outlast that."""
 _OF_A_CANARY: Final = frozenset({"step", "weight"})

@@ -52,7 +52,7 @@ class Held:
 
 def held(rollout: RolloutFacts, status: RolloutStatus, found: Iterable[AutoscalerFacts], now: float) -> Held | None:
     """Return the growth that waits; None if what is wanted counts."""
-    counts, wanted = status.scale_floor, rollout.replicas
+    counts, wanted = status.min_replicas, rollout.replicas
     if status.stable is None or counts is None or wanted is None or wanted <= counts:
         return None
     extra = status.canary is not None or _beside(status)
@@ -68,7 +68,7 @@ def held(rollout: RolloutFacts, status: RolloutStatus, found: Iterable[Autoscale
 
 def _beside(status: RolloutStatus) -> bool:
     """Return whether there are extra pods beside no canary: of an old revision, or the first ones of a restart."""
-    return status.warm is not None or status.restart is not None
+    return status.previous is not None or status.restart is not None
 
 
 def _by_others(one: AutoscalerFacts, wanted: int, pods: int) -> int:

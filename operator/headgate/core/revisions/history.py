@@ -27,10 +27,10 @@ def remembered(
         message=message,
         by=by,
         started=canary.started,
-        decided=canary.leaving.since if canary.leaving else None,
+        aborted_at=canary.abort.since if canary.abort else None,
         finished=at,
         drill=canary.drill,
-        took=values.format_duration(max(0, at - canary.started)),
+        duration=values.format_duration(max(0, at - canary.started)),
     )
     return kept((entry, *status.history))
 
@@ -41,7 +41,7 @@ def kept(entries: tuple[HistoryEntry, ...]) -> tuple[HistoryEntry, ...]:
     Whatever came after them stay the last drill that was measured, and the last promotions: these can be gone back to.
     """
     drills = [at for at, known in enumerate(entries) if known.drill is not None]
-    measured = [at for at in drills if (drill := entries[at].drill) is not None and drill.kept is not None][:1]
+    measured = [at for at in drills if (drill := entries[at].drill) is not None and drill.within_target is not None][:1]
     stood = [at for at, known in enumerate(entries) if known.outcome is Ending.PROMOTED][:_STOOD_KEPT]
     # Drills come by themselves, and would leave no room for what people look for here.
     surplus = set(drills) - set(_newest(drills, measured, _DRILLS_KEPT))
@@ -72,7 +72,7 @@ def was_stable(status: RolloutStatus, revision_hash: str) -> bool:
     for entry in _trials(status, revision_hash):
         if entry.outcome is Ending.PROMOTED:
             return entry.started not in later
-        if entry.outcome in REJECTING and not entry.lifted:
+        if entry.outcome in REJECTING and not entry.retried:
             return False
         later.add(entry.started)
     return False
@@ -88,7 +88,7 @@ def lifted(status: RolloutStatus, revision_hash: str) -> RolloutStatus:
     """Return *status* without any verdict against a revision: it may be tried again, and gone back to."""
     rejected = tuple(entry for entry in status.rejected if entry.hash != revision_hash)
     past = tuple(
-        entry.model_copy(update={"lifted": True})
+        entry.model_copy(update={"retried": True})
         if entry.hash == revision_hash and entry.outcome in REJECTING and entry.drill is None
         else entry
         for entry in status.history
@@ -99,7 +99,7 @@ def lifted(status: RolloutStatus, revision_hash: str) -> RolloutStatus:
 def is_rejected(status: RolloutStatus, revision_hash: str) -> bool:
     """Return whether the last word on a revision was a verdict against it; none may have been spoken."""
     last = next(_trials(status, revision_hash), None)
-    against = last is not None and last.outcome in REJECTING and not last.lifted
+    against = last is not None and last.outcome in REJECTING and not last.retried
     return against or any(entry.hash == revision_hash for entry in status.rejected)
 
 

@@ -69,7 +69,7 @@ def traffic_asked_again(situation: Situation) -> tuple[float, ...]:
 
 def _ahead(situation: Situation) -> traffic_problems.Ahead:
     """Return the steps whose needs count."""
-    if situation.goes_back or situation.drills or revision_choice.leads_back(situation):
+    if situation.is_rollback or situation.drills or revision_choice.leads_back(situation):
         return traffic_problems.Ahead()
     at = max(situation.step_at, 0)
     before = situation.plan[at - 1].weight_percent if at else 0
@@ -99,6 +99,8 @@ def contested(situation: Situation) -> Rest | None:
     quiet = drift.contested(found, situation.now)
     if found is None or quiet is None:
         return None
-    reason = "SelectorContested" if " Service " in found.changed_by else "RouteContested"
-    message = f"{found.changed_by} {found.changes} times, and was put right each time; steps go on after a quiet minute"
+    reason = "SelectorContested" if " Service " in found.drift_by else "RouteContested"
+    message = (
+        f"{found.drift_by} {found.drift_count} times, and was put right each time; steps go on after a quiet minute"
+    )
     return Rest(Phase.HOLDING, reason, message, (quiet,))

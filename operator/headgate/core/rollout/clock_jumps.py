@@ -44,14 +44,14 @@ def without_future(seen: Observation, status: RolloutStatus) -> RolloutStatus:
         changes["weight"] = _timed(status.weight, seen.now, "since", ahead_seconds=settling)
     if status.canary:
         # When it started tells this attempt from others, and is not rewritten.
-        canary = _timed(status.canary, seen.now, "judged_from")
-        if canary.leaving:
-            canary = canary.model_copy(update={"leaving": _timed(canary.leaving, seen.now, *_LEAVING)})
+        canary = _timed(status.canary, seen.now, "analysis_from")
+        if canary.abort:
+            canary = canary.model_copy(update={"abort": _timed(canary.abort, seen.now, *_LEAVING)})
         changes["canary"] = canary
-    if status.warm:
-        changes["warm"] = _timed(status.warm, seen.now, "judged_from", "promoted")
+    if status.previous:
+        changes["previous"] = _timed(status.previous, seen.now, "analysis_from", "promoted")
     if status.traffic:
-        changes["traffic"] = _timed(status.traffic, seen.now, "since", "home_since", "changed")
+        changes["traffic"] = _timed(status.traffic, seen.now, "since", "stable_since", "drift_last_time")
     if status.restart:
         changes["restart"] = _timed(status.restart, seen.now, "since")
     ticks = ("since", "watched_since", "last_tick", "last_judged")
@@ -76,12 +76,12 @@ def _with_progress(side: _AnySide, seconds: int) -> _AnySide:
 
 
 def _with_canary(canary: Canary, seconds: int) -> Canary:
-    moved = _moved(_with_progress(canary, seconds), seconds, "judged_from")
+    moved = _moved(_with_progress(canary, seconds), seconds, "analysis_from")
     changes: dict[str, object] = {"jumped_seconds": canary.jumped_seconds + seconds}
-    if moved.leaving is not None:
-        changes["leaving"] = _moved(moved.leaving, seconds, *_LEAVING)
+    if moved.abort is not None:
+        changes["abort"] = _moved(moved.abort, seconds, *_LEAVING)
     if moved.drill is not None:
-        changes["drill"] = _moved(moved.drill, seconds, "breached")
+        changes["drill"] = _moved(moved.drill, seconds, "injected_at")
     return moved.model_copy(update=changes)
 
 
@@ -99,11 +99,11 @@ def without_jump(seen: Observation, status: RolloutStatus) -> RolloutStatus:
         changes["stable"] = _with_progress(status.stable, seconds)
     if status.canary:
         changes["canary"] = _with_canary(status.canary, seconds)
-    if status.warm:
-        warm = _with_progress(status.warm, seconds)
-        changes["warm"] = _moved(warm, seconds, "judged_from", "promoted", "until")
-    if status.traffic and (status.canary or status.warm):
-        changes["traffic"] = _moved(status.traffic, seconds, "since", "home_since", "changed")
+    if status.previous:
+        warm = _with_progress(status.previous, seconds)
+        changes["previous"] = _moved(warm, seconds, "analysis_from", "promoted", "until")
+    if status.traffic and (status.canary or status.previous):
+        changes["traffic"] = _moved(status.traffic, seconds, "since", "stable_since", "drift_last_time")
     # For how long there is nothing to judge counts from the last measurement that was judged: the next are yet to come.
     states = (_moved(state, seconds, "since", "watched_since", "last_judged") for state in status.analysis)
     changes["analysis"] = tuple(states)

@@ -63,7 +63,7 @@ def next_hash(situation: Situation) -> str:
     wanted = seen.rollout.template_hash if unknown else situation.wanted_hash
     if stable is None or seen.rollout.deleting:
         return ""
-    on_its_way = canary.hash if canary is not None and canary.leaving is None else ""
+    on_its_way = canary.hash if canary is not None and canary.abort is None else ""
     refused = {stable.hash, on_its_way, *(entry.hash for entry in situation.status.rejected)}
     return "" if wanted in refused else wanted
 
@@ -74,7 +74,7 @@ def promotion(situation: Situation, revision_hash: str) -> str:
     if situation.stable is None:
         return _first(situation)
     if canary is not None and canary.drill is not None:
-        ends = "" if canary.leaving else f"; {names.ABORT}={canary.hash} ends it"
+        ends = "" if canary.abort else f"; {names.ABORT}={canary.hash} ends it"
         return f"in flight is a drill, which nothing promotes{ends}{_follows(situation)}"
     if canary is not None:
         return f"it is being taken back{_tried_again(situation, canary.hash)}{_follows(situation)}"
@@ -87,8 +87,8 @@ def promotion(situation: Situation, revision_hash: str) -> str:
 def drill(situation: Situation) -> str:
     """Return what makes room for a drill, with a leading separator; or nothing."""
     canary, restart, now = situation.flight, situation.status.restart, names.ABORT_NOW
-    if canary is not None and canary.drill is not None and canary.leaving is None:
+    if canary is not None and canary.drill is not None and canary.abort is None:
         return f"; {names.ABORT}={canary.hash} ends it"
-    if canary is None and situation.status.warm is None and restart is not None and not restart.stopped:
+    if canary is None and situation.status.previous is None and restart is not None and not restart.stopped:
         return f"; {names.ABORT}={now} stops that"
     return _tried_again(situation, situation.wanted_hash) if canary is None else ""

@@ -50,7 +50,7 @@ class CommandResult:
     @property
     def confirmed(self) -> tuple[RemoveCommand, ...]:
         """Those removals whose commands were in the status before: safe at any moment."""
-        known = self.situation.seen.status.heard
+        known = self.situation.seen.status.handled_commands
         return tuple(one for one in self.removals if _entry(one.annotation, one.value) in known)
 
     @property
@@ -76,7 +76,7 @@ def _mismatch(situation: Situation, annotation: str, value: str, why: str) -> Mo
 
 def _abort(situation: Situation, value: str) -> Move:
     canary = situation.flight
-    if canary is None or canary.leaving is not None:
+    if canary is None or canary.abort is not None:
         other = _turned_round(situation, value) or rollbacks.cancelled(situation, value)
         if canary is None:
             stopped = restarts.stopped(situation) if value == names.ABORT_NOW and situation.canary is None else None
@@ -126,7 +126,7 @@ def _retry(situation: Situation, value: str) -> Move:
 
 def _promote(situation: Situation, value: str) -> Move:
     canary, step = situation.flight, situation.status.step
-    if canary is None or canary.leaving or canary.drill or step is None:
+    if canary is None or canary.abort or canary.drill or step is None:
         return _mismatch(
             situation, names.PROMOTE, value, command_suggestions.promotion(situation, value.partition("/")[0])
         )
@@ -143,13 +143,13 @@ def _promote(situation: Situation, value: str) -> Move:
 
 def _promote_full(situation: Situation, value: str) -> Move:
     canary = situation.flight or first_revision.awaits_proof(situation)
-    if canary is None or canary.leaving or canary.drill:
+    if canary is None or canary.abort or canary.drill:
         return _mismatch(situation, names.PROMOTE_FULL, value, command_suggestions.promotion(situation, value))
     if value != canary.hash:
         why = f"in flight is {canary.hash}; {names.PROMOTE_FULL}={canary.hash} would match"
         return _mismatch(situation, names.PROMOTE_FULL, value, why)
     notice = Notice("PromotedFully", f"revision {canary.hash} skips all pauses and evidence, by command")
-    return Move(situation.with_canary(full=True), (notice,))
+    return Move(situation.with_canary(promote_full=True), (notice,))
 
 
 def _drill(situation: Situation, value: str) -> Move:
@@ -195,7 +195,7 @@ def _effect(situation: Situation, annotation: str, value: str) -> Move:
 def _stops(situation: Situation) -> bool:
     """Return whether there is an abort that was not heard before this pass."""
     value = situation.seen.rollout.annotations.get(names.ABORT)
-    return value is not None and _entry(names.ABORT, value) not in situation.seen.status.heard
+    return value is not None and _entry(names.ABORT, value) not in situation.seen.status.handled_commands
 
 
 def _heard(situation: Situation, commands: Mapping[str, str], before: Mapping[str, str]) -> CommandResult:
@@ -203,7 +203,7 @@ def _heard(situation: Situation, commands: Mapping[str, str], before: Mapping[st
     present, early = dict(before), {}
     stops = _stops(situation)
     for annotation, value in commands.items():
-        known = _entry(annotation, value) in situation.seen.status.heard
+        known = _entry(annotation, value) in situation.seen.status.handled_commands
         if not known and _is_early(situation, annotation, value.strip()):
             if not stops:
                 early[annotation] = value
@@ -220,7 +220,7 @@ def _heard(situation: Situation, commands: Mapping[str, str], before: Mapping[st
             situation = situation.moved(move.status)
         present[annotation] = value
     entries = tuple(_entry(annotation, present[annotation]) for annotation in names.COMMANDS if annotation in present)
-    situation = situation.moved(situation.status.model_copy(update={"heard": entries}))
+    situation = situation.moved(situation.status.model_copy(update={"handled_commands": entries}))
     return CommandResult(situation, notices, present, early)
 
 
@@ -235,7 +235,7 @@ def carried_out(annotations: Mapping[str, str]) -> tuple[str, ...]:
 def apply_commands(situation: Situation) -> CommandResult:
     """Return the situation after all commands, abort before everything else, each carried out once."""
     given = situation.seen.rollout.annotations
-    if not given and not situation.status.heard:
+    if not given and not situation.status.handled_commands:
         return CommandResult(situation, (), {})
     return _heard(
         situation, {annotation: given[annotation] for annotation in names.COMMANDS if annotation in given}, {}

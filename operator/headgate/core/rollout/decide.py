@@ -211,7 +211,7 @@ def _parting(situation: Situation) -> list[Action]:
     canary = situation.flight
     if canary is None:
         return []
-    if canary.leaving is not None:
+    if canary.abort is not None:
         return traffic_actions.actions(situation)
     leaves = transitions.begin_abort(
         situation, canary, Ending.DELETED, "Deleted", "the Rollout is being deleted", by="deletion"
@@ -264,7 +264,7 @@ def _concluded(
         letting_go = (*_parting(situation), *workload_actions.release(situation), *heard.confirmed)
         again = _paced(recheck_at, seen.now, idle=not (write or letting_go))
         return Decision(rule, status, write, (), letting_go, said, again, urgent=True)
-    urgent = situation.canary is not None and situation.canary.leaving is not None
+    urgent = situation.canary is not None and situation.canary.abort is not None
     records = workload_actions.records(situation)
     said = (*said, *autoscaler.told(seen.status, status), *workload_actions.repairs(situation))
     actions = (*workload_actions.actions(situation, rest.phase), *(heard.confirmed if urgent else heard.removals))

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from headgate.api import names, values
-from headgate.api.status import HistoryEntry, Leaving, Rejected, RolloutStatus, Side
+from headgate.api.status import Abort, HistoryEntry, Rejected, RolloutStatus, Side
 from headgate.core.model import DeploymentFacts, Observation, TemplateRecord
 from headgate.core.model.actions import Action, DeleteDeployment, MarkDeployment, MarkRecord, ScaleDeployment
 from headgate.core.revisions import history, identity
@@ -44,9 +44,9 @@ def stable_since(seen: Observation, revision_hash: str) -> int:
     return max([0, *[at for at in told if at <= seen.now + history.AHEAD_SECONDS]])
 
 
-def reasons(leaving: Leaving | Rejected) -> str:
+def reasons(leaving: Abort | Rejected) -> str:
     """Return when and why a revision was taken back, as it is marked."""
-    at = leaving.since if isinstance(leaving, Leaving) else leaving.at
+    at = leaving.since if isinstance(leaving, Abort) else leaving.at
     return f"{values.format_time(at)} {leaving.reason}: {leaving.message[:_WHY_LENGTH]}"
 
 
@@ -97,7 +97,7 @@ def believed(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     status that knows of a revision on its way goes on with that, by its steps.
     """
     stable = status.stable
-    if seen.unread or stable is None or stable.since is None or status.canary or status.warm:
+    if seen.unread or stable is None or stable.since is None or status.canary or status.previous:
         return status
     own = seen.deployments.get(stable.hash)
     if own is not None and own.replicas:
@@ -105,8 +105,8 @@ def believed(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     newer = newest(seen, after=stable.since)
     if newer in (None, stable.hash) or not seen.deployments[newer].replicas:
         return status
-    gone = dict.fromkeys(("stable", "canary", "warm", "rollback", "restart", "step", "weight", "traffic"))
-    return status.model_copy(update={**gone, "analysis": (), "scale_floor": None})
+    gone = dict.fromkeys(("stable", "canary", "previous", "rollback", "restart", "step", "weight", "traffic"))
+    return status.model_copy(update={**gone, "analysis": (), "min_replicas": None})
 
 
 def newest(seen: Observation, after: int = 0) -> str | None:
@@ -178,14 +178,14 @@ def _due(situation: Situation) -> bool:
         return False  # it would not be believed, and so be written again in each pass
     # What is urgent is carried out whatever becomes of the status: the mark must not be earlier.
     before = seen.status.stable
-    committed = canary is None or canary.leaving is None or (before is not None and before.hash == stable.hash)
+    committed = canary is None or canary.abort is None or (before is not None and before.hash == stable.hash)
     return committed and situation.facts(stable) is not None and stable_since(seen, stable.hash) < stable.since
 
 
 def _soon(situation: Situation) -> bool:
     """Return whether the old revision's pods are about to go."""
-    warm, canary, stable = situation.status.warm, situation.canary, situation.stable
-    if canary is not None and canary.leaving is not None:
+    warm, canary, stable = situation.status.previous, situation.canary, situation.stable
+    if canary is not None and canary.abort is not None:
         return True
     if warm is not None:
         return traits.scale_down_delay_seconds(situation.seen.policy) <= SOON_SECONDS
@@ -217,7 +217,7 @@ def _dated(situation: Situation, stable: Side, since: int, actions: list[Action]
 def _condemned(situation: Situation) -> list[Action]:
     """Return the marks of what rollback-to was given against: no write of their Deployments is near."""
     canary, seen = situation.canary, situation.seen
-    if seen.rollout.deleting or (canary is not None and canary.leaving is not None):
+    if seen.rollout.deleting or (canary is not None and canary.abort is not None):
         return []
     found: list[Action] = []
     for entry in situation.status.rejected:

@@ -90,13 +90,13 @@ def state_of(status: RolloutStatus) -> State:
     """Return the state that *status* is in."""
     canary = status.canary
     if canary is None:
-        rests = State.AT_REST if status.warm is None else State.PREVIOUS_KEPT
+        rests = State.AT_REST if status.previous is None else State.PREVIOUS_KEPT
         return State.NEW if status.stable is None else rests
     if status.stable is None:
         return State.FIRST
     if canary.drill is not None:
-        return State.DRILL if canary.leaving is None else State.DRILL_LEAVING
-    return State.IN_FLIGHT if canary.leaving is None else State.LEAVING
+        return State.DRILL if canary.abort is None else State.DRILL_LEAVING
+    return State.IN_FLIGHT if canary.abort is None else State.LEAVING
 
 
 def illegal(before: RolloutStatus, after: RolloutStatus) -> str:
@@ -115,7 +115,7 @@ def _role(before: RolloutStatus, side: Side | None) -> Revision | None:
     """Return what the revision of *side* was in *before*; None for no side."""
     if side is None:
         return None
-    known = ((_STABLE, before.stable), (_CANARY, before.canary), (_PREVIOUS, before.warm))
+    known = ((_STABLE, before.stable), (_CANARY, before.canary), (_PREVIOUS, before.previous))
     return next((role for role, was in known if was is not None and was.hash == side.hash), _OTHER)
 
 

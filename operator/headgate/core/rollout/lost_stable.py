@@ -39,7 +39,7 @@ def told(situation: Situation, rest: Rest) -> Rest:
         return rest
     gone = f"revision {side.revision} ({side.hash}) cannot be brought back: its Deployment and its record are both gone"
     ways = [*_commands(situation), f"apply the template of revision {side.revision} again: it is made anew"]
-    goes = situation.flight is not None and situation.flight.leaving is None
+    goes = situation.flight is not None and situation.flight.abort is None
     message = f"{gone}; {', or '.join(ways)}; {rest.message}"
     return Rest(Phase.DEGRADED, "StableLost", message, rest.recheck_at, stalled=not goes)
 
@@ -48,12 +48,12 @@ def _commands(situation: Situation) -> list[str]:
     canary, command = situation.flight, f"kubectl annotate {names.RESOURCE} {situation.seen.rollout.name}"
     if canary is not None and canary.drill is not None:
         return []
-    if canary is not None and canary.leaving is not None:
+    if canary is not None and canary.abort is not None:
         keeps = f"{command} {names.RETRY}={canary.hash} keeps revision {canary.revision}, which serves"
         return [keeps] if _stays(situation, canary) else []
     if canary is not None:
         full = f"{command} {names.PROMOTE_FULL}={canary.hash} gives all users to revision {canary.revision}"
-        return [] if canary.full or canary.goes_back else [full]
+        return [] if canary.promote_full or canary.is_rollback else [full]
     back = f"{command} {names.ABORT}={names.ABORT_NOW} leads to the revision that is warm"
     found = [back] if transitions.can_go_back(situation) else []
     rejected = {entry.hash: entry.revision for entry in situation.status.rejected}
@@ -73,16 +73,16 @@ def kept(situation: Situation, revision_hash: str) -> Move | None:
     It is another attempt: the mark of the one before is no verdict on it, and its evidence begins anew.
     """
     canary, policy = situation.flight, situation.seen.policy
-    if canary is None or canary.leaving is None or canary.drill is not None or canary.hash != revision_hash:
+    if canary is None or canary.abort is None or canary.drill is not None or canary.hash != revision_hash:
         return None
     if stable(situation) is None or not _stays(situation, canary):
         return None
-    left, now = canary.leaving, situation.second
+    left, now = canary.abort, situation.second
     past = history.remembered(
         situation.status, canary, left.ending, left.reason, message=left.message, by=left.by, at=now
     )
     started = max(now, canary.started + 1)
-    again = situation.with_canary(leaving=None, started=started, judged_from=now, full=False)
+    again = situation.with_canary(abort=None, started=started, analysis_from=now, promote_full=False)
     again = history.lifted(again.model_copy(update={"history": past}), canary.hash)
     entered = transitions.enter(situation.moved(again), max(situation.step_at, 0))
     weight = entered.status.weight.desired if entered.status.weight else 0

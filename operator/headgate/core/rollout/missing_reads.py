@@ -115,7 +115,7 @@ def permitted(situation: Situation, actions: Iterable[Action]) -> list[Action]:
 
 def _permitted(situation: Situation, found: frozenset[Part], action: Action) -> bool:
     canary = situation.canary
-    back = canary is not None and canary.leaving is not None
+    back = canary is not None and canary.abort is not None
     match action:
         case RemoveCommand():
             return True
@@ -148,7 +148,7 @@ def sizes(situation: Situation) -> Sizes:
     if not found:
         return wanted
     stable, canary = (side.replicas if side else 0 for side in (status.stable, status.canary))
-    leaves = status.canary is not None and status.canary.leaving is not None and not hides_users(situation)
+    leaves = status.canary is not None and status.canary.abort is not None and not hides_users(situation)
     return Sizes(max(wanted.stable, stable), wanted.canary if leaves else canary)
 
 

@@ -51,7 +51,7 @@ def tells_of_workloads(status: RolloutStatus) -> bool:
 
 def looks(seen: Observation) -> tuple[float, ...]:
     """Return when to look again at what nothing tells of."""
-    rests = seen.status.canary is None and seen.status.warm is None  # before that they are not looked for
+    rests = seen.status.canary is None and seen.status.previous is None  # before that they are not looked for
     there = seen.overlaps.workloads if seen.overlaps is not None else tells_of_workloads(seen.status)
     return (seen.now + overlaps.LOOK_SECONDS,) if rests and there else ()
 

@@ -27,7 +27,7 @@ from headgate.core.traffic import problems as traffic_problems
 def follower(situation: Situation) -> Side | None:
     """Return the earlier revision that follows a canary that leaves: what it has of pods is not taken away."""
     canary, stable, wanted = situation.flight, situation.stable, situation.wanted_hash
-    if canary is None or canary.leaving is None or canary.drill is not None or stable is None:
+    if canary is None or canary.abort is None or canary.drill is not None or stable is None:
         return None
     if wanted in ("", stable.hash, canary.hash) or situation.recreates or not _goes_back(situation):
         return None
@@ -73,7 +73,7 @@ def _left(situation: Situation, canary: Canary) -> bool:
 def _home(situation: Situation) -> bool:
     """Return whether routes and Services lead everybody to stable, and every Gateway that answers has accepted it."""
     known = situation.status.traffic
-    return known is None or (known.weight == 0 and known.since is not None and not known.rules)
+    return known is None or (known.weight == 0 and known.since is not None and not known.managed_rules)
 
 
 def vacated(situation: Situation) -> str:

@@ -5,12 +5,12 @@ from typing import Final, TypeVar
 from headgate.api.spec import Policy
 from headgate.api.status import (
     Canary,
+    Previous,
     RolloutStatus,
     Side,
     StepStatus,
     TemplateStatus,
     TrafficStatus,
-    Warm,
     Weight,
 )
 from headgate.core.analysis import fold
@@ -63,7 +63,7 @@ def _with_rollback(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     asked, target = status.rollback, seen.target.hash if seen.target.identity is Identity.KNOWN else ""
     if asked is None:
         return status
-    stands = target in ("", asked.instead_of, asked.hash) and status.stable and status.stable.hash != asked.hash
+    stands = target in ("", asked.rejects, asked.hash) and status.stable and status.stable.hash != asked.hash
     return status if stands else status.model_copy(update={"rollback": None})
 
 
@@ -77,7 +77,7 @@ def _with_policy(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     if seen.strangers and record_conflicts.of_policy(seen):
         return status  # nor where its name is taken
     changes: dict[str, object] = {"policy": rollout.policy_hash}
-    if status.canary and status.stable and not status.canary.leaving and status.step and status.weight:
+    if status.canary and status.stable and not status.canary.abort and status.step and status.weight:
         changes["step"] = _resumed(seen, seen.policy, status.canary, status.step, status.weight)
         watched = (seen.accepted or seen.policy).analysis.metrics
         asked = Situation(seen, status.model_copy(update=changes)).asked
@@ -93,9 +93,9 @@ def _resumed(seen: Observation, policy: Policy, canary: Canary, step: StepStatus
     """Return the step at which a rollout in flight goes on; a drill is at none of them."""
     if canary.drill is not None:
         return step
-    back = canary.goes_back
-    before = planning.planned(seen.accepted, goes_back=back) if seen.accepted else ()
-    plan = planning.planned(policy, goes_back=back)
+    back = canary.is_rollback
+    before = planning.planned(seen.accepted, is_rollback=back) if seen.accepted else ()
+    plan = planning.planned(policy, is_rollback=back)
     index = steps.resumed(before, plan, step.index, weight.desired)
     moved = {"since": None, "promoted": False} if index != step.index else {}
     place = {"index": index, "of": len(plan), "text": f"{index}/{len(plan)}"}
@@ -113,13 +113,13 @@ def _brought_up(side: _Side, seen: Observation, name: str) -> _Side:
 def _with_pods(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     stable: Side | None = _brought_up(status.stable, seen, "stable") if status.stable else None
     canary: Canary | None = _brought_up(status.canary, seen, "canary") if status.canary else None
-    warm: Warm | None = _brought_up(status.warm, seen, "warm") if status.warm else None
+    warm: Previous | None = _brought_up(status.previous, seen, "previous") if status.previous else None
     counted = sum(facts.pods for facts in seen.deployments.values())
     return status.model_copy(
         update={
             "stable": stable,
             "canary": canary,
-            "warm": warm,
+            "previous": warm,
             "replicas": counted if _COUNTING.isdisjoint(seen.unread) else max(counted, status.replicas),
         }
     )
@@ -132,21 +132,21 @@ def _with_floor(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     """
     situation = Situation(seen, status)
     if not _SCALING.isdisjoint(seen.unread):
-        floor = status.scale_floor
-        return status if floor is None else status.model_copy(update={"scale_floor": max(floor, situation.wanted_now)})
+        floor = status.min_replicas
+        return status if floor is None else status.model_copy(update={"min_replicas": max(floor, situation.wanted_now)})
     if seen.autoscalers and situation.held is not None:
-        return status.model_copy(update={"scale_floor": situation.held.counts})
+        return status.model_copy(update={"min_replicas": situation.held.counts})
     if not situation.in_flight:
         counts = autoscaling.kept(seen.rollout, status, seen.autoscalers)
-        if counts is None and status.scale_floor is not None:
+        if counts is None and status.min_replicas is not None:
             counts = situation.floor_left(situation.stable)
-        return status.model_copy(update={"scale_floor": counts})
+        return status.model_copy(update={"min_replicas": counts})
     promoted = status.step is not None and status.step.promoted
     waits = seen.rollout.paused or (situation.step.waits_for_people and not promoted)
-    leaving = status.canary is not None and status.canary.leaving is not None
+    leaving = status.canary is not None and status.canary.abort is not None
     if waits and not leaving:
-        return status.model_copy(update={"scale_floor": situation.wanted_now})
-    return status.model_copy(update={"scale_floor": max(situation.wanted_now, status.scale_floor or 0)})
+        return status.model_copy(update={"min_replicas": situation.wanted_now})
+    return status.model_copy(update={"min_replicas": max(situation.wanted_now, status.min_replicas or 0)})
 
 
 def _with_traffic(seen: Observation, status: RolloutStatus) -> RolloutStatus:
@@ -157,12 +157,12 @@ def _with_traffic(seen: Observation, status: RolloutStatus) -> RolloutStatus:
         if Part.POLICY in seen.unread:
             return status
         left = status.traffic if seen.traffic is not None and _has_former(seen.traffic) else None
-        return status.model_copy(update={"traffic": left, "warm": None})
+        return status.model_copy(update={"traffic": left, "previous": None})
     found = _found(seen, status, seen.traffic, status.stable, policy.traffic.drain_seconds)
     found = drift.noted(status, found, seen.traffic, seen.now)
     changes: dict[str, object] = {"traffic": found}
     weight = status.weight
-    moved = status.traffic is not None and status.traffic.rules != found.rules
+    moved = status.traffic is not None and status.traffic.managed_rules != found.managed_rules
     if (
         weight is not None
         and weight.since is not None
@@ -182,7 +182,7 @@ def _found(
 ) -> TrafficStatus:
     if not traits.switches(seen.policy):
         return propagation.observe_weights(status.traffic, facts, stable.hash, drain_seconds, seen.now)
-    other = status.canary or status.warm
+    other = status.canary or status.previous
     hashes = (stable.hash, other.hash if other else "")
     return propagation.observe_switch(status.traffic, facts, hashes, drain_seconds, seen.now)
 
@@ -197,14 +197,14 @@ def _with_verdicts(seen: Observation, status: RolloutStatus) -> RolloutStatus:
     pair = situation.watched
     if pair is None or seen.policy is None:
         return status
-    judged_from = next(side.judged_from for side in pair if isinstance(side, Canary | Warm))
+    analysis_from = next(side.analysis_from for side in pair if isinstance(side, Canary | Previous))
     weight = status.weight or Weight(desired=WHOLE)
-    back = status.canary is not None and status.canary.goes_back
-    late = metric_timing.late(seen.policy, weight.desired, situation.asked, goes_back=back)
+    back = status.canary is not None and status.canary.is_rollback
+    late = metric_timing.late(seen.policy, weight.desired, situation.asked, is_rollback=back)
     pods_since = weight.since if weight.since is not None else _pods_since(situation)
     if status.stable is None:
         late = frozenset(metric.name for metric in metric_timing.first(seen.policy))
-    span = fold.Span(judged_from, weight.since, late, pods_since, endless=status.stable is None)
+    span = fold.Span(analysis_from, weight.since, late, pods_since, endless=status.stable is None)
     states = fold.fold(seen.policy.analysis.metrics, status.analysis, seen.readings, span, seen.now)
     if Part.POLICY in seen.unread:
         named = {state.name for state in states}  # half a policy may lack some of its metrics

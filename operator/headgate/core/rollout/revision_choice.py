@@ -51,6 +51,6 @@ def new_canary(situation: Situation) -> Canary:
         hash=target,
         images=identity.images(template.template if template else situation.seen.rollout.template),
         started=situation.second,
-        judged_from=situation.second if tried else 0,
-        goes_back=leads_back(situation),
+        analysis_from=situation.second if tried else 0,
+        is_rollback=leads_back(situation),
     )

@@ -25,9 +25,9 @@ _BY = f"annotation {names.ROLLBACK_TO}"
 def _candidates(situation: Situation) -> Iterator[Side]:
     """Yield the revisions that can be gone back to, the last one that was stable first."""
     status, known = situation.status, set()
-    if status.warm is not None:  # whatever became of its record, its pods are there
-        known.add(status.warm.hash)
-        yield status.warm
+    if status.previous is not None:  # whatever became of its record, its pods are there
+        known.add(status.previous.hash)
+        yield status.previous
     for entry in status.history:
         side = Side(revision=entry.revision, hash=entry.hash)
         stable = status.stable is not None and status.stable.hash == entry.hash
@@ -59,7 +59,7 @@ def asked(situation: Situation, value: str) -> Move | str:
     if value in (str(stable.revision), stable.hash):
         stays = _keep_stable(situation, stable)
         return stays or f"revision {stable.revision} is stable already{_other_choices(situation)}"
-    forward = canary is not None and canary.leaving is None and canary.drill is None
+    forward = canary is not None and canary.abort is None and canary.drill is None
     if canary is not None and forward and value in (str(canary.revision), canary.hash):
         skips = f"{names.PROMOTE_FULL}={canary.hash} skips what is left"
         return f"revision {canary.revision} is on its way already; {skips}"
@@ -78,7 +78,7 @@ def _other_choices(situation: Situation) -> str:
 def choices(situation: Situation) -> str:
     """Return the commands that lead back to an earlier revision, for people; or nothing."""
     stable, canary = situation.stable, situation.flight
-    on_its_way = canary.hash if canary is not None and canary.leaving is None else ""
+    on_its_way = canary.hash if canary is not None and canary.abort is None else ""
     numbers = [entry.revision for entry in _candidates(situation) if entry.hash != on_its_way]
     numbers += [stable.revision] if stable is not None and _keep_stable(situation, stable) else []
     return " or ".join(f"{names.ROLLBACK_TO}={number}" for number in numbers)
@@ -97,7 +97,7 @@ def _keep_stable(situation: Situation, stable: Side) -> Move | None:
     """Return the move by which nothing but *stable* is wanted any more; None if nothing else is."""
     canary, message, status = situation.flight, _message(stable.revision), situation.status
     notices: tuple[Notice, ...] = ()
-    if canary is not None and canary.leaving is None:
+    if canary is not None and canary.abort is None:
         left = transitions.begin_abort(situation, canary, Ending.ABORTED, "RolledBackTo", message, by=_BY)
         status, notices = left.status, left.notices
     changed = _rejecting(situation.moved(status), _instead_of(situation), message)
@@ -108,7 +108,7 @@ def _keep_stable(situation: Situation, stable: Side) -> Move | None:
 
 
 def _start(situation: Situation, to: Side) -> Move:
-    canary, warm, message = situation.flight, situation.status.warm, _message(to.revision)
+    canary, warm, message = situation.flight, situation.status.previous, _message(to.revision)
     if warm is not None and warm.hash == to.hash:
         back = transitions.go_back(situation, Ending.ABORTED, "RolledBackTo", message, by=_BY)
         if back is not None:
@@ -116,14 +116,14 @@ def _start(situation: Situation, to: Side) -> Move:
     rollback = Rollback(
         revision=to.revision,
         hash=to.hash,
-        instead_of=situation.target_hash or situation.seen.rollout.template_hash,
+        rejects=situation.target_hash or situation.seen.rollout.template_hash,
         by=_BY,
         since=situation.second,
     )
     left = Move(situation.status)
-    if canary is not None and canary.leaving is None:
+    if canary is not None and canary.abort is None:
         # Whoever wants yet another one says nothing against the first: a number may have been mistyped.
-        ending = Ending.WITHDRAWN if canary.goes_back else Ending.ABORTED
+        ending = Ending.WITHDRAWN if canary.is_rollback else Ending.ABORTED
         left = transitions.begin_abort(situation, canary, ending, "RolledBackTo", message, by=_BY)
     notice = Notice("RollbackStarted", f"going back to revision {to.revision} ({to.hash}) by command", warning=True)
     return Move(left.status.model_copy(update={"rollback": rollback}), (*left.notices, notice))
@@ -170,7 +170,7 @@ def reject_replaced(situation: Situation, status: RolloutStatus) -> RolloutStatu
     if rollback is None or before is None:
         return status
     message = _message(rollback.revision)
-    instead_of = rollback.instead_of if _instead_of(situation) else before.hash
+    instead_of = rollback.rejects if _instead_of(situation) else before.hash
     if before.hash == instead_of:
         # That nobody wants it back by chance, even once its rejection has been forgotten.
         gone = Canary(revision=before.revision, hash=before.hash, started=rollback.since)

@@ -80,9 +80,9 @@ class Situation:
         return self.status.rollback.hash if self.status.rollback else self.target_hash
 
     @functools.cached_property
-    def goes_back(self) -> bool:
+    def is_rollback(self) -> bool:
         """Whether the canary was stable before, and gets all users at once."""
-        return self.status.canary is not None and self.status.canary.goes_back
+        return self.status.canary is not None and self.status.canary.is_rollback
 
     @functools.cached_property
     def metrics(self) -> Sequence[Metric]:
@@ -107,7 +107,9 @@ class Situation:
     @functools.cached_property
     def plan(self) -> tuple[steps.Step, ...]:
         """The steps of the policy; a single one to 100 percent where none is known."""
-        return planning.planned(self.seen.policy, goes_back=self.goes_back) if self.seen.policy else (steps.Step(100),)
+        return (
+            planning.planned(self.seen.policy, is_rollback=self.is_rollback) if self.seen.policy else (steps.Step(100),)
+        )
 
     @property
     def step_at(self) -> int:
@@ -132,8 +134,8 @@ class Situation:
         """The replicas that the spec asks for; where it says nothing, those that are or were there, and 1 at first."""
         if self.seen.rollout.replicas is not None:
             return self.seen.rollout.replicas
-        if self.status.scale_floor is not None:
-            return self.status.scale_floor
+        if self.status.min_replicas is not None:
+            return self.status.min_replicas
         if self.status.restart is not None:
             return self.status.restart.pods  # meanwhile there are more
         side = self.stable or self.canary
@@ -150,8 +152,8 @@ class Situation:
         """The replicas that count: in flight never fewer than the floor, and no more of them for memory's sake."""
         if self.seen.autoscalers and self.held is not None:
             return self.held.counts
-        if self.in_flight and self.status.scale_floor is not None:
-            return max(self.wanted_now, self.status.scale_floor)
+        if self.in_flight and self.status.min_replicas is not None:
+            return max(self.wanted_now, self.status.min_replicas)
         return self.wanted_now
 
     def floor_left(self, stays: Side | None) -> int | None:
@@ -171,13 +173,13 @@ class Situation:
     @property
     def comes(self) -> Side | None:
         """The revision that is to have all pods: the canary, or stable when that is taken back."""
-        return self.stable if self.canary is None or self.canary.leaving is not None else self.canary
+        return self.stable if self.canary is None or self.canary.abort is not None else self.canary
 
     @functools.cached_property
     def turnover(self) -> recreate.Turnover:
         """Who comes, and who has to be gone before, where no two revisions may have pods."""
         canary, comes = self.canary, self.comes
-        since = (canary.leaving.since if canary.leaving else canary.waits_since) if canary else 0
+        since = (canary.abort.since if canary.abort else canary.waits_since) if canary else 0
         hash_ = comes.hash if comes else ""
         since = since if since <= self.now else 0  # by a clock that has been set back
         return recreate.Turnover(self.seen.deployments, self.seen.present, hash_, since, self.now)
@@ -229,7 +231,7 @@ class Situation:
     def restart(self) -> restart_evictions.Plan | None:
         """What a restart of all pods needs now; None without one, or while something else is going on."""
         wanted, facts = self.status.restart, self.facts(self.stable)
-        elsewhere = self.canary is not None or self.status.warm is not None or self.seen.rollout.deleting
+        elsewhere = self.canary is not None or self.status.previous is not None or self.seen.rollout.deleting
         if wanted is None or elsewhere:
             return None
         if facts is None:
@@ -256,11 +258,11 @@ class Situation:
         if self.stable is None:
             return pod_budget.Sizes(0, self.total)
         if self.recreates:
-            back = self.canary.leaving is not None and not stable.lost  # else nobody would be left
+            back = self.canary.abort is not None and not stable.lost  # else nobody would be left
             return recreate.sizes(self.total, stable, canary, self.turnover, back=back, kept=self.stable.replicas > 0)
-        if self.canary.leaving is not None:
-            if self.now < self.canary.leaving.since + RELIED_ON_AFTER_SECONDS:
-                stable = dataclasses.replace(stable, ready=min(stable.ready, self.canary.leaving.stable_pods))
+        if self.canary.abort is not None:
+            if self.now < self.canary.abort.since + RELIED_ON_AFTER_SECONDS:
+                stable = dataclasses.replace(stable, ready=min(stable.ready, self.canary.abort.stable_pods))
             return pod_ratio.retreat(self.budget, stable, canary, self.waits_without_progress)
         late = stable.wanted >= self.goal.stable and self.in_step_until is None
         goal = self.goal if late else pod_ratio.in_step(self.budget, self.goal, stable, canary)
@@ -279,8 +281,8 @@ class Situation:
         seen, status = self.seen, self.status
         if seen.traffic is None or not seen.routed or status.traffic is None or self.stable is None:
             return None
-        other = self.canary or status.warm
-        leaving = self.canary is not None and self.canary.leaving is not None
+        other = self.canary or status.previous
+        leaving = self.canary is not None and self.canary.abort is not None
         hashes = {side.hash for side in (self.stable, other) if side}
         others = [facts for facts in seen.deployments.values() if facts.hash not in hashes]
         return traffic_plan.View(
@@ -298,7 +300,7 @@ class Situation:
             preview=self.preview,
             flees_at=self._flees_at,
             extras=header_routes.NONE if self.drills else header_routes.asked(self.flight, self.step),
-            mirrored=header_routes.copied(seen.traffic, status.traffic.rules_put),
+            mirrored=header_routes.copied(seen.traffic, status.traffic.planned_rules),
             canary_service=seen.policy.traffic.canary_service if seen.policy and seen.policy.traffic else "",
             switches=traits.switches(seen.policy),
             drills=frozenset([facts.hash for facts in others if facts.drill]),
@@ -308,7 +310,7 @@ class Situation:
     @property
     def _flees_at(self) -> int | None:
         """From when on pods that do not serve keep nobody waiting, where their version is gone back from."""
-        progress = self.stable.progress if self.goes_back and self.stable else None
+        progress = self.stable.progress if self.is_rollback and self.stable else None
         return progress.stopped + FLEES_AFTER_SECONDS if progress else None
 
     @functools.cached_property
@@ -318,12 +320,12 @@ class Situation:
         if view is None or self.canary is None:
             return header_routes.at_rest(view) if view is not None else None
         if self.recreates:
-            back = self.canary.leaving is not None
+            back = self.canary.abort is not None
             return service_switch.switch(view, self._pod_sizes, back=back, clear=self.turnover.done)
         return (
             header_routes.forward(view)
-            if self.canary.leaving is None
-            else unready_stable.backward(view, self.canary.leaving)
+            if self.canary.abort is None
+            else unready_stable.backward(view, self.canary.abort)
         )
 
     @property
@@ -361,7 +363,7 @@ class Situation:
     @property
     def retreats_since(self) -> int:
         """Since when the canary has been leaving without another stable pod becoming ready."""
-        leaving = self.canary.leaving.since if self.canary and self.canary.leaving else self.second
+        leaving = self.canary.abort.since if self.canary and self.canary.abort else self.second
         progress = self.stable.progress if self.stable else None
         return max(leaving, progress.since) if progress else leaving
 

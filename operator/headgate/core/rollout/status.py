@@ -49,10 +49,10 @@ def _with_sides(situation: Situation) -> RolloutStatus:
             changes[name] = side.model_copy(
                 update=update | (deployment_annotations.dated(situation) if side.found else {})
             )
-    if status.warm is not None:
-        size = situation.pods(status.warm).wanted
-        changes["warm"] = status.warm.model_copy(
-            update={"replicas": size, "selector": _selected(situation, status.warm)}
+    if status.previous is not None:
+        size = situation.pods(status.previous).wanted
+        changes["previous"] = status.previous.model_copy(
+            update={"replicas": size, "selector": _selected(situation, status.previous)}
         )
     return status.model_copy(update=changes)
 
@@ -63,7 +63,7 @@ def _flag(name: str, reason: str, message: str, *, holds: bool) -> dict[str, Any
 
 
 def _waiting(reason: str, message: str) -> dict[str, Any]:
-    return _flag("ScaleHeld", reason, message, holds=True)
+    return _flag("ScalingHeld", reason, message, holds=True)
 
 
 def _disputed(reason: str, message: str) -> dict[str, Any]:
@@ -98,12 +98,12 @@ def _rehearsed(status: RolloutStatus) -> list[dict[str, Any]]:
     """Return what the last drill that was measured has found."""
     under_way = status.canary.drill if status.canary else None
     found = (under_way, *(entry.drill for entry in status.history))
-    drill = next((one for one in found if one is not None and one.kept is not None), None)
+    drill = next((one for one in found if one is not None and one.within_target is not None), None)
     if drill is None:
         return []
-    reason = "DrillKept" if drill.kept else "DrillMissed"
-    message = f"at {values.format_time(drill.breached or 0)}: {messages.drill_words(drill)}"
-    return [_flag("Rehearsed", reason, message, holds=bool(drill.kept))]
+    reason = "DrillSucceeded" if drill.within_target else "DrillFailed"
+    message = f"at {values.format_time(drill.injected_at or 0)}: {messages.drill_words(drill)}"
+    return [_flag("DrillSucceeded", reason, message, holds=bool(drill.within_target))]
 
 
 def _conditions(situation: Situation, rest: Rest) -> tuple[Condition, ...]:
@@ -132,8 +132,8 @@ def concluded(situation: Situation, rest: Rest) -> RolloutStatus:
         "conditions": _conditions(situation, rest),
         "begun": started_with.noted(situation.seen, status),
     }
-    if status.traffic and (put := traffic_actions.remembered(situation)) != status.traffic.rules_put:
-        changes["traffic"] = status.traffic.model_copy(update={"rules_put": put})
+    if status.traffic and (put := traffic_actions.remembered(situation)) != status.traffic.planned_rules:
+        changes["traffic"] = status.traffic.model_copy(update={"planned_rules": put})
     if status.step:
         changes["step"] = status.step.model_copy(update={"waiting_for": rest.message[:_MESSAGE_LENGTH]})
     if status.weight:
@@ -149,8 +149,8 @@ _NUMBERS: dict[str, Any] = {
     "ready": True,
     "stable": {"replicas", "ready", "progress"},
     "canary": {"replicas", "ready", "progress"},
-    "warm": {"replicas", "ready", "progress"},
-    "traffic": {"weight", "lowest", "highest", "since", "home_since"},
+    "previous": {"replicas", "ready", "progress"},
+    "traffic": {"weight", "lowest", "highest", "since", "stable_since"},
     "weight": {"achieved"},
     "step": {"waiting_for"},
     "conditions": {"__all__": {"message"}},
@@ -161,7 +161,7 @@ _NUMBERS: dict[str, Any] = {
 
 def _rises(status: RolloutStatus) -> bool:
     """Return whether there is a canary that may get more."""
-    return status.stable is not None and status.canary is not None and status.canary.leaving is None
+    return status.stable is not None and status.canary is not None and status.canary.abort is None
 
 
 def _begun(before: RolloutStatus, after: RolloutStatus) -> bool:
@@ -176,14 +176,14 @@ def _begun(before: RolloutStatus, after: RolloutStatus) -> bool:
         return True  # stable must be whole again even if nobody remembers why
     # While the routes go back to nothing, their own clock is yet to start: that write will remember both.
     alone = _rises(after) or (new.weight == 0 and new.since is not None)
-    return alone and old.home_since is None and new.home_since is not None
+    return alone and old.stable_since is None and new.stable_since is not None
 
 
 def significant(before: RolloutStatus, after: RolloutStatus) -> bool:
     """Return whether *after* says more than other numbers: a verdict, step, phase or wait is another one."""
     numbers = _NUMBERS
-    if _goes_back(before, after) and not after.heard:
-        numbers = {**_NUMBERS, "heard": True}  # of the command that began it nobody waits to be free again
+    if _goes_back(before, after) and not after.handled_commands:
+        numbers = {**_NUMBERS, "handled_commands": True}  # of the command that began it nobody waits to be free again
     return (
         _begun(before, after)
         or status_figures.begun(before, after)
@@ -197,7 +197,7 @@ def _goes_back(before: RolloutStatus, after: RolloutStatus) -> bool:
     old, new = before.traffic, after.traffic
     if old is None or new is None or _rises(after):
         return False
-    return new.weight != old.weight or (old.home_since is None and new.home_since is not None)
+    return new.weight != old.weight or (old.stable_since is None and new.stable_since is not None)
 
 
 def due_at(seen: Observation, after: RolloutStatus) -> float:

@@ -28,7 +28,7 @@ _ROUNDED_SECONDS: Final = 1
 
 
 def _sides(status: RolloutStatus) -> tuple[Side | None, ...]:
-    return status.stable, status.canary, status.warm
+    return status.stable, status.canary, status.previous
 
 
 # --- clocks -----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from headgate.api.status import Canary, Ending, HistoryEntry, Leaving, Phase, RolloutStatus
+from headgate.api.status import Abort, Canary, Ending, HistoryEntry, Phase, RolloutStatus
 from headgate.core.model import DeploymentFacts, EndingPods, Observation, TemplateRecord, Unreadable
 from headgate.core.model.percent import WHOLE
 from headgate.core.model.traffic import ServiceFacts, TrafficFacts
@@ -51,7 +51,7 @@ def replaced(status: RolloutStatus, templates: Templates, now: float) -> dict[st
     for at, entry in enumerate(past):
         hash_ = entry.hash if entry.hash != stable else _before(past[at:], stable)
         # A first version keeps its pods until the one in its place is stable.
-        first = stable and entry.outcome is Ending.SUPERSEDED and entry.decided is None
+        first = stable and entry.outcome is Ending.SUPERSEDED and entry.aborted_at is None
         last = past[0] if first else entry
         if hash_ and last.finished <= now < last.finished + _bound_seconds(templates, hash_):
             found.setdefault(hash_, last)
@@ -109,7 +109,7 @@ def _leaving(status: RolloutStatus, deployments: Mapping[str, DeploymentFacts]) 
     if canary is None or status.stable is None:
         return set()
     let_go = canary.hash in deployments and _emptied(deployments[canary.hash])
-    return {canary.hash} if canary.leaving is not None or let_go else set()
+    return {canary.hash} if canary.abort is not None or let_go else set()
 
 
 def _emptied(facts: DeploymentFacts | None) -> bool:
@@ -177,7 +177,7 @@ def remains(situation: Situation, canary: Canary) -> str:
     return still.words if still else ""
 
 
-def awaited(situation: Situation, canary: Canary, leaving: Leaving) -> Move | Still | None:
+def awaited(situation: Situation, canary: Canary, leaving: Abort) -> Move | Still | None:
     """Return what is still there of a canary that is told as gone once nothing is; None once that can be said.
 
     Not awaited where another version is to come, or a deletion to be let go: they wait for nothing that is only said.
@@ -191,7 +191,7 @@ def awaited(situation: Situation, canary: Canary, leaving: Leaving) -> Move | St
         return None
     if still.until == math.inf:
         unclocked = leaving.model_copy(update={"uncounted_since": situation.second})
-        return Move(situation.with_canary(leaving=unclocked))
+        return Move(situation.with_canary(abort=unclocked))
     return still
 
 
@@ -213,11 +213,11 @@ def looks(situation: Situation, canary: Canary, still: Still) -> tuple[float, ..
 def outlasting(situation: Situation) -> Rest | None:
     """Return what is waited for where pods of a revision that was replaced can still answer users."""
     seen, status = situation.seen, situation.status
-    if status.canary is not None or status.warm is not None:
+    if status.canary is not None or status.previous is not None:
         return None
     for hash_, entry in replaced(status, seen.templates, situation.now).items():
         # What was taken back has been waited for before its end was told.
-        until = entry.finished + _bound_seconds(seen.templates, hash_) if entry.decided is None else situation.now
+        until = entry.finished + _bound_seconds(seen.templates, hash_) if entry.aborted_at is None else situation.now
         still = _asked(seen, hash_, until) or _still(seen, hash_, until)
         if still is not None and situation.now < still.until:
             back = _went_back(status)

@@ -21,7 +21,7 @@ from headgate.core.traffic.routers.gateway_api import header_routes, route_weigh
 
 def _mark(situation: Situation) -> str:
     canary = situation.canary
-    if canary is None or canary.leaving is None or canary.leaving.ending not in history.REJECTING:
+    if canary is None or canary.abort is None or canary.abort.ending not in history.REJECTING:
         return ""
     return identity.attempt(canary.hash, canary.started)
 
@@ -47,8 +47,8 @@ def _edited(situation: Situation, route: RouteFacts, plan: Plan) -> RuleEdits:
 def remembered(situation: Situation) -> tuple[str, ...]:
     """Return which rules of the routes are ours: no longer, already, or soon."""
     view, plan, known = situation.view, situation.routing, situation.status.traffic
-    if known is None or view is None or plan is None or (plan.extras is None and not known.rules_put):
-        return known.rules_put if known is not None else ()
+    if known is None or view is None or plan is None or (plan.extras is None and not known.planned_rules):
+        return known.planned_rules if known is not None else ()
     return header_routes.remembered(view, plan, in_flight=situation.in_flight)
 
 
@@ -93,9 +93,12 @@ def actions(situation: Situation) -> list[Action]:
 def repairs(situation: Situation) -> tuple[Notice, ...]:
     """Return what is said of changes that somebody else made to routes and Services."""
     found, before = situation.status.traffic, situation.seen.status.traffic
-    if found is None or found.changed is None:
+    if found is None or found.drift_last_time is None:
         return ()
     # Both: two changes may come in one second.
-    if before is not None and (before.changed, before.changes) == (found.changed, found.changes):
+    if before is not None and (before.drift_last_time, before.drift_count) == (
+        found.drift_last_time,
+        found.drift_count,
+    ):
         return ()
-    return (Notice("TrafficRepaired", f"{found.changed_by}; put back", warning=True),)
+    return (Notice("TrafficRepaired", f"{found.drift_by}; put back", warning=True),)

@@ -2,15 +2,15 @@
 
 from headgate.api import values
 from headgate.api.status import (
+    Abort,
     Canary,
     Ending,
-    Leaving,
     MetricStatus,
+    Previous,
     Rejected,
     Side,
     StepStatus,
     TrafficStatus,
-    Warm,
     Weight,
 )
 from headgate.core.analysis import fold
@@ -28,7 +28,7 @@ from headgate.core.traffic.routers.gateway_api import header_routes
 def begin_abort(situation: Situation, canary: Canary, ending: Ending, reason: str, message: str, *, by: str) -> Move:
     """Return the move by which the *canary* begins to leave; a verdict against it is remembered."""
     status = situation.status
-    leaving = Leaving(
+    leaving = Abort(
         ending=ending,
         reason=reason,
         message=message[:4000],
@@ -55,7 +55,7 @@ def begin_abort(situation: Situation, canary: Canary, ending: Ending, reason: st
     if canary.drill is not None:
         alarms = ending in history.REJECTING or by == "headgate"
         notice = Notice("DrillEnds", f"drill of revision {canary.revision}: {message}", alarms)
-    return Move(situation.with_canary(leaving=leaving).model_copy(update=changed), (notice,))
+    return Move(situation.with_canary(abort=leaving).model_copy(update=changed), (notice,))
 
 
 def shown_by(situation: Situation) -> str:
@@ -76,7 +76,7 @@ def _watched(situation: Situation, planned: steps.Step, *, anew: bool) -> tuple[
 
 
 def _begun(situation: Situation, step: StepStatus, planned: steps.Step) -> str:
-    if situation.goes_back and not situation.recreates:
+    if situation.is_rollback and not situation.recreates:
         return "all users go back to it as its pods are ready"
     if planned.pods is not None and traits.previews(situation.seen.policy):
         pods = pod_budget.portion(planned.pods, situation.total)
@@ -127,14 +127,14 @@ def enter(situation: Situation, at: int) -> Move:
     return Move(status.model_copy(update=changes), notices)
 
 
-def retain_previous(stable: Side, canary: Canary, since: int, at: int) -> Warm:
+def retain_previous(stable: Side, canary: Canary, since: int, at: int) -> Previous:
     """Return *stable* as the warm revision that it becomes when *canary*, which had all *since* then, takes over."""
-    return Warm(
+    return Previous(
         **stable.model_dump(include=set(Side.model_fields)),
         promoted=at,
         started=canary.started,
         # What went back was not judged by what lies before it had all users, and is not now.
-        judged_from=since if canary.goes_back else canary.judged_from,
+        analysis_from=since if canary.is_rollback else canary.analysis_from,
     )
 
 
@@ -143,27 +143,27 @@ def detach_from_stable_service(situation: Situation) -> TrafficStatus | None:
     known = situation.status.traffic
     if known is not None and traits.switches(situation.seen.policy):
         return propagation.swap_sides(known)
-    return known.model_copy(update={"home_since": None}) if known else None
+    return known.model_copy(update={"stable_since": None}) if known else None
 
 
 def go_back(situation: Situation, ending: Ending, reason: str, message: str, *, by: str) -> Move | None:
     """Return the move by which the warm revision is stable again and the promoted one leaves; None without one."""
-    status, warm, stable = situation.status, situation.status.warm, situation.stable
+    status, warm, stable = situation.status, situation.status.previous, situation.stable
     if warm is None or stable is None or not can_go_back(situation):
         return None
     canary = Canary(
-        **stable.model_dump(include=set(Side.model_fields)), started=warm.started, judged_from=warm.judged_from
+        **stable.model_dump(include=set(Side.model_fields)), started=warm.started, analysis_from=warm.analysis_from
     )
     back = history.stable_of(warm, stable, situation.second)
     changes = {
         "stable": back,
         "canary": canary,
-        "warm": None,
+        "previous": None,
         "weight": Weight(desired=0),
         "traffic": detach_from_stable_service(situation),
         "rejected": tuple(entry for entry in status.rejected if entry.hash != back.hash),
     }
-    swapped = situation.moved(status.model_copy(update={**changes, "scale_floor": situation.total}))
+    swapped = situation.moved(status.model_copy(update={**changes, "min_replicas": situation.total}))
     return begin_abort(swapped, canary, ending, reason, message, by=by)
 
 
@@ -173,14 +173,14 @@ def undone(situation: Situation, *, by: str) -> Move | None:
     What people ask for by an abort in the middle of a way back: that way leads nowhere, and nothing else stands.
     """
     canary, stable = situation.flight, situation.stable
-    if canary is None or stable is None or canary.leaving is None or canary.drill is not None:
+    if canary is None or stable is None or canary.abort is None or canary.drill is not None:
         return None
     if not unready_stable.serves_alone(situation.budget, situation.pods(stable), situation.pods(canary)):
         return None
     if not history.attempt_was_stable(situation.status, canary):
         return None
     fields = set(Side.model_fields)
-    left = Canary(**stable.model_dump(include=fields), started=situation.second, judged_from=situation.second)
+    left = Canary(**stable.model_dump(include=fields), started=situation.second, analysis_from=situation.second)
     changes = {
         "stable": Side.model_validate(canary.model_dump(include=fields)),
         "canary": left,
@@ -195,14 +195,14 @@ def undone(situation: Situation, *, by: str) -> Move | None:
 
 def scale_down_delay_elapsed(situation: Situation) -> bool:
     """Return whether the time of the old pods is over, so that they may go."""
-    warm = situation.status.warm
+    warm = situation.status.previous
     return warm is not None and warm.until is not None and situation.now >= warm.until
 
 
 def can_go_back(situation: Situation) -> bool:
     """Return whether a revision is warm; once its time is over and its pods are asked to go, that way is no more."""
-    facts = situation.facts(situation.status.warm)
-    gone = situation.pods(situation.status.warm).lost or (
+    facts = situation.facts(situation.status.previous)
+    gone = situation.pods(situation.status.previous).lost or (
         scale_down_delay_elapsed(situation) and (facts is None or facts.replicas == 0)
     )
-    return situation.status.warm is not None and situation.stable is not None and not gone
+    return situation.status.previous is not None and situation.stable is not None and not gone

@@ -50,7 +50,7 @@ def _wanted_home(seen: Observation) -> bool:
 
 def _alone(seen: Observation) -> Observation:
     """Return *seen* as where the stable revision stands alone: what else is understood is not to have any users."""
-    alone = {"canary": None, "warm": None, "rollback": None, "step": None, "weight": None}
+    alone = {"canary": None, "previous": None, "rollback": None, "step": None, "weight": None}
     return dataclasses.replace(seen, status=seen.status.model_copy(update=alone))
 
 

@@ -3,7 +3,7 @@
 Owns what the status remembers of it. What is written to Services for it says `unready_stable`.
 """
 
-from headgate.api.status import Canary, Leaving
+from headgate.api.status import Abort, Canary
 from headgate.core.model import Notice
 from headgate.core.model.traffic import ServiceFacts
 from headgate.core.rollout.outcomes import Move
@@ -14,9 +14,9 @@ from headgate.core.traffic import unready_stable
 def noted(situation: Situation) -> Move | None:
     """Note that nobody of stable serves while the version that leaves could, or that somebody does again."""
     canary, view = situation.flight, situation.view
-    if canary is None or canary.leaving is None or view is None or situation.recreates:
+    if canary is None or canary.abort is None or view is None or situation.recreates:
         return None
-    leaving = canary.leaving
+    leaving = canary.abort
     if not leaving.had_all or not unready_stable.stranded(view):
         served = leaving.unserved_since is None or max(view.stable.ready, view.stable.answering) == 0
         return None if served else _with(situation, leaving, unserved_since=None, rescued_since=None)
@@ -33,14 +33,14 @@ def noted(situation: Situation) -> Move | None:
 def led_away(situation: Situation) -> Move | None:
     """Return the move by which users are led to the version that leaves at once; None unless it alone can serve."""
     canary, view = situation.flight, situation.view
-    if canary is None or canary.leaving is None or view is None or not canary.leaving.had_all:
+    if canary is None or canary.abort is None or view is None or not canary.abort.had_all:
         return None
-    if canary.leaving.rescued_since is not None or not unready_stable.stranded(view):
+    if canary.abort.rescued_since is not None or not unready_stable.stranded(view):
         return None
-    return _rescued(situation, canary, canary.leaving)
+    return _rescued(situation, canary, canary.abort)
 
 
-def _rescued(situation: Situation, canary: Canary, leaving: Leaving) -> Move:
+def _rescued(situation: Situation, canary: Canary, leaving: Abort) -> Move:
     text = f"none of its pods is ready: users are led to revision {canary.revision} until one is"
     number = situation.stable.revision if situation.stable else 0
     notice = Notice("UsersRescued", f"revision {number} is gone back to, and {text}", warning=True)
@@ -49,5 +49,5 @@ def _rescued(situation: Situation, canary: Canary, leaving: Leaving) -> Move:
     return Move(moved.status, (notice,))
 
 
-def _with(situation: Situation, leaving: Leaving, **changes: object) -> Move:
-    return Move(situation.with_canary(leaving=leaving.model_copy(update=changes)))
+def _with(situation: Situation, leaving: Abort, **changes: object) -> Move:
+    return Move(situation.with_canary(abort=leaving.model_copy(update=changes)))

@@ -108,7 +108,7 @@ def _prescaled(situation: Situation) -> list[Action]:
 
 
 def _others(situation: Situation) -> list[DeploymentFacts]:
-    warm = None if transitions.scale_down_delay_elapsed(situation) else situation.status.warm
+    warm = None if transitions.scale_down_delay_elapsed(situation) else situation.status.previous
     sides = {side.hash for side in (situation.stable, situation.canary, warm) if side is not None}
     others = [facts for facts in situation.seen.deployments.values() if facts.hash not in sides and not facts.deleting]
     return sorted(others, key=lambda facts: -facts.revision)
@@ -170,7 +170,7 @@ def _tidied(situation: Situation) -> list[Action]:
     kept = {hash_ for hash_ in seen.deployments if hash_ not in gone}
     kept |= {situation.stable.hash, situation.target_hash, *(entry.hash for entry in status.rejected)}
     kept |= _recoverable(situation, situation.stable, kept, limit)
-    kept |= {status.warm.hash} if status.warm else set()
+    kept |= {status.previous.hash} if status.previous else set()
     tidied: list[Action] = [DeleteDeployment(facts.hash) for facts in surplus]
     tidied += [DropRecord(record.name) for hash_, record in seen.templates.items() if hash_ not in kept]
     if seen.status.policy == status.policy and status.policy in seen.policies:
@@ -195,11 +195,11 @@ def actions(situation: Situation, phase: Phase) -> tuple[Action, ...]:
     if situation.status.restart is not None and situation.restart is not None:
         wanted += [EvictPod(pod.name, pod.uid) for pod in situation.restart.evict]
     if canary is not None:
-        verdict = canary.leaving is not None and canary.leaving.ending in history.REJECTING
+        verdict = canary.abort is not None and canary.abort.ending in history.REJECTING
         rejected = identity.attempt(canary.hash, canary.started) if verdict else ""
-        why = deployment_annotations.reasons(canary.leaving) if canary.leaving else ""
+        why = deployment_annotations.reasons(canary.abort) if canary.abort else ""
         wanted += _sized(situation, canary, sizes.canary, rejected, why)
-        wanted += _prescaled(situation) if canary.leaving is not None else []
+        wanted += _prescaled(situation) if canary.abort is not None else []
     wanted += _emptied(situation)
     if not situation.seen.rollout.deleting:
         wanted += _adopted(situation)
@@ -243,7 +243,7 @@ def _rescaled(situation: Situation, side: Side, facts: DeploymentFacts, size: in
     Until we write them again they stay theirs, so that what was recorded tells a meddling from an older agreement.
     """
     canary, back = situation.flight, size
-    if facts.replicas == size and canary is not None and canary.leaving is None and not situation.recreates:
+    if facts.replicas == size and canary is not None and canary.abort is None and not situation.recreates:
         # Nothing is taken away before the numbers have settled: until then the size is theirs, but not where it goes.
         back = situation.goal.canary if side is canary else situation.goal.stable
     if facts.replicas == back:

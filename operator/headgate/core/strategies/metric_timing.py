@@ -39,16 +39,16 @@ def proving(policy: Policy | None, weight_percent: int, asked: Collection[str] =
 
 
 def late(
-    policy: Policy | None, weight_percent: int, asked: Collection[str] = (), *, goes_back: bool = False
+    policy: Policy | None, weight_percent: int, asked: Collection[str] = (), *, is_rollback: bool = False
 ) -> frozenset[str]:
     """Return the metrics by which nothing counts that they look back on before the weight held.
 
-    What *goes_back* to an earlier revision is not blamed for what the later one still does to users meanwhile, by a
+    What *is_rollback* to an earlier revision is not blamed for what the later one still does to users meanwhile, by a
     metric that does not ask about the canary alone.
     """
     if traits.recreates(policy):
         return frozenset(metric.name for metric in judged(policy, weight_percent))
-    if goes_back:
+    if is_rollback:
         found = judged(policy, weight_percent)
         return frozenset(metric.name for metric in found if prometheus.CANARY not in metric.prometheus.query)
     if not asked and (weight_percent or not traits.previews(policy)):

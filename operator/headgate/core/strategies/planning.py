@@ -5,13 +5,13 @@ from headgate.core.strategies import blue_green, canary
 from headgate.core.strategies.steps import Step
 
 
-def planned(policy: Policy, *, goes_back: bool = False) -> tuple[Step, ...]:
+def planned(policy: Policy, *, is_rollback: bool = False) -> tuple[Step, ...]:
     """Return the steps of *policy*'s strategy; the last one holds 100 percent, implied where it is not written.
 
-    What *goes_back* to a revision that was stable before has that one alone: all its pods first, then all users.
+    What *is_rollback* to a revision that was stable before has that one alone: all its pods first, then all users.
     """
     way = policy.strategy
-    if goes_back:
+    if is_rollback:
         return (Step(100),)
     if way.blue_green is not None:
         return blue_green.steps_of(way.blue_green)

@@ -65,4 +65,4 @@ def _unknown(status: RolloutStatus, wanted: Policy | None, why: Unreadable | Non
 
 def must_wait(status: RolloutStatus) -> bool:
     """Return whether another way to move users must wait: something is in flight, or kept warm."""
-    return status.stable is not None and (status.canary is not None or status.warm is not None)
+    return status.stable is not None and (status.canary is not None or status.previous is not None)

@@ -18,14 +18,14 @@ def noted(status: RolloutStatus, found: TrafficStatus, facts: TrafficFacts, now:
     if not who:
         return found
     before = status.traffic
-    lately = before is not None and before.changed is not None and now < before.changed + QUIET_SECONDS
-    changes = before.changes + 1 if before is not None and lately else 1
-    return found.model_copy(update={"changed_by": who, "changes": changes, "changed": math.floor(now)})
+    lately = before is not None and before.drift_last_time is not None and now < before.drift_last_time + QUIET_SECONDS
+    changes = before.drift_count + 1 if before is not None and lately else 1
+    return found.model_copy(update={"drift_by": who, "drift_count": changes, "drift_last_time": math.floor(now)})
 
 
 def _routes(status: RolloutStatus, found: TrafficStatus, facts: TrafficFacts) -> str:
     before = status.traffic
-    if before is None or (before.weight, before.rules) == (found.weight, found.rules):
+    if before is None or (before.weight, before.managed_rules) == (found.weight, found.managed_rules):
         return ""
     return next((f"{route.writer} changed {route}" for route in facts.known_routes if route.writer), "")
 
@@ -42,7 +42,7 @@ def _services(status: RolloutStatus, found: TrafficStatus, facts: TrafficFacts) 
     before, canary = status.traffic, status.canary
     if before is None:
         return ""
-    stable_lost = before.home_since is not None and found.home_since is None
+    stable_lost = before.stable_since is not None and found.stable_since is None
     if stable_lost and isinstance(facts.stable, ServiceFacts) and _changed(facts.stable, status):
         return f"{facts.stable.writer} changed Service {facts.stable.name}"
     weighty = canary is not None and before.weight > 0
@@ -58,7 +58,7 @@ def _changed(service: ServiceFacts, status: RolloutStatus) -> bool:
 
 def contested(found: TrafficStatus | None, now: float) -> float | None:
     """Return until when the steps are held because somebody keeps changing what is ours; None if nobody does."""
-    if found is None or found.changed is None or found.changes < CONTESTED:
+    if found is None or found.drift_last_time is None or found.drift_count < CONTESTED:
         return None
-    quiet = found.changed + QUIET_SECONDS
+    quiet = found.drift_last_time + QUIET_SECONDS
     return quiet if now < quiet else None

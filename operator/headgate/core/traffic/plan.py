@@ -76,7 +76,7 @@ class View:
     @property
     def home_drained(self) -> bool:
         """Whether the stable Service has led to stable alone for as long as connections may last."""
-        since = self.status.home_since
+        since = self.status.stable_since
         return since is not None and self.now >= since + self.drain_seconds
 
     @property
@@ -87,7 +87,7 @@ class View:
     @property
     def changes_at(self) -> tuple[float, ...]:
         """When the drains that are running end, and pods that do not serve have to make room."""
-        starts = [since for since in (self.status.since, self.status.home_since) if since is not None]
+        starts = [since for since in (self.status.since, self.status.stable_since) if since is not None]
         ends = [since + self.drain_seconds for since in starts]
         return tuple(end for end in (*ends, self.flees_at or 0) if end > self.now)
 

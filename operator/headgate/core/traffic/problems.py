@@ -72,7 +72,7 @@ def _of_extras(
     seen: Observation, policy: Policy, ways: Traffic, facts: TrafficFacts, ahead: Ahead
 ) -> Iterator[Problem]:
     """Yield why routes cannot hold what steps would add to them, though none of these has come yet."""
-    put = seen.status.traffic.rules_put if seen.status.traffic else ()
+    put = seen.status.traffic.planned_rules if seen.status.traffic else ()
     headers_of_steps = dict.fromkeys(step.headers for step in ahead.plan if step.headers)
     mirrored = any(step.mirror_percent for step in ahead.plan)
     if mirrored or headers_of_steps:
@@ -98,7 +98,7 @@ def _of_memory(facts: TrafficFacts, put: tuple[str, ...], ways: Traffic, ahead: 
 
 def _of_mirrors(seen: Observation, policy: Policy, facts: TrafficFacts, ahead: Ahead) -> Iterator[Problem]:
     """Yield why requests cannot be copied as planned."""
-    put = seen.status.traffic.rules_put if seen.status.traffic else ()
+    put = seen.status.traffic.planned_rules if seen.status.traffic else ()
     for words in mirrors.unable(facts):
         yield Problem("MirrorUnsupported", words)
     for route in facts.known_routes:

@@ -20,17 +20,17 @@ def observe_weights(
     Rules that lead to the canary alone count as a little weight, as far as somebody has to be there for them; copies of
     requests count as much as requests.
     """
-    home_since = _home_since(known, facts, stable_hash, now)
+    stable_since = _stable_since(known, facts, stable_hash, now)
     if known is not None and any(isinstance(route, Unreadable) for route in facts.routes.values()):
-        return known.model_copy(update={"home_since": home_since})
+        return known.model_copy(update={"stable_since": stable_since})
     low, high = route_weights.lowest(facts.known_routes), route_weights.highest(facts.known_routes)
     current = all(parent.current and parent.follows for route in facts.known_routes for parent in route.parents)
-    rules = header_routes.held(facts.known_routes, known.rules_put) if known is not None else ()
-    same = known is not None and known.weight == high and known.rules == rules
+    rules = header_routes.held(facts.known_routes, known.planned_rules) if known is not None else ()
+    same = known is not None and known.weight == high and known.managed_rules == rules
     since = (known.since if known and same and known.since is not None else math.ceil(now)) if current else None
-    changes: dict[str, object] = {"weight": high, "since": since, "home_since": home_since, "rules": rules}
+    changes: dict[str, object] = {"weight": high, "since": since, "stable_since": stable_since, "managed_rules": rules}
     if known is not None and rules:
-        copied = mirrors.standing(facts.known_routes, known.rules_put)
+        copied = mirrors.standing(facts.known_routes, known.planned_rules)
         high = min(WHOLE, max(high + copied, header_routes.LITTLE))
     drained = since is not None and now >= since + drain_seconds
     return _spanned(known, low, high, drained=drained).model_copy(update=changes)
@@ -57,7 +57,7 @@ def observe_switch(
     A weight of 100 then means that it selects the second of *hashes*, that of the canary or the warm revision.
     """
     stable_hash, other_hash = hashes
-    changes: dict[str, object] = {"home_since": _home_since(known, facts, stable_hash, now)}
+    changes: dict[str, object] = {"stable_since": _stable_since(known, facts, stable_hash, now)}
     service = facts.stable
     if not isinstance(service, ServiceFacts) or isinstance(service.endpoints, Unreadable):
         return (known or TrafficStatus(weight=0, lowest=0, highest=0)).model_copy(update=changes)
@@ -75,15 +75,15 @@ def observe_switch(
 def swap_sides(known: TrafficStatus) -> TrafficStatus:
     """Return what is *known* of a switch when its two revisions change places: whoever had nobody has everybody."""
     weight, low, high = WHOLE - known.weight, WHOLE - known.highest, WHOLE - known.lowest
-    home = {"home_since": None if weight else known.since}
+    home = {"stable_since": None if weight else known.since}
     return known.model_copy(update={"weight": weight, "lowest": low, "highest": high, **home})
 
 
-def _home_since(known: TrafficStatus | None, facts: TrafficFacts, stable_hash: str, now: float) -> int | None:
+def _stable_since(known: TrafficStatus | None, facts: TrafficFacts, stable_hash: str, now: float) -> int | None:
     service = facts.stable
     if not isinstance(service, ServiceFacts) or service.selects != stable_hash:
         return None
-    if known is not None and known.home_since is not None:
+    if known is not None and known.stable_since is not None:
         # Stable may have no ready pod for a while: its Service leads nowhere else for that.
-        return known.home_since
+        return known.stable_since
     return math.ceil(now) if service.leads_only_to(stable_hash) else None

@@ -13,7 +13,7 @@ import dataclasses
 from typing import Final
 
 from headgate.api import values
-from headgate.api.status import Leaving
+from headgate.api.status import Abort
 from headgate.core.model.traffic import ServiceFacts
 from headgate.core.replicas.pod_budget import Budget, Pods
 from headgate.core.traffic.plan import Plan, View
@@ -38,13 +38,13 @@ def stranded(view: View) -> bool:
     return service.ready(view.stable_hash) == 0
 
 
-def due_at(leaving: Leaving) -> float | None:
+def due_at(leaving: Abort) -> float | None:
     """Return from when on users are led to the version that leaves; None while stable serves."""
     since = leaving.unserved_since
     return None if since is None else since + RESCUE_AFTER_SECONDS * 2 ** min(leaving.rescues, _DOUBLED_MOST)
 
 
-def backward(view: View, leaving: Leaving) -> Plan:
+def backward(view: View, leaving: Abort) -> Plan:
     """Return the plan for a canary that is leaving."""
     plan, service, due = header_routes.backward(view), view.facts.stable, due_at(leaving)
     if not leaving.had_all or not isinstance(service, ServiceFacts) or not stranded(view):

@@ -44,10 +44,10 @@ class AnalysisEvidence:
         promoted = after.stable is not None and after.stable.hash == before.canary.hash and not _stood(before)
         if not grows and not promoted:
             return
-        if before.canary.leaving is not None:
+        if before.canary.abort is not None:
             self._scene.fail(f"a canary that was leaving goes on: {after.phase}")
         self.advances += 1
-        full = before.canary.full or (after.canary is not None and after.canary.full)
+        full = before.canary.promote_full or (after.canary is not None and after.canary.promote_full)
         full = full or (promoted and after.history[0].by == "promote-full")
         full = full or 0 in self._scene.wanted(
             self._scene.world.now - RECENT_SECONDS
@@ -89,7 +89,7 @@ class AnalysisEvidence:
             return
         asked = steps[step.index - 1].get("analysis", {}).get("metrics", ())
         nobody = 0 in self._scene.wanted(self._scene.world.now - RECENT_SECONDS)
-        full = canary.full or (self._scene.status.canary is not None and self._scene.status.canary.full)
+        full = canary.promote_full or (self._scene.status.canary is not None and self._scene.status.canary.promote_full)
         for metric in spec.get("analysis", {}).get("metrics", ()):
             due = metric["name"] in asked and metric.get("noData", {}).get("then") != "Advance"
             if due and not nobody and not full:
@@ -106,9 +106,9 @@ class AnalysisEvidence:
     def _first(self, metric: Json, canary: Canary, held: float, window: float) -> float:
         """Return from when on failures count."""
         # Not before anybody came to the new pods; and what goes back is not blamed for what it is to mend.
-        if self._scene.recreates or "Background" not in _moments(metric) or canary.goes_back:
+        if self._scene.recreates or "Background" not in _moments(metric) or canary.is_rollback:
             return held + ROUNDING_SECONDS + LATE_SECONDS + window
-        again = canary.judged_from  # of an earlier attempt: what its pods did then is not held against this one
+        again = canary.analysis_from  # of an earlier attempt: what its pods did then is not held against this one
         return again + window if again else canary.started + 1
 
     def _due(self, metric: Json, weight: int) -> bool:

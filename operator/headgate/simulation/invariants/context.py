@@ -197,7 +197,7 @@ class Context:
     def _come_into_force(self) -> None:
         wanted, status = self.spec, self.status
         accepted = self._accepted.get(status.policy)
-        if accepted is not None and status.stable is not None and (status.canary or status.warm):
+        if accepted is not None and status.stable is not None and (status.canary or status.previous):
             kinds = accepted["strategy"].keys() != wanted["strategy"].keys()
             if kinds or accepted.get("traffic") != wanted.get("traffic"):
                 wanted = accepted
@@ -295,8 +295,8 @@ class Context:
     def in_flight(self) -> bool:
         """Whether a canary stands beside stable and is not on its way out, as far as anybody can know."""
         status = self.status
-        if status.canary is None or status.stable is None or status.canary.leaving is not None:
+        if status.canary is None or status.stable is None or status.canary.abort is not None:
             return False
         passes = self.world.journal.passes
         last = passes[-1].decision.status.canary if passes else None
-        return last is None or last.leaving is None
+        return last is None or last.abort is None

@@ -40,15 +40,15 @@ class Decisions:
         if decision.write_status or Part.STATUS not in seen.unread:
             self._explained(decision.status)  # what is neither understood nor written is explained by an Event
         status = seen.status
-        going = status.canary is not None and status.stable is not None and status.canary.leaving is None
+        going = status.canary is not None and status.stable is not None and status.canary.abort is None
         if not going or status.canary is None:
             return
         after = decision.status.canary
-        leaves = after is None or after.leaving is not None or after.hash != status.canary.hash
+        leaves = after is None or after.abort is not None or after.hash != status.canary.hash
         why = _asked_back(seen) or _breach(seen)
         if why and not leaves and not seen.rollout.deleting and Part.STATUS not in seen.unread:
             self._scene.fail(f"{why}, and the canary stays: {decision.rule}")
-        if after is not None and after.leaving is not None and not decision.urgent:
+        if after is not None and after.abort is not None and not decision.urgent:
             self._scene.fail("going back is not urgent")
 
     def _explained(self, status: RolloutStatus) -> None:
@@ -82,7 +82,7 @@ class Decisions:
             self._sizes(write, replicas)
         done = self._scene.world.journal.passes[-1]
         before, after = done.observation.status.canary, done.decision.status.canary
-        begins = before is not None and before.leaving is None and after is not None and after.leaving is not None
+        begins = before is not None and before.abort is None and after is not None and after.abort is not None
         if begins and done.observation.status.stable is not None and not done.observation.rollout.deleting:
             self._first_things(done, write)
 
@@ -112,7 +112,7 @@ class Decisions:
         before = int(write.before["spec"]["replicas"]) if write.before else 0
         hash_ = (write.before or write.body)["metadata"]["labels"][names.POD_HASH]
         stable, canary = decided.stable, decided.canary
-        if canary is not None and canary.leaving is not None and stable is not None and not scene.meddled:
+        if canary is not None and canary.abort is not None and stable is not None and not scene.meddled:
             fewer = hash_ == stable.hash and replicas < before and replicas < min(scene.wanted(scene.flight_began))
             more = hash_ == canary.hash and replicas > before
             if fewer or more:
@@ -164,7 +164,7 @@ class Decisions:
         """Hold that steps are skipped for nothing but what was stable before and was not rejected."""
         canary, before = status.canary, self._last.canary
         self._last = status
-        if canary is None or not canary.goes_back or (before is not None and before.started == canary.started):
+        if canary is None or not canary.is_rollback or (before is not None and before.started == canary.started):
             return
         if canary.hash not in self._stood - self._rejected:
             self._scene.fail(f"revision {canary.hash} gets all users at once and was never stable, or is rejected")
@@ -173,11 +173,11 @@ class Decisions:
 def _asked_back(seen: Observation) -> str:
     canary, stable = seen.status.canary, seen.status.stable
     wanted = seen.rollout.annotations.get(names.ROLLBACK_TO, "").strip()
-    unheard = f"rollback-to={wanted}" not in seen.status.heard
+    unheard = f"rollback-to={wanted}" not in seen.status.handled_commands
     if stable is not None and wanted in (stable.hash, str(stable.revision)) and unheard:
         return f"rollback-to={wanted} was given"
     asked = seen.rollout.annotations.get(names.ABORT, "").strip()
-    heard = f"abort={asked}" in seen.status.heard
+    heard = f"abort={asked}" in seen.status.handled_commands
     if canary is not None and asked in (canary.hash, names.ABORT_NOW) and not heard:
         return f"abort={asked} was given"
     return ""
@@ -186,7 +186,7 @@ def _asked_back(seen: Observation) -> str:
 def _breach(seen: Observation) -> str:
     """Return which metric the readings of this very pass show to be breached, told from the raw values."""
     canary = seen.status.canary
-    if canary is None or seen.policy is None or canary.judged_from:
+    if canary is None or seen.policy is None or canary.analysis_from:
         return ""
     states = {state.name: state for state in seen.status.analysis}
     for metric in seen.policy.analysis.metrics:

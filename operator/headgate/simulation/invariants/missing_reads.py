@@ -46,7 +46,7 @@ class MissingReads:
     def _promotes(self, done: Pass) -> None:
         before, after = done.observation.status, done.decision.status
         old, new = (side.hash if side else "" for side in (before.stable, after.stable))
-        if new != old and not (before.warm is not None and new == before.warm.hash):
+        if new != old and not (before.previous is not None and new == before.previous.hash):
             self._scene.fail(f"{new} is made stable by {done.decision.rule} in place of {old}, while reads fail")
 
     def _forgets(self, done: Pass) -> None:
@@ -63,9 +63,9 @@ class MissingReads:
         before, after = seen.status, decision.status
         if after.policy != before.policy:
             self._scene.fail(f"the policy {after.policy} is accepted while lists fail")
-        if after.canary is not None and before.canary is None and after.canary.leaving is None:
+        if after.canary is not None and before.canary is None and after.canary.abort is None:
             self._scene.fail(f"{after.canary.hash} is started while lists fail")
-        leaves = after.canary.hash if after.canary is not None and after.canary.leaving is not None else ""
+        leaves = after.canary.hash if after.canary is not None and after.canary.abort is not None else ""
         for action in decision.actions:
             smaller = isinstance(action, ScaleDeployment) and action.replicas < action.was and action.hash != leaves
             known = before.traffic.weight if before.traffic else 0

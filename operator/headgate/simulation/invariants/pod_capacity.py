@@ -117,7 +117,7 @@ class PodCapacity:
     def _impatient(self) -> bool:
         """Return whether a canary that leaves has waited long enough for stable pods that do not come."""
         canary = self._scene.status.canary
-        leaves = canary is not None and canary.leaving is not None
+        leaves = canary is not None and canary.abort is not None
         return leaves and self._scene.world.now > self._stable_grew + PATIENCE_SECONDS
 
     def _shares(self) -> None:

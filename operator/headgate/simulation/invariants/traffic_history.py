@@ -130,7 +130,7 @@ class TrafficHistory:
 
     def _heard(self, change: Change) -> None:
         status = self._scene.status
-        if status.stable is None or (status.canary is None and status.warm is None):
+        if status.stable is None or (status.canary is None and status.previous is None):
             self._traffic = self._scene.traffic
         if self.traffic is None:
             return

@@ -66,7 +66,7 @@ class TrafficWrites:
         old, new = (shares(written_rules(route))[self._ways.services[1]] for route in (write.before, after))
         copied = [copies(route).get(self._ways.services[1], 0) for route in (write.before, after)]
         more = new > old or copied[1] > copied[0]
-        if canary is not None and canary.leaving is not None and more and not self._scene.rerouted:
+        if canary is not None and canary.abort is not None and more and not self._scene.rerouted:
             self._scene.fail(f"gives more to a canary that leaves: {write}")
         weight = done.decision.status.weight
         canary_service = self._ways.services[1]
@@ -88,7 +88,7 @@ class TrafficWrites:
         if chosen and not any(scene.world.pods_of(chosen)) and scene.living().get(before, (0, 0, 0))[1]:
             scene.fail(f"selects nobody in place of somebody: {write}")
         done = scene.world.journal.passes[write.pass_number]
-        leaving = done.decision.status.canary is not None and done.decision.status.canary.leaving is not None
+        leaving = done.decision.status.canary is not None and done.decision.status.canary.abort is not None
         share = self._ways.share(service)
         served = scene.living().get(before, (0, 0, 0))[1]
         if scene.switches and not scene.recreates and served and not leaving and not scene.world.pods.failed:
@@ -111,8 +111,8 @@ class TrafficWrites:
     def _decided(self, done: Pass) -> None:
         """Hold that a pass that begins to go back puts stable back before anything else about traffic or pods."""
         seen, after = done.observation.status, done.decision.status
-        begins = after.canary is not None and after.canary.leaving is not None
-        begins = begins and not (seen.canary is not None and seen.canary.leaving is not None)
+        begins = after.canary is not None and after.canary.abort is not None
+        begins = begins and not (seen.canary is not None and seen.canary.abort is not None)
         traffic = done.observation.traffic
         blind = traffic is None or len(traffic.known_routes) < len(traffic.routes)
         unnamed = Part.TRAFFIC in done.observation.unread and traffic is not None and not traffic.routes

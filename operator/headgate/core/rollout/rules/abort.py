@@ -3,7 +3,7 @@
 from typing import Final
 
 from headgate.api import values
-from headgate.api.status import Canary, Ending, Leaving, Phase
+from headgate.api.status import Abort, Canary, Ending, Phase
 from headgate.core.analysis import evidence
 from headgate.core.model import Notice, Part
 from headgate.core.replicas import recreate
@@ -59,8 +59,8 @@ def _barred(situation: Situation) -> bool:
     return missing_reads.hides_users(situation) and situation.now >= seen.rollout.deleted + BLIND_PARTING_SECONDS
 
 
-def _finished(situation: Situation, canary: Canary, leaving: Leaving) -> Move:
-    found = messages.drill_words(canary.drill) if canary.drill and canary.drill.breached is not None else ""
+def _finished(situation: Situation, canary: Canary, leaving: Abort) -> Move:
+    found = messages.drill_words(canary.drill) if canary.drill and canary.drill.injected_at is not None else ""
     past = history.remembered(
         situation.status,
         canary,
@@ -71,7 +71,7 @@ def _finished(situation: Situation, canary: Canary, leaving: Leaving) -> Move:
         at=situation.second,
     )
     floor = situation.floor_left(situation.stable)
-    ended = {"canary": None, "step": None, "weight": None, "scale_floor": floor, "history": past}
+    ended = {"canary": None, "step": None, "weight": None, "min_replicas": floor, "history": past}
     took = values.format_duration(situation.now - leaving.since)
     ready = f"{situation.pods(situation.stable).ready} of {situation.total} stable pods ready"
     left = termination.remains(situation, canary)
@@ -92,29 +92,29 @@ def _finished(situation: Situation, canary: Canary, leaving: Leaving) -> Move:
 def aborting(situation: Situation) -> Move | Rest | None:
     """The canary is leaving: stable is made whole, then the canary goes."""
     canary = situation.flight
-    if canary is None or canary.leaving is None:
+    if canary is None or canary.abort is None:
         return None
     if noted := unserved_users.noted(situation):
         return noted
     ours, theirs = situation.pods(situation.stable), situation.pods(canary)
     traffic = situation.status.traffic
-    moved = (traffic is None or (traffic.weight == 0 and not traffic.rules)) and not missing_reads.hides_users(
+    moved = (traffic is None or (traffic.weight == 0 and not traffic.managed_rules)) and not missing_reads.hides_users(
         situation
     )
     whole = ours.wanted >= situation.total and moved
-    given = _gives_way(situation, canary.leaving) and not missing_reads.hides_users(situation)
+    given = _gives_way(situation, canary.abort) and not missing_reads.hides_users(situation)
     gone = theirs.counted == 0 and (whole or given)
-    still = termination.awaited(situation, canary, canary.leaving) if gone else None
+    still = termination.awaited(situation, canary, canary.abort) if gone else None
     if isinstance(still, Move):
         return still
     if (gone and still is None) or (whole and _makes_way(situation, canary)):
-        return _finished(situation, canary, canary.leaving)
+        return _finished(situation, canary, canary.abort)
     if situation.recreates:
-        return _comes_back(situation, canary.leaving)
-    return _retreats(situation, canary, canary.leaving, still)
+        return _comes_back(situation, canary.abort)
+    return _retreats(situation, canary, canary.abort, still)
 
 
-def _retreats(situation: Situation, canary: Canary, leaving: Leaving, still: termination.Still | None) -> Rest:
+def _retreats(situation: Situation, canary: Canary, leaving: Abort, still: termination.Still | None) -> Rest:
     waits = f"{situation.pods(situation.stable).ready} of {situation.total} stable pods ready"
     soon = leaving.since + RELIED_ON_AFTER_SECONDS
     again: tuple[float, ...] = (soon if soon > situation.now else situation.next_retreat,)
@@ -131,7 +131,7 @@ def _retreats(situation: Situation, canary: Canary, leaving: Leaving, still: ter
     return Rest(phase, leaving.reason, f"{which}{leaving.message}; {waits}", again)
 
 
-def _gives_way(situation: Situation, leaving: Leaving) -> bool:
+def _gives_way(situation: Situation, leaving: Abort) -> bool:
     """Return whether the next revision follows at once: stable's pods would be started only to go again."""
     follows = leaving.ending is Ending.SUPERSEDED or situation.status.rollback is not None
     return follows and situation.recreates and situation.turnover.done
@@ -148,7 +148,7 @@ def _makes_way(situation: Situation, canary: Canary) -> bool:
     return waits and known is not None and known.since is not None
 
 
-def _comes_back(situation: Situation, leaving: Leaving) -> Rest:
+def _comes_back(situation: Situation, leaving: Abort) -> Rest:
     ready = situation.pods(situation.stable).ready
     waits = f"{ready} of {situation.total} stable pods ready"
     if not situation.turnover.done:
@@ -225,7 +225,7 @@ def deprived(situation: Situation) -> Move | None:
 def rebuffed(situation: Situation) -> Move | None:
     """A Gateway does not accept a route with what a step has added to it: what users get from it nobody knows."""
     canary, known, traffic = situation.flight, situation.status.traffic, situation.seen.traffic
-    if canary is None or known is None or traffic is None or not known.rules:
+    if canary is None or known is None or traffic is None or not known.managed_rules:
         return None
     for route in traffic.known_routes:
         for parent in route.parents:

@@ -116,7 +116,7 @@ def met_again(situation: Situation) -> tuple[Notice, ...]:
     if entry is None or rest is None:
         return ()
     changed = before is not None and before.revision_hash != entry.hash
-    replaces = canary is not None and canary.hash != entry.hash and not canary.goes_back
+    replaces = canary is not None and canary.hash != entry.hash and not canary.is_rollback
     return (Notice("StillRejected", rest.message, warning=True),) if changed or replaces else ()
 
 
@@ -140,8 +140,8 @@ def outdated(situation: Situation) -> Move | Rest | None:
     """A new version is wanted with another policy, which can be accepted now that nothing is in flight any more."""
     if not situation.seen.policy_waits:
         return None
-    if situation.status.warm is not None:
-        return Move(situation.status.model_copy(update={"warm": None}))
+    if situation.status.previous is not None:
+        return Move(situation.status.model_copy(update={"previous": None}))
     message = f"revision {situation.wanted_hash} waits: the strategy and traffic of its spec come into force first"
     return Rest(Phase.PROGRESSING, "PolicyFollows", message, (situation.now,))
 
@@ -152,14 +152,14 @@ def start(situation: Situation) -> Move:
     status = situation.status.model_copy(
         update={
             "canary": canary,
-            "scale_floor": situation.total,
+            "min_replicas": situation.total,
             "analysis": fold.begin(metric_timing.judged(situation.seen.policy, 0), situation.now),
             "weight": None,
-            "warm": None,
+            "previous": None,
         }
     )
     way = "on its way back: it was stable before, so there are no steps and no pauses"
-    text = f"revision {canary.revision} ({canary.hash}) is {way if canary.goes_back else 'on its way'}"
+    text = f"revision {canary.revision} ({canary.hash}) is {way if canary.is_rollback else 'on its way'}"
     if history.was_stable(situation.status, canary.hash) and not revision_choice.can_go_back(situation, canary.hash):
         text = f"{text}: it was stable before, but is not on record any more, so it takes its steps"
     notice = Notice("RolloutStarted", text)

@@ -10,7 +10,7 @@ from typing import Final
 from headgate.api import cel, names, values
 from headgate.api.drill import WITHIN_SECONDS
 from headgate.api.spec import Policy
-from headgate.api.status import Canary, Drill, Ending, Leaving, Phase, Side, StepStatus, Weight
+from headgate.api.status import Abort, Canary, Drill, Ending, Phase, Side, StepStatus, Weight
 from headgate.core.analysis import fold
 from headgate.core.model import Notice
 from headgate.core.model.percent import WHOLE
@@ -38,7 +38,7 @@ def percent(policy: Policy) -> int:
 def obstacle(situation: Situation) -> str:
     """Return why no drill can start now; empty if one can."""
     seen, canary, stable = situation.seen, situation.canary, situation.stable
-    warm, policy = situation.status.warm, seen.policy
+    warm, policy = situation.status.previous, seen.policy
     if stable is None or policy is None:
         return "there is no stable revision yet"
     if canary is not None:
@@ -73,12 +73,12 @@ def begun(situation: Situation, stable: Side, policy: Policy, by: str) -> Move:
         hash=identity.drill_hash(stable.hash),
         images=stable.images,
         started=situation.second,
-        judged_from=situation.second,
+        analysis_from=situation.second,
         drill=Drill(of=stable.hash, by=by, within_seconds=within),
     )
     changes = {
         "canary": canary,
-        "scale_floor": situation.total,
+        "min_replicas": situation.total,
         "analysis": fold.begin(metric_timing.judged(policy, weight), situation.now),
         "step": StepStatus(index=1, of=1, text="drill"),
         "weight": Weight(desired=weight),
@@ -163,7 +163,7 @@ def injected(situation: Situation) -> Move | None:
     if found is None or weight is None or weight.since is None or situation.now < weight.since:
         return None
     canary, drill = found
-    breached = situation.with_canary(drill=drill.model_copy(update={"breached": situation.now}))
+    breached = situation.with_canary(drill=drill.model_copy(update={"injected_at": situation.now}))
     message = f"a breach was put into the verdict, at weight {weight.desired} %"
     return transitions.begin_abort(situation.moved(breached), canary, Ending.DRILLED, "Drilled", message, by=drill.by)
 
@@ -192,20 +192,20 @@ def _as_drill(situation: Situation, rest: Rest) -> Rest:
 def measured(situation: Situation) -> Move | None:
     """All traffic is back after the breach of a drill: how long that took is noted."""
     found = _flown(situation)
-    if found is None or not _is_back(situation, found[0], found[0].leaving):
+    if found is None or not _is_back(situation, found[0], found[0].abort):
         return None
     canary, drill = found
-    if drill.breached is None or drill.took_seconds is not None:
+    if drill.injected_at is None or drill.rollback_seconds is not None:
         return None
-    took = round(max(0.0, situation.now - drill.breached), 3)
+    took = round(max(0.0, situation.now - drill.injected_at), 3)
     kept = took <= drill.within_seconds
-    noted = drill.model_copy(update={"took_seconds": took, "kept": kept})
+    noted = drill.model_copy(update={"rollback_seconds": took, "within_target": kept})
     message = f"drill of revision {canary.revision}: {messages.drill_words(noted)}"
-    notice = Notice("DrillKept" if kept else "DrillMissed", message, warning=not kept)
+    notice = Notice("DrillSucceeded" if kept else "DrillFailed", message, warning=not kept)
     return Move(situation.with_canary(drill=noted), (notice,))
 
 
-def _is_back(situation: Situation, canary: Canary, leaving: Leaving | None) -> bool:
+def _is_back(situation: Situation, canary: Canary, leaving: Abort | None) -> bool:
     """Return whether nobody is led to the drill's pods: by every route that is accepted, or for want of pods."""
     known, pods = situation.status.traffic, situation.pods(canary)
     if leaving is None:

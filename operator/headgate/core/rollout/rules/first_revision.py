@@ -91,7 +91,7 @@ def _degraded(situation: Situation, canary: Canary, reason: str, why: str) -> Re
 def breached(situation: Situation) -> Rest | None:
     """Return what is said where a metric failed as often in a row as the user allowed."""
     canary = awaits_proof(situation)
-    if canary is None or canary.full:
+    if canary is None or canary.promote_full:
         return None
     why = evidence.breach(situation.metrics, situation.status.analysis)
     return _degraded(situation, canary, "MetricFailed", why) if why else None
@@ -100,7 +100,7 @@ def breached(situation: Situation) -> Rest | None:
 def unproved(situation: Situation) -> Move | Rest | None:
     """Return what is waited for where all its pods are ready, and its metrics have not passed often enough since."""
     canary, status = awaits_proof(situation), situation.status
-    if canary is None or canary.full or situation.total == 0:
+    if canary is None or canary.promote_full or situation.total == 0:
         return None
     if status.weight is None or status.weight.since is None:
         weight = Weight(desired=WHOLE, since=math.ceil(situation.now))
@@ -170,8 +170,8 @@ def _first_done(situation: Situation, canary: Canary) -> Move:
         canary,
         Ending.PROMOTED,
         "FirstRevision",
-        message="by command, without all evidence" if canary.full else "",
-        by="promote-full" if canary.full else "headgate",
+        message="by command, without all evidence" if canary.promote_full else "",
+        by="promote-full" if canary.promote_full else "headgate",
         at=situation.second,
     )
     changes = {

@@ -17,7 +17,7 @@ from headgate.core.traffic.routers.gateway_api import acceptance
 
 
 def _phase(situation: Situation) -> Phase:
-    if situation.goes_back:
+    if situation.is_rollback:
         return Phase.ROLLING_BACK
     weight = situation.status.weight
     if weight is None or weight.desired != WHOLE:
@@ -37,7 +37,7 @@ def step_text(situation: Situation) -> str:
 
 def _rolled(situation: Situation) -> str:
     """Return where a rollout without steps goes or how far it has come, with a trailing separator; or nothing."""
-    if situation.canary is not None and situation.goes_back:
+    if situation.canary is not None and situation.is_rollback:
         return f"going back to revision {situation.canary.revision}: "
     if not traits.rolls(situation.seen.policy) or not situation.goal.canary:
         return ""
@@ -80,7 +80,7 @@ def recreating(situation: Situation) -> Rest | None:
 
 
 def _recreates(situation: Situation) -> Phase:
-    return Phase.ROLLING_BACK if situation.goes_back else Phase.PROGRESSING
+    return Phase.ROLLING_BACK if situation.is_rollback else Phase.PROGRESSING
 
 
 def waiting(situation: Situation) -> Move | Rest | None:
@@ -121,7 +121,7 @@ def _traffic_waits(situation: Situation, plan: traffic_plan.Plan) -> Rest:
 
 def paused(situation: Situation) -> Rest | None:
     """spec.paused stops the steps."""
-    if not situation.seen.rollout.paused or situation.goes_back:
+    if not situation.seen.rollout.paused or situation.is_rollback:
         return None
     message = f"spec.paused is true, at {step_text(situation)}{pause_messages.ended_by(situation.seen.rollout)}"
     return Rest(Phase.PAUSED, "Paused", weight_evidence.with_blindness(situation, message))
@@ -130,7 +130,7 @@ def paused(situation: Situation) -> Rest | None:
 def pausing(situation: Situation) -> Rest | None:
     """The present step is a pause that has not ended."""
     canary, status, step = situation.flight, situation.status.step, situation.step
-    if canary is None or status is None or not step.waits or status.promoted or canary.full:
+    if canary is None or status is None or not step.waits or status.promoted or canary.promote_full:
         return None
     preview = traits.previews(situation.seen.policy)
     shown = f"revision {canary.revision} is in preview, {transitions.shown_by(situation)}; " if preview else ""
@@ -149,7 +149,7 @@ def pausing(situation: Situation) -> Rest | None:
 def unproved(situation: Situation) -> Rest | None:
     """The next step takes more of the new version, and the metrics have not passed often enough at this weight."""
     canary, plan, at = situation.flight, situation.plan, situation.step_at
-    if canary is None or canary.full:
+    if canary is None or canary.promote_full:
         return None
     rises = at + 1 >= len(plan) or plan[at + 1].weight_percent > situation.step.weight_percent
     if not rises and not situation.step.metrics:
@@ -159,7 +159,7 @@ def unproved(situation: Situation) -> Rest | None:
         return None
     if found.blind:
         return Rest(Phase.HOLDING, "NoData", "; ".join(found.blind))
-    back = f"all users are back on revision {canary.revision}; " if canary.goes_back else ""
+    back = f"all users are back on revision {canary.revision}; " if canary.is_rollback else ""
     message = f"{back}{'; '.join(found.missing)}, at {step_text(situation)}"
     return Rest(_phase(situation), "GatheringEvidence", message)
 
@@ -171,7 +171,7 @@ def settling(situation: Situation) -> Rest | None:
     if canary is None or settled_at is None or situation.now >= settled_at:
         return None
     following = plan[situation.step_at + 1 : situation.step_at + 2]
-    if following and following[0].weight_percent == situation.step.weight_percent and not canary.full:
+    if following and following[0].weight_percent == situation.step.weight_percent and not canary.promote_full:
         return None
     message = traffic_plan.SETTLES.format(situation.step.weight_percent)
     return Rest(_phase(situation), "WaitingForTraffic", message, (settled_at,))
@@ -182,7 +182,7 @@ def advance(situation: Situation) -> Move | None:
     canary, plan = situation.flight, situation.plan
     if canary is None or situation.step_at + 1 >= len(plan):
         return None
-    at = len(plan) - 1 if canary.full else situation.step_at + 1
+    at = len(plan) - 1 if canary.promote_full else situation.step_at + 1
     return transitions.enter(situation, at)
 
 
@@ -195,33 +195,33 @@ def complete(situation: Situation) -> Move | None:
         status,
         canary,
         Ending.PROMOTED,
-        "RolledBack" if canary.goes_back else "Promoted",
+        "RolledBack" if canary.is_rollback else "Promoted",
         message=_why(canary, stable),
         by=_by(situation, canary),
         at=situation.second,
     )
     floor = situation.floor_left(canary)
-    ended: dict[str, object] = {"canary": None, "step": None, "weight": None, "scale_floor": floor}
+    ended: dict[str, object] = {"canary": None, "step": None, "weight": None, "min_replicas": floor}
     if situation.routing is not None:
         held = status.weight.since if status.weight else None
         warm = transitions.retain_previous(stable, canary, held or situation.second, situation.second)
-        ended["warm"] = None if situation.recreates else warm
+        ended["previous"] = None if situation.recreates else warm
         ended["traffic"] = transitions.detach_from_stable_service(situation)
     changes = {**ended, "stable": history.stable_of(canary, stable, situation.second), "history": past}
     took = values.format_duration(situation.now - canary.started)
     notice = Notice("Promoted", f"revision {canary.revision} is stable after {took}")
-    if canary.goes_back:
+    if canary.is_rollback:
         notice = Notice("RolledBack", f"revision {canary.revision} is stable again after {took}")
     return Move(rollbacks.reject_replaced(situation, status.model_copy(update=changes)), (notice,))
 
 
 def _why(canary: Canary, stable: Side) -> str:
-    if canary.full:
+    if canary.promote_full:
         return "by command, without all evidence"
-    return f"in place of revision {stable.revision}" if canary.goes_back else "all steps passed"
+    return f"in place of revision {stable.revision}" if canary.is_rollback else "all steps passed"
 
 
 def _by(situation: Situation, canary: Canary) -> str:
-    if canary.goes_back:
+    if canary.is_rollback:
         return situation.status.rollback.by if situation.status.rollback else "spec.template"
-    return "promote-full" if canary.full else "steps"
+    return "promote-full" if canary.promote_full else "steps"

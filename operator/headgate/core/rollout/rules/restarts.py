@@ -29,9 +29,9 @@ def begun(situation: Situation, asked: str) -> Move:
     if situation.canary is not None:
         what = "drill that is in flight ends" if situation.drills else "rollout that is in flight goes"
         first = f"; the {what} first"
-    elif situation.status.warm is not None:
-        first = f"; revision {situation.status.warm.revision}, which is still warm, goes first"
-        first += ": to end that time now, set scaleDownDelay to 0s" if situation.status.warm.until else ""
+    elif situation.status.previous is not None:
+        first = f"; revision {situation.status.previous.revision}, which is still warm, goes first"
+        first += ": to end that time now, set scaleDownDelay to 0s" if situation.status.previous.until else ""
     notice = Notice("RestartRequested", f"pods that were created until {until} are replaced{first}")
     return Move(situation.status.model_copy(update={"restart": restart}), (notice,))
 

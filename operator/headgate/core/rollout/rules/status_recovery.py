@@ -15,7 +15,7 @@ first step, or stays rejected if it was. Nothing is emptied before all pods of t
 
 import dataclasses
 
-from headgate.api.status import Canary, Ending, Leaving, MetricStatus, Rejected, RolloutStatus, Side, Warm, Weight
+from headgate.api.status import Abort, Canary, Ending, MetricStatus, Previous, Rejected, RolloutStatus, Side, Weight
 from headgate.core.analysis import fold
 from headgate.core.model import DeploymentFacts, Notice
 from headgate.core.model.percent import WHOLE
@@ -38,8 +38,8 @@ def recovered(situation: Situation) -> Move | None:
     leaving = _in_flight(situation, others)
     status = _status(situation, chosen, leaving)
     if leaving is None and (warm := _warm(situation, chosen, others)) is not None:
-        status = status.model_copy(update={"warm": warm, "analysis": _judged(situation)})
-    if leaving is not None or status.warm is not None:
+        status = status.model_copy(update={"previous": warm, "analysis": _judged(situation)})
+    if leaving is not None or status.previous is not None:
         # Users are led home in this very pass. Where there is one revision alone, its Services are first led to it,
         # before a new one comes.
         status = refresh.opened(dataclasses.replace(situation.seen, status=status)).status
@@ -125,7 +125,7 @@ def _in_flight(situation: Situation, others: list[DeploymentFacts]) -> Deploymen
     return None
 
 
-def _warm(situation: Situation, chosen: DeploymentFacts, others: list[DeploymentFacts]) -> Warm | None:
+def _warm(situation: Situation, chosen: DeploymentFacts, others: list[DeploymentFacts]) -> Previous | None:
     """Return the revision that is to be gone back to by one write: the one before, where it still has pods.
 
     Users may still be on their way from it to the stable one.
@@ -136,13 +136,13 @@ def _warm(situation: Situation, chosen: DeploymentFacts, others: list[Deployment
     if not seen.routed or not before or chosen.hash != situation.target_hash:
         return None
     facts = max(before, key=lambda facts: deployment_annotations.stable_since(seen, facts.hash))
-    return Warm(
+    return Previous(
         revision=facts.revision,
         hash=facts.hash,
         ready=facts.ready,
         promoted=since,
         started=since,
-        judged_from=situation.second,
+        analysis_from=situation.second,
     )
 
 
@@ -164,7 +164,7 @@ def _status(situation: Situation, chosen: DeploymentFacts, leaving: DeploymentFa
         changes["canary"] = _canary(situation, chosen, leaving, found)
         changes["weight"] = Weight(desired=0)
         size = sum(facts.replicas for facts in (chosen, leaving))
-        changes["scale_floor"] = size if seen.rollout.replicas is None else seen.rollout.replicas
+        changes["min_replicas"] = size if seen.rollout.replicas is None else seen.rollout.replicas
     return before.model_copy(update=changes)
 
 
@@ -174,7 +174,7 @@ def _canary(
     verdict = next((entry for entry in rejected if entry.hash == facts.hash), None)
     latest = situation.second - 1  # the next attempt may start in this second
     began = deployment_annotations.started(facts.rejected) if verdict else None
-    leaving = Leaving(
+    leaving = Abort(
         ending=Ending.ROLLED_BACK if verdict else Ending.WITHDRAWN,
         reason=verdict.reason if verdict else "Recovered",
         message=verdict.message if verdict else "the status was lost while it was in flight",
@@ -187,5 +187,5 @@ def _canary(
         hash=facts.hash,
         ready=facts.ready,
         started=latest if began is None else min(began, latest),
-        leaving=leaving,
+        abort=leaving,
     )

@@ -109,7 +109,7 @@ def least_pods(total: int, step: Step) -> int:
 
 def asked(canary: Canary | None, step: Step) -> RequestRules:
     """Return what *step* gives to the canary beside its weight."""
-    return NONE if canary is None or canary.leaving is not None else step.extras
+    return NONE if canary is None or canary.abort is not None else step.extras
 
 
 def _same(one: Body, other: Body) -> bool:
@@ -135,7 +135,7 @@ def remembered(view: View, plan: Plan, *, in_flight: bool) -> tuple[str, ...]:
     Long plans and edited routes make more of them than can be remembered. Then those are forgotten first that stand
     nowhere any more. Where that is not enough, or cannot be known, nothing new is remembered, and so nothing is added.
     """
-    known, kept = view.facts.known_routes, view.status.rules_put
+    known, kept = view.facts.known_routes, view.status.planned_rules
     stand = _stand(known, kept)
     if not in_flight and len(known) == len(view.facts.routes):
         return tuple(name for name in kept if name in stand)
@@ -183,10 +183,10 @@ def too_many(found: Sequence[RouteFacts], extras: RequestRules, put: Collection[
 def forward(view: View) -> Plan:
     """Return the plan for a canary on its way; requests with a header reach it once its pods can take them."""
     plan = traffic_plan.forward(view)
-    if not view.extras and not view.status.rules_put:
+    if not view.extras and not view.status.planned_rules:
         return plan
     extras, sizes = _given(view), plan.sizes
-    if not view.status.rules and not view.drained:
+    if not view.status.managed_rules and not view.drained:
         sizes = Sizes(sizes.stable, max(sizes.canary, view.other.wanted))  # what was there may still be in effect
     waits = plan.waits or (_off(view, view.extras) if view.budget.total else "")
     settled_at = None if waits else plan.settled_at
@@ -206,7 +206,7 @@ def _given(view: View) -> RequestRules | None:
         return NONE if service.selects == view.stable_hash else None
     if not ready:
         return NONE
-    if view.status.rules and not _off(view, wanted):
+    if view.status.managed_rules and not _off(view, wanted):
         return wanted
     aim = weighted.goal(view.budget, view.weight, view.preview).canary
     copied = burdened(view.budget.total, view.weight, wanted) if wanted.mirror_percent else 0
@@ -229,7 +229,7 @@ def _trusted(view: View) -> RequestRules:
 def _off(view: View, extras: RequestRules) -> str:
     """Return which route does not hold *extras* yet, for people; empty if all do."""
     for route in view.facts.known_routes:
-        if edits(route, extras, view.status.rules_put, view.canary_service):
+        if edits(route, extras, view.status.planned_rules, view.canary_service):
             return f"{route} is on its way to the rules of this step"
     return ""
 
@@ -237,12 +237,12 @@ def _off(view: View, extras: RequestRules) -> str:
 def backward(view: View) -> Plan:
     """Return the plan for a canary that is leaving: its rules go in the first write, and its pods after the drain."""
     plan, service = traffic_plan.backward(view), view.facts.stable
-    if not view.status.rules_put:
+    if not view.status.planned_rules:
         return plan
     serves = isinstance(service, ServiceFacts) and service.ready(view.stable_hash)
     gone = plan.percent is not None or serves
     # How many requests they bring is not known: none of the pods goes before that is over.
-    stays = view.status.rules or not view.drained
+    stays = view.status.managed_rules or not view.drained
     sizes = Sizes(plan.sizes.stable, view.other.wanted if stays else plan.sizes.canary)
     waits = plan.waits or _off(view, NONE)
     return dataclasses.replace(plan, sizes=sizes, extras=NONE if gone else None, waits=waits)
@@ -251,7 +251,7 @@ def backward(view: View) -> Plan:
 def at_rest(view: View) -> Plan:
     """Return the plan with no canary: nothing of a step is left in any route."""
     plan = traffic_plan.at_rest(view)
-    if not view.status.rules_put:
+    if not view.status.planned_rules:
         return plan
     return dataclasses.replace(plan, extras=NONE, waits=plan.waits or _off(view, NONE))
 
