@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 
 FUNCTION_LINES = 40
 MODULE_LINES = 400
+FUNCTION_BRANCHES = 12
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
 SILENCER = re.compile(r"#\s*(?P<what>noqa|type:\s*ignore|pragma:\s*no cover)(?P<rest>.*)")
 CODES = re.compile(r"^(:\s*[A-Z]+\d+(,\s*[A-Z]+\d+)*|\[[a-z, -]+\])?\s*(?P<reason>.*)$")
@@ -20,6 +21,10 @@ IMPURE_CALLS = {"hash", "id", "input", "open", "print"}
 CLOCKS = {"now", "today", "utcnow"}
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+BRANCHING = (
+    *(ast.If, ast.IfExp, ast.For, ast.AsyncFor, ast.While),
+    *(ast.ExceptHandler, ast.match_case, ast.Assert),
+)
 Rule = Callable[[str, str], Iterator[str]]
 
 
@@ -36,6 +41,30 @@ def short_functions(path: str, text: str) -> Iterator[str]:
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             if lines > FUNCTION_LINES:
                 yield f"{path}:{node.lineno} {node.name} has {lines} lines, {FUNCTION_LINES} are allowed"
+
+
+def few_branches(path: str, text: str) -> Iterator[str]:
+    """Yield functions with too many branches: ruff's complexity sees no operators and no comprehensions."""
+    for node in _nodes(text):
+        if isinstance(node, FUNCTIONS) and (branches := sum(map(_branches, _own_nodes(node)))) > FUNCTION_BRANCHES:
+            yield f"{path}:{node.lineno} {node.name} has {branches} branches, {FUNCTION_BRANCHES} are allowed"
+
+
+def _own_nodes(function: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes of a function without those of the functions inside it, which are counted for themselves."""
+    for node in ast.iter_child_nodes(function):
+        yield node
+        if not isinstance(node, FUNCTIONS):
+            yield from _own_nodes(node)
+
+
+def _branches(node: ast.AST) -> int:
+    """Return how many ways a reader has to follow more for that node."""
+    if isinstance(node, ast.BoolOp):
+        return len(node.values) - 1
+    if isinstance(node, ast.comprehension):
+        return 1 + len(node.ifs)
+    return int(isinstance(node, BRANCHING))
 
 
 def short_modules(path: str, text: str) -> Iterator[str]:

@@ -10,12 +10,20 @@ EVERYWHERE: list[rules.Rule] = [
     rules.telling_names,
     rules.reasoned_silence,
 ]
+OVER_BRANCHES = 48
+"""How many functions of the package have more branches than a new one may have: fewer with each change, never more."""
 IN_TESTS: list[rules.Rule] = [rules.documented_tests, rules.no_sleep]
 PURE = ("operator/headgate/core/", "operator/headgate/api/")
 MARK = "# " + "noqa"  # joined, so that the rule does not find it here
 
 BROKEN: dict[str, tuple[rules.Rule, str, str]] = {
     "a function of 41 lines": (rules.short_functions, "a.py", "def f():\n" + "    x = 1\n" * 40),
+    "13 branches by operators": (rules.few_branches, "a.py", "def f():\n    return " + " or ".join("x" * 14) + "\n"),
+    "13 branches of all kinds": (
+        rules.few_branches,
+        "a.py",
+        "def f():\n" + "    x = [y for y in z if y and x] if x else y\n" * 3 + "    if x:\n        y = x\n",
+    ),
     "a module of 401 lines": (rules.short_modules, "a.py", "x = 1\n" * 401),
     "a module named helpers": (rules.telling_names, "operator/headgate/helpers.py", ""),
     "a folder named common": (rules.telling_names, "operator/headgate/common/faults.py", ""),
@@ -37,6 +45,11 @@ BROKEN: dict[str, tuple[rules.Rule, str, str]] = {
 }
 FINE: dict[str, tuple[rules.Rule, str, str]] = {
     "a function of 40 lines": (rules.short_functions, "a.py", "def f():\n" + "    x = 1\n" * 39),
+    "12 branches, and others in a function inside": (
+        rules.few_branches,
+        "a.py",
+        f"def f():\n    x = {' or '.join('x' * 13)}\n    def g():\n        return x and y\n",
+    ),
     "a module of 400 lines": (rules.short_modules, "a.py", "x = 1\n" * 400),
     "a silenced code with a reason": (rules.reasoned_silence, "a.py", f"x = 1  {MARK}: S101 - because it must\n"),
     "a silenced type with a reason": (
@@ -71,6 +84,14 @@ def found() -> Found:
 def test_rule_holds_everywhere(found: Found, rule: rules.Rule) -> None:
     """Source and tests alike keep the rule."""
     assert [] == found[rule]
+
+
+def test_few_functions_have_many_branches() -> None:
+    """No new function has more branches than a reader can hold, and the number of old ones only falls."""
+    sources = tree.sources("operator").items()
+    many = [found for path, text in sources for found in rules.few_branches(path, text)]
+
+    assert len(many) <= OVER_BRANCHES, "\n".join(many)
 
 
 @pytest.mark.parametrize("rule", IN_TESTS, ids=lambda rule: rule.__name__)
