@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from headgate.api import spec
 from headgate.api.status import MetricStatus, Outcome
 from headgate.core.analysis import evidence as analysis_evidence
-from headgate.core.analysis import fold, ticks
+from headgate.core.analysis import fold, news, ticks
 from headgate.core.analysis.judges import threshold
 from headgate.core.model import Reading, Sample
 from tests.core import answers
@@ -49,12 +49,12 @@ def folded(before: MetricStatus, *values: float | None, span: fold.Span = LONG_A
 )
 def test_judge(bounds: dict[str, float], value: float | None, expected: Outcome) -> None:
     """H8: the bounds themselves pass, and no value that is missing or not finite passes or fails."""
-    assert expected == threshold.judge(spec.Threshold.model_validate(bounds), Sample(NOON, value))
+    assert expected == threshold.JUDGE.outcome(metric(threshold=bounds), Sample(NOON, value))
 
 
 def test_judge_keeps_what_the_server_made_of_it() -> None:
     """Where there is no single value, the sample says whether there was none or several."""
-    assert threshold.judge(ERRORS.threshold, Sample(NOON, None, Outcome.AMBIGUOUS)) is Outcome.AMBIGUOUS
+    assert threshold.JUDGE.outcome(ERRORS, Sample(NOON, None, Outcome.AMBIGUOUS)) is Outcome.AMBIGUOUS
 
 
 @pytest.mark.parametrize(
@@ -185,10 +185,9 @@ def test_breach(failures: int, allowed: int, expected: str) -> None:
 
 def test_bound_texts() -> None:
     """A bound is told as people write it."""
-    both = spec.Threshold.model_validate({"min": 1, "max": 2.5})
-    assert threshold.bound_text(both) == ">= 1 and <= 2.5"
-    assert threshold.bound_text(ERRORS.threshold) == "<= 0.01"
-    assert threshold.bound_text(spec.Threshold.model_validate({"min": 0.99})) == ">= 0.99"
+    assert threshold.JUDGE.bound(metric(threshold={"min": 1, "max": 2.5})) == ">= 1 and <= 2.5"
+    assert threshold.JUDGE.bound(ERRORS) == "<= 0.01"
+    assert threshold.JUDGE.bound(metric(threshold={"min": 0.99})) == ">= 0.99"
 
 
 @pytest.mark.parametrize(
@@ -230,7 +229,7 @@ def test_breach_is_foreseen(enough: int, failures: int, values: list[float | Non
     after = fold.fold((watched,), (before,), {"errors": Reading(samples)}, LONG_AGO, NOON + 100)
 
     breached = bool(analysis_evidence.breach((watched,), after)) and failures < enough
-    assert threshold.completes_breach(request, samples) == breached
+    assert news.completes_breach(request, samples) == breached
 
 
 def test_unread_needs_a_state_and_a_query() -> None:

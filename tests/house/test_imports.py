@@ -74,6 +74,9 @@ FORBIDDEN: Final = {
     "one judge in another": Import(
         "core/analysis/judges/another.py", "headgate.core.analysis.judges.threshold", "judges"
     ),
+    "a judge past the list": Import(
+        "core/analysis/news.py", "headgate.core.analysis.judges.threshold", "judges by the list"
+    ),
     "the simulation in reconcile": Import("reconcile/__init__.py", "headgate.simulation", "simulation"),
 }
 WITHOUT_LAYER: Final = "attic"

@@ -11,7 +11,7 @@ from typing import Final
 
 from headgate.api.spec import Threshold
 from headgate.api.status import Outcome
-from headgate.core.analysis.judges.threshold import completes_breach, judge
+from headgate.core.analysis.news import News, news
 from headgate.core.model import Key, MeasureRequest, Reading, Sample
 from headgate.simulation.process.clock import Clock
 
@@ -90,10 +90,10 @@ class _Series:
         theirs = (request.query, request.interval_seconds, request.settle_seconds, request.metric.threshold)
         return mine == theirs
 
-    def completes_breach(self) -> bool:
-        """Return whether what is known may be all that a breach needs."""
-        first = self.request.first
-        return completes_breach(self.request, [self.samples[tick] for tick in sorted(self.samples) if tick >= first])
+    def news(self, ticks: range) -> News:
+        """Return what the samples at *ticks* are to the Rollout."""
+        new = [self.samples[tick] for tick in ticks if tick in self.samples]
+        return news((self.request,), new, [self.samples[tick] for tick in sorted(self.samples)])
 
 
 class Readings:
@@ -191,23 +191,13 @@ class Readings:
             series.asking, series.problem = False, ""
             series.samples |= {tick: self._script.sample(series.query, tick, self._agenda.now) for tick in ticks}
         if series.awaited in ticks:
-            if self._passed_quietly(series, ticks):
+            told = series.news(ticks)
+            if told is News.PASSED and not series.problem and ticks[-1] <= series.quiet_until:
                 series.awaited = ticks.stop
             else:
                 series.awaited = None
-                (self._hurry if self._breaches(series, ticks) else self._wake)(place[0])
+                (self._hurry if told is News.BREACH else self._wake)(place[0])
         self._proceed(place, series)
-
-    @staticmethod
-    def _breaches(series: _Series, ticks: range) -> bool:
-        samples = [series.samples[tick] for tick in ticks if tick in series.samples]
-        return Outcome.FAILED in {judge(series.threshold, sample) for sample in samples} and series.completes_breach()
-
-    @staticmethod
-    def _passed_quietly(series: _Series, ticks: range) -> bool:
-        samples = [] if series.problem else [series.samples[tick] for tick in ticks]
-        passed = bool(samples) and all(judge(series.threshold, sample) is Outcome.PASSED for sample in samples)
-        return passed and ticks[-1] <= series.quiet_until
 
     def _again(self, place: tuple[Key, str], series: _Series) -> None:
         if self._living(place, series):

@@ -25,8 +25,7 @@ from typing import Final, Protocol
 from headgate.adapters.metrics.series import TICKS_AHEAD, Question, Series
 from headgate.adapters.metrics.settings import NotAllowed, ServerSettings
 from headgate.adapters.metrics.worker_pool import Query, WorkerPool
-from headgate.api.status import Outcome
-from headgate.core.analysis.judges.threshold import judge
+from headgate.core.analysis.news import News
 from headgate.core.model import Key, MeasureRequest, Reading, Sample
 
 _IDLE_SECONDS: Final = 600.0
@@ -225,18 +224,16 @@ class Sampler:
         series.retry = None
         self._proceed(series)
 
-    def _tell(self, series: Series, ticks: range, samples: Iterable[Sample]) -> None:
+    def _tell(self, series: Series, ticks: range, samples: Sequence[Sample]) -> None:
         """Wake who waits for one of *ticks*. Whoever still misses something says so when it reads."""
         told = [key for key, tick in series.waiting.items() if tick in ticks]
         for key in told:
-            judged = {judge(one.metric.threshold, sample) for one in series.requests[key] for sample in samples}
-            passed = judged == {Outcome.PASSED} and not series.problem
-            if passed and ticks[-1] <= self._quiet.get(key, 0):
+            news = series.news(key, samples)
+            if news is News.PASSED and not series.problem and ticks[-1] <= self._quiet.get(key, 0):
                 series.waiting[key] = series.unknown(ticks[-1])
                 continue
             del series.waiting[key]
-            urgent = Outcome.FAILED in judged and series.completes_breach(key)
-            (self._hurry if urgent else self._wake)(key)
+            (self._hurry if news is News.BREACH else self._wake)(key)
 
     def _lane(self, address: str) -> WorkerPool:
         if address not in self._lanes:

@@ -7,11 +7,12 @@ Knows no server and no clock: the time is given.
 import asyncio
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Final
 
 from headgate.adapters.metrics.sample_store import Samples
-from headgate.core.analysis.judges.threshold import completes_breach
-from headgate.core.model import Key, MeasureRequest
+from headgate.core.analysis.news import News, news
+from headgate.core.model import Key, MeasureRequest, Sample
 
 TICKS_PER_QUERY: Final = 300
 TICKS_AHEAD: Final = 2 * TICKS_PER_QUERY
@@ -78,12 +79,9 @@ class Series:
         """Let *key* wait for *tick*; of several the first counts."""
         self.waiting[key] = min(tick, self.waiting.get(key, tick))
 
-    def completes_breach(self, key: Key) -> bool:
-        """Return whether what is known by now may be all that a breach of *key* needs."""
-        return any(
-            completes_breach(request, (sample for sample in self.samples if sample.at >= request.first))
-            for request in self.requests[key]
-        )
+    def news(self, key: Key, new: Sequence[Sample]) -> News:
+        """Return what the samples in *new*, which are kept by now, are to *key*."""
+        return news(self.requests[key], new, self.samples)
 
     def answered(self, ticks: range, *, good: bool, quick: bool) -> None:
         """Note how the query for *ticks* ended. What fails is asked for half as many: they may have been too many."""

@@ -17,7 +17,8 @@ from typing import Final
 
 from headgate.api.spec import Metric
 from headgate.api.status import MetricStatus, Outcome, RolloutStatus, Side
-from headgate.core.analysis.judges import threshold as judges_threshold
+from headgate.core.analysis import judges
+from headgate.core.analysis.judge import Judge
 from headgate.core.model import Reading, Sample
 
 DECIDED: Final = (Outcome.PASSED, Outcome.FAILED)
@@ -42,7 +43,7 @@ def begin(metrics: Iterable[Metric], now: float) -> tuple[MetricStatus, ...]:
         MetricStatus(
             name=metric.name,
             verdict=Outcome.NO_DATA,
-            bound=judges_threshold.bound_text(metric.threshold),
+            bound=judges.of(metric).bound(metric),
             since=math.floor(now),
             watched_since=math.floor(now),
             last_tick=math.floor(now),
@@ -84,8 +85,8 @@ class Span:
     """Whether a breach is not the end: where there is nothing to go back to, what fails may yet pass."""
 
 
-def _folded_tick(metric: Metric, state: MetricStatus, sample: Sample, span: Span) -> MetricStatus:
-    outcome = judges_threshold.judge(metric.threshold, sample)
+def _folded_tick(judge: Judge, metric: Metric, state: MetricStatus, sample: Sample, span: Span) -> MetricStatus:
+    outcome = judge.outcome(metric, sample)
     window_start = sample.at - metric.window_seconds
     message = sample.message[:_MESSAGE_LENGTH]
     early = span.weight_since is None or window_start < span.weight_since
@@ -115,11 +116,12 @@ def _folded_tick(metric: Metric, state: MetricStatus, sample: Sample, span: Span
 
 
 def _folded(metric: Metric, state: MetricStatus, reading: Reading, span: Span, now: float) -> MetricStatus:
+    judge = judges.of(metric)
     for sample in reading.samples:
         if state.failures >= metric.failures_to_rollback and not span.endless:
             return state
         if sample.at > state.last_tick:
-            state = _folded_tick(metric, state, sample, span)
+            state = _folded_tick(judge, metric, state, sample, span)
     if reading.problem and (span.endless or state.failures < metric.failures_to_rollback):
         since = state.since if state.verdict is Outcome.ERROR else math.floor(now)
         return state.model_copy(
@@ -140,8 +142,9 @@ def fold(
     A tick that was folded before is passed over; a breach stays: nothing is folded after it, unless *span* is endless.
     """
     known = {state.name: state for state in states}
-    return tuple(
-        _folded(metric, known[metric.name], readings.get(metric.name, Reading()), span, now)
-        for metric in metrics
-        if metric.name in known
-    )
+    after = []
+    for metric in metrics:
+        state = known.get(metric.name)
+        if state is not None:
+            after.append(_folded(metric, state, readings.get(metric.name, Reading()), span, now))
+    return tuple(after)
