@@ -47,7 +47,7 @@ async def _run(options: settings.Settings, servers: ServerSettings) -> None:
 def _end_within(seconds: float) -> None:
     """End the process in so many *seconds* if it has not ended by then.
 
-    A thread that hangs in somebody else's library must not hold up the end, and Python waits for each that is no
+    A thread that hangs in a library must not hold up the end, and Python waits for each that is no
     daemon. All state is in the cluster.
     """
     backstop = threading.Timer(seconds, os._exit, [1])

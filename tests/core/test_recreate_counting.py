@@ -104,7 +104,7 @@ def test_pods_that_nobody_can_count_stay(present: Unreadable | None, why: str) -
 
     assert {} == answers.sizes(decision)
     assert Phase.HOLDING is decision.status.phase
-    message = f"old pods {why}; they stay until somebody can tell when they are gone"
+    message = f"old pods {why}; they stay until pods can be counted again"
     assert ("PodsNotCounted", message) == answers.ready(decision)
     assert decision.recheck_at == NOON + 6
     assert "True" == getattr(answers.condition(decision, "Available"), "status", "")

@@ -197,7 +197,7 @@ KEPT = (record(template()), record(POLICY, names.RECORD_POLICY))
     [
         (deployment(name=f"{NAME}-{STABLE}-debug"), "bears this Rollout's label"),
         (deployment(name="unrelated", ownerReferences=THEIRS), "bears this Rollout's label"),
-        (deployment("bbbbbbbbbb", ownerReferences=THEIRS), "is controlled by somebody else (uid another)"),
+        (deployment("bbbbbbbbbb", ownerReferences=THEIRS), "is controlled by another owner (uid another)"),
         ({**deployment("bbbbbbbbbb"), "spec": {"selector": {"matchLabels": {}}, "replicas": 7}}, "selects other pods"),
     ],
 )
@@ -223,7 +223,7 @@ async def test_h34_what_stands_in_the_way_is_waited_for() -> None:
 
     assert seen.strangers == ()
     assert len(seen.foreign) == 1
-    assert "is controlled by somebody else" in seen.foreign[0]
+    assert "is controlled by another owner" in seen.foreign[0]
 
 
 async def test_h34_a_lost_label_is_put_back() -> None:

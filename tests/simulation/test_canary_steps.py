@@ -164,7 +164,7 @@ def test_somebody_takes_the_rules_of_a_step_away() -> None:
     shop.world.change(Kind.HTTP_ROUTE, specs.ROUTE, lambda thing: thing["spec"]["rules"].pop())
     assert 0 == added(shop)
     assert shop.world.run_until(lambda: added(shop) == 1, 60), shop.world.account()
-    assert "somebody changed HTTPRoute web" == (shop.world.status.traffic and shop.world.status.traffic.drift_by)
+    assert "another-client changed HTTPRoute web" == (shop.world.status.traffic and shop.world.status.traffic.drift_by)
     assert "Healthy" == shop.settle()
 
     assert (canary, 0) == (shop.stable, added(shop))
@@ -241,7 +241,7 @@ def test_somebody_takes_the_filter_away() -> None:
     shop.world.change(Kind.HTTP_ROUTE, specs.ROUTE, lambda thing: thing["spec"]["rules"][0].pop("filters"))
     assert shop.world.run_until(lambda: copied(shop) == 0, 60), shop.world.account()
     assert shop.world.run_until(lambda: copied(shop) > 0, 60), shop.world.account()
-    assert "somebody changed HTTPRoute web" == (shop.world.status.traffic and shop.world.status.traffic.drift_by)
+    assert "another-client changed HTTPRoute web" == (shop.world.status.traffic and shop.world.status.traffic.drift_by)
     assert "Healthy" == shop.settle()
 
     assert (canary, 0) == (shop.stable, copied(shop))

@@ -302,7 +302,7 @@ def test_h18_somebody_edits_a_deployment(what: str) -> None:
     assert "web:1" == thing["spec"]["template"]["spec"]["containers"][0]["image"]
     said = [notice.message for _, notice in play.world.journal.notices if notice.reason.endswith("Repaired")]
     assert said
-    assert said[0].startswith("somebody")
+    assert said[0].startswith("another-client")
     assert play.settle() == "Healthy"
 
 

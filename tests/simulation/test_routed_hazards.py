@@ -205,7 +205,7 @@ def test_h17_weights_are_edited_by_hand(stable: int, canary: int, percent: int) 
     play.world.change(Kind.HTTP_ROUTE, specs.ROUTE, lambda thing: weigh(thing, stable, canary))
     if shops.share(play) != percent:
         assert play.world.run_until(lambda: shops.share(play) == percent, 5), play.world.account()
-        assert any("somebody changed HTTPRoute web" in one.message for _, one in play.world.journal.notices)
+        assert any("another-client changed HTTPRoute web" in one.message for _, one in play.world.journal.notices)
     assert play.settle() == ("Healthy" if percent else "RolledBack")
     shops.rested(play)
 

@@ -83,7 +83,7 @@ def test_who_changes_a_field_owns_it() -> None:
         for entry in thing["metadata"]["managedFields"]
         if "f:replicas" in entry["fieldsV1"].get("f:spec", {})
     }
-    assert {"somebody"} == owners
+    assert {"another-client"} == owners
 
 
 @pytest.mark.parametrize("orphan", [False, True])

@@ -22,7 +22,7 @@ class Result:
 
     status_written: bool = False
     conflict: bool = False
-    """Somebody else was faster: look again at once."""
+    """Another client changed the object first: look again at once."""
     refusals: tuple[str, ...] = ()
     """What the server refused, each with the object and the server's words."""
     unreachable: str = ""

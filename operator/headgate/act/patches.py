@@ -19,5 +19,5 @@ def removal(path: str) -> Json:
 
 
 def unchanged(resource_version: str) -> Json:
-    """Return the operation that refuses the patch of an object that somebody has changed since it was read."""
+    """Return the operation that refuses the patch of an object that was changed since it was read."""
     return operation("test", pointer("metadata", "resourceVersion"), resource_version)

@@ -131,13 +131,13 @@ async def set_weights(writer: Writer, observation: Observation, action: SetWeigh
     except faults.Refused:
         if not marks:
             raise
-        # Somebody may refuse strange labels and annotations. They are a second memory; traffic must not wait for it.
+        # A policy may refuse unknown labels and annotations. They are a second memory; traffic must not wait for them.
         await write([whole, *tests, *puts], strict=strict)
     except faults.Conflict:
         if percent or strict:
             raise
-        # Somebody may write to it all the time, such as a Gateway's controller to its status. Going back waits for no
-        # quiet moment: that what is ours is as it was is enough. The marks are left out, where others may have come.
+        # Another client may write to it all the time, such as a Gateway's controller to its status. A rollback does not
+        # wait for a quiet moment: it is enough that our fields are unchanged. The marks may differ and are left out.
         held = [test for rule in off for test in _held(rule)]
         held += _as_seen(action.edits)
         await write([*tests, *held, *puts])
@@ -178,7 +178,7 @@ async def select_revision(writer: Writer, observation: Observation, action: Sele
 
 
 async def release_service(writer: Writer, observation: Observation, action: ReleaseService) -> None:
-    """Take our key and labels off a Service; one that we created stays too, for somebody may have come to rely on it.
+    """Take our key and labels off a Service; one that we created stays too, for clients may rely on it by now.
 
     Its owner reference stays, so that it goes with the Rollout.
     """

@@ -153,7 +153,7 @@ async def _scale(writer: Writer, observation: Observation, action: ScaleDeployme
     except (faults.Refused, faults.Conflict):
         if not marks or not action.rejected:
             raise
-        # Such as when somebody removed all annotations. The mark is a second memory; going back must not wait for it.
+        # Such as when another client removed all annotations. The mark is a second memory; a rollback does not need it.
         await _patch_deployment(writer, observation, facts, *operations)
 
 
@@ -168,7 +168,7 @@ async def _repair(writer: Writer, observation: Observation, action: RepairTempla
 async def _restore_labels(writer: Writer, observation: Observation, action: RestoreLabels) -> None:
     facts = observation.deployments[action.hash]
     labels = {**manifests.labels(observation.rollout), names.POD_HASH: action.hash}
-    # Deployments of ours have labels of the user's besides only if somebody added them; without any, there is no map.
+    # Deployments of ours have other labels only if another client added them; without any, there is no map.
     puts = [operation("add", pointer("metadata", "labels", key), value) for key, value in labels.items()]
     try:
         await _patch_deployment(writer, observation, facts, *puts)

@@ -83,7 +83,7 @@ def map_list(key: str) -> JsonDict:
 
 
 def atomic_list() -> JsonDict:
-    """Return what makes a list one value: whoever applies it, applies all of it."""
+    """Return what makes a list one value: a client that applies it applies all of it."""
     return {"x-kubernetes-list-type": "atomic"}
 
 
@@ -314,7 +314,7 @@ WHEN_STEP = Rule(
 DRILL_HARMLESS = Rule(
     "!has(self.drill) || has(self.strategy.canary) || has(self.strategy.rollingUpdate) "
     "|| (has(self.strategy.blueGreen) && has(self.traffic) && has(self.traffic.gatewayAPI))",
-    "a drill must harm nobody: recreate would stop all pods for it, and blueGreen without routes would switch all "
+    "a drill must not harm users: recreate would stop all pods for it, and blueGreen without routes would switch all "
     "users; leave drill out, or give blueGreen a route in traffic.gatewayAPI",
     field_path=".drill",
     holds=lambda spec: (

@@ -29,7 +29,7 @@ the same.
 - *required*: the field must be written where its parent is.
 - *stored*: the API server writes the default into the object. Other defaults are applied when the operator reads the \
 object and are never stored, so that GitOps tools see no difference.
-- *one value*: whoever applies the field applies all of it. *merged by* a key: several owners can each apply entries.
+- *one value*: a client applies all of the field or none. *merged by* a key: several owners can each apply entries.
 - *duration*: numbers with a unit, `h`, `m`, `s` or `ms`: `90s`, `10m`, `1h30m`.
 - *number or percentage*: of pods, `1` or `25%`.
 - A sentence behind **refused** is what `kubectl apply` says where the rule is broken.

@@ -126,7 +126,7 @@ def _list(value: JsonValue) -> list[JsonValue]:
 
 
 def _state_notation(node: JsonDict, pattern: JsonValue) -> None:
-    """Say what a text must be like in words: `should match '^([0-9]…` tells nobody what to write."""
+    """Say what a text must be like in words: `should match '^([0-9]…` does not tell a user what to write."""
     if node.get("x-kubernetes-int-or-string"):
         _add_rule(node, cel.COUNT)
     elif "enum" in node:
@@ -150,7 +150,7 @@ def _state_default(node: JsonDict, default: JsonValue, *, defaults: bool) -> Non
     """Put a default where stored objects shall show it, and into the description for people.
 
     Not in lists, nor in objects that are one value: who applies them again would see a difference for ever, or a
-    conflict with whoever stored the default. An object becomes an empty one, so that a null means nothing.
+    conflict with the client that stored the default. An object becomes an empty one, so that a null means nothing.
     """
     if isinstance(default, dict) and defaults:
         node["default"] = {}

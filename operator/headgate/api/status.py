@@ -116,14 +116,14 @@ class Abort(StatusModel):
     stable_pods: int = pydantic.Field(default=0, description="How many stable pods were wanted then.")
     had_all: bool = pydantic.Field(default=False, description="Whether all users had this revision then.")
     unserved_since: Timestamp | None = pydantic.Field(
-        default=None, description="Since when no stable pod is ready, while those of this revision carry everybody."
+        default=None, description="Since when no stable pod is ready, while the pods of this revision serve all users."
     )
     rescued_since: Timestamp | None = pydantic.Field(
         default=None, description="Since when users are led to this revision because no stable pod is ready."
     )
     rescues: int = pydantic.Field(default=0, description="How often users were led to it for that.")
     uncounted_since: Timestamp | None = pydantic.Field(
-        default=None, description="Since when nobody could tell whether its last pods still answer."
+        default=None, description="Since when it is unknown whether its last pods still answer."
     )
 
 

@@ -102,7 +102,7 @@ class HeaderRoute(SpecModel):
 
 
 class MirrorRoute(SpecModel):
-    """How much of the traffic the new version gets a copy of, whose answers nobody sees.
+    """How much of the traffic the new version gets a copy of, whose answers users do not see.
 
     The words are those of Argo Rollouts, but for the match and the name: there each mirror is a route of its own, which
     some routers cannot do. Here it is one for all rules that are managed.

@@ -119,7 +119,7 @@ class Strategy(OneOf):
     recreate: Recreate | None = pydantic.Field(
         default=None,
         description="All old pods go, terminating ones included, before the first new one starts: for databases, "
-        "licences and volumes that two versions must not share. Nobody is served meanwhile. Going back is the same, "
+        "licences and volumes that two versions must not share. No pod serves meanwhile. A rollback is the same, "
         "the other way round. Old pods that take longer than progressDeadlineSeconds to go end the attempt.",
     )
 

@@ -1,7 +1,7 @@
 """Reads the HorizontalPodAutoscalers that may scale a Rollout or its Deployments.
 
 They bear no label of ours and write their status every 15 s, so that they are neither watched nor read at rest: only
-while there are pods of two revisions, or growth waits from then, when somebody else has set the size of a Deployment,
+while there are pods of two revisions, or growth waits from then, when another client has set the size of a Deployment,
 and before a rollout starts.
 Nor in every pass then: not before they could have looked at their own metrics again, unless one has just set the
 replicas.
@@ -86,7 +86,7 @@ class Autoscalers:
 
 
 def _holds(known: _Read, rollout: RolloutFacts, now: float) -> bool:
-    """Return whether what was read still stands: nobody has set the replicas since, or all have said why."""
+    """Return whether what was read still stands: no client has set the replicas since, or all have said why."""
     explained = all(one.asks == rollout.replicas for one in autoscaling.of_rollout(rollout, known.found))
     return known.replicas == rollout.replicas and explained and known.at <= now < known.at + READ_AGAIN_SECONDS
 

@@ -101,7 +101,7 @@ async def _leave_orphans(reader: Reader, rollout: RolloutFacts, status: RolloutS
 async def _look_for(
     reader: Reader, rollout: RolloutFacts, side: Side, owned: Owned, known: DeploymentFacts | None
 ) -> None:
-    """Add what stands where the Deployment of *side* should: ours without its labels, or somebody else's."""
+    """Add what stands where the Deployment of *side* should: ours without its labels, or another owner's."""
     name = identity.deployment_name(rollout.name, side.hash)
     try:
         thing = await reader.get(Kind.DEPLOYMENT, rollout.namespace, name)

@@ -102,13 +102,13 @@ class BesidePasses:
         self._waiting: RoundRobin[Key] = RoundRobin()
 
     async def ask(self, key: Key, subject: str, inquire: "_Inquire[_Found]") -> _Found:
-        """Return the answer if there is one, or raise what it was; ask if nobody has."""
+        """Return the answer if there is one, or raise what it was; ask if it was not asked yet."""
         now = asyncio.get_running_loop().time()
         inquiry = self._inquiry(key, subject, now)
         over = inquiry.error is not None and now - (inquiry.answered_at or now) >= AGAIN_SECONDS
         if inquiry.task is None and (inquiry.answered_at is None or over):
             self._start(key, inquiry, inquire)
-            await asyncio.sleep(0)  # what needs nobody's answer has been found by then
+            await asyncio.sleep(0)  # what needs no answer has been found by then
         inquiry.missed = inquiry.task is not None or inquiry.answered_at is None
         if isinstance(inquiry.error, Unreachable) and inquiry.task is not None:
             raise BeingAsked(now - inquiry.since, f"; before that: {inquiry.error}")
@@ -171,7 +171,7 @@ class BesidePasses:
         if error is None or isinstance(error, Refused):
             inquiry.since = now
         if before == (False, repr(error)):
-            inquiry.missed = False  # whoever asked has been told so before
+            inquiry.missed = False  # the caller has been told so before
         elif inquiry.missed:
             self._woken(key)
 

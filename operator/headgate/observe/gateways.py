@@ -45,7 +45,7 @@ class Gateways:
         Args:
             routes: the routes.
             namespace: where they are. Of a Gateway elsewhere nothing is told before it has accepted one of them, and
-                nothing but what it can do then: whoever writes a route can name any.
+                nothing but what it can do then: the author of a route can name any Gateway.
         """
         asked = list(routes)
         parents = list(dict.fromkeys(parent for route in asked for parent in route.parent_keys))
@@ -77,7 +77,7 @@ class Gateways:
         try:
             found = await self._read(parent)
         except last_known.FAILED as error:
-            # What was known of it, nobody has said the contrary of.
+            # Keep the last answer on a transient error.
             why = last_known.unreadable(error)
             return known.found if known and why.passing else GatewayFacts(_title(parent), "", why)
         if isinstance(found.features, frozenset):

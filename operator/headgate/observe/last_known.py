@@ -84,7 +84,7 @@ class Memory:
         self._of_namespace[key.namespace].setdefault(key)
         self._of_namespace[key.namespace].move_to_end(key)
         while len(self._known) > _MOST_KNOWN:
-            # Of the namespace that has the most: whoever has many Rollouts makes nothing of others forgotten.
+            # Of the namespace that has the most: many Rollouts in one namespace must not push out those of others.
             most = max(self._of_namespace.values(), key=len)
             self.forget(next(iter(most)))
         return known

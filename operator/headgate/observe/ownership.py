@@ -69,7 +69,7 @@ def deployments(rollout: RolloutFacts, things: Iterable[Json]) -> Deployments:
         name, holder = str(thing["metadata"]["name"]), parse_workloads.owner(thing)
         named = identity.hash_in_name(rollout.name, name)
         if named and holder not in ("", rollout.uid):
-            in_the_way[named] = f"Deployment {name} is controlled by somebody else (uid {holder}); rename or delete it"
+            in_the_way[named] = f"Deployment {name} is controlled by another owner (uid {holder}); rename or delete it"
             namesakes |= {named} if _namesake(thing, rollout.name) else set()
         elif named and named != _selected(thing):
             in_the_way[named] = f"Deployment {name} has a name of ours and selects other pods; rename or delete it"

@@ -14,8 +14,8 @@ from headgate.observe import last_known, parse_workloads
 _PORT_FIELDS: Final = ("name", "port", "targetPort", "protocol", "appProtocol")
 _WORDS_LENGTH: Final = 300
 _PLAIN: Final = re.compile(r"[A-Za-z0-9.-]{1,253}")
-SOMEBODY: Final = "somebody"
-"""Who changed what nobody owns now: the API server keeps no record of who took a field away."""
+UNKNOWN_CLIENT: Final = "an unknown client"
+"""Names the author of a change that left no field owner: the API server does not record who removed a field."""
 
 
 def _mapping(value: Any) -> Json:
@@ -72,7 +72,7 @@ def _selector_writer(thing: Json, selector: Json) -> str:
     ]
     # Times are RFC 3339 in UTC: their order is that of their letters. Of one second's, the last entry that is listed.
     latest = max(reversed(others), key=lambda entry: str(entry.get("time", "")), default={})
-    return str(latest.get("manager") or SOMEBODY)
+    return str(latest.get("manager") or UNKNOWN_CLIENT)
 
 
 def endpoints(slices: Iterable[Json], deployments: Mapping[str, str]) -> dict[str, int]:
@@ -94,7 +94,7 @@ def ending(slices: Iterable[Json], deployments: Mapping[str, str]) -> dict[str, 
 
 
 def _ready(conditions: Json) -> bool:
-    # Absent means ready, and not terminating: so it is written for endpoints that nobody observes.
+    # Absent means ready, and not terminating: it is written so for endpoints without a controller.
     return conditions.get("ready") is not False and conditions.get("terminating") is not True
 
 

@@ -67,7 +67,7 @@ def other_writers(thing: Json, *path: str) -> Iterator[str]:
         for part in path:
             fields = fields.get(f"f:{part}") if isinstance(fields, dict) else None
         if fields is not None and entry.get("manager") != names.OBJECT_MANAGER and entry.get("subresource") != "status":
-            yield str(entry.get("manager", "somebody"))
+            yield str(entry.get("manager", "an unknown client"))
 
 
 def written(thing: Json) -> int | None:
@@ -137,7 +137,7 @@ def present(pods: Iterable[Json], rollout_name: str, hashes: Container[str]) -> 
     """Return how many *pods* there are of each revision of a Rollout, terminating ones included.
 
     Those are its revisions that are known by their *hashes*, and those of which nothing else is left. A pod that has
-    ended and that nobody deletes, such as an evicted one, runs nothing any more and may stay for days.
+    ended and is not deleted, such as an evicted one, runs nothing any more and may stay for days.
     """
     found: collections.Counter[str] = collections.Counter()
     for pod in pods:

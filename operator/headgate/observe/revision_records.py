@@ -34,7 +34,7 @@ async def read(
 
 
 def _may_be_ours(thing: Json, uid: str) -> bool:
-    """Return whether a record is not somebody else's; what has no shape is looked at further on."""
+    """Return whether a record has no other owner; a malformed one is looked at further on."""
     try:
         return parse_workloads.owner(thing) in ("", uid)
     except last_known.MISSHAPEN:
@@ -61,4 +61,4 @@ async def _taken(reader: Reader, rollout: RolloutFacts, name: str) -> str:
         thing = await reader.get(Kind.CONTROLLER_REVISION, rollout.namespace, name)
         return ownership.said_of_record(thing, rollout) if thing is not None else ""
     except last_known.FAILED:
-        return ""  # whoever writes there is told of it
+        return ""  # the writer there is told of it

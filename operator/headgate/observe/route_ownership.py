@@ -1,6 +1,6 @@
 """Finds the rules of routes that another Rollout had first: one rule is one Rollout's to weigh.
 
-Whoever may edit a route decides how many Services are asked about here, and by which names. So no more than some are
+A user who may edit a route decides how many Services are asked about here, and by which names. So no more than some are
 looked at in one pass, all at once and for a moment, and what is no name is passed over.
 """
 

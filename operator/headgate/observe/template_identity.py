@@ -96,7 +96,7 @@ class Identifier:
     ) -> str | None:
         """Return who changed the Deployment's template, or an empty text if it still means its revision.
 
-        Of an orphan nobody knows whose it is: its template is held against its revision's, whoever wrote it. None: the
+        The owner of an orphan is unknown: its template is compared with its revision's. None: the
         API server has not said yet what the revision's means.
         """
         writer = parse_workloads.template_writer(thing) or ("" if facts.owner else "its author")

@@ -151,7 +151,7 @@ class TrafficReader:
         return facts.service(unheld, ours, endpoints)
 
     async def _exists(self, namespace: str, holder: str) -> bool:
-        """Return whether there is a Rollout with that value of the Rollout label; True while nobody can tell."""
+        """Return whether there is a Rollout with that value of the Rollout label; True while that is unknown."""
         try:
             return bool(await rollout_label.named(self._reader, namespace, holder))
         except last_known.FAILED:

@@ -1,4 +1,4 @@
-"""Notices that the API server went away, and that it is back: then nobody sits out a backoff that has lost its reason.
+"""Notices that the API server went away, and that it is back: then no Rollout waits out a backoff of before.
 
 At rest it asks nothing. Where a request failed and none has succeeded since, it asks once: a server that answers then
 is there, and what failed is one Rollout's own trouble. While it does not answer it is asked every two seconds, alone,

@@ -9,7 +9,7 @@
 A pass that waits costs a little memory and no processor, so that to start another one beside it is cheap. One over a
 Rollout with a large template costs a lot: with 0.9 MB it holds up the loop ten times for 20 to 80 ms each. Eight of
 these at once delay each step of all other passes by half a second, so that one of them runs at a time: and beside it
-one that is urgent, of another namespace. An abort of a large Rollout does not wait for a large one of somebody else.
+one that is urgent, of another namespace. An abort of a large Rollout does not wait for one of another namespace.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from typing import Final
 from headgate.core.model import Key
 
 LONG_SECONDS: Final = 0.5
-"""From then on a pass waits for somebody: one among 200 canaries takes a quarter of a second."""
+"""From then on a pass waits for a place: one among 200 canaries takes a quarter of a second."""
 HEAVY_SECONDS: Final = 1.0
 """From then on a heavy pass waits for an answer, too: it takes 0.1 to 0.3 s of a processor by itself."""
 HEAVY_AT_ONCE: Final = 2
@@ -50,7 +50,7 @@ class Concurrency:
         return self._most
 
     def full(self) -> bool:
-        """Return whether there is no place for anybody."""
+        """Return whether there is no place left."""
         return self._total >= self._most or len(self._young) >= self._count + self._kept
 
     def free(self, namespace: str, *, heavy: bool = False, urgent: bool = False) -> bool:

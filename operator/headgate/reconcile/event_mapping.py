@@ -141,7 +141,7 @@ class EventMapper:
         return seen.resource_version if seen else ""
 
     def keep(self, kind: Kind, uids: Iterable[str]) -> list[Key]:
-        """Forget the objects that are not among *uids*, and return the keys of those: nobody saw them go."""
+        """Forget the objects that are not among *uids*, and return their keys: no event told of their deletion."""
         seen = self._seen[kind]
         lost = [key for uid in seen.keys() - set(uids) for key in seen.pop(uid).keys]
         if kind is Kind.ROLLOUT:

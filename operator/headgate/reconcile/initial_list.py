@@ -82,7 +82,7 @@ class InitialList:
     async def _sighted(self, things: dict[Kind, list[Json]], keys: Container[Key]) -> list[str]:
         """Remember *things*, so that their first sight through a watch is no reason for a pass; return their uids.
 
-        What belongs to a Rollout that is not among *keys* is a reason: somebody must clear up after it.
+        What belongs to a Rollout that is not among *keys* is a reason: it has to be cleaned up.
         """
         bodies = [(kind, body) for kind, found in things.items() if kind in kinds.WATCHES for body in found]
         uids = list[str]()

@@ -83,7 +83,7 @@ def _bare(value: Any, name: str = "") -> Any:
 
 
 def _skeleton(template: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of a pod template can be shown to anybody; it need not be well-formed."""
+    """Return what of a pod template can be shown in a bug report; it need not be well-formed."""
     metadata = template.get("metadata")
     spec = template.get("spec")
     labels = metadata.get("labels") if isinstance(metadata, Mapping) else None

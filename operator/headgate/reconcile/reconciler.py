@@ -25,7 +25,7 @@ from headgate.reconcile.queue import Queue
 from headgate.telemetry.logs import about
 
 PASS_SECONDS_MAX: Final = 120.0
-"""Each of a pass's calls has its own limit; this one is for what nobody thought of."""
+"""Each of a pass's calls has its own limit; this one is for a call without one."""
 
 HEAVY_BYTES: Final = 100_000
 """A template of this size or more makes a pass heavy; what people write has a tenth of it."""
@@ -185,7 +185,7 @@ class Reconciler:
         except asyncio.CancelledError:
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise
-            result = self._bug(key, attempt)  # something that the pass waited for was cancelled by somebody else
+            result = self._bug(key, attempt)  # something that the pass waited for was cancelled from outside
         except Exception:  # noqa: BLE001 - whatever it is, it must stay this one Rollout's trouble
             result = self._bug(key, attempt)
         finally:

@@ -47,7 +47,7 @@ _log = logging.getLogger(__name__)
 
 
 class _NoDiffBase(kopf.DiffBaseStorage):
-    """Keeps no last-handled configuration: nobody asks for differences, and these are half of an event's cost."""
+    """Keeps no last-handled configuration: differences are never read, and these are half of an event's cost."""
 
     def build(self, *, body: Any, extra_fields: Any = None) -> Any:  # noqa: ARG002 - kopf's signature
         return {}
@@ -181,7 +181,7 @@ class Watches:
             self._looks = asyncio.create_task(self._look_for_routes(), name="look for kinds of route")
 
     async def _served(self) -> frozenset[Kind]:
-        """Return the kinds of route that the cluster has; the last answer while nobody can tell."""
+        """Return the kinds of route that the cluster has; the last answer while they cannot be read."""
         try:
             return frozenset([kind for kind in kinds.ROUTES if await self._serves(kind)])
         except Fault:
@@ -307,7 +307,7 @@ class _Round:
     def _tell(self, what: Callable[[Any], None], argument: object) -> None:
         try:
             self._loop.call_soon_threadsafe(what, argument)
-        except RuntimeError:  # our loop is closed: the process is ending and nobody listens any more
+        except RuntimeError:  # our loop is closed: the process is ending and no task listens any more
             return
 
     def _end(self, why: str) -> None:

@@ -1,6 +1,6 @@
 """The workers that take keys from the queue and make passes over them.
 
-There are more of them than passes that usually run: one that only waits holds up nobody else (`concurrency`). An idle
+There are more of them than passes that usually run: one that only waits holds up no other pass (`concurrency`). An idle
 worker costs nothing.
 """
 

@@ -28,7 +28,7 @@ _QUERY: Final = re.compile(r'errors\{metric="([^"]*)",hash="([^"]*)"\}')
 
 @dataclasses.dataclass(slots=True)
 class Script:
-    """What the metrics say, and when nobody answers."""
+    """What the metrics say, and when the server does not answer."""
 
     default: Value = 0.0
     said: dict[tuple[str, str], list[tuple[float, Value]]] = dataclasses.field(default_factory=dict)
@@ -52,14 +52,14 @@ class Script:
         """Return what a query with its variables filled in gives at *tick*; of the future nothing is known."""
         found = _QUERY.fullmatch(query)
         if found is None:
-            raise AssertionError(f"a query that nobody wrote: {query}")
+            raise AssertionError(f"a query of no metric in the spec: {query}")
         value = self.value(found[1], found[2], tick) if tick <= now else Outcome.NO_DATA
         if isinstance(value, Outcome):
             return Sample(tick, None, value, "no series" if value is Outcome.NO_DATA else "3 series instead of one")
         return Sample(tick, value)
 
     def out(self, now: float) -> bool:
-        """Return whether nobody answers *now*."""
+        """Return whether the server gives no answer *now*."""
         return any(first <= now < last for first, last in self.outages)
 
 

@@ -23,6 +23,7 @@ from headgate.simulation.process import operator_process, trace
 
 KEY: Final = Key("shop", "web")
 USER: Final = "kubectl"
+OTHER_CLIENT: Final = "another-client"
 RESTART_SECONDS: Final = 3.0
 
 
@@ -206,12 +207,12 @@ class World:
         self.server.delete(Kind.ROLLOUT, KEY.namespace, KEY.name, "", USER, orphan=orphan)
 
     def meddle(self, revision_hash: str, change: Callable[[Json], None], subresource: str = "") -> None:
-        """Let somebody change a revision's Deployment."""
+        """Let another client change a revision's Deployment."""
         thing = self.deployment(revision_hash)
         if thing is not None:
             change(thing)
             complete = self.server.admitted(Kind.DEPLOYMENT, thing, strict=False)
-            self.store.update(Kind.DEPLOYMENT, complete, "somebody", subresource)
+            self.store.update(Kind.DEPLOYMENT, complete, OTHER_CLIENT, subresource)
 
     def fail_pods(self, revision_hash: str, count: int, seconds: float | None = None) -> None:
         """Let *count* serving pods of a revision crash, and be ready again after *seconds*, or never."""
@@ -225,15 +226,15 @@ class World:
         """Create an object."""
         self.server.create(kind, KEY.namespace, body, USER)
 
-    def change(self, kind: Kind, name: str, change: Callable[[Json], None], by: str = "somebody") -> None:
-        """Let somebody change an object, if it is there."""
+    def change(self, kind: Kind, name: str, change: Callable[[Json], None], by: str = OTHER_CLIENT) -> None:
+        """Let another client change an object, if it is there."""
         thing = self.store.get(kind, KEY.namespace, name)
         if thing is not None:
             change(thing)
             self.store.update(kind, self.server.admitted(kind, thing, strict=False), by)
 
-    def drop(self, kind: Kind, name: str, by: str = "somebody") -> None:
-        """Let somebody delete an object."""
+    def drop(self, kind: Kind, name: str, by: str = OTHER_CLIENT) -> None:
+        """Let another client delete an object."""
         self.server.delete(kind, KEY.namespace, name, "", by)
 
     # --- inside ------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ LAG_SECONDS_MAX: Final = 5.0
 
 
 class LoopLag:
-    """How late the event loop is: a blocked loop serves nobody, whatever its tasks say of themselves."""
+    """How late the event loop is: a blocked loop does no work, even if its tasks are alive."""
 
     def __init__(self, *, period_seconds: float = 1.0) -> None:
         self._period_seconds = period_seconds

@@ -93,7 +93,7 @@ class Metrics:
         return prometheus_client.generate_latest(self.registry)
 
     def measure_depth(self, depth: Callable[[], int]) -> None:
-        """Ask *depth* how many Rollouts wait whenever somebody looks."""
+        """Ask *depth* how many Rollouts wait at each scrape."""
         self._depth.set_function(depth)
 
     def passed(self, key: Key, rule: str, result: str, seconds: float) -> None:

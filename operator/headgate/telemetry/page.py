@@ -1,7 +1,7 @@
 """A page that takes a while to write, for any number of readers at a time.
 
 Owns when it is written: beside the event loop, once for all who ask meanwhile, and for a tenth of the time at most. The
-port is open to everybody in the cluster, and passes run in the same process. Must not know what is on the page.
+port is open to every client in the cluster, and passes run in the same process. Must not know what is on the page.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ class Page:
         """Return the page as it is written after this call."""
         if self._next is None:
             self._next = asyncio.get_running_loop().create_task(self._written())
-        # Who goes away takes the page from nobody else.
+        # A client that disconnects does not end the rendering that other clients wait for.
         return await asyncio.shield(self._next)
 
     def close(self) -> None:

@@ -23,7 +23,7 @@ class Server:
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
-        # No access log: probes and scrapes are nobody's news. Half a second ends idle keep-alive connections.
+        # No access log: probes and scrapes are routine. Half a second ends idle keep-alive connections.
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5, handle_signals=False)
 
     async def start(self, address: str, port: int) -> int:

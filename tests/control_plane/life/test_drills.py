@@ -70,7 +70,7 @@ def test_what_does_not_fit_is_told(world: World) -> None:
     world.wait_stable("v1")
     world.command("drill", "now")
 
-    assert "headgate.dev/drill=now had no effect: a drill must harm nobody" in world.wait_event("CommandMismatch")
+    assert "headgate.dev/drill=now had no effect: a drill must not harm users" in world.wait_event("CommandMismatch")
     assert drills(world) == []
 
 

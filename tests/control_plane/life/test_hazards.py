@@ -197,7 +197,7 @@ def test_h22_equal_template_is_no_revision(world: World) -> None:
 
 
 def test_h23_one_malformed_among_good_ones(world: World) -> None:
-    """H23: hostile strings in one Rollout harm nobody: it says what is wrong, or works; the others go on."""
+    """H23: hostile strings in one Rollout harm no other Rollout: it says what is wrong, or works; the others go on."""
     hostile = manifest(world.namespace)
     hostile["metadata"]["name"] = "w" + "e" * 200 + ".b"
     hostile["spec"]["selector"]["matchLabels"] = {"app": "hostile"}

@@ -1,6 +1,6 @@
 """Finds the API server and the credentials for it, and keeps these fresh: a kubeconfig or a pod's service account.
 
-A kubeconfig named by KUBECONFIG wins, as a wish that somebody expressed; then the service account; then ~/.kube/config.
+A kubeconfig named by KUBECONFIG wins, as an explicit setting; then the service account; then ~/.kube/config.
 """
 
 import dataclasses

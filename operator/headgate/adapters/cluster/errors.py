@@ -31,7 +31,7 @@ APPLY: Final = "application/apply-patch+yaml"
 
 _UNFIT_APPLY: Final = "failed to create typed patch object"
 _UNFIT_OBJECTS: Final = ("failed to create typed live object", "failed to create manager for existing fields")
-"""The latter with a 500, where nothing in the object is known to be anybody's."""
+"""The latter with a 500, where no field of the object has a known owner."""
 _WHOLE_OBJECT: Final = 'patch: Invalid value: "{'
 _QUOTE: Final = '}": '
 _TWO_BUDGETS: Final = "more than one PodDisruptionBudget"
@@ -49,7 +49,7 @@ _LOST_RACE: Final = frozenset({http.HTTPStatus.CONFLICT, http.HTTPStatus.PRECOND
 
 
 class RetryLater(Unreachable):
-    """Nobody answered in earnest; the server may have said when it will."""
+    """The request failed for a transient reason; the server may have said when to come back."""
 
     def __init__(self, words: str, retry_after_seconds: float = 0.0) -> None:
         super().__init__(words)

@@ -1,7 +1,7 @@
 """How fresh a list must be: never older than what this process has seen or written of that kind.
 
 A list without that bound is as fresh as etcd: the API server's cache has to hear that it missed nothing up to the
-newest write of any kind. While anybody writes anything that takes up to 100 ms, a third of what a reaction may take
+newest write of any kind. While any client writes, that takes up to 100 ms, a third of what a reaction may take
 with 200 canaries in flight. With it the cache answers at once, as fresh as the watches, which come from that cache and
 wake us with whatever it had not heard of yet. So the bound is for kinds that are watched, or that Headgate alone
 writes. Each pass still reads its Rollout from etcd: where a server is cut off from etcd, that fails.

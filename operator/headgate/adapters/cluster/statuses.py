@@ -37,7 +37,7 @@ async def apply(exchange: Exchange, key: Key, uid: str, resource_version: str, s
         return await _written(exchange, _replaced(request, resource_version, status))
     if stored is None or not _holds_more(stored.get("status"), status):
         return stored
-    # What somebody else wrote too, such as a backup that was played back, outlives our leaving it out: a canary
+    # What another client wrote too, such as a backup that was played back, outlives our leaving it out: a canary
     # that has gone would stand beside the stable revision that it has become.
     left = version(stored)
     if not isinstance(left, str):

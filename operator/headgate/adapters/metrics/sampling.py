@@ -47,7 +47,7 @@ class _Silent:
 
 
 class Sampler:
-    """Reads metrics in the background and never makes anybody wait."""
+    """Reads metrics in the background and never makes a caller wait."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class Sampler:
         self._quiet[key] = until
 
     def forget(self, key: Key) -> None:
-        """Drop what is kept for *key* and for nobody else."""
+        """Drop what is kept for *key* alone."""
         for series in self._taken_out(key):
             self._drop_unread(series)
 
@@ -225,7 +225,7 @@ class Sampler:
         self._proceed(series)
 
     def _tell(self, series: Series, ticks: range, samples: Sequence[Sample]) -> None:
-        """Wake who waits for one of *ticks*. Whoever still misses something says so when it reads."""
+        """Wake the Rollouts that wait for one of *ticks*. One that still misses something says so when it reads."""
         told = [key for key, tick in series.waiting.items() if tick in ticks]
         for key in told:
             news = series.news(key, samples)
@@ -255,7 +255,7 @@ class Sampler:
             return
         self._swept_at = self._now()
         for series in list(self._series.values()):
-            # What is waited for may be an hour away. Nobody waits twice without having read.
+            # What is waited for may be an hour away. No Rollout waits twice without having read.
             if self._now() - series.read_at > _IDLE_SECONDS and not series.waiting:
                 self._drop(series)
 

@@ -48,7 +48,7 @@ class Series:
     requests: dict[Key, list[MeasureRequest]] = dataclasses.field(default_factory=dict)
     """By Rollout: what was requested, which says what its metrics allow; there may be several with one query."""
     waiting: dict[Key, int] = dataclasses.field(default_factory=dict)
-    """By Rollout: the tick that it is woken for. Nothing is asked for that nobody waits for."""
+    """By Rollout: the tick that it is woken for. A tick that no Rollout waits for is not asked for."""
     problem: str = ""
     strikes: int = 0
     """How often in a row it failed or was slow."""

@@ -55,8 +55,8 @@ def is_header(name: str) -> bool:
 class ServerSettings:
     """The operator's own Prometheus server, and which others a Rollout may name.
 
-    Credentials are sent to the default address alone: an allowed address is one that may be *asked*, by whoever can
-    write a Rollout, and must not be a way to get hold of the operator's token. The CA is no secret and counts for all,
+    Credentials are sent to the default address alone: an allowed address may be *asked* by every user who can write a
+    Rollout, and must not be a way to get hold of the operator's token. The CA is no secret and counts for all,
     and so does the namespace: no address is a way around it.
     """
 

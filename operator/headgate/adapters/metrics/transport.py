@@ -35,7 +35,7 @@ class Session(requests.Session):
         self.headers["User-Agent"] = f"headgate/{__version__}"
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Return None: a redirect is an answer like any other, and nobody's token follows it."""
+        """Return None: a redirect is an answer like any other, and no token follows it."""
         del resp
         return None
 

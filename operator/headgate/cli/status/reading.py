@@ -1,4 +1,4 @@
-"""Reads a Rollout and what is shown beside it, once or for as long as somebody looks on.
+"""Reads a Rollout and what is shown beside it, once or for as long as the command runs.
 
 Following is by watches: between two changes nothing is asked. Owns what is read, what may be missing of it, and how
 long an API server may be away. Must not know how anything is shown.

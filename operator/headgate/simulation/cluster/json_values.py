@@ -1,11 +1,11 @@
-"""JSON values as the API server gives them out: everybody gets a copy of their own. Ten times as fast as deepcopy."""
+"""JSON values as the API server gives them out: each reader gets its own copy. Ten times as fast as deepcopy."""
 
 from types import NoneType
 from typing import Any, Final, TypeVar
 
 _Value = TypeVar("_Value")
 _SHARED: Final = "managedFields"
-"""Most of an object, always replaced as a whole, and changed by nobody."""
+"""Most of an object, always replaced as a whole, and never changed."""
 _ATOMS: Final = frozenset({str, int, float, bool, NoneType})
 """What holds nothing: to look a class up here takes a quarter of asking `isinstance`, and most members are such."""
 

@@ -57,7 +57,7 @@ def _collect(value: Any, path: Path, found: dict[Path, Any]) -> None:
 
 
 def tracked(thing: Json) -> dict[Path, Any]:
-    """Return the leaves of *thing* that somebody owns."""
+    """Return the leaves of *thing* that have an owner."""
     metadata = {name: value for name, value in thing["metadata"].items() if name in _UNTRACKED_METADATA}
     rest = {name: value for name, value in thing.items() if name not in (*_UNTRACKED, "metadata")}
     return leaves({**rest, "metadata": metadata})
@@ -114,7 +114,7 @@ def _merged(old: Any, new: Any, field: str = "") -> Any:
 def applied(old: Any, new: Json, owners: Owners, by: Owner, field: str) -> tuple[Any, Owners]:
     """Return the value of *field* and who owns what after *by* applied *new*, with force.
 
-    What *by* owned and no longer says goes, unless somebody else owns it too.
+    What *by* owned and no longer says goes, unless another client owns it too.
     """
     said = leaves(new, (f"f:{field}",))
     fresh = set(said)

@@ -17,7 +17,7 @@ Place = tuple[Kind, str, str]
 
 _GENERATED: Final = (Kind.ROLLOUT, Kind.DEPLOYMENT, Kind.HTTP_ROUTE, Kind.GRPC_ROUTE)
 _UNOWNED: Final = (Kind.POD, Kind.ENDPOINT_SLICE)
-"""Nobody asks who set a field of theirs."""
+"""The field owners of these are never read."""
 _ORPHAN: Final = "orphan"
 COLLECTED_AFTER_SECONDS: Final = 0.2
 """How long after its owner's end a dependent is collected."""
@@ -162,7 +162,7 @@ class Store:
         return last[1]
 
     def _seal(self, kind: Kind, before: Json | None, thing: Json, by: str) -> None:
-        """Keep *thing*, of which nobody else has a part."""
+        """Keep *thing*, of which no caller holds a part."""
         metadata = thing["metadata"]
         self._version += 1
         metadata["resourceVersion"] = str(self._version)

@@ -1,6 +1,6 @@
 """A virtual Gateway: answers for routes after a while, and some time later sends users where they say.
 
-What it was told is in the API server; what users really get is `programmed` and `endpoints`, and is known to nobody but
+What it was told is in the API server; what users really get is `programmed` and `endpoints`, and is known only to
 users and judges.
 """
 
@@ -79,7 +79,7 @@ class Gateway:
         """Look at all routes again, as after being deaf."""
         for kind in ROUTES:
             for route in self._server.store.peek(kind):
-                self._answer(Change(kind, None, route, "nobody"))
+                self._answer(Change(kind, None, route, "no client"))
 
     def _names_us(self, route: Json) -> bool:
         return any(parent.get("name") == self.name for parent in route["spec"].get("parentRefs") or ())

@@ -1,4 +1,4 @@
-"""The judge of evidence: nobody takes more of the new version than the metric's script proves."""
+"""The judge of evidence: the new version gets no more traffic than the metric's script proves."""
 
 import math
 
@@ -51,7 +51,7 @@ class AnalysisEvidence:
         full = full or (promoted and after.history[0].by == "promote-full")
         full = full or 0 in self._scene.wanted(
             self._scene.world.now - RECENT_SECONDS
-        )  # nobody is served, nothing shows
+        )  # no request is answered, nothing shows
         if not full:
             for metric in self._scene.spec.get("analysis", {}).get("metrics", ()):
                 self._prove(metric, before)
@@ -88,11 +88,11 @@ class AnalysisEvidence:
         if canary is None or step is None or weight is None or not 0 < step.index <= len(steps):
             return
         asked = steps[step.index - 1].get("analysis", {}).get("metrics", ())
-        nobody = 0 in self._scene.wanted(self._scene.world.now - RECENT_SECONDS)
+        unused = 0 in self._scene.wanted(self._scene.world.now - RECENT_SECONDS)
         full = canary.promote_full or (self._scene.status.canary is not None and self._scene.status.canary.promote_full)
         for metric in spec.get("analysis", {}).get("metrics", ()):
             due = metric["name"] in asked and metric.get("noData", {}).get("then") != "Advance"
-            if due and not nobody and not full:
+            if due and not unused and not full:
                 window = values.parse_duration(metric["window"])
                 held = math.inf if weight.since is None else weight.since - ROUNDING_SECONDS
                 self._passed(metric, canary.hash, held, window, f"step {step.text}")
@@ -105,7 +105,7 @@ class AnalysisEvidence:
 
     def _first(self, metric: Json, canary: Canary, held: float, window: float) -> float:
         """Return from when on failures count."""
-        # Not before anybody came to the new pods; and what goes back is not blamed for what it is to mend.
+        # Not before requests came to the new pods; and what goes back is not blamed for what it is to mend.
         if self._scene.recreates or "Background" not in _moments(metric) or canary.is_rollback:
             return held + ROUNDING_SECONDS + LATE_SECONDS + window
         again = canary.analysis_from  # of an earlier attempt: what its pods did then is not held against this one

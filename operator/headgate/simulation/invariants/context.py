@@ -19,7 +19,7 @@ from headgate.simulation.cluster.store import Change
 from headgate.simulation.world import KEY, World
 
 OUTSIDER_SECONDS = 60.0
-"""For how long after somebody changed a Deployment nothing is held against the operator's numbers."""
+"""For how long after another client changed a Deployment nothing is held against the operator's numbers."""
 RECENT_SECONDS = 5.0
 """How long a decision may take to reach the pods: a pass, its calls and three controllers."""
 
@@ -101,7 +101,7 @@ def _amount(count: int | str, total: int) -> fractions.Fraction:
 def bounds(strategy: Json, total: int, *, routed: bool = False) -> Bounds:
     """Return what a strategy as written means for *total* replicas."""
     if "recreate" in strategy:
-        return Bounds(total, 0, total)  # nobody needs to be served meanwhile
+        return Bounds(total, 0, total)  # no request needs to be served meanwhile
     if "blueGreen" in strategy:
         return Bounds(total, total, 0, routed=True, previewed=True)
     way: Json = next(iter(strategy.values()), {})
@@ -154,7 +154,7 @@ class Context:
         self.rerouted_at = -math.inf
         self.flight_began = -math.inf
         self.idle: Callable[[str], bool] = lambda _: False
-        """Whether nobody comes to the pods of a revision any more: routes may see to that."""
+        """Whether no request reaches the pods of a revision any more: routes may see to that."""
         self._scaled_by: dict[str, str] = {}
         self._rerouted: set[tuple[Kind, str]] = set()
         """What a stranger changed last."""
@@ -231,7 +231,7 @@ class Context:
 
     @property
     def meddled(self) -> bool:
-        """Whether somebody else changed numbers of late, and they may not be right again."""
+        """Whether another client changed numbers of late, and they may not be right again."""
         strangers = set(self._scaled_by.values()) - {names.OBJECT_MANAGER}
         ours = self.world.store.peek(Kind.DEPLOYMENT)
         if strangers or any(self.world.deployments.rolls(thing) for thing in ours):
@@ -254,12 +254,12 @@ class Context:
 
     @property
     def recreates(self) -> bool:
-        """Whether pods of two revisions may never be there together, and nobody is served in between."""
+        """Whether pods of two revisions may never be there together, and no request is served in between."""
         return "recreate" in self.strategy
 
     @property
     def switches(self) -> bool:
-        """Whether what the stable Service selects gives everybody to one revision, and routes give nothing."""
+        """Whether what the stable Service selects gives all users to one revision, and routes give nothing."""
         return self.traffic is not None and (self.recreates or "gatewayAPI" not in self.traffic)
 
     @property
@@ -269,7 +269,7 @@ class Context:
 
     @property
     def rerouted(self) -> bool:
-        """Whether somebody else changed routes or Services of late, and they may not be right again."""
+        """Whether another client changed routes or Services of late, and they may not be right again."""
         if self._rerouted:
             self.rerouted_at = self.world.now
         return self.world.now < self.rerouted_at + OUTSIDER_SECONDS
@@ -293,7 +293,7 @@ class Context:
 
     @property
     def in_flight(self) -> bool:
-        """Whether a canary stands beside stable and is not on its way out, as far as anybody can know."""
+        """Whether a canary stands beside stable and is not on its way out, as far as can be known."""
         status = self.status
         if status.canary is None or status.stable is None or status.canary.abort is not None:
             return False

@@ -203,7 +203,7 @@ def _breach(seen: Observation) -> str:
 
 
 def _counts_from(seen: Observation, metric: Metric) -> float:
-    """Return from when on measurements count: where nobody comes to the new pods before, once all of them are up."""
+    """Return from when on measurements count: where no request reaches the new pods before, once all of them are up."""
     weight, strategy = seen.status.weight, seen.policy.strategy if seen.policy else None
     preview = strategy is not None and strategy.blue_green and weight is not None and weight.desired == 0
     tested = preview and "PrePromotion" in metric.when and "Background" not in metric.when

@@ -41,7 +41,7 @@ class MissingReads:
         if failed & _LISTS:
             self._takes(done)
         if ("select", Kind.SERVICE) in failed and any(isinstance(one, ReleaseService) for one in done.decision.actions):
-            self._scene.fail("a Service is released though nobody could list them")
+            self._scene.fail("a Service is released though Services could not be listed")
 
     def _promotes(self, done: Pass) -> None:
         before, after = done.observation.status, done.decision.status

@@ -1,4 +1,4 @@
-"""The judge of numbers: users are served, the cluster is not flooded, nobody gets more of the new version than said."""
+"""The judge of numbers: users are served, the cluster is not flooded, the new version gets no more than its weight."""
 
 import fractions
 import math
@@ -103,7 +103,7 @@ class PodCapacity:
         thing = scene.world.store.held(Kind.DEPLOYMENT, pod["metadata"]["namespace"], owner)
         if thing is None or scene.meddled or not scene.totals:
             return
-        # One that has just become available cannot be known to be by whoever decided a moment ago.
+        # A decision of a moment ago cannot know a pod that became available just now.
         fresh = scene.world.now < served + thing["spec"].get("minReadySeconds", 0) + RECENT_SECONDS
         if fresh or scene.idle(pod["metadata"]["labels"][names.POD_HASH]) or self._impatient():
             return

@@ -81,11 +81,11 @@ class RoutedCapacity:
         if any(uid in pods.ready_since for uid in uids):
             self._served.add(place)
             return
-        nobody = 0 in scene.wanted(scene.world.now - SCALING_SECONDS)
-        if nobody or pods.failed or scene.rerouted or scene.meddled:
-            self._served.discard(place)  # until somebody is there again
+        unused = 0 in scene.wanted(scene.world.now - SCALING_SECONDS)
+        if unused or pods.failed or scene.rerouted or scene.meddled:
+            self._served.discard(place)  # until there are pods again
         elif place in self._served:
-            scene.fail(f"requests from {who} to Service {service} meet nobody: it leads to {sorted(uids)}")
+            scene.fail(f"requests from {who} to Service {service} meet no ready pod: it leads to {sorted(uids)}")
 
     def _strays(self, revision_hash: str) -> None:
         scene, world = self._scene, self._scene.world

@@ -45,7 +45,7 @@ class Termination:
     def _answering(self, revision_hash: str, services: Collection[str]) -> Iterator[str]:
         """Yield the pods of a revision that answer: those that run, and that one of *services* leads to if routed.
 
-        A Service of somebody else that selects the pods of all versions is not the Rollout's to speak of.
+        A Service of another owner that selects the pods of all versions is not the Rollout's to speak of.
         """
         served = self._served(services) if self._scene.routed else None
         for pod in self._scene.world.store.peek(Kind.POD, {names.POD_HASH: revision_hash}):

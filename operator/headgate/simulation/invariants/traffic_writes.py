@@ -70,7 +70,7 @@ class TrafficWrites:
             self._scene.fail(f"gives more to a canary that leaves: {write}")
         weight = done.decision.status.weight
         canary_service = self._ways.services[1]
-        # Of requests with a header nobody knows how many there are: they count as 1 %.
+        # How many requests have the header is unknown: they count as 1 %.
         told_apart = _without_companions(after, canary_service) != after
         if new > old and (weight is None or new > max(weight.desired, told_apart)):
             self._scene.fail(f"gives more than the step, {weight}: {write}")
@@ -86,7 +86,7 @@ class TrafficWrites:
         if not chosen and scene.world.rollout is None and self._alone():
             return  # the Service is the user's again
         if chosen and not any(scene.world.pods_of(chosen)) and scene.living().get(before, (0, 0, 0))[1]:
-            scene.fail(f"selects nobody in place of somebody: {write}")
+            scene.fail(f"selects no pod in place of ready ones: {write}")
         done = scene.world.journal.passes[write.pass_number]
         leaving = done.decision.status.canary is not None and done.decision.status.canary.abort is not None
         share = self._ways.share(service)

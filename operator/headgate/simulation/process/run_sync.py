@@ -29,7 +29,7 @@ class _Loop(asyncio.BaseEventLoop):
         """There are none."""
 
     def _write_to_self(self) -> None:
-        """Nobody else runs."""
+        """No other coroutine runs."""
 
 
 def completed(coroutine: Coroutine[Any, Any, _Result]) -> _Result:

@@ -99,7 +99,7 @@ def due(situation: Situation) -> Move | None:
     why = obstacle(situation)
     if drill_schedule.too_late(situation.seen, situation.status):
         late = f"the drill that was due at {values.format_time(since)} did not start within "
-        late += f"{values.format_duration(drill_schedule.LATE_SECONDS)}: {why or 'nobody was there to start it'}"
+        late += f"{values.format_duration(drill_schedule.LATE_SECONDS)}: {why or 'no operator ran, or it was busy'}"
         return Move(
             drill_schedule.passed(situation.seen, situation.status), (Notice("DrillSkipped", late, warning=True),)
         )

@@ -67,7 +67,7 @@ def recreating(situation: Situation) -> Rest | None:
         looks = (recreate.looks_at(canary.waits_since, situation.now), *looks)
     if pods.wanted == 0 and situation.total and not turnover.done:
         if not turnover.known and situation.sizes.stable:
-            message = f"{turnover.counted('old')}; they stay until somebody can tell when they are gone"
+            message = f"{turnover.counted('old')}; they stay until pods can be counted again"
             return Rest(Phase.HOLDING, "PodsNotCounted", message, looks)
         message = f"downtime is meant: {turnover.counted('old')}; new ones start once they are gone"
         return Rest(_recreates(situation), "Recreating", message, looks)
