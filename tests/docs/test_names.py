@@ -8,6 +8,7 @@ from headgate import cli, settings
 from headgate.api import crd, names
 from headgate.api import reference as references
 from tests.docs import pages
+from tests.house import tree
 
 GUIDES = pages.guides()
 NAMES = {value for value in vars(names).values() if isinstance(value, str) and value.startswith(f"{names.GROUP}/")}
@@ -65,3 +66,44 @@ def test_kubectl_knows_the_resource_by_these_names() -> None:
     assert isinstance(definition, dict)
 
     assert {names.PLURAL, names.KIND.lower(), crd.SHORT_NAME} <= set(pages.code(GUIDES["docs/reference.md"]))
+
+
+OF_ALL_OBJECTS = {
+    "status",
+    "spec",
+    "metadata",
+    "generation",
+    "deletionTimestamp",
+    "finalizers",
+    "annotations",
+    "labels",
+}
+JSONPATH = re.compile(r"kubectl get rollouts\.headgate\.dev[^\n]*?jsonpath='(?P<path>[^'\n]+)'")
+
+
+def _properties(schema: object) -> set[str]:
+    """Return the names of all properties in *schema*, at any depth."""
+    if isinstance(schema, list):
+        return set().union(*map(_properties, schema))
+    if not isinstance(schema, dict):
+        return set()
+    return set(schema.get("properties") or ()).union(*map(_properties, schema.values()))
+
+
+@pytest.mark.parametrize("name", [*GUIDES, "examples/drills.yaml"])
+def test_fields_of_commands_exist(name: str) -> None:
+    """A command that prints fields of a Rollout names fields that there are: kubectl prints nothing for others."""
+    known = OF_ALL_OBJECTS | _properties(crd.definition())
+    paths = [found["path"] for found in JSONPATH.finditer((tree.ROOT / name).read_text(encoding="utf-8"))]
+
+    assert set() == {field for path in paths for field in re.findall(r"\.([A-Za-z]+)", path)} - known
+
+
+def test_a_field_that_is_gone_is_found() -> None:
+    """A renamed field in such a command is found."""
+    (path,) = (
+        found["path"] for found in JSONPATH.finditer("$ kubectl get rollouts.headgate.dev web -o jsonpath='{.took}'")
+    )
+
+    assert "took" in path
+    assert "took" not in OF_ALL_OBJECTS | _properties(crd.definition())

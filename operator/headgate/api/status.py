@@ -386,8 +386,8 @@ class RolloutStatus(StatusModel):
     )
     min_replicas: int | None = pydantic.Field(
         default=None,
-        description="The replicas that count while a rollout is in flight, or an old revision warm, though others are "
-        "asked for: fewer wait, and so do more for memory alone.",
+        description="The replicas that count while a rollout is in flight, or the previous one is kept, though others "
+        "are asked for: fewer wait, and so do more for memory alone.",
     )
     handled_commands: tuple[Annotated[str, pydantic.Field(max_length=512)], ...] = pydantic.Field(
         default=(), max_length=8, description="Commands that were carried out and whose annotation is being removed."

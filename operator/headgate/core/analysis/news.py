@@ -24,7 +24,7 @@ class News(enum.Enum):
 
 
 def news(requests: Iterable[MeasureRequest], new: Sequence[Sample], kept: Iterable[Sample]) -> News:
-    """Return what the samples in *new* are to whoever made *requests* for one query.
+    """Return what the samples in *new* are to the Rollout that made *requests* for one query.
 
     Args:
         requests: the requests; they may be of several metrics.
