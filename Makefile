@@ -4,7 +4,7 @@ SIZE   ?= control-plane
 NAME   ?= headgate
 ON     ?= detect
 ROUNDS ?= 3
-TIERS  ?= core api simulation house docs adapters cluster shell chart admission life hazards e2e
+TIERS  ?= core api house docs adapters cluster shell chart admission simulation life hazards e2e
 
 # With a Python of your own (PYTHON=…) the virtual environment is yours too.
 VENV := $(if $(filter .venv/bin/python,$(PYTHON)),.venv/.installed)

@@ -25,7 +25,7 @@ from xml.etree import ElementTree as ET
 from tests import clusters
 
 ROOT = Path(__file__).resolve().parent.parent
-YIELDING = ("nice", "-n", "10")
+YIELDING = ("nice", "-n", "5")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -117,9 +117,8 @@ class Tier:
 
 _ON_API_SERVER = ("test_bad_input.py", "test_consent.py", "proxy")
 TIERS = {
-    "core": Tier(("core",), yielding=True),
+    "core": Tier(("core",)),
     "api": Tier(("api",)),
-    "simulation": Tier(("simulation",), lane=3, yielding=True),
     "house": Tier(("house",)),
     "docs": Tier(("docs",)),
     "adapters": Tier(("adapters",)),
@@ -127,7 +126,8 @@ TIERS = {
     "shell": Tier(("shell",), control_plane_missing),
     "chart": Tier(("chart",), control_plane_missing),
     "admission": Tier(tuple(f"control_plane/{name}" for name in _ON_API_SERVER), control_plane_missing),
-    "life": Tier(("control_plane/life",), control_plane_missing, lane=1, processes=3),
+    "simulation": Tier(("simulation",), yielding=True),
+    "life": Tier(("control_plane/life",), control_plane_missing, lane=1, processes=2),
     "hazards": Tier(("control_plane/hazards",), control_plane_missing, lane=1),
     "e2e": Tier(("e2e",), node_missing, lane=2),
 }

@@ -178,7 +178,9 @@ def test_a_route_reaches_the_pods_through_the_gateway(cluster: Cluster) -> None:
     results = subprocess.run(attack, input=f"GET {cluster.gateway}/\n".encode(), capture_output=True, check=True).stdout
     report = [str(cluster.vegeta), "report", "-type=json"]
     summary = json.loads(subprocess.run(report, input=results, capture_output=True, check=True).stdout)
-    assert {"200": REQUESTS_PER_SECOND * ATTACK_SECONDS} == summary["status_codes"]
+    # On a busy machine it may begin late, and so make one request less; none is answered otherwise, or not at all.
+    assert {"200": summary["requests"]} == summary["status_codes"]
+    assert summary["requests"] >= REQUESTS_PER_SECOND * ATTACK_SECONDS / 2
 
 
 def test_prometheus_measures_the_pods(cluster: Cluster) -> None:
