@@ -9,8 +9,10 @@ import sys
 
 from hack.cluster import layout
 
-RUN = "HEADGATE_TEST_RUN"
-"""The environment variable that names the run of a tier which a process belongs to; absent if pytest runs alone."""
+RUN = "TIER_RUN"
+"""The environment variable that names the run of a tier which a process belongs to; absent if pytest runs alone.
+
+Not HEADGATE_…: those are the settings of the operator, which tells of unknown ones."""
 
 
 def name_of(purpose: str) -> str:
