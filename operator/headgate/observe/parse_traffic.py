@@ -14,8 +14,6 @@ from headgate.observe import last_known, parse_workloads
 _PORT_FIELDS: Final = ("name", "port", "targetPort", "protocol", "appProtocol")
 _WORDS_LENGTH: Final = 300
 _PLAIN: Final = re.compile(r"[A-Za-z0-9.-]{1,253}")
-UNKNOWN_CLIENT: Final = "an unknown client"
-"""Names the author of a change that left no field owner: the API server does not record who removed a field."""
 
 
 def _mapping(value: Any) -> Json:
@@ -72,7 +70,7 @@ def _selector_writer(thing: Json, selector: Json) -> str:
     ]
     # Times are RFC 3339 in UTC: their order is that of their letters. Of one second's, the last entry that is listed.
     latest = max(reversed(others), key=lambda entry: str(entry.get("time", "")), default={})
-    return str(latest.get("manager") or UNKNOWN_CLIENT)
+    return str(latest.get("manager") or parse_workloads.UNKNOWN_CLIENT)
 
 
 def endpoints(slices: Iterable[Json], deployments: Mapping[str, str]) -> dict[str, int]:

@@ -8,6 +8,8 @@ from headgate.api import names, values
 from headgate.core.model import DeploymentFacts, EndingPods, Json, PodFacts, PodTrouble
 from headgate.core.revisions import identity
 
+UNKNOWN_CLIENT: Final = "an unknown client"
+"""Stands for a client without a name: the API server does not record, for example, who removed a field."""
 _HOPELESS: Final = {
     "ErrImagePull",
     "ImagePullBackOff",
@@ -67,7 +69,7 @@ def other_writers(thing: Json, *path: str) -> Iterator[str]:
         for part in path:
             fields = fields.get(f"f:{part}") if isinstance(fields, dict) else None
         if fields is not None and entry.get("manager") != names.OBJECT_MANAGER and entry.get("subresource") != "status":
-            yield str(entry.get("manager", "an unknown client"))
+            yield str(entry.get("manager", UNKNOWN_CLIENT))
 
 
 def written(thing: Json) -> int | None:
